@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * source.h - where batches of rows come from, whatever makes them
+ *
+ * The seam between tables and queries: tables implement it, tests fill it from arrays, the query engine
+ * reads it. Batches are lazy: stoa__source_next() finds the next rows, stoa__source_column()
+ * decodes a column of them, and a column that nobody asks for costs nothing.
+ */
+#ifndef STOA__SOURCE_H
+#define STOA__SOURCE_H
+
+#include "../stoa.h"
+
+/* How the engine holds values: few physical kinds, whatever the slot's type. */
+enum stoa__phys {
+	STOA__PHYS_I64,		/* int64_t: every STOA__INT type */
+	STOA__PHYS_U64,		/* uint64_t: every STOA__UINT type */
+	STOA__PHYS_F64,		/* double: f32 and f64 */
+	STOA__PHYS_BYTES,	/* struct stoa_bytes: string, text, blob; uuid as its 16 bytes */
+};
+enum stoa__phys stoa__phys_of(unsigned type);
+
+/*
+ * One column of a batch. FLAT: @values has @n elements. CONST: one, for all rows. DICT: @codes has @n
+ * entries below @n_dict, indices into @dict; @dict_id is the same only for one and the same list (so that
+ * what was computed for its entries may be kept from batch to batch), never 0. @validity may be NULL (no NULLs).
+ * NULL rows have a harmless element or code.
+ */
+enum stoa__vec_kind { STOA__VEC_FLAT, STOA__VEC_CONST, STOA__VEC_DICT };
+struct stoa__vec {
+	uint8_t kind;
+	uint8_t phys;
+	uint8_t type;		/* enum stoa_type */
+	uint8_t scale;
+	size_t n;
+	union {
+		const void *values;
+		const int64_t *i64;
+		const uint64_t *u64;
+		const double *f64;
+		const struct stoa_bytes *bytes;
+	};
+	const uint32_t *codes;
+	const struct stoa_bytes *dict;
+	uint32_t n_dict;
+	uint64_t dict_id;
+	const uint64_t *validity;
+};
+
+/* The zone map of a column over the rows that next() would read: what skipping needs to know. */
+struct stoa__zone {
+	bool known;		/* min and max are set */
+	bool has_nan;
+	uint32_t n_rows;	/* rows stored, deleted ones included */
+	uint32_t n_null;
+	struct stoa_value min, max;
+};
+
+struct stoa__source;
+struct stoa__source_ops {
+	/* Columns on offer, with types; borrows from the source. */
+	const struct stoa_column *(*columns)(struct stoa__source *s, size_t *n);
+	/*
+	 * The next 1 .. STOA__BATCH_ROWS rows, all of one row group: STOA_ROW with *@n, STOA_END, or an
+	 * error. @rowids may be NULL; else it receives them, good until the next call.
+	 */
+	int (*next)(struct stoa__source *s, size_t *n, const stoa_rowid **rowids,
+		    struct stoa_error *err);
+	/* Column @i of the current batch, decoded on first call; good until the next next(). */
+	int (*column)(struct stoa__source *s, size_t i, struct stoa__vec *out,
+		      struct stoa_error *err);
+	/* Zone map of column @i in the row group that the next next() begins; false when next() is inside a group or at the end. */
+	bool (*zone)(struct stoa__source *s, size_t i, struct stoa__zone *out);
+	/* Passes over the row group that zone() spoke of. */
+	void (*skip_group)(struct stoa__source *s);
+	/* About how many rows there are in all; for plans. */
+	uint64_t (*n_rows)(struct stoa__source *s);
+	void (*close)(struct stoa__source *s);
+};
+struct stoa__source {
+	const struct stoa__source_ops *ops;
+};
+
+#endif

@@ -1,0 +1,800 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stoa.h - an embedded columnar record store
+ *
+ * A stoa database is a directory (or memory alone) of tables; a table has a fixed schema of typed
+ * *slots* and any number of *rows*; a row is named for life by its *rowid*. Rows are kept by
+ * column, narrowed and in place, so that a million of them cost megabytes and a scan runs at the
+ * speed of memory; and yet a row is inserted, read, changed and deleted on its own, in
+ * transactions that survive a power cut.
+ *
+ *     stoa_db *db; stoa_txn *txn; stoa_table t; stoa_rowid row;
+ *     struct stoa_error err;
+ *     static const struct stoa_slot slots[] = {
+ *             { .name = "name",  .type = STOA_STRING, .flags = STOA_NOT_NULL },
+ *             { .name = "price", .type = STOA_F64 },
+ *     };
+ *
+ *     stoa_open("shop.stoa", NULL, &db, &err);
+ *     stoa_begin(db, STOA_WRITE, &txn, &err);
+ *     stoa_table_create(txn, "item", slots, 2, &t, &err);
+ *     struct stoa_value v[] = { stoa_text("tea"), stoa_f64(2.5) };
+ *     stoa_insert(txn, t, v, 2, &row, &err);
+ *     stoa_commit(txn, &err);
+ *     stoa_close(db, &err);
+ *
+ * Results.   Every call returns STOA_OK (0), a positive piece of news (STOA_ROW, STOA_END) or a
+ *            negative error, so that rc < 0 is failure and nothing else is. @err, always the last
+ *            parameter and always optional, receives the words: what, where, what to do. A call
+ *            that fails has changed nothing, unless its comment says otherwise.
+ * Threads.   A stoa_db is shared by all threads of a process. A stoa_txn, and the cursors,
+ *            appenders and statements used with it, belong to one thread at a time. Readers take
+ *            no lock while they read. One write transaction is open at a time; the next waits.
+ * Processes. One process writes; any number read beside it (STOA_OPEN_READ_ONLY), each a
+ *            consistent state. A second writer gets STOA_EBUSY with the pid of the first.
+ * Fork.      A handle does not cross fork(): in the child each call but stoa_close() returns
+ *            STOA_EFORKED.
+ * Lifetimes. Bytes that a call hands out (strings in values, arrays in batches) are borrowed; the
+ *            comment of the call names what ends the loan. Bytes handed in are copied.
+ * Clock.     stoa reads the time for nothing that is stored.
+ */
+#ifndef STOA_H
+#define STOA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define STOA_VERSION_MAJOR 0
+#define STOA_VERSION_MINOR 1
+#define STOA_VERSION_PATCH 0
+#define STOA_VERSION_STRING "0.1.0"
+
+#if defined(__GNUC__)
+#define STOA_API __attribute__((visibility("default")))
+#define STOA_CHECK_RESULT __attribute__((warn_unused_result))
+#else
+#define STOA_API
+#define STOA_CHECK_RESULT
+#endif
+
+/** stoa_version() - the version of the library in use, as "0.1.0"; compare with STOA_VERSION_STRING */
+STOA_API const char *stoa_version(void);
+
+/* ---- results ---------------------------------------------------------------------------- */
+
+/** enum stoa_result - what a call returns; errors are negative, news is positive */
+enum stoa_result {
+	STOA_OK = 0,
+	STOA_ROW = 1,		/* a row is there */
+	STOA_END = 2,		/* no more rows */
+
+	STOA_EINVAL = -1,	/* an argument, a name, a type or a piece of SQL is wrong */
+	STOA_ENOMEM = -2,	/* out of memory, or past the memory limit */
+	STOA_EIO = -3,		/* the operating system failed a read or write */
+	STOA_ECORRUPT = -4,	/* stored bytes are not what was stored; the text names file and offset */
+	STOA_EBUSY = -5,	/* another process or transaction holds what is needed */
+	STOA_ENOTFOUND = -6,	/* no such database, table, slot or row */
+	STOA_EEXIST = -7,	/* the name is taken */
+	STOA_ETYPE = -8,	/* a value does not have the slot's type */
+	STOA_ERANGE = -9,	/* a value does not fit: overflow, too long, too precise */
+	STOA_ENULL = -10,	/* NULL for a slot that is not null */
+	STOA_EREADONLY = -11,	/* a write to a frozen table, a read transaction or a read-only database */
+	STOA_ESTATE = -12,	/* the call does not fit the handle's state (a finished transaction, say) */
+	STOA_EFULL = -13,	/* no room: the disk or a named limit */
+	STOA_EFORKED = -14,	/* the handle was opened by the parent process */
+	STOA_EVERSION = -15,	/* written by a version this one cannot read */
+	STOA_ESYNTAX = -16,	/* SQL or CSV that cannot be parsed; line and column are set */
+	STOA_EUNSUPPORTED = -17,/* understood, and not offered */
+	STOA_ECANCELED = -18,	/* stopped at the caller's wish */
+	STOA_EUNKNOWN = -19,	/* a commit whose outcome cannot be known until the database is reopened */
+	STOA_EDIVZERO = -20,	/* division by zero in an expression */
+};
+
+/** stoa_result_name() - the name of a result, as "STOA_EBUSY"; never NULL */
+STOA_API const char *stoa_result_name(int result);
+
+#define STOA_ERROR_TEXT_MAX 512
+
+/**
+ * struct stoa_error - the words that go with an error
+ * @code:   the result of the call
+ * @line:   line in SQL text or an input file, from 1; 0 where there is none
+ * @column: column in that line, in bytes from 1; 0 where there is none
+ * @offset: offset in bytes in the input or the damaged file; 0 where there is none
+ * @text:   one sentence or two in plain English, NUL-terminated, without a newline
+ *
+ * The caller's own; written only when a call fails. May be NULL in every call.
+ */
+struct stoa_error {
+	int code;
+	uint64_t line;
+	uint64_t column;
+	uint64_t offset;
+	char text[STOA_ERROR_TEXT_MAX];
+};
+
+/* ---- types and values ------------------------------------------------------------------- */
+
+/**
+ * enum stoa_type - the type of a slot or value
+ *
+ * In a struct stoa_array the values lie as the C type in the comment. 20 and 21 are kept for
+ * strong and weak references between rows.
+ */
+enum stoa_type {
+	STOA_NULL = 0,		/* the type of a value that is NULL; not a slot type */
+	STOA_BOOL = 1,		/* uint8_t, 0 or 1 */
+	STOA_I8 = 2,		/* int8_t */
+	STOA_I16 = 3,		/* int16_t */
+	STOA_I32 = 4,		/* int32_t */
+	STOA_I64 = 5,		/* int64_t */
+	STOA_U8 = 6,		/* uint8_t */
+	STOA_U16 = 7,		/* uint16_t */
+	STOA_U32 = 8,		/* uint32_t */
+	STOA_U64 = 9,		/* uint64_t */
+	STOA_F32 = 10,		/* float */
+	STOA_F64 = 11,		/* double */
+	STOA_DECIMAL = 12,	/* int64_t, the number times 10^scale */
+	STOA_DATE = 13,		/* int32_t, days since 1970-01-01, proleptic Gregorian */
+	STOA_TIME = 14,		/* int64_t, microseconds since midnight, below 86,400,000,000 */
+	STOA_TIMESTAMP = 15,	/* int64_t, microseconds since 1970-01-01 00:00:00 UTC */
+	STOA_UUID = 16,		/* uint8_t[16], in the order it is written */
+	STOA_STRING = 17,	/* struct stoa_bytes, UTF-8; interned: stored once, however often used */
+	STOA_TEXT = 18,		/* struct stoa_bytes, UTF-8; long or mostly distinct, not interned */
+	STOA_BLOB = 19,		/* struct stoa_bytes, any bytes */
+	STOA_TYPE_DEFAULT = 255,/* in stoa_insert(): take the slot's default */
+};
+
+#define STOA_DECIMAL_PRECISION_MAX 18
+#define STOA_NAME_MAX 128		/* bytes in the name of a table or slot */
+#define STOA_SLOTS_MAX 1000		/* slots of a table */
+#define STOA_STRING_MAX 65535		/* bytes of a string value */
+#define STOA_TEXT_MAX 1073741824	/* bytes of a text or blob value */
+#define STOA_BATCH_MAX 2048		/* rows of a batch */
+#define STOA_GROUP_MAX 65536		/* rows of a row group */
+
+typedef uint64_t stoa_rowid;	/* names a row of one table, from 1, ascending, never used twice */
+typedef uint32_t stoa_table;	/* names a table of one database, from 1, never used twice */
+
+/** struct stoa_bytes - a borrowed run of bytes; not NUL-terminated */
+struct stoa_bytes {
+	const char *p;
+	uint32_t len;
+};
+
+/**
+ * struct stoa_value - one value of any type
+ * @type:  an enum stoa_type
+ * @scale: digits after the point, for STOA_DECIMAL
+ * @len:   bytes at @p, for STOA_STRING, STOA_TEXT and STOA_BLOB
+ * @i:     bool, all signed integers, decimal (scaled), date, time, timestamp
+ * @u:     all unsigned integers
+ * @f:     f32 and f64
+ * @p:     borrowed bytes
+ */
+struct stoa_value {
+	uint8_t type;
+	uint8_t scale;
+	uint16_t zero;
+	uint32_t len;
+	union {
+		int64_t i;
+		uint64_t u;
+		double f;
+		const char *p;
+		uint8_t uuid[16];
+	};
+};
+
+static inline struct stoa_value stoa_null(void)
+{
+	struct stoa_value v = { STOA_NULL, 0, 0, 0, { 0 } };
+	return v;
+}
+
+static inline struct stoa_value stoa_bool(bool x)
+{
+	struct stoa_value v = { STOA_BOOL, 0, 0, 0, { 0 } };
+	v.i = x;
+	return v;
+}
+
+static inline struct stoa_value stoa_i64(int64_t x)
+{
+	struct stoa_value v = { STOA_I64, 0, 0, 0, { 0 } };
+	v.i = x;
+	return v;
+}
+
+static inline struct stoa_value stoa_u64(uint64_t x)
+{
+	struct stoa_value v = { STOA_U64, 0, 0, 0, { 0 } };
+	v.u = x;
+	return v;
+}
+
+static inline struct stoa_value stoa_f64(double x)
+{
+	struct stoa_value v = { STOA_F64, 0, 0, 0, { 0 } };
+	v.f = x;
+	return v;
+}
+
+/** stoa_decimal() - @scaled / 10^@scale, as stoa_decimal(1999, 2) for 19.99 */
+static inline struct stoa_value stoa_decimal(int64_t scaled, uint8_t scale)
+{
+	struct stoa_value v = { STOA_DECIMAL, scale, 0, 0, { 0 } };
+	v.i = scaled;
+	return v;
+}
+
+/** stoa_bytes_value() - @len bytes at @p as a value of @type: STOA_STRING, STOA_TEXT or STOA_BLOB */
+static inline struct stoa_value stoa_bytes_value(enum stoa_type type, const void *p, uint32_t len)
+{
+	struct stoa_value v = { 0, 0, 0, 0, { 0 } };
+	v.type = (uint8_t)type;
+	v.len = len;
+	v.p = (const char *)p;
+	return v;
+}
+
+/** stoa_text() - a NUL-terminated string as a value; fits STOA_STRING and STOA_TEXT slots alike */
+static inline struct stoa_value stoa_text(const char *s)
+{
+	uint32_t n = 0;
+	while (s[n])
+		n++;
+	return stoa_bytes_value(STOA_TEXT, s, n);
+}
+
+/** stoa_default() - in stoa_insert(): the slot's default, or NULL where it has none */
+static inline struct stoa_value stoa_default(void)
+{
+	struct stoa_value v = { STOA_TYPE_DEFAULT, 0, 0, 0, { 0 } };
+	return v;
+}
+
+/**
+ * stoa_value_print() - write a value as text, as SQL output shows it
+ * @v:    the value; NULL prints as nothing
+ * @buf:  receives at most @size bytes, always NUL-terminated when @size > 0
+ *
+ * Integers in decimal; f64 and f32 in the shortest form that reads back the same; decimals with
+ * all digits of their scale; 2026-01-31; 13:45:00.5; 2026-01-31 13:45:00; uuid in lower case with
+ * hyphens; bool as true or false; strings as they are; blobs in lower-case hexadecimal after \x.
+ *
+ * Returns: the bytes that the whole text needs, without the NUL; what did not fit was cut off.
+ */
+STOA_API size_t stoa_value_print(const struct stoa_value *v, char *buf, size_t size);
+
+/**
+ * stoa_value_parse() - read a value of a given type from text; the inverse of stoa_value_print()
+ * @type:  the type wanted; @scale is used for STOA_DECIMAL
+ * @out:   the value; for STOA_STRING and STOA_TEXT it borrows @text
+ *
+ * Returns: STOA_OK; STOA_ETYPE if the text is not of the type; STOA_ERANGE if it does not fit;
+ *          STOA_EUNSUPPORTED for STOA_BLOB, whose bytes would need room of their own.
+ */
+STOA_API int stoa_value_parse(enum stoa_type type, uint8_t scale, const char *text, size_t len,
+			      struct stoa_value *out, struct stoa_error *err);
+
+/** stoa_type_name() - "i64", "timestamp", ...; "decimal" without precision; never NULL */
+STOA_API const char *stoa_type_name(enum stoa_type type);
+
+/**
+ * struct stoa_array - one column of a batch: typed values in one contiguous array
+ * @type:     an enum stoa_type; the element type is in that enum's comments
+ * @scale:    digits after the point, for STOA_DECIMAL
+ * @values:   the elements; where a row is NULL the element is zero or empty
+ * @validity: bit r (of word r / 64) is 1 where row r has a value; NULL when every row has one
+ */
+struct stoa_array {
+	uint8_t type;
+	uint8_t scale;
+	const void *values;
+	const uint64_t *validity;
+};
+
+/* ---- databases -------------------------------------------------------------------------- */
+
+typedef struct stoa_db stoa_db;
+typedef struct stoa_txn stoa_txn;
+typedef struct stoa_cursor stoa_cursor;
+typedef struct stoa_stmt stoa_stmt;
+typedef struct stoa_appender stoa_appender;
+
+/** enum stoa_durability - when a commit returns */
+enum stoa_durability {
+	STOA_DURABILITY_DEFAULT = 0,	/* of a transaction: the database's; of a database: full */
+	STOA_FULL = 1,			/* once it is on the disk: it survives a power cut */
+	STOA_LAZY = 2,			/* at once; on the disk within lazy_ms; never half of one, never out of order */
+	STOA_NONE = 3,			/* at once; on the disk with the next checkpoint */
+};
+
+#define STOA_OPEN_NO_CREATE 1u	/* the database must be there */
+#define STOA_OPEN_READ_ONLY 2u	/* take no part in writing; fine beside another process that writes */
+#define STOA_OPEN_EXCLUSIVE 4u	/* the database must not be there yet */
+
+/**
+ * struct stoa_options - how to open a database; start from STOA_OPTIONS_INIT
+ * @size:          sizeof(struct stoa_options), so that the struct can grow
+ * @flags:         STOA_OPEN_*
+ * @durability:    the default of its transactions
+ * @lazy_ms:       longest time a STOA_LAZY commit may wait for the disk; 0 means 100
+ * @busy_ms:       how long to wait for another process's writer lock: 0 not at all, -1 for ever
+ * @log_max_bytes: redo log that starts a background checkpoint; 0 means 64 MiB
+ * @map_bytes:     address space reserved for the catalog; 0 means 16 GiB
+ * @memory_limit:  bytes that the database may hold in memory; 0 means no limit
+ */
+struct stoa_options {
+	size_t size;
+	uint32_t flags;
+	int durability;
+	uint32_t lazy_ms;
+	int32_t busy_ms;
+	uint64_t log_max_bytes;
+	uint64_t map_bytes;
+	uint64_t memory_limit;
+};
+#define STOA_OPTIONS_INIT { sizeof(struct stoa_options), 0, 0, 0, 0, 0, 0, 0 }
+
+/**
+ * stoa_open() - open a database, creating it where it is missing
+ * @path:    a directory, by custom NAME.stoa; NULL or ":memory:" for one that lives in memory only
+ * @options: NULL for the defaults
+ * @out:     receives the handle; NULL on failure
+ *
+ * After a crash, open replays the redo log: what was committed is there, the rest is not. Its
+ * time depends on the log and on what changed in place since it was written, not on the number of rows.
+ *
+ * Returns: STOA_OK; STOA_ENOTFOUND; STOA_EEXIST; STOA_EBUSY with the writer's pid in the text;
+ *          STOA_ECORRUPT; STOA_EVERSION; STOA_EIO; STOA_ENOMEM; STOA_EINVAL.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_open(const char *path, const struct stoa_options *options,
+					 stoa_db **out, struct stoa_error *err);
+
+/**
+ * stoa_close() - write a checkpoint, give up the database and free the handle, whatever is returned
+ *
+ * Every transaction and statement must be finished, else STOA_ESTATE and nothing is closed. The
+ * handle of a read-only or in-memory database writes nothing. NULL is fine. In a child after
+ * fork() the memory is freed and no file touched.
+ *
+ * Returns: STOA_OK; STOA_ESTATE; STOA_EIO or STOA_EFULL if the checkpoint could not be written:
+ *          then nothing committed is lost, the next open replays the log.
+ */
+STOA_API int stoa_close(stoa_db *db, struct stoa_error *err);
+
+/** stoa_checkpoint() - write a checkpoint now and wait for it; the redo log is empty afterwards */
+STOA_API STOA_CHECK_RESULT int stoa_checkpoint(stoa_db *db, struct stoa_error *err);
+
+/**
+ * stoa_refresh() - in a read-only database: see what the writing process has committed since
+ *
+ * Transactions that are open go on seeing what they saw. On a database that is open for writing
+ * there is nothing to do. Cost: that of opening, when anything changed; a stat() or two otherwise.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_refresh(stoa_db *db, struct stoa_error *err);
+
+/**
+ * struct stoa_stat - what a database or table holds; all sizes in bytes
+ * @n_tables:       tables
+ * @n_rows:         rows that scans see
+ * @n_groups:       sealed row groups
+ * @n_dead:         deleted rows whose space has not come back yet
+ * @disk_bytes:     all files
+ * @segment_bytes:  immutable files
+ * @catalog_bytes:  the catalog
+ * @log_bytes:      redo log in use
+ * @memory_bytes:   heap held by tables, versions and strings
+ * @tail_bytes:     heap of it in rows not yet sealed
+ * @overlay_bytes:  heap of it in changed values of sealed rows, and live bitmaps
+ * @n_symbols:      interned strings that something holds
+ * @symbol_bytes:   heap of it in interned strings
+ * @n_snapshots:    versions that transactions and cursors hold, beyond the newest
+ * @commit:         number of the newest commit
+ */
+struct stoa_stat {
+	size_t size;
+	uint64_t n_tables;
+	uint64_t n_rows;
+	uint64_t n_groups;
+	uint64_t n_dead;
+	uint64_t disk_bytes;
+	uint64_t segment_bytes;
+	uint64_t catalog_bytes;
+	uint64_t log_bytes;
+	uint64_t memory_bytes;
+	uint64_t tail_bytes;
+	uint64_t overlay_bytes;
+	uint64_t n_symbols;
+	uint64_t symbol_bytes;
+	uint64_t n_snapshots;
+	uint64_t commit;
+};
+#define STOA_STAT_INIT { sizeof(struct stoa_stat), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/** stoa_stat() - measure the whole database (@table 0) or one table; O(row groups) */
+STOA_API STOA_CHECK_RESULT int stoa_stat(stoa_txn *txn, stoa_table table, struct stoa_stat *out,
+					 struct stoa_error *err);
+
+/**
+ * stoa_check() - read and verify every byte of a database directory that no one is writing
+ * @report: called for each thing found wrong, with its file, offset and description; may be NULL
+ * @ctx:    handed to @report
+ *
+ * Returns: STOA_OK when all is well; STOA_ECORRUPT when @report was called; any error of
+ *          stoa_open(). Cost: reads all files once.
+ */
+typedef void stoa_check_report(void *ctx, const char *file, uint64_t offset, const char *what);
+STOA_API STOA_CHECK_RESULT int stoa_check(const char *path, stoa_check_report *report, void *ctx,
+					  struct stoa_error *err);
+
+/* ---- transactions ----------------------------------------------------------------------- */
+
+#define STOA_READ 0u	/* a snapshot: sees the newest commit, for as long as it is open */
+#define STOA_WRITE 1u	/* reads its own writes; others see them from commit on */
+
+/**
+ * stoa_begin() - begin a transaction
+ * @flags: STOA_READ or STOA_WRITE
+ *
+ * STOA_WRITE waits for the write transaction that is open, if any (a second one by the same thread is
+ * STOA_ESTATE). STOA_READ never waits. Cost: under a microsecond.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_begin(stoa_db *db, unsigned flags, stoa_txn **out,
+					  struct stoa_error *err);
+
+/**
+ * stoa_commit() - make a transaction's writes last and free the handle, whatever is returned
+ *
+ * Returns: STOA_OK: the writes are there for every later transaction and, with STOA_FULL, on the
+ *          disk. STOA_EUNKNOWN: the disk failed in a flush; the database is read-only from here
+ *          on, and reopening it shows whether the commit took place. Any other error: the
+ *          transaction was aborted.
+ * Cost:    one flush of the disk with STOA_FULL, shared with the commits of other threads that
+ *          arrive while it runs; no flush otherwise.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_commit(stoa_txn *txn, struct stoa_error *err);
+
+/** stoa_abort() - undo a transaction's writes and free the handle; ends a read transaction; NULL is fine */
+STOA_API void stoa_abort(stoa_txn *txn);
+
+/** stoa_set_durability() - choose how this transaction commits; an enum stoa_durability */
+STOA_API STOA_CHECK_RESULT int stoa_set_durability(stoa_txn *txn, int durability,
+						   struct stoa_error *err);
+
+/**
+ * stoa_savepoint() - mark a point in a write transaction to go back to
+ * @out: receives the mark, good until the transaction ends or goes back to an earlier mark
+ */
+STOA_API STOA_CHECK_RESULT int stoa_savepoint(stoa_txn *txn, uint32_t *out, struct stoa_error *err);
+
+/**
+ * stoa_rollback_to() - undo what the transaction did since a savepoint, which stays usable
+ *
+ * Cursors opened on the transaction since then return STOA_ESTATE from here on.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_rollback_to(stoa_txn *txn, uint32_t savepoint,
+						struct stoa_error *err);
+
+/* ---- schema ----------------------------------------------------------------------------- */
+
+#define STOA_NOT_NULL 1u	/* of a slot: every row has a value */
+
+/**
+ * struct stoa_slot - a named, typed field of a table
+ * @name:      UTF-8, 1 to STOA_NAME_MAX bytes, unique in its table without regard to ASCII case
+ * @type:      an enum stoa_type
+ * @precision: digits in all, for STOA_DECIMAL: 1 to 18; 0 elsewhere
+ * @scale:     digits after the point, for STOA_DECIMAL: 0 to @precision
+ * @flags:     STOA_NOT_NULL
+ * @value:     the default, of type STOA_NULL for none
+ */
+struct stoa_slot {
+	const char *name;
+	uint8_t type;
+	uint8_t precision;
+	uint8_t scale;
+	uint32_t flags;
+	struct stoa_value value;
+};
+
+/** stoa_table_create() - make a table; STOA_EEXIST if the name is taken, STOA_EINVAL for a bad slot */
+STOA_API STOA_CHECK_RESULT int stoa_table_create(stoa_txn *txn, const char *name,
+						 const struct stoa_slot *slots, size_t n_slots,
+						 stoa_table *out, struct stoa_error *err);
+
+/** stoa_table_drop() - remove a table and its rows; space comes back with the last snapshot that sees it */
+STOA_API STOA_CHECK_RESULT int stoa_table_drop(stoa_txn *txn, stoa_table table,
+					       struct stoa_error *err);
+
+/** stoa_table_rename() - give a table another name */
+STOA_API STOA_CHECK_RESULT int stoa_table_rename(stoa_txn *txn, stoa_table table, const char *name,
+						 struct stoa_error *err);
+
+/** stoa_table_freeze() - make a table immutable for good: every later write to it is STOA_EREADONLY */
+STOA_API STOA_CHECK_RESULT int stoa_table_freeze(stoa_txn *txn, stoa_table table,
+						 struct stoa_error *err);
+
+/** stoa_table_find() - a table by name, without regard to ASCII case; STOA_ENOTFOUND if there is none */
+STOA_API STOA_CHECK_RESULT int stoa_table_find(stoa_txn *txn, const char *name, stoa_table *out,
+					       struct stoa_error *err);
+
+/**
+ * stoa_table_next() - walk the tables: the one with the smallest number above @table
+ * @table: 0 for the first
+ *
+ * Returns: STOA_ROW; STOA_END after the last.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_table_next(stoa_txn *txn, stoa_table table, stoa_table *out,
+					       struct stoa_error *err);
+
+/**
+ * struct stoa_table_info - what a table looks like
+ *
+ * Borrows from the transaction: good until it ends or changes the table's schema.
+ */
+struct stoa_table_info {
+	const char *name;
+	const struct stoa_slot *slots;
+	size_t n_slots;
+	bool frozen;
+	uint64_t n_rows;
+	stoa_rowid next_rowid;
+};
+
+/** stoa_table_info() - the name, slots and row count of a table */
+STOA_API STOA_CHECK_RESULT int stoa_table_info(stoa_txn *txn, stoa_table table,
+					       struct stoa_table_info *out, struct stoa_error *err);
+
+/**
+ * stoa_slot_add() - add a slot after the others; rows that are there read its default, or NULL
+ *
+ * No row is rewritten. STOA_ENULL for a not-null slot without a default in a table with rows.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_slot_add(stoa_txn *txn, stoa_table table,
+					     const struct stoa_slot *slot, struct stoa_error *err);
+
+/** stoa_slot_drop() - remove a slot; its values go as row groups are rewritten; the last one may not go */
+STOA_API STOA_CHECK_RESULT int stoa_slot_drop(stoa_txn *txn, stoa_table table, const char *name,
+					      struct stoa_error *err);
+
+/** stoa_slot_rename() - give a slot another name; no row is rewritten */
+STOA_API STOA_CHECK_RESULT int stoa_slot_rename(stoa_txn *txn, stoa_table table, const char *name,
+						const char *new_name, struct stoa_error *err);
+
+/* ---- rows ------------------------------------------------------------------------------- */
+
+/**
+ * stoa_insert() - add a row
+ * @values:   one for each slot, in order; a value is converted where nothing is lost by it
+ *            (an integer into any number type that holds it, a decimal into a larger scale)
+ * @n_values: the number of slots
+ * @out:      receives the rowid; may be NULL
+ *
+ * Returns: STOA_OK; STOA_ETYPE, STOA_ERANGE, STOA_ENULL with the slot's name in the text;
+ *          STOA_EINVAL if @n_values is not the number of slots; STOA_EREADONLY; STOA_ENOMEM.
+ * Cost:    O(slots).
+ */
+STOA_API STOA_CHECK_RESULT int stoa_insert(stoa_txn *txn, stoa_table table,
+					   const struct stoa_value *values, size_t n_values,
+					   stoa_rowid *out, struct stoa_error *err);
+
+/**
+ * stoa_get() - read a whole row
+ * @out:   receives one value for each slot, in order
+ * @n_out: the number of slots
+ *
+ * Strings borrow from the transaction: good until the next call that writes in it, the next
+ * stoa_get() on it, or its end.
+ *
+ * Returns: STOA_OK; STOA_ENOTFOUND if there is no such row; STOA_ECORRUPT.
+ * Cost:    O(slots), plus the log of the number of row groups.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_get(stoa_txn *txn, stoa_table table, stoa_rowid row,
+					struct stoa_value *out, size_t n_out, struct stoa_error *err);
+
+/**
+ * stoa_update() - change some slots of a row
+ * @slots:  positions of the slots in the schema, from 0
+ * @values: their new values, converted as in stoa_insert()
+ * @n:      how many
+ */
+STOA_API STOA_CHECK_RESULT int stoa_update(stoa_txn *txn, stoa_table table, stoa_rowid row,
+					   const uint32_t *slots, const struct stoa_value *values,
+					   size_t n, struct stoa_error *err);
+
+/** stoa_delete() - remove a row; STOA_ENOTFOUND if there is none */
+STOA_API STOA_CHECK_RESULT int stoa_delete(stoa_txn *txn, stoa_table table, stoa_rowid row,
+					   struct stoa_error *err);
+
+/* ---- bulk ------------------------------------------------------------------------------- */
+
+/**
+ * stoa_appender_open() - begin to add many rows to a table, from arrays
+ *
+ * While it is open the transaction may read, and write to other tables. Full row groups are
+ * encoded and, in a durable database, written straight to segment files, not through the redo
+ * log; the commit of a transaction that did so writes a checkpoint.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_appender_open(stoa_txn *txn, stoa_table table,
+						  stoa_appender **out, struct stoa_error *err);
+
+/**
+ * stoa_append() - add @n_rows rows
+ * @columns: an array for each slot, in order, of the slot's own type (and scale)
+ *
+ * All or nothing: on an error none of these rows is added. Arrays are copied.
+ *
+ * Returns: as stoa_insert().
+ */
+STOA_API STOA_CHECK_RESULT int stoa_append(stoa_appender *app, const struct stoa_array *columns,
+					   size_t n_columns, size_t n_rows, struct stoa_error *err);
+
+/**
+ * stoa_appender_close() - put the rows in their table and free the appender, whatever is returned
+ *
+ * The rows are part of the transaction from here on; on failure none of the appender's is.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_appender_close(stoa_appender *app, struct stoa_error *err);
+
+/** stoa_appender_abort() - forget the rows and free the appender; NULL is fine */
+STOA_API void stoa_appender_abort(stoa_appender *app);
+
+/* ---- cursors and queries ---------------------------------------------------------------- */
+
+/**
+ * struct stoa_column - what a column of a result is called and holds
+ */
+struct stoa_column {
+	const char *name;
+	uint8_t type;
+	uint8_t precision;
+	uint8_t scale;
+};
+
+/**
+ * struct stoa_batch - some rows of a result, by column
+ * @n_rows:    1 to STOA_BATCH_MAX
+ * @n_columns: columns of the result
+ * @columns:   an array of @n_rows elements each
+ * @rowids:    of the rows, when the result is a scan of one table; otherwise NULL
+ */
+struct stoa_batch {
+	size_t n_rows;
+	size_t n_columns;
+	const struct stoa_array *columns;
+	const stoa_rowid *rowids;
+};
+
+/**
+ * stoa_scan() - a cursor over all rows of a table, in ascending rowid order
+ * @slots:   positions of the slots wanted, from 0; NULL for all
+ * @n_slots: how many; ignored when @slots is NULL
+ *
+ * The cursor sees the rows as they are now, whatever the transaction does afterwards, and outlives
+ * the transaction's end, its abort excepted.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_scan(stoa_txn *txn, stoa_table table, const uint32_t *slots,
+					 size_t n_slots, stoa_cursor **out, struct stoa_error *err);
+
+/**
+ * stoa_prepare() - compile one SQL statement
+ * @sql: UTF-8, @len bytes; parameters are ?, ?3 or $3
+ *
+ * The statement may be executed many times, in any transaction of @db, by one thread at a time.
+ *
+ * Returns: STOA_OK; STOA_ESYNTAX, STOA_ENOTFOUND, STOA_ETYPE, STOA_EUNSUPPORTED with line and
+ *          column set; STOA_ENOMEM.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_prepare(stoa_txn *txn, const char *sql, size_t len,
+					    stoa_stmt **out, struct stoa_error *err);
+
+/** stoa_stmt_free() - free a statement; its cursors must be closed; NULL is fine */
+STOA_API void stoa_stmt_free(stoa_stmt *stmt);
+
+/** stoa_bind() - set parameter @index, from 1; bytes are copied; NULL until bound; kept between executions */
+STOA_API STOA_CHECK_RESULT int stoa_bind(stoa_stmt *stmt, uint32_t index,
+					 const struct stoa_value *value, struct stoa_error *err);
+
+/** stoa_parameters() - how many parameters a statement has */
+STOA_API uint32_t stoa_parameters(const stoa_stmt *stmt);
+
+/** stoa_execute() - run a statement in a transaction; its result is a lazy cursor */
+STOA_API STOA_CHECK_RESULT int stoa_execute(stoa_stmt *stmt, stoa_txn *txn, stoa_cursor **out,
+					    struct stoa_error *err);
+
+/** stoa_query() - stoa_prepare() and stoa_execute() in one; @sql is NUL-terminated */
+STOA_API STOA_CHECK_RESULT int stoa_query(stoa_txn *txn, const char *sql, stoa_cursor **out,
+					  struct stoa_error *err);
+
+/** stoa_columns() - the columns of a cursor; borrows from it */
+STOA_API const struct stoa_column *stoa_columns(const stoa_cursor *cur, size_t *n_columns);
+
+/**
+ * stoa_next_batch() - move a cursor to its next batch of rows
+ * @out: receives the batch; borrows from the cursor, good until the next call on it
+ *
+ * Arrays are those of the database itself where its layout is plain, and decoded into the cursor's
+ * own memory, a batch's worth, where it is not.
+ *
+ * Returns: STOA_ROW; STOA_END after the last batch and on every call after that; an error, after
+ *          which only stoa_cursor_close() is left to call.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_next_batch(stoa_cursor *cur, struct stoa_batch *out,
+					       struct stoa_error *err);
+
+/**
+ * stoa_next() - move a cursor to its next row
+ * @row: receives an array of values, one for each column, good until the next call on the cursor
+ *
+ * Do not mix with stoa_next_batch() on one cursor: STOA_ESTATE. Returns: as stoa_next_batch().
+ */
+STOA_API STOA_CHECK_RESULT int stoa_next(stoa_cursor *cur, const struct stoa_value **row,
+					 struct stoa_error *err);
+
+/** stoa_cursor_rowid() - rowid of the row that stoa_next() gave; 0 if the result is not of one table */
+STOA_API stoa_rowid stoa_cursor_rowid(const stoa_cursor *cur);
+
+/** stoa_cursor_close() - free a cursor and what it holds; NULL is fine */
+STOA_API void stoa_cursor_close(stoa_cursor *cur);
+
+/* ---- import ----------------------------------------------------------------------------- */
+
+/** struct stoa_progress - how far an import is; @total_bytes is 0 where it cannot be known */
+struct stoa_progress {
+	uint64_t rows;
+	uint64_t bytes;
+	uint64_t total_bytes;
+	double seconds;
+};
+
+/**
+ * struct stoa_csv_options - how to read CSV; start from STOA_CSV_OPTIONS_INIT
+ * @size:      sizeof(struct stoa_csv_options)
+ * @delimiter: 0 to find out: one of , ; tab |
+ * @quote:     0 means "
+ * @header:    1 the first record names the columns, 0 it does not (c1, c2, ...), -1 to find out
+ * @null_text: an unquoted field that reads as NULL; NULL means the empty one
+ * @n_threads: 0 means one for each processor
+ * @progress:  called a few times a second, from the calling thread; any result but 0 cancels
+ * @ctx:       handed to @progress
+ */
+struct stoa_csv_options {
+	size_t size;
+	char delimiter;
+	char quote;
+	int header;
+	const char *null_text;
+	unsigned n_threads;
+	int (*progress)(void *ctx, const struct stoa_progress *now);
+	void *ctx;
+};
+#define STOA_CSV_OPTIONS_INIT { sizeof(struct stoa_csv_options), 0, 0, -1, NULL, 0, NULL, NULL }
+
+/**
+ * stoa_import_csv() - load a CSV file into a table
+ * @table:   name of the table; made, with types inferred from all of the file, when it is missing;
+ *           otherwise the file's columns are matched with its slots by name
+ * @path:    the file
+ * @rows:    receives how many rows were added; may be NULL
+ *
+ * All of the file or nothing: part of @txn. Memory is bounded, whatever the file's size.
+ *
+ * Returns: STOA_OK; STOA_ESYNTAX, STOA_ETYPE, STOA_ERANGE, STOA_ENULL with line and column set;
+ *          STOA_ENOTFOUND; STOA_EIO; STOA_ECANCELED; any error of stoa_append().
+ */
+STOA_API STOA_CHECK_RESULT int stoa_import_csv(stoa_txn *txn, const char *table, const char *path,
+					       const struct stoa_csv_options *options, uint64_t *rows,
+					       struct stoa_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,3 @@
+## SPDX-License-Identifier: MIT
+
+libstoa_all_la_SOURCES +=

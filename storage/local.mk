@@ -1,0 +1,8 @@
+## SPDX-License-Identifier: MIT
+
+libstoa_all_la_SOURCES += \
+	%D%/catalog.h \
+	%D%/file.h \
+	%D%/lock.h \
+	%D%/log.h \
+	%D%/segment.h

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * log.h - the redo log: what committed since the last checkpoint
+ *
+ * Files log/NNNNNNNN.log, numbered from 1 without gaps, written with zeros beforehand (in steps, so that small
+ * databases stay small) and then overwritten in place, so that a flush carries no file metadata.
+ *
+ *   file header, 64 bytes:  magic, format version, file number, salt, sequence number of its first
+ *                           record, XXH3 of these
+ *   record:  u32 magic, u32 payload length, u64 sequence number, u64 XXH3 of (header without hash,
+ *            payload; seeded by the file's salt and the record's offset), payload, zeros to 8 bytes
+ *
+ * Sequence numbers go up by one. Reading ends at the first place that holds no valid record. What comes
+ * after it decides what it was: a later valid record means damage (STOA_ECORRUPT), anything else is the torn
+ * end of a crash. A record larger than what is left of its file's size goes on to a new file, which may be as large as
+ * that record needs.
+ *
+ * Group commit: stoa__log_append() copies a record into memory and returns at once;
+ * stoa__log_flush() writes and syncs all that was appended so far, and threads that call it
+ * meanwhile wait for the one who is at it, then share the next flush.
+ *
+ * A failed write or sync makes the log refuse everything from then on, with that error.
+ * Threads: append is called by one thread at a time (the writer), flush by any number.
+ */
+#ifndef STOA__LOG_H
+#define STOA__LOG_H
+
+#include "file.h"
+
+struct stoa__log;
+
+/* Where a log begins to matter: from the catalog. */
+struct stoa__log_position {
+	uint64_t file;	/* number of the file */
+	uint64_t seq;	/* the last sequence number that the catalog covers; replay starts at seq + 1 */
+};
+
+/*
+ * Opens the log in dir/log (made where missing and writable) and calls @replay for each record after @from, in
+ * order. Read only: stops at the end, no file is touched. Otherwise the torn end, if any, is wiped with zeros and
+ * appending goes on after it. Files before @from.file are left over: deleted by a writer.
+ */
+int stoa__log_open(const struct stoa__dir *dir, bool read_only, struct stoa__log_position from,
+		   int (*replay)(void *ctx, uint64_t seq, const uint8_t *payload, size_t len,
+				 struct stoa_error *err),
+		   void *ctx, struct stoa__log **out, struct stoa_error *err);
+/* Flushes nothing; @clean: removes all log files first (the catalog covers them). */
+void stoa__log_close(struct stoa__log *log, bool clean);
+/* The next record. @seq must be the last one + 1. Only memory is touched, unless more than 8 MiB wait: then they are written (not synced). */
+int stoa__log_append(struct stoa__log *log, uint64_t seq, const void *payload, size_t len,
+		     struct stoa_error *err);
+/* Writes all records up to @seq at least; @sync: and waits until they are on the disk. */
+int stoa__log_flush(struct stoa__log *log, uint64_t seq, bool sync, struct stoa_error *err);
+uint64_t stoa__log_durable_seq(struct stoa__log *log);	/* the newest on the disk */
+/* Starts a new file with the next record; *@out is what the catalog is to store once it covers all of @seq. */
+int stoa__log_rotate(struct stoa__log *log, struct stoa__log_position *out, struct stoa_error *err);
+/* Removes files before @file (after the catalog commit that made them needless). */
+int stoa__log_drop_before(struct stoa__log *log, uint64_t file, struct stoa_error *err);
+uint64_t stoa__log_bytes(struct stoa__log *log);	/* record bytes since the last rotate */
+uint64_t stoa__log_disk_bytes(struct stoa__log *log);
+/* Every byte of every log file: records, and that what follows them is zeros (a torn end excepted when @torn_ok). */
+int stoa__log_check(const struct stoa__dir *dir, struct stoa__log_position from, bool torn_ok,
+		    stoa_check_report *report, void *ctx, struct stoa_error *err);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * segment.h - immutable files of column chunks: segments/NNNNNNNN.seg
+ *
+ *   header, 64 bytes:   magic, format version, database uuid, file number, XXH3 of these
+ *   chunks:             images of chunk.h, each at a multiple of 64 and a multiple of 64 bytes long
+ *   directory:          group count, then for each group its row count and for each of its chunks slot id,
+ *                       offset, length, XXH3 of the image (seeded by file number and offset)
+ *   trailer, 64 bytes:  directory offset, length and XXH3, file length, magic, XXH3 of these
+ *
+ * Every byte of the file is under some checksum. The file's *root*, the XXH3 of its directory and trailer, is
+ * what the catalog stores, so that a file cannot be taken for another.
+ *
+ * Opening maps the file and reads only the trailer; the directory is verified on first use of any
+ * group, each chunk on its own first use.
+ */
+#ifndef STOA__SEGMENT_H
+#define STOA__SEGMENT_H
+
+#include "file.h"
+
+/* ---- writing: one thread at a time ---- */
+
+struct stoa__segment_writer;
+
+int stoa__segment_create(const struct stoa__dir *dir, uint64_t file, const uint8_t uuid[16],
+			 struct stoa__segment_writer **out, struct stoa_error *err);
+/* Starts a row group of @n_rows; returns its index in the file in *@group. */
+int stoa__segment_add_group(struct stoa__segment_writer *w, uint32_t n_rows, uint32_t *group,
+			    struct stoa_error *err);
+/* A chunk image of the newest group; written in large writes. */
+int stoa__segment_add_chunk(struct stoa__segment_writer *w, uint32_t slot, const void *image,
+			    size_t len, struct stoa_error *err);
+uint64_t stoa__segment_size(const struct stoa__segment_writer *w);	/* so far */
+/* Writes directory and trailer, syncs the file (not its directory), frees @w. On failure the file is removed. */
+int stoa__segment_finish(struct stoa__segment_writer *w, uint64_t *len, uint64_t *root,
+			 struct stoa_error *err);
+/* Removes the file, frees @w; NULL is fine. */
+void stoa__segment_discard(struct stoa__segment_writer *w);
+
+/* ---- reading: any number of threads ---- */
+
+struct stoa__segment;	/* counted */
+
+/* Maps a file and checks length and trailer against what the catalog says. */
+int stoa__segment_open(const struct stoa__dir *dir, uint64_t file, const uint8_t uuid[16],
+		       uint64_t len, uint64_t root, struct stoa__segment **out,
+		       struct stoa_error *err);
+struct stoa__segment *stoa__segment_ref(struct stoa__segment *s);
+/* Unmaps with the last count. */
+void stoa__segment_unref(struct stoa__segment *s);
+uint64_t stoa__segment_file(const struct stoa__segment *s);
+uint64_t stoa__segment_len(const struct stoa__segment *s);
+int stoa__segment_n_groups(struct stoa__segment *s, uint32_t *n, struct stoa_error *err);
+int stoa__segment_group_rows(struct stoa__segment *s, uint32_t group, uint32_t *n_rows,
+			     struct stoa_error *err);
+/*
+ * The image of a slot's chunk, checksum verified on first use. STOA_OK with *@image; STOA_ENOTFOUND
+ * (and no error text) when the group has no chunk of that slot; STOA_ECORRUPT with file and offset.
+ * Lives as long as @s is counted.
+ */
+int stoa__segment_chunk(struct stoa__segment *s, uint32_t group, uint32_t slot,
+			const uint8_t **image, size_t *len, struct stoa_error *err);
+/* Every byte. @open_chunk, unless NULL, is called with each chunk for checks above storage. */
+int stoa__segment_check(struct stoa__segment *s,
+			int (*open_chunk)(void *ctx, const uint8_t *image, size_t len, const char **why),
+			stoa_check_report *report, void *ctx, struct stoa_error *err);
+/* Unlinks the file; maps and other processes' maps stay good. */
+int stoa__segment_unlink(const struct stoa__dir *dir, uint64_t file, struct stoa_error *err);
+/* segments/NNNNNNNN.seg into @buf. */
+void stoa__segment_name(uint64_t file, char buf[32]);
+
+#endif

@@ -1,0 +1,38 @@
+## SPDX-License-Identifier: MIT
+##
+## A test is tests/NOUN_test.c, named in cmocka_tests and nowhere else; one that also needs SQLite goes
+## into sqlite_tests, a shell script into script_tests. `make check-long` runs the same with STOA_LONG=1.
+
+cmocka_tests += \
+	%D%/version_test
+
+sqlite_tests +=
+
+script_tests +=
+
+check_LTLIBRARIES += %D%/libtesting.la
+tests_libtesting_la_SOURCES = %D%/testing.c %D%/testing.h
+
+LDADD = tests/libtesting.la libstoa_all.la $(CMOCKA_LIBS) $(SQLITE3_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += $(cmocka_tests)
+if HAVE_SQLITE3
+check_PROGRAMS += $(sqlite_tests)
+endif
+endif
+
+TESTS = $(check_PROGRAMS) $(script_tests)
+TEST_EXTENSIONS = .sh
+LOG_DRIVER = $(SHELL) $(srcdir)/%D%/driver.sh
+SH_LOG_DRIVER = $(SHELL) $(srcdir)/%D%/driver.sh
+SH_LOG_COMPILER = bash
+AM_TESTS_ENVIRONMENT = \
+	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
+	top_builddir='$(abs_top_builddir)'; export top_builddir; \
+	CC='$(CC)'; export CC; \
+	NM='$(NM)'; export NM;
+EXTRA_DIST += %D%/driver.sh $(script_tests)
+
+check-long:
+	STOA_LONG=1 $(MAKE) $(AM_MAKEFLAGS) check

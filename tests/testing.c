@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* testing.c - see testing.h */
+#include "testing.h"
+
+#include <ftw.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+char *testing_tempdir(void)
+{
+	const char *base = getenv("TMPDIR");
+	char *path;
+
+	if (asprintf(&path, "%s/stoa-test-XXXXXX", base && *base ? base : "/tmp") < 0)
+		fail_msg("out of memory");
+	if (!mkdtemp(path))
+		fail_msg("cannot make %s", path);
+	return path;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+	(void)st;
+	(void)kind;
+	(void)ftw;
+	return remove(path);
+}
+
+void testing_rmtree(char *path)
+{
+	if (!path)
+		return;
+	nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	free(path);
+}
+
+const char *testing_path(const char *dir, const char *name)
+{
+	static _Thread_local char buf[8][4096];
+	static _Thread_local unsigned turn;
+	char *p = buf[turn++ % 8];
+
+	snprintf(p, sizeof(buf[0]), "%s/%s", dir, name);
+	return p;
+}
+
+uint64_t testing_seed(void)
+{
+	static uint64_t seed;
+	static bool known;
+	const char *s = getenv("STOA_SEED");
+
+	if (known)
+		return seed;
+	if (s && *s) {
+		seed = strtoull(s, NULL, 0);
+	} else {
+		struct timespec t;
+
+		clock_gettime(CLOCK_REALTIME, &t);
+		seed = (uint64_t)t.tv_sec * 1000000007u ^ (uint64_t)t.tv_nsec ^ (uint64_t)getpid() << 40;
+		seed %= 1000000000u;
+	}
+	known = true;
+	printf("STOA_SEED=%" PRIu64 "\n", seed);
+	fflush(stdout);
+	return seed;
+}
+
+bool testing_long(void)
+{
+	const char *s = getenv("STOA_LONG");
+
+	return s && *s && strcmp(s, "0") != 0;
+}
