@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cursor.h - what every cursor is made of: three calls that make batches
+ *
+ * Whatever makes rows (a table scan, a query, later a file or a callback) puts a struct stoa_cursor first
+ * in a struct of its own and gives it ops; the public functions in cursor.c do the rest, the
+ * way by row over batches included.
+ *
+ *     struct scan { struct stoa_cursor cursor; ... };
+ *     stoa__cursor_init(&scan->cursor, &scan_ops);
+ *     *out = &scan->cursor;
+ */
+#ifndef STOA__CURSOR_H
+#define STOA__CURSOR_H
+
+#include "stoa.h"
+
+struct stoa__cursor_ops {
+	/* Columns of the result; borrows from the cursor, the same at every call. */
+	const struct stoa_column *(*columns)(const stoa_cursor *cur, size_t *n);
+	/*
+	 * STOA_ROW with *@out filled, good until the next call; STOA_END; an error. Not called again
+	 * after STOA_END or an error.
+	 */
+	int (*next_batch)(stoa_cursor *cur, struct stoa_batch *out, struct stoa_error *err);
+	/* Gives up everything, the memory of the cursor itself included. */
+	void (*close)(stoa_cursor *cur);
+};
+
+enum stoa__cursor_way { STOA__CURSOR_FRESH, STOA__CURSOR_BY_BATCH, STOA__CURSOR_BY_ROW };
+
+/* Fields are cursor.c's own. */
+struct stoa_cursor {
+	const struct stoa__cursor_ops *ops;
+	uint8_t way;			/* enum stoa__cursor_way: batches and rows do not mix */
+	int ended;			/* 0, STOA_END, or the error that ended it */
+	struct stoa_batch batch;	/* the batch that rows are taken from */
+	size_t at;			/* row of it that comes next */
+	size_t block_at;		/* rows [block_at, block_end) of it are in @block */
+	size_t block_end;
+	struct stoa_value *block;	/* by row: n_columns values each */
+	stoa_rowid rowid;
+};
+
+/* A fresh cursor with @ops; all other fields of the struct around it are the caller's. */
+void stoa__cursor_init(struct stoa_cursor *cur, const struct stoa__cursor_ops *ops);
+
+#endif
