@@ -21,13 +21,17 @@ struct stoa__dir {
 	char *path;	/* as the caller named it, for messages */
 };
 
+/* Makes a database directory, durably: its parent is synced. STOA_EEXIST when @path is taken by anything. */
+int stoa__dir_create(const char *path, struct stoa_error *err);
 /* STOA_ENOTFOUND when it is not there. */
 int stoa__dir_open(const char *path, struct stoa__dir *out, struct stoa_error *err);
 void stoa__dir_close(struct stoa__dir *dir);
 /* Refuses network file systems, whose locks and maps cannot be trusted (STOA_EUNSUPPORTED). */
 int stoa__dir_check_filesystem(const struct stoa__dir *dir, struct stoa_error *err);
+/* Makes @sub in it, and syncs @dir; one that is there already is fine. */
+int stoa__dir_make(const struct stoa__dir *dir, const char *sub, struct stoa_error *err);
 int stoa__dir_sync(const struct stoa__dir *dir, const char *sub, struct stoa_error *err);	/* sub: NULL, "log", "segments" */
-/* Calls @each with the name of every entry of @sub, until it returns non-zero, which is returned. */
+/* Calls @each with the name of every entry of @sub but "." and "..", until it returns non-zero, which is returned. */
 int stoa__dir_list(const struct stoa__dir *dir, const char *sub,
 		   int (*each)(void *ctx, const char *name), void *ctx, struct stoa_error *err);
 
@@ -37,9 +41,13 @@ int stoa__file_open(const struct stoa__dir *dir, const char *name, int flags, in
 void stoa__file_close(int fd);
 int stoa__file_size(const struct stoa__dir *dir, const char *name, uint64_t *size,
 		    struct stoa_error *err);
+int stoa__file_size_of(int fd, const char *name, uint64_t *size, struct stoa_error *err);
 /* Exactly @len bytes; fewer in the file is STOA_ECORRUPT. */
 int stoa__file_read(int fd, const char *name, uint64_t offset, void *p, size_t len,
 		    struct stoa_error *err);
+/* As many of the @len bytes as there are: *@got of them, fewer only at the file's end. */
+int stoa__file_read_some(int fd, const char *name, uint64_t offset, void *p, size_t len,
+			 size_t *got, struct stoa_error *err);
 int stoa__file_write(int fd, const char *name, uint64_t offset, const void *p, size_t len,
 		     struct stoa_error *err);
 int stoa__file_sync_data(int fd, const char *name, struct stoa_error *err);	/* fdatasync */
@@ -48,16 +56,39 @@ int stoa__file_truncate(int fd, const char *name, uint64_t size, struct stoa_err
 int stoa__file_unlink(const struct stoa__dir *dir, const char *name, struct stoa_error *err);	/* a missing one is fine */
 int stoa__file_rename(const struct stoa__dir *dir, const char *from, const char *to,
 		      struct stoa_error *err);
-/* Read-only, shared, whole file; the descriptor may be closed at once. */
+/* Read-only, shared, the first @len bytes (not 0); the descriptor may be closed at once. */
 int stoa__file_map(int fd, const char *name, size_t len, const uint8_t **out,
 		   struct stoa_error *err);
 void stoa__file_unmap(const uint8_t *p, size_t len);
+/*
+ * Brings @len mapped bytes at @p into memory, so that a disk that cannot read them is STOA_EIO and no signal.
+ * @offset is where they are in the file, for the message. Old kernels cannot; then it does nothing.
+ */
+int stoa__file_populate(const uint8_t *p, size_t len, const char *name, uint64_t offset,
+			struct stoa_error *err);
 
 /* errno as one of ours: names every code that the calls above can give; the rest is STOA_EIO. */
 int stoa__from_errno(int errno_value);
 
-/* Tests: the @nth operation from now (0 is the next) fails with @errno_value; @forever: and all after it. */
+/* Tests: the @nth operation from now (0 is the next) fails with @errno_value; @forever: and all after it. A write that fails writes half. */
 void stoa__file_fault_arm(long nth, int errno_value, bool forever);
 bool stoa__file_fault_disarm(void);
+
+/*
+ * Tests: @watch is told of every operation that changes what a power cut would leave, once it succeeded
+ * (a failed write too: its first half). One thread at a time; NULL ends it.
+ */
+enum stoa__file_op {
+	STOA__FILE_CREATE,	/* @name */
+	STOA__FILE_WRITE,	/* @len bytes @p at @offset */
+	STOA__FILE_SYNC,	/* @name's data */
+	STOA__FILE_TRUNCATE,	/* to @offset bytes */
+	STOA__FILE_UNLINK,
+	STOA__FILE_RENAME,	/* @name to the string at @p */
+	STOA__FILE_SYNC_DIR,	/* the names in directory @name */
+};
+typedef void stoa__file_watch(void *ctx, enum stoa__file_op op, const char *name, uint64_t offset,
+			      const void *p, size_t len);
+void stoa__file_watch_with(stoa__file_watch *watch, void *ctx);
 
 #endif

@@ -2,7 +2,9 @@
 
 libstoa_all_la_SOURCES += \
 	%D%/catalog.h \
+	%D%/file.c \
 	%D%/file.h \
+	%D%/lock.c \
 	%D%/lock.h \
 	%D%/log.h \
 	%D%/segment.h

@@ -14,14 +14,20 @@
 #ifndef STOA__LOCK_H
 #define STOA__LOCK_H
 
+#include <sys/types.h>
+
 #include "file.h"
 
 struct stoa__lock {
 	int fd;
-	bool writer;
+	bool writer;	/* byte 0 is ours */
+	pid_t pid;	/* who opened it: a child after fork() must not unlock */
 };
 
-/* Opens the lock file (makes it where @writer and missing); takes nothing yet. */
+/*
+ * Opens the lock file (makes it where @writer and missing); takes nothing yet. STOA_ENOTFOUND for a
+ * reader where it is missing. A second open of it, in this process too, is another holder.
+ */
 int stoa__lock_open(const struct stoa__dir *dir, bool writer, struct stoa__lock *out,
 		    struct stoa_error *err);
 /* Takes byte 0. STOA_EBUSY with the owner's pid after @wait_ms (0 none, -1 for ever). */
@@ -29,7 +35,7 @@ int stoa__lock_writer(struct stoa__lock *lock, int32_t wait_ms, struct stoa_erro
 /* Takes byte 1; waits. */
 int stoa__lock_catalog(struct stoa__lock *lock, bool exclusive, struct stoa_error *err);
 void stoa__unlock_catalog(struct stoa__lock *lock);
-/* @clean: truncates the file first. Gives all back. */
+/* @clean: truncates the file first. Gives all back; in a child after fork() it only closes. */
 void stoa__lock_close(struct stoa__lock *lock, bool clean);
 
 #endif

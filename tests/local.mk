@@ -4,6 +4,8 @@
 ## into sqlite_tests, a shell script into script_tests. `make check-long` runs the same with STOA_LONG=1.
 
 cmocka_tests += \
+	%D%/file_test \
+	%D%/lock_test \
 	%D%/version_test
 
 sqlite_tests +=

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lock.c - open file description locks on two bytes of one file
+ *
+ * Waiting for the writer's lock with a limit is polling, with pauses that double up to 16 ms:
+ * fcntl() has no timeout, and an alarm signal is not a library's to use. Waiting for ever, and
+ * waiting for the catalog, is the kernel's.
+ *
+ * (1) A child after fork() shares the open file with its parent, and so its locks: unlocking there
+ *     would take them from the parent. So only the process that opened it unlocks; in a child
+ *     stoa__lock_close() closes the descriptor and no more. The parent unlocks before it closes,
+ *     since a child that lives on would otherwise keep the lock alive.
+ * (2) The pid in the file is for the message alone. Nothing is decided by it.
+ */
+#include "lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NAME "lock"
+#define BYTE_WRITER 0
+#define BYTE_CATALOG 1
+#define PAUSE_MS_MAX 16
+
+int stoa__lock_open(const struct stoa__dir *dir, bool writer, struct stoa__lock *out,
+		    struct stoa_error *err)
+{
+	out->writer = false;
+	out->pid = getpid();
+	return stoa__file_open(dir, NAME, writer ? O_RDWR | O_CREAT : O_RDONLY, &out->fd, err);
+}
+
+/* One fcntl(): 0, or -1 with errno. @type: F_RDLCK, F_WRLCK, F_UNLCK. */
+static int set(int fd, short type, off_t byte, bool wait)
+{
+	struct flock fl = { .l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+	int rc;
+
+	do
+		rc = fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &fl);
+	while (rc < 0 && errno == EINTR);
+	return rc;
+}
+
+static int fail_lock(struct stoa_error *err)
+{
+	int e = errno;
+	char reason[128];
+
+	return stoa__fail(err, stoa__from_errno(e), "cannot lock %s: %s", NAME,
+			  strerror_r(e, reason, sizeof reason));
+}
+
+static int fail_busy(const struct stoa__lock *lock, struct stoa_error *err)
+{
+	char text[24] = "";
+	size_t got = 0;
+	long pid;
+
+	if (stoa__file_read_some(lock->fd, NAME, 0, text, sizeof text - 1, &got, NULL) < 0)
+		got = 0;
+	text[got] = '\0';
+	pid = strtol(text, NULL, 10);
+	if (pid <= 0)
+		return stoa__fail(err, STOA_EBUSY,
+				  "another process has the database open for writing");
+	return stoa__fail(err, STOA_EBUSY,
+			  "the process with pid %ld has the database open for writing", pid);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Tries until it has the lock, or @wait_ms are over: then -1 with errno EAGAIN. */
+static int poll_writer(int fd, int32_t wait_ms)
+{
+	int64_t end = now_ms() + wait_ms;
+	int64_t pause = 1;
+
+	while (set(fd, F_WRLCK, BYTE_WRITER, false) < 0) {
+		int64_t left = end - now_ms();
+		struct timespec t = { 0, 0 };
+
+		if ((errno != EAGAIN && errno != EACCES) || left <= 0)
+			return -1;
+		t.tv_nsec = (long)(pause < left ? pause : left) * 1000000;
+		nanosleep(&t, NULL);
+		if (pause < PAUSE_MS_MAX)
+			pause *= 2;
+	}
+	return 0;
+}
+
+/* Puts our pid into the file in place of whatever is there. */
+static int write_pid(const struct stoa__lock *lock, struct stoa_error *err)
+{
+	char text[24];
+	int len = snprintf(text, sizeof text, "%ld\n", (long)lock->pid);
+
+	STOA_TRY(stoa__file_truncate(lock->fd, NAME, 0, err));
+	return stoa__file_write(lock->fd, NAME, 0, text, (size_t)len, err);
+}
+
+int stoa__lock_writer(struct stoa__lock *lock, int32_t wait_ms, struct stoa_error *err)
+{
+	int rc = wait_ms < 0 ? set(lock->fd, F_WRLCK, BYTE_WRITER, true) :
+			       poll_writer(lock->fd, wait_ms);
+
+	if (rc < 0 && (errno == EAGAIN || errno == EACCES))
+		return fail_busy(lock, err);
+	if (rc < 0)
+		return fail_lock(err);
+	rc = write_pid(lock, err);
+	if (rc < 0) {
+		set(lock->fd, F_UNLCK, BYTE_WRITER, false);
+		return rc;
+	}
+	lock->writer = true;
+	return STOA_OK;
+}
+
+int stoa__lock_catalog(struct stoa__lock *lock, bool exclusive, struct stoa_error *err)
+{
+	if (set(lock->fd, exclusive ? F_WRLCK : F_RDLCK, BYTE_CATALOG, true) < 0)
+		return fail_lock(err);
+	return STOA_OK;
+}
+
+void stoa__unlock_catalog(struct stoa__lock *lock)
+{
+	set(lock->fd, F_UNLCK, BYTE_CATALOG, false);
+}
+
+void stoa__lock_close(struct stoa__lock *lock, bool clean)
+{
+	if (lock->fd >= 0 && lock->pid == getpid()) {
+		if (clean && lock->writer)
+			(void)stoa__file_truncate(lock->fd, NAME, 0, NULL);
+		set(lock->fd, F_UNLCK, BYTE_CATALOG, false);
+		set(lock->fd, F_UNLCK, BYTE_WRITER, false);
+	}
+	stoa__file_close(lock->fd);
+	lock->fd = -1;
+	lock->writer = false;
+}
