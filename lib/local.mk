@@ -22,6 +22,9 @@ libstoa_all_la_SOURCES += \
 	%D%/core/hash.h \
 	%D%/core/limits.h \
 	%D%/core/source.h \
+	%D%/core/text.c \
+	%D%/core/text.h \
+	%D%/core/type.c \
 	%D%/core/type.h
 
 ## lib/csv/

@@ -6,6 +6,8 @@
 cmocka_tests += \
 	%D%/file_test \
 	%D%/lock_test \
+	%D%/text_test \
+	%D%/type_test \
 	%D%/version_test
 
 sqlite_tests +=
