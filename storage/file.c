@@ -441,6 +441,11 @@ int stoa__file_sync(int fd, const char *name, struct stoa_error *err)
 	return STOA_OK;
 }
 
+void stoa__file_writeback(int fd, uint64_t offset, uint64_t len)
+{
+	(void)sync_file_range(fd, (off_t)offset, (off_t)len, SYNC_FILE_RANGE_WRITE);
+}
+
 int stoa__file_truncate(int fd, const char *name, uint64_t size, struct stoa_error *err)
 {
 	if (fault())

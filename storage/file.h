@@ -52,6 +52,8 @@ int stoa__file_write(int fd, const char *name, uint64_t offset, const void *p, s
 		     struct stoa_error *err);
 int stoa__file_sync_data(int fd, const char *name, struct stoa_error *err);	/* fdatasync */
 int stoa__file_sync(int fd, const char *name, struct stoa_error *err);
+/* Asks the kernel to begin writing these bytes out; waits for nothing, promises nothing. */
+void stoa__file_writeback(int fd, uint64_t offset, uint64_t len);
 int stoa__file_truncate(int fd, const char *name, uint64_t size, struct stoa_error *err);
 int stoa__file_unlink(const struct stoa__dir *dir, const char *name, struct stoa_error *err);	/* a missing one is fine */
 int stoa__file_rename(const struct stoa__dir *dir, const char *from, const char *to,

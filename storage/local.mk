@@ -7,4 +7,7 @@ libstoa_all_la_SOURCES += \
 	%D%/lock.c \
 	%D%/lock.h \
 	%D%/log.h \
-	%D%/segment.h
+	%D%/segment.h \
+	%D%/segment_format.h \
+	%D%/segment_read.c \
+	%D%/segment_write.c
