@@ -1,1 +1,32 @@
 ## SPDX-License-Identifier: MIT
+
+EXTRA_PROGRAMS += stoa
+stoa_LDADD = libstoa.la
+stoa_SOURCES = \
+	%D%/check.c \
+	%D%/cli.h \
+	%D%/create.c \
+	%D%/drop.c \
+	%D%/export.c \
+	%D%/freeze.c \
+	%D%/import.c \
+	%D%/main.c \
+	%D%/memory.c \
+	%D%/progress.c \
+	%D%/query.c \
+	%D%/report.c \
+	%D%/schema.c \
+	%D%/session.c \
+	%D%/slots.c \
+	%D%/stat.c \
+	%D%/tables.c \
+	%D%/width.c \
+	%D%/writer.c \
+	%D%/writer.h \
+	%D%/writer_csv.c \
+	%D%/writer_jsonl.c \
+	%D%/writer_markdown.c \
+	%D%/writer_table.c
+
+dist_man_MANS += %D%/stoa.1
+EXTRA_DIST += %D%/README.md

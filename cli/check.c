@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check.c - stoa check DB: reads and verifies every byte
+ *
+ * The check runs in a child process. It is written never to crash on any bytes, but someone who asks is in doubt
+ * about those bytes, and a crash would be an answer too: then the parent says so, and the exit code is
+ * that of damage all the same.
+ */
+#include "cli.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void on_damage(void *ctx, const char *file, uint64_t offset, const char *what)
+{
+	(void)ctx;
+	printf("%s:%" PRIu64 ": %s\n", file, offset, what);
+	/* If the next step crashes, this was said. */
+	fflush(stdout);
+}
+
+static int check(const char *path)
+{
+	struct stoa_error err;
+	int rc = stoa_check(path, on_damage, NULL, &err);
+
+	if (rc < 0)
+		return report_error(path, &err);
+	return CLI_OK;
+}
+
+static int check_in_child(const char *path)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		int code = check(path);
+
+		_exit(fflush(stdout) == 0 ? code : CLI_FAILURE);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0) {
+		report("cannot run the check: %s", strerror(errno));
+		return CLI_FAILURE;
+	}
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	report("%s: damaged so that the check itself died (%s)", path,
+	       strsignal(WTERMSIG(status)));
+	return CLI_DAMAGE;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	bool quiet = false;
+	int option, code;
+
+	while ((option = getopt_long(argc, argv, "qh", options, NULL)) != -1) {
+		switch (option) {
+		case 'q':
+			quiet = true;
+			break;
+		case 'h':
+			return show_help(self);
+		default:
+			return bad_usage(self, NULL);
+		}
+	}
+	if (argc - optind != 1)
+		return bad_usage(self, "one DB is wanted");
+	code = check_in_child(argv[optind]);
+	if (code == CLI_OK && !quiet)
+		printf("%s: every byte is as it was written\n", argv[optind]);
+	return code;
+}
+
+const struct command command_check = {
+	"check", "DB", "Read and verify every byte of a database",
+	"Each piece of damage is a line on standard output: FILE:OFFSET: what is wrong. No other process may be\n"
+	"writing to DB meanwhile. Exit code 0 means that all is well, 3 that there is damage.\n\n"
+	"  -q, --quiet  say nothing when all is well\n"
+	"  -h, --help   this text\n",
+	run,
+};

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cli.h - what the subcommands share
+ *
+ * A subcommand is a file with one struct command; main.c lists them. It parses its own options with
+ * getopt_long(), does its work through stoa.h alone, prints results on stdout and everything else
+ * on stderr, and returns an exit code.
+ */
+#ifndef CLI_H
+#define CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "../lib/stoa.h"
+
+/* Exit codes, as the manual page promises them. */
+enum {
+	CLI_OK = 0,
+	CLI_FAILURE = 1,	/* anything that no other code names */
+	CLI_USAGE = 2,		/* the command line makes no sense */
+	CLI_DAMAGE = 3,		/* stored bytes are not what was stored */
+	CLI_BUSY = 4,		/* another process is writing to the database */
+	CLI_INTERRUPTED = 130,	/* Ctrl-C; as a shell reports it */
+};
+
+struct command {
+	const char *name;
+	const char *arguments;	/* "DB FILE..." */
+	const char *summary;	/* one line, without a full stop */
+	const char *details;	/* the rest of --help */
+	int (*run)(const struct command *self, int argc, char **argv);
+};
+
+extern const struct command command_create;
+extern const struct command command_import;
+extern const struct command command_query;
+extern const struct command command_export;
+extern const struct command command_tables;
+extern const struct command command_schema;
+extern const struct command command_stat;
+extern const struct command command_check;
+extern const struct command command_freeze;
+extern const struct command command_drop;
+
+/* ---- report.c: words for people ---- */
+
+/* "stoa: ..." on stderr. */
+void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Reports an error of the library; @where (a file, or NULL) stands before line and column. */
+int report_error(const char *where, const struct stoa_error *err);
+/* The same for SQL: shows the line with a caret below the place. */
+int report_sql_error(const char *sql, const struct stoa_error *err);
+/* The exit code that goes with a result of the library. */
+int exit_code_of(int result);
+/* --help of a subcommand, on stdout; returns CLI_OK. */
+int show_help(const struct command *self);
+/* Reports a misuse, unless @format is NULL and getopt has, and points at --help; CLI_USAGE. */
+int bad_usage(const struct command *self, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* ---- session.c: a database and a transaction, opened and ended with reports ---- */
+
+struct session {
+	const char *path;
+	stoa_db *db;
+	stoa_txn *txn;
+};
+
+/* Opens the database with STOA_OPEN_* flags, begins a transaction; CLI_OK or an exit code. */
+int session_begin(struct session *s, const char *path, uint32_t open_flags, unsigned txn_flags);
+/* Ends both; commits if @code is CLI_OK. Returns @code, or what went wrong now. */
+int session_end(struct session *s, int code);
+/* Finds a table by name, reporting its absence. */
+int session_table(struct session *s, const char *name, stoa_table *out);
+
+/* ---- memory.c: for a command, to be out of memory is the end ---- */
+
+void *xrealloc(void *p, size_t size);
+char *xstrdup(const char *s);
+
+/* A growable text. */
+struct text {
+	char *p;
+	size_t len;
+	size_t cap;
+};
+void text_put(struct text *t, const char *s, size_t len);
+void text_puts(struct text *t, const char *s);
+void text_printf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_release(struct text *t);
+
+/* ---- writer.c and a file per format: rows as text ---- */
+
+enum format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSONL, FORMAT_MARKDOWN };
+
+struct writer;
+struct writer_options {
+	enum format format;
+	bool no_header;		/* csv */
+	bool fit;		/* table: cut cells to the terminal's width */
+	uint64_t max_rows;	/* table: show so many; 0 shows all */
+};
+/* False if there is no format of that name. */
+bool format_of(const char *name, enum format *out);
+struct writer *writer_new(FILE *out, const struct writer_options *options,
+			  const struct stoa_column *columns, size_t n_columns);
+void writer_row(struct writer *w, const struct stoa_value *values);
+/* Finishes, flushes and frees: CLI_OK, or CLI_FAILURE with the reason reported. */
+int writer_finish(struct writer *w);
+/* Frees; what was written stays. */
+void writer_discard(struct writer *w);
+/* Writes a cursor's rows to the end and closes it; @sql is for messages and may be NULL. */
+int write_cursor(struct writer *w, stoa_cursor *cur, const char *sql);
+/* Adds a JSON string, quotes included. */
+void text_put_json(struct text *t, const char *s, size_t len);
+
+/* ---- width.c: how wide text is on a terminal ---- */
+
+/* Prepares LC_CTYPE; call first. */
+void width_init(void);
+/* Does the user's terminal take UTF-8? */
+bool width_is_utf8(void);
+/* Columns that @len bytes of UTF-8 take. */
+size_t display_width(const char *s, size_t len);
+/* The bytes of the longest prefix that takes at most @width columns. */
+size_t display_prefix(const char *s, size_t len, size_t width);
+/* Adds text so that it takes one line: control characters and bad bytes as escapes. */
+void text_put_visible(struct text *t, const char *s, size_t len);
+/* Columns of the terminal that @f is; 0 if it is none. */
+size_t terminal_width(FILE *f);
+
+/* ---- progress.c: one line on a terminal, for what takes longer than half a second ---- */
+
+struct progress {
+	const char *label;
+	bool on;		/* stderr is a terminal */
+	bool shown;
+	double last;		/* seconds, when drawn */
+};
+void progress_init(struct progress *p, const char *label);
+/* @part of 1, or negative where it is unknown. */
+void progress_show(struct progress *p, double part, uint64_t rows, uint64_t bytes, double seconds);
+/* Wipes the line. */
+void progress_end(struct progress *p);
+/* Set once by Ctrl-C, when interrupt_init() was called; a second Ctrl-C kills. */
+void interrupt_init(void);
+bool interrupted(void);
+double seconds_now(void);
+
+/* ---- slots.c: "name type [not null] [default literal], ..." ---- */
+
+struct slot_list {
+	struct stoa_slot *slots;
+	size_t n;
+	char *copy;		/* names and defaults borrow from here */
+};
+/* Parses; on failure reports and returns CLI_USAGE. */
+int slots_parse(const char *text, struct slot_list *out);
+void slots_release(struct slot_list *list);
+/* Adds a CREATE TABLE statement, ending in ";\n". */
+void text_put_create_table(struct text *t, const struct stoa_table_info *info);
+/* Adds a name, quoted where SQL needs it. */
+void text_put_name(struct text *t, const char *name);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * export.c - stoa export DB TABLE|SQL: rows as CSV or JSON Lines, on stdout or in a file
+ *
+ * A file is written beside its name and renamed when it is whole, so that an old export is never
+ * replaced by half of a new one.
+ */
+#include "cli.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Where the rows go. */
+struct target {
+	const char *path;	/* NULL: stdout */
+	char *part;		/* the name while it is written; NULL: @path is not a regular file */
+	FILE *out;
+};
+
+static int target_open(struct target *t, const char *path)
+{
+	struct text part = { 0 };
+	struct stat st;
+
+	memset(t, 0, sizeof(*t));
+	t->path = path;
+	t->out = stdout;
+	if (!path)
+		return CLI_OK;
+	/* A pipe or device is written to as it is. */
+	if (stat(path, &st) != 0 || S_ISREG(st.st_mode)) {
+		text_printf(&part, "%s.part", path);
+		t->part = part.p;
+	}
+	t->out = fopen(t->part ? t->part : path, "we");
+	if (t->out)
+		return CLI_OK;
+	report("%s: %s", t->part ? t->part : path, strerror(errno));
+	free(t->part);
+	return CLI_FAILURE;
+}
+
+static int target_close(struct target *t, int code)
+{
+	if (!t->path)
+		return code;
+	/* On the disk before it takes the old one's name. */
+	if (code == CLI_OK && (fflush(t->out) != 0 || (t->part && fsync(fileno(t->out)) != 0))) {
+		report("%s: %s", t->path, strerror(errno));
+		code = CLI_FAILURE;
+	}
+	fclose(t->out);
+	if (code == CLI_OK && t->part && rename(t->part, t->path) != 0) {
+		report("%s: %s", t->path, strerror(errno));
+		code = CLI_FAILURE;
+	}
+	if (code != CLI_OK && t->part)
+		unlink(t->part);
+	free(t->part);
+	return code;
+}
+
+/* A table of that name, or else a statement. */
+static int open_cursor(struct session *s, const char *what, stoa_cursor **out)
+{
+	struct stoa_error err;
+	stoa_table table;
+	int rc = stoa_table_find(s->txn, what, &table, &err);
+
+	if (rc == STOA_OK)
+		rc = stoa_scan(s->txn, table, NULL, 0, out, &err);
+	else if (rc == STOA_ENOTFOUND && !strpbrk(what, " \t\n("))
+		return report_error(s->path, &err);
+	else
+		rc = stoa_query(s->txn, what, out, &err);
+	return rc < 0 ? report_sql_error(what, &err) : CLI_OK;
+}
+
+static int export(struct session *s, const char *what, const char *path,
+		  const struct writer_options *options)
+{
+	const struct stoa_column *columns;
+	struct target target;
+	struct writer *w;
+	stoa_cursor *cur;
+	size_t n;
+	int code = open_cursor(s, what, &cur);
+
+	if (code != CLI_OK)
+		return code;
+	code = target_open(&target, path);
+	if (code != CLI_OK) {
+		stoa_cursor_close(cur);
+		return code;
+	}
+	columns = stoa_columns(cur, &n);
+	w = writer_new(target.out, options, columns, n);
+	code = write_cursor(w, cur, what);
+	if (code == CLI_OK)
+		code = writer_finish(w);
+	else
+		writer_discard(w);
+	return target_close(&target, code);
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "format", required_argument, NULL, 'f' },
+		{ "no-header", no_argument, NULL, 'N' },
+		{ "output", required_argument, NULL, 'o' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	struct writer_options wo = { .format = FORMAT_CSV };
+	const char *path = NULL;
+	struct session s;
+	int option, code;
+
+	while ((option = getopt_long(argc, argv, "f:o:h", options, NULL)) != -1) {
+		switch (option) {
+		case 'f':
+			if (!format_of(optarg, &wo.format) || wo.format == FORMAT_TABLE)
+				return bad_usage(self, "no format %s: csv, jsonl or markdown", optarg);
+			break;
+		case 'N':
+			wo.no_header = true;
+			break;
+		case 'o':
+			path = optarg;
+			break;
+		case 'h':
+			return show_help(self);
+		default:
+			return bad_usage(self, NULL);
+		}
+	}
+	if (argc - optind != 2)
+		return bad_usage(self, "a DB and a TABLE or SQL statement are wanted");
+	code = session_begin(&s, argv[optind], STOA_OPEN_READ_ONLY | STOA_OPEN_NO_CREATE,
+			     STOA_READ);
+	if (code == CLI_OK)
+		code = session_end(&s, export(&s, argv[optind + 1], path, &wo));
+	return code;
+}
+
+const struct command command_export = {
+	"export", "DB TABLE|SQL", "Write a table or a query's rows as CSV or JSON Lines",
+	"  -f, --format FORMAT  csv (default), jsonl or markdown\n"
+	"      --no-header      csv: leave the line of names out\n"
+	"  -o, --output FILE    into FILE, which is replaced once all is written; otherwise on\n"
+	"                       standard output\n"
+	"  -h, --help           this text\n\n"
+	"In CSV NULL is an empty field and an empty string is \"\": import reads both back.\n\n"
+	"  stoa export air.stoa flights --format jsonl -o flights.jsonl\n",
+	run,
+};

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * import.c - stoa import DB FILE...: CSV files into tables
+ *
+ * All files are one transaction: after Ctrl-C, a bad line or a power cut none of them is in the
+ * database. Files are looked at before the database is made, so that a mistyped name leaves nothing behind.
+ */
+#include "cli.h"
+
+#include <ctype.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct import {
+	const char *table;	/* NULL: after the file */
+	const char *schema;
+	bool quiet;
+	struct stoa_csv_options csv;
+	struct progress progress;
+};
+
+/* "data/flights-2001.csv.txt" -> "flights_2001": a name that SQL takes without quotes. */
+static char *table_of_file(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *base = slash ? slash + 1 : path;
+	struct text t = { 0 };
+
+	if (isdigit((unsigned char)*base))
+		text_puts(&t, "_");
+	for (; *base && *base != '.' && t.len < STOA_NAME_MAX; base++) {
+		bool word = isalnum((unsigned char)*base) || (unsigned char)*base >= 0x80;
+
+		text_put(&t, word ? base : "_", 1);
+	}
+	if (t.len == 0)
+		text_puts(&t, "data");
+	return t.p;
+}
+
+static int on_progress(void *ctx, const struct stoa_progress *now)
+{
+	struct import *im = ctx;
+	double part = now->total_bytes ? (double)now->bytes / (double)now->total_bytes : -1;
+
+	progress_show(&im->progress, part, now->rows, now->bytes, now->seconds);
+	return interrupted();
+}
+
+/* With --schema the table is made here; it must be new. */
+static int make_table(struct session *s, const struct import *im)
+{
+	struct slot_list list;
+	struct stoa_error err;
+	stoa_table table;
+	int code = slots_parse(im->schema, &list);
+
+	if (code != CLI_OK)
+		return code;
+	if (stoa_table_create(s->txn, im->table, list.slots, list.n, &table, &err) < 0)
+		code = report_error(s->path, &err);
+	slots_release(&list);
+	return code;
+}
+
+static void say_done(const struct import *im, const char *table, uint64_t rows, double seconds,
+		     const char *path)
+{
+	struct stat st;
+
+	if (im->quiet)
+		return;
+	printf("%s: %llu row%s in %.2f s", table, (unsigned long long)rows, rows == 1 ? "" : "s",
+	       seconds);
+	if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && seconds > 0)
+		printf(" (%.0f MB/s)", (double)st.st_size / 1e6 / seconds);
+	putchar('\n');
+	fflush(stdout);
+}
+
+static int import_file(struct session *s, struct import *im, const char *path)
+{
+	bool is_stdin = strcmp(path, "-") == 0;
+	char *name = im->table ? xstrdup(im->table) : table_of_file(path);
+	const char *shown = is_stdin ? "standard input" : path;
+	double start = seconds_now();
+	struct stoa_error err;
+	uint64_t rows = 0;
+	int code = CLI_OK, rc;
+
+	progress_init(&im->progress, shown);
+	rc = stoa_import_csv(s->txn, name, is_stdin ? "/dev/stdin" : path, &im->csv, &rows, &err);
+	progress_end(&im->progress);
+	if (rc >= 0)
+		say_done(im, name, rows, seconds_now() - start, path);
+	else
+		code = rc == STOA_ECANCELED ? CLI_INTERRUPTED : report_error(shown, &err);
+	free(name);
+	return code;
+}
+
+static int import_files(struct import *im, const char *db, char **files, int n)
+{
+	struct session s;
+	int code;
+
+	for (int i = 0; i < n; i++) {
+		if (strcmp(files[i], "-") == 0 || access(files[i], R_OK) == 0)
+			continue;
+		report("%s: %m", files[i]);
+		return CLI_FAILURE;
+	}
+	code = session_begin(&s, db, 0, STOA_WRITE);
+	if (code != CLI_OK)
+		return code;
+	interrupt_init();
+	if (im->schema)
+		code = make_table(&s, im);
+	for (int i = 0; i < n && code == CLI_OK; i++)
+		code = import_file(&s, im, files[i]);
+	if (code != CLI_OK)
+		report("nothing was imported");
+	return session_end(&s, code);
+}
+
+static bool parse_delimiter(const char *s, char *out)
+{
+	if (strcmp(s, "tab") == 0 || strcmp(s, "\\t") == 0)
+		s = "\t";
+	*out = s[0];
+	return s[0] && !s[1] && s[0] != '"' && s[0] != '\n' && s[0] != '\r';
+}
+
+static bool parse_threads(const char *s, unsigned *out)
+{
+	char *end;
+	unsigned long n = strtoul(s, &end, 10);
+
+	*out = (unsigned)n;
+	return isdigit((unsigned char)*s) && !*end && n >= 1 && n <= 1024;
+}
+
+static int parse_options(const struct command *self, int argc, char **argv, struct import *im)
+{
+	static const struct option options[] = {
+		{ "table", required_argument, NULL, 't' },
+		{ "schema", required_argument, NULL, 's' },
+		{ "threads", required_argument, NULL, 'j' },
+		{ "delimiter", required_argument, NULL, 'd' },
+		{ "null", required_argument, NULL, 'n' },
+		{ "header", no_argument, NULL, 'H' },
+		{ "no-header", no_argument, NULL, 'N' },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "t:s:j:d:n:qh", options, NULL)) != -1) {
+		switch (option) {
+		case 't':
+			im->table = optarg;
+			break;
+		case 's':
+			im->schema = optarg;
+			break;
+		case 'j':
+			if (!parse_threads(optarg, &im->csv.n_threads))
+				return bad_usage(self, "--threads wants 1 to 1024");
+			break;
+		case 'd':
+			if (!parse_delimiter(optarg, &im->csv.delimiter))
+				return bad_usage(self, "--delimiter wants one character, or tab");
+			break;
+		case 'n':
+			im->csv.null_text = optarg;
+			break;
+		case 'H':
+			im->csv.header = 1;
+			break;
+		case 'N':
+			im->csv.header = 0;
+			break;
+		case 'q':
+			im->quiet = true;
+			break;
+		case 'h':
+			show_help(self);
+			return -1;
+		default:
+			return bad_usage(self, NULL);
+		}
+	}
+	return CLI_OK;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	struct import im = { .csv = STOA_CSV_OPTIONS_INIT };
+	int code = parse_options(self, argc, argv, &im);
+
+	if (code != CLI_OK)
+		return code < 0 ? CLI_OK : code;
+	if (argc - optind < 2)
+		return bad_usage(self, "a DB and at least one FILE are wanted");
+	for (int i = optind + 1; i < argc; i++)
+		if (strcmp(argv[i], "-") == 0 && !im.table)
+			return bad_usage(self, "standard input has no name: add --table NAME");
+	if (im.schema && !im.table)
+		return bad_usage(self, "--schema needs --table");
+	im.csv.progress = on_progress;
+	im.csv.ctx = &im;
+	return import_files(&im, argv[optind], argv + optind + 1, argc - optind - 1);
+}
+
+const struct command command_import = {
+	"import", "DB FILE...", "Load CSV files",
+	"Database and table are made where they are missing, the types inferred from all of the data. Into a\n"
+	"table that is there, columns go by name. All files or none: they are one transaction. A FILE of -\n"
+	"is standard input.\n\n"
+	"  -t, --table NAME     into this table; otherwise each file has one of its own name\n"
+	"  -s, --schema SLOTS   make that table first, with these slots: see 'stoa create --help'\n"
+	"  -j, --threads N      use N threads; otherwise one for each processor\n"
+	"  -d, --delimiter C    the character between fields, or tab; otherwise found out\n"
+	"  -n, --null TEXT      an unquoted field that is NULL; otherwise the empty one\n"
+	"      --header         the first line names the columns\n"
+	"      --no-header      it does not: they are c1, c2, ...; otherwise found out\n"
+	"  -q, --quiet          say nothing when all is well\n"
+	"  -h, --help           this text\n\n"
+	"  stoa import air.stoa flights.csv airports.csv\n",
+	run,
+};

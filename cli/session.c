@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* session.c - open a database and begin; end and close: what every subcommand does around its work */
+#include "cli.h"
+
+#include <string.h>
+
+int session_begin(struct session *s, const char *path, uint32_t open_flags, unsigned txn_flags)
+{
+	struct stoa_options options = STOA_OPTIONS_INIT;
+	struct stoa_error err;
+	int code;
+
+	memset(s, 0, sizeof(*s));
+	s->path = path;
+	options.flags = open_flags;
+	if (stoa_open(path, &options, &s->db, &err) < 0)
+		return report_error(path, &err);
+	if (stoa_begin(s->db, txn_flags, &s->txn, &err) == STOA_OK)
+		return CLI_OK;
+	code = report_error(path, &err);
+	s->txn = NULL;
+	return session_end(s, code);
+}
+
+int session_end(struct session *s, int code)
+{
+	struct stoa_error err;
+
+	if (code != CLI_OK)
+		stoa_abort(s->txn);
+	else if (stoa_commit(s->txn, &err) < 0)
+		code = report_error(s->path, &err);
+	s->txn = NULL;
+	if (s->db && stoa_close(s->db, &err) < 0 && code == CLI_OK)
+		code = report_error(s->path, &err);
+	s->db = NULL;
+	return code;
+}
+
+int session_table(struct session *s, const char *name, stoa_table *out)
+{
+	struct stoa_error err;
+
+	if (stoa_table_find(s->txn, name, out, &err) < 0)
+		return report_error(s->path, &err);
+	return CLI_OK;
+}

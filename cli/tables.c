@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* tables.c - stoa tables DB: what is in it */
+#include "cli.h"
+
+#include <getopt.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct stoa_column columns[] = {
+	{ "table", STOA_STRING, 0, 0 },
+	{ "rows", STOA_U64, 0, 0 },
+	{ "slots", STOA_U64, 0, 0 },
+	{ "frozen", STOA_BOOL, 0, 0 },
+};
+
+#define N_COLUMNS (sizeof(columns) / sizeof(columns[0]))
+
+static int list(struct session *s, struct writer *w)
+{
+	struct stoa_table_info info;
+	struct stoa_error err;
+	stoa_table table = 0;
+	int rc;
+
+	while ((rc = stoa_table_next(s->txn, table, &table, &err)) == STOA_ROW) {
+		struct stoa_value row[N_COLUMNS];
+
+		rc = stoa_table_info(s->txn, table, &info, &err);
+		if (rc < 0)
+			break;
+		row[0] = stoa_text(info.name);
+		row[1] = stoa_u64(info.n_rows);
+		row[2] = stoa_u64(info.n_slots);
+		row[3] = stoa_bool(info.frozen);
+		writer_row(w, row);
+	}
+	return rc < 0 ? report_error(s->path, &err) : CLI_OK;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "format", required_argument, NULL, 'f' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	struct writer_options wo = { .format = FORMAT_TABLE };
+	struct session s;
+	struct writer *w;
+	int option, code;
+
+	wo.fit = isatty(STDOUT_FILENO);
+	while ((option = getopt_long(argc, argv, "f:h", options, NULL)) != -1) {
+		switch (option) {
+		case 'f':
+			if (!format_of(optarg, &wo.format))
+				return bad_usage(self, "no format %s: table, csv, jsonl or markdown",
+						 optarg);
+			break;
+		case 'h':
+			return show_help(self);
+		default:
+			return bad_usage(self, NULL);
+		}
+	}
+	if (argc - optind != 1)
+		return bad_usage(self, "one DB is wanted");
+	code = session_begin(&s, argv[optind], STOA_OPEN_READ_ONLY | STOA_OPEN_NO_CREATE,
+			     STOA_READ);
+	if (code != CLI_OK)
+		return code;
+	w = writer_new(stdout, &wo, columns, N_COLUMNS);
+	code = list(&s, w);
+	if (code == CLI_OK)
+		code = writer_finish(w);
+	else
+		writer_discard(w);
+	return session_end(&s, code);
+}
+
+const struct command command_tables = {
+	"tables", "DB", "List the tables with their rows and slots",
+	"  -f, --format FORMAT  table (default), csv, jsonl or markdown\n"
+	"  -h, --help           this text\n",
+	run,
+};

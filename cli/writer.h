@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * writer.h - what a format has to know: writer.c's side of writer_table.c, writer_csv.c, ...
+ */
+#ifndef CLI_WRITER_H
+#define CLI_WRITER_H
+
+#include "cli.h"
+
+struct writer_ops {
+	void (*begin)(struct writer *w);
+	void (*row)(struct writer *w, const struct stoa_value *values);
+	void (*end)(struct writer *w);
+	void (*free)(struct writer *w);	/* of @state; may be NULL */
+};
+
+struct writer {
+	const struct writer_ops *ops;
+	FILE *out;
+	struct writer_options options;
+	struct stoa_column *columns;	/* names are ours */
+	size_t n_columns;
+	uint64_t n_rows;
+	struct text line;		/* scratch of the format */
+	void *state;			/* of the format */
+};
+
+extern const struct writer_ops writer_table;
+extern const struct writer_ops writer_csv;
+extern const struct writer_ops writer_jsonl;
+extern const struct writer_ops writer_markdown;
+
+/* Adds a value as stoa_value_print() writes it; NULL adds nothing. */
+void text_put_value(struct text *t, const struct stoa_value *v);
+bool is_number(unsigned type);
+bool is_bytes(unsigned type);
+
+#endif
