@@ -15,5 +15,6 @@
 #define STOA__GROUP_BYTES_MAX ((uint64_t)64 << 20)	/* text and blob bytes that end a row group early */
 #define STOA__SQL_BYTES_MAX (1u << 20)	/* of a statement */
 #define STOA__SQL_DEPTH_MAX 200		/* nesting of an expression */
+#define STOA__SQL_PARAMETERS_MAX 10000	/* of a statement */
 
 #endif

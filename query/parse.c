@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * parse.c - drives lexer and grammar: SQL text in, syntax tree out
+ *
+ * Tokens are pushed into the parser one by one; the first error ends it. What is a statement of SQL
+ * but not a query is refused by its first word here, before the grammar could only call it a syntax error.
+ */
+#include "parse.h"
+
+#include <string.h>
+
+#include "../lib/core/alloc.h"
+#include "../lib/core/error.h"
+#include "../lib/core/limits.h"
+#include "../lib/core/type.h"
+#include "query/sql.h"
+
+/* The generated parser. */
+void *stoa__sql_parserAlloc(void *(*alloc)(size_t));
+void stoa__sql_parserFree(void *parser, void (*free_fn)(void *));
+void stoa__sql_parser(void *parser, int kind, struct stoa__token token, struct stoa__parse *ps);
+
+void stoa__parse_syntax_error(struct stoa__parse *ps, const struct stoa__token *t)
+{
+	if (ps->rc < 0)
+		return;
+	if (t->kind == 0)
+		ps->rc = stoa__fail_at(ps->err, STOA_ESYNTAX, t->line, t->column,
+				       "the statement ends too early: something is missing here");
+	else
+		ps->rc = stoa__fail_at(ps->err, STOA_ESYNTAX, t->line, t->column,
+				       "%s%.*s%s does not belong here", t->quoted ? "a quoted '" : "'",
+				       (int)(t->len > 60 ? 60 : t->len), t->p, "'");
+}
+
+void stoa__parse_too_deep(struct stoa__parse *ps)
+{
+	if (ps->rc >= 0)
+		ps->rc = stoa__fail(ps->err, STOA_EFULL,
+				    "nested more than %d deep: write it with less nesting",
+				    STOA__SQL_DEPTH_MAX);
+}
+
+void stoa__parse_unsupported(struct stoa__parse *ps, const struct stoa__token *t, const char *what)
+{
+	if (ps->rc >= 0)
+		ps->rc = stoa__fail_at(ps->err, STOA_EUNSUPPORTED, t->line, t->column,
+				       "%s is not supported", what);
+}
+
+/* Statements that are SQL and not offered, and what to do instead. */
+static const struct refusal {
+	const char *word;
+	const char *instead;
+} refusals[] = {
+	{ "insert", "use stoa_insert() or an appender" },
+	{ "update", "use stoa_update()" },
+	{ "delete", "use stoa_delete()" },
+	{ "create", "use stoa_table_create()" },
+	{ "alter", "use stoa_slot_add(), stoa_slot_drop() or stoa_slot_rename()" },
+	{ "drop", "use stoa_table_drop()" },
+	{ "copy", "use stoa_import_csv()" },
+	{ "begin", "use stoa_begin()" },
+	{ "start", "use stoa_begin()" },
+	{ "commit", "use stoa_commit()" },
+	{ "rollback", "use stoa_abort() or stoa_rollback_to()" },
+	{ "savepoint", "use stoa_savepoint()" },
+	{ "checkpoint", "use stoa_checkpoint()" },
+	{ "truncate", "use stoa_delete()" },
+	{ "merge", "use stoa_insert() and stoa_update()" },
+	{ "explain", "run the query itself" },
+	{ "pragma", "use struct stoa_options" },
+	{ "set", "use struct stoa_options" },
+	{ "show", "use stoa_table_info()" },
+	{ "describe", "use stoa_table_info()" },
+	{ "vacuum", "space comes back by itself" },
+	{ "analyze", "there are no statistics to gather" },
+	{ "attach", "open a second database with stoa_open()" },
+};
+
+static bool word_equal(const struct stoa__token *t, const char *word)
+{
+	size_t len = strlen(word);
+
+	if (t->len != len)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if ((t->p[i] | 0x20) != word[i])
+			return false;
+	return true;
+}
+
+static int check_first_word(const struct stoa__token *t, struct stoa_error *err)
+{
+	if (t->kind != TK_IDENT || t->quoted)
+		return STOA_OK;
+	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+		if (word_equal(t, refusals[i].word))
+			return stoa__fail_at(err, STOA_EUNSUPPORTED, t->line, t->column,
+					     "SQL's %.*s is not supported: %s", (int)t->len, t->p,
+					     refusals[i].instead);
+	return STOA_OK;
+}
+
+static int run(void *parser, struct stoa__lexer *lx, struct stoa__parse *ps)
+{
+	struct stoa__token t;
+	bool first = true;
+
+	do {
+		STOA_TRY(stoa__lexer_next(lx, &t, ps->err));
+		if (first && t.kind == 0)
+			return stoa__fail_at(ps->err, STOA_ESYNTAX, t.line, t.column,
+					     "the statement is empty");
+		if (first)
+			STOA_TRY(check_first_word(&t, ps->err));
+		first = false;
+		stoa__sql_parser(parser, t.kind, t, ps);
+		if (ps->rc == STOA_EFULL && ps->err && ps->err->line == 0) {
+			ps->err->line = t.line;
+			ps->err->column = t.column;
+		}
+	} while (t.kind && ps->rc >= 0);
+	return ps->rc;
+}
+
+/* Where valid UTF-8 ends, for the message. */
+static int fail_encoding(const char *sql, size_t len, struct stoa_error *err)
+{
+	uint64_t line = 1, column = 1;
+	size_t i = 0;
+
+	while (i < len && sql[i]) {
+		unsigned char c = (unsigned char)sql[i];
+		size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+		if (n > len - i || !stoa__utf8_valid(sql + i, n))
+			break;
+		column += n;
+		if (c == '\n') {
+			line++;
+			column = 1;
+		}
+		i += n;
+	}
+	return stoa__fail_at(err, STOA_ESYNTAX, line, column,
+			     "the statement is not valid UTF-8 here");
+}
+
+int stoa__parse(const char *sql, size_t len, struct stoa__arena *arena, struct stoa__query **out,
+		uint32_t *n_params, struct stoa_error *err)
+{
+	struct stoa__parse ps = { .arena = arena, .err = err };
+	struct stoa__lexer lx;
+
+	if (len > STOA__SQL_BYTES_MAX)
+		return stoa__fail_at(err, STOA_EFULL, 1, 1,
+				     "the statement has %zu bytes: at most %u are allowed", len,
+				     STOA__SQL_BYTES_MAX);
+	if (!stoa__utf8_valid(sql, len))
+		return fail_encoding(sql, len, err);
+	void *parser = stoa__sql_parserAlloc(stoa__alloc);
+	if (!parser)
+		return stoa__fail_memory(err);
+	stoa__lexer_init(&lx, sql, len, arena);
+	int rc = run(parser, &lx, &ps);
+	stoa__sql_parserFree(parser, stoa__free);
+	STOA_TRY(rc);
+	*out = ps.query;
+	*n_params = ps.n_params;
+	return STOA_OK;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * parse.h - SQL text to syntax tree
+ *
+ * stoa__parse() is what the rest of the engine calls. The rest of this header is between the
+ * grammar (sql.y), its driver (parse.c) and the lexer (lexer.c).
+ */
+#ifndef STOA__PARSE_H
+#define STOA__PARSE_H
+
+#include "ast.h"
+
+/*
+ * Parses one statement; the tree lives in @arena and borrows from @sql. @n_params receives the
+ * highest parameter number. STOA_OK, STOA_ESYNTAX, STOA_EUNSUPPORTED (a statement that is not a query),
+ * STOA_EFULL (a named limit) with line and column, or STOA_ENOMEM.
+ */
+int stoa__parse(const char *sql, size_t len, struct stoa__arena *arena, struct stoa__query **out,
+		uint32_t *n_params, struct stoa_error *err);
+
+/* ---- lexer.c ------------------------------------------------------------------------------- */
+
+struct stoa__lexer {
+	const char *p;
+	const char *end;
+	const char *line_start;
+	uint32_t line;
+	struct stoa__arena *arena;	/* for strings with doubled quotes */
+};
+void stoa__lexer_init(struct stoa__lexer *lx, const char *sql, size_t len,
+		      struct stoa__arena *arena);
+/* The next token; kind 0 at the end. Errors as stoa__parse(). */
+int stoa__lexer_next(struct stoa__lexer *lx, struct stoa__token *out, struct stoa_error *err);
+
+/* ---- what the grammar's actions call; all are harmless once @rc is an error ------------------ */
+
+struct stoa__parse {
+	struct stoa__arena *arena;
+	struct stoa_error *err;
+	int rc;
+	uint32_t n_params;
+	struct stoa__query *query;
+};
+
+void stoa__parse_syntax_error(struct stoa__parse *ps, const struct stoa__token *t);
+void stoa__parse_too_deep(struct stoa__parse *ps);
+void stoa__parse_unsupported(struct stoa__parse *ps, const struct stoa__token *t, const char *what);
+
+/* A zeroed node at @t; NULL once anything failed. */
+struct stoa__ast *stoa__ast_new(struct stoa__parse *ps, int kind, struct stoa__token t);
+struct stoa__ast *stoa__ast_text(struct stoa__parse *ps, int kind, struct stoa__token t);
+struct stoa__ast *stoa__ast_blob(struct stoa__parse *ps, struct stoa__token t);
+struct stoa__ast *stoa__ast_param(struct stoa__parse *ps, struct stoa__token t);
+struct stoa__ast *stoa__ast_name(struct stoa__parse *ps, const struct stoa__token *qualifier,
+				 struct stoa__token name);
+struct stoa__ast *stoa__ast_unary(struct stoa__parse *ps, int kind, unsigned op,
+				  struct stoa__token t, struct stoa__ast *a);
+struct stoa__ast *stoa__ast_binary(struct stoa__parse *ps, unsigned op, struct stoa__token t,
+				   struct stoa__ast *a, struct stoa__ast *b);
+/* a AND b, a OR b: one node for a chain, so that its length is no depth. */
+struct stoa__ast *stoa__ast_logic(struct stoa__parse *ps, int kind, struct stoa__token t,
+				  struct stoa__ast *a, struct stoa__ast *b);
+/* A node with any children; counts its height. */
+struct stoa__ast *stoa__ast_node(struct stoa__parse *ps, int kind, struct stoa__token t,
+				 struct stoa__ast *a, struct stoa__ast *b, struct stoa__ast *c,
+				 struct stoa__ast_list *list);
+struct stoa__ast *stoa__ast_call(struct stoa__parse *ps, struct stoa__token name,
+				 struct stoa__ast_list *args);
+struct stoa__ast *stoa__ast_query(struct stoa__parse *ps, int kind, struct stoa__token t,
+				  struct stoa__ast *a, struct stoa__query *q);
+struct stoa__ast_list *stoa__ast_list_add(struct stoa__parse *ps, struct stoa__ast_list *list,
+					  struct stoa__ast *a);
+struct stoa__ast_type *stoa__ast_type_new(struct stoa__parse *ps, struct stoa__token name,
+					  int n_args, struct stoa__token a, struct stoa__token b);
+struct stoa__ast_item *stoa__ast_item_new(struct stoa__parse *ps, struct stoa__ast *expr,
+					  const struct stoa__token *alias);
+struct stoa__ast_items *stoa__ast_items_add(struct stoa__parse *ps, struct stoa__ast_items *items,
+					    struct stoa__ast_item *item);
+struct stoa__from *stoa__from_new(struct stoa__parse *ps, int kind, struct stoa__token t,
+				  const struct stoa__token *alias);
+struct stoa__from *stoa__from_join(struct stoa__parse *ps, int join, struct stoa__token t,
+				   struct stoa__from *left, struct stoa__from *right);
+struct stoa__query *stoa__query_new(struct stoa__parse *ps, struct stoa__token t);
+struct stoa__query *stoa__query_set(struct stoa__parse *ps, int op, bool all, struct stoa__token t,
+				    struct stoa__query *left, struct stoa__query *right);
+struct stoa__with *stoa__with_add(struct stoa__parse *ps, struct stoa__with *list,
+				  struct stoa__token name, struct stoa__ast_list *columns,
+				  struct stoa__query *q);
+
+#endif

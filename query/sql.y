@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sql.y - the grammar of stoa's SQL, for Lemon
+ *
+ * PostgreSQL's operators and precedences. The grammar takes all of SELECT, what the binder does not
+ * offer yet included: so a refusal can name the feature and its place. Actions only build the tree
+ * (ast.h); each is harmless after an error, when nodes are NULL.
+ *
+ * Keywords that are names elsewhere (YEAR, FIRST ...) fall back to IDENT; the others are
+ * reserved, and want double quotes as names.
+ */
+%name stoa__sql_parser
+%token_prefix TK_
+%token_type { struct stoa__token }
+%default_type { struct stoa__ast * }
+%extra_argument { struct stoa__parse *ps }
+%stack_size 1200
+
+%include {
+#include "query/parse.h"
+#include "query/sql.h"
+
+#include <string.h>
+
+/* Generated code is not ours to tidy. */
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wsign-compare"
+#pragma GCC diagnostic ignored "-Wunused-variable"
+#pragma GCC diagnostic ignored "-Wunused-but-set-variable"
+#define NDEBUG 1
+#define YYNOERRORRECOVERY 1
+}
+
+%syntax_error { (void)yymajor; stoa__parse_syntax_error(ps, &TOKEN); }
+%stack_overflow { stoa__parse_too_deep(ps); }
+
+%fallback IDENT
+	DAY FILTER FIRST HOUR LAST MINUTE MONTH NULLS OVER PRECISION RECURSIVE ROWS ROW
+	SECOND VARYING WEEK YEAR SUBSTRING TRIM EXTRACT LEADING TRAILING BOTH UNKNOWN ESCAPE
+	VALUES PARTITION.
+
+%left UNION EXCEPT.
+%left INTERSECT.
+%left OR.
+%left AND.
+%right NOT.
+%nonassoc IS ISNULL NOTNULL.
+%nonassoc EQ NE LT LE GT GE.
+%nonassoc BETWEEN IN LIKE ILIKE.
+%nonassoc ESCAPE.
+%left CONCAT MATCH.
+%left PLUS MINUS.
+%left STAR SLASH PERCENT.
+%left CARET.
+%right UMINUS.
+%left CAST_TO.
+
+%type query { struct stoa__query * }
+%type query_body { struct stoa__query * }
+%type select { struct stoa__query * }
+%type with { struct stoa__with * }
+%type with_list { struct stoa__with * }
+%type items { struct stoa__ast_items * }
+%type item { struct stoa__ast_item * }
+%type order_items { struct stoa__ast_items * }
+%type order_item { struct stoa__ast_item * }
+%type order_by { struct stoa__ast_items * }
+%type expr_list { struct stoa__ast_list * }
+%type name_list { struct stoa__ast_list * }
+%type opt_columns { struct stoa__ast_list * }
+%type value_rows { struct stoa__ast_list * }
+%type whens { struct stoa__ast_list * }
+%type group_by { struct stoa__ast_list * }
+%type from { struct stoa__from * }
+%type table_list { struct stoa__from * }
+%type table { struct stoa__from * }
+%type join_kind { int }
+%type opt_alias { struct stoa__token }
+%type type { struct stoa__ast_type * }
+%type opt_not { unsigned }
+%type set_all { bool }
+%type direction { bool }
+%type nulls { int }
+%type like_op { struct stoa__token }
+%type limits { struct stoa__query * }
+%type distinct { struct stoa__query * }
+%type trim_side { struct stoa__token }
+
+input ::= query(Q) semis. { ps->query = Q; }
+semis ::= .
+semis ::= semis SEMI.
+
+/* ---- queries ------------------------------------------------------------------------------ */
+
+query(R) ::= with(W) query_body(B) order_by(O) limits(L). {
+	R = B;
+	if (R && L) {
+		R->with = W;
+		R->order_by = O;
+		R->limit = L->limit;
+		R->offset = L->offset;
+	}
+}
+
+with(R) ::= . { R = NULL; }
+with(R) ::= WITH with_list(L). { R = L; }
+with(R) ::= WITH RECURSIVE(T) with_list(L). {
+	R = L;
+	stoa__parse_unsupported(ps, &T, "WITH RECURSIVE");
+}
+with_list(R) ::= IDENT(N) opt_columns(C) AS LP query(Q) RP. {
+	R = stoa__with_add(ps, NULL, N, C, Q);
+}
+with_list(R) ::= with_list(L) COMMA IDENT(N) opt_columns(C) AS LP query(Q) RP. {
+	R = stoa__with_add(ps, L, N, C, Q);
+}
+opt_columns(R) ::= . { R = NULL; }
+opt_columns(R) ::= LP name_list(L) RP. { R = L; }
+name_list(R) ::= IDENT(N). { R = stoa__ast_list_add(ps, NULL, stoa__ast_name(ps, NULL, N)); }
+name_list(R) ::= name_list(L) COMMA IDENT(N). {
+	R = stoa__ast_list_add(ps, L, stoa__ast_name(ps, NULL, N));
+}
+
+query_body(R) ::= select(S). { R = S; }
+query_body(R) ::= query_body(A) UNION(T) set_all(D) query_body(B). {
+	R = stoa__query_set(ps, STOA__SET_UNION, D, T, A, B);
+}
+query_body(R) ::= query_body(A) EXCEPT(T) set_all(D) query_body(B). {
+	R = stoa__query_set(ps, STOA__SET_EXCEPT, D, T, A, B);
+}
+query_body(R) ::= query_body(A) INTERSECT(T) set_all(D) query_body(B). {
+	R = stoa__query_set(ps, STOA__SET_INTERSECT, D, T, A, B);
+}
+set_all(R) ::= . { R = false; }
+set_all(R) ::= ALL. { R = true; }
+set_all(R) ::= DISTINCT. { R = false; }
+
+select(R) ::= SELECT(T) distinct(D) items(I) from(F) where(W) group_by(G) having(H). {
+	R = stoa__query_new(ps, T);
+	if (R && D) {
+		R->distinct = D->distinct;
+		R->distinct_on = D->distinct_on;
+		R->items = I;
+		R->from = F;
+		R->where = W;
+		R->group_by = G;
+		R->having = H;
+	}
+}
+select(R) ::= VALUES(T) value_rows(L). {
+	R = stoa__query_new(ps, T);
+	if (R)
+		R->values = L;
+}
+value_rows(R) ::= LP(T) expr_list(L) RP. {
+	R = stoa__ast_list_add(ps, NULL, stoa__ast_node(ps, STOA__AST_ROW, T, NULL, NULL, NULL, L));
+}
+value_rows(R) ::= value_rows(V) COMMA LP(T) expr_list(L) RP. {
+	R = stoa__ast_list_add(ps, V, stoa__ast_node(ps, STOA__AST_ROW, T, NULL, NULL, NULL, L));
+}
+
+distinct(R) ::= . { R = stoa__query_new(ps, (struct stoa__token){ 0 }); }
+distinct(R) ::= ALL(T). { R = stoa__query_new(ps, T); }
+distinct(R) ::= DISTINCT(T). {
+	R = stoa__query_new(ps, T);
+	if (R)
+		R->distinct = true;
+}
+distinct(R) ::= DISTINCT(T) ON LP expr_list(L) RP. {
+	R = stoa__query_new(ps, T);
+	if (R)
+		R->distinct_on = L;
+}
+
+items(R) ::= item(I). { R = stoa__ast_items_add(ps, NULL, I); }
+items(R) ::= items(L) COMMA item(I). { R = stoa__ast_items_add(ps, L, I); }
+item(R) ::= STAR(T). {
+	R = stoa__ast_item_new(ps, stoa__ast_new(ps, STOA__AST_STAR, T), NULL);
+}
+item(R) ::= IDENT(Q) DOT STAR(T). {
+	struct stoa__ast *star = stoa__ast_new(ps, STOA__AST_STAR, T);
+	if (star) {
+		star->qualifier.p = Q.p;
+		star->qualifier.len = Q.len;
+	}
+	R = stoa__ast_item_new(ps, star, NULL);
+}
+item(R) ::= expr(E). { R = stoa__ast_item_new(ps, E, NULL); }
+item(R) ::= expr(E) AS IDENT(N). { R = stoa__ast_item_new(ps, E, &N); }
+item(R) ::= expr(E) IDENT(N). { R = stoa__ast_item_new(ps, E, &N); }
+
+from(R) ::= . { R = NULL; }
+from(R) ::= FROM table_list(L). { R = L; }
+table_list(R) ::= table(T). { R = T; }
+table_list(R) ::= table_list(A) COMMA(T) table(B). {
+	R = stoa__from_join(ps, STOA__JOIN_CROSS, T, A, B);
+}
+table_list(R) ::= table_list(A) CROSS JOIN(T) table(B). {
+	R = stoa__from_join(ps, STOA__JOIN_CROSS, T, A, B);
+}
+table_list(R) ::= table_list(A) join_kind(K) JOIN(T) table(B) ON expr(E). {
+	R = stoa__from_join(ps, K, T, A, B);
+	if (R)
+		R->on = E;
+}
+table_list(R) ::= table_list(A) join_kind(K) JOIN(T) table(B) USING LP name_list(L) RP. {
+	R = stoa__from_join(ps, K, T, A, B);
+	if (R)
+		R->using_names = L;
+}
+join_kind(R) ::= . { R = STOA__JOIN_INNER; }
+join_kind(R) ::= INNER. { R = STOA__JOIN_INNER; }
+join_kind(R) ::= LEFT outer. { R = STOA__JOIN_LEFT; }
+join_kind(R) ::= RIGHT outer. { R = STOA__JOIN_RIGHT; }
+join_kind(R) ::= FULL outer. { R = STOA__JOIN_FULL; }
+outer ::= .
+outer ::= OUTER.
+
+table(R) ::= IDENT(N) opt_alias(A). { R = stoa__from_new(ps, STOA__FROM_TABLE, N, &A); }
+table(R) ::= STRING(N) opt_alias(A). { R = stoa__from_new(ps, STOA__FROM_FILE, N, &A); }
+table(R) ::= LP(T) query(Q) RP opt_alias(A). {
+	R = stoa__from_new(ps, STOA__FROM_QUERY, T, &A);
+	if (R && Q) {
+		R->query = Q;
+		R->height = (uint16_t)(Q->height + 1);
+	}
+}
+opt_alias(R) ::= . { memset(&R, 0, sizeof R); }
+opt_alias(R) ::= AS IDENT(N). { R = N; }
+opt_alias(R) ::= IDENT(N). { R = N; }
+
+where(R) ::= . { R = NULL; }
+where(R) ::= WHERE expr(E). { R = E; }
+group_by(R) ::= . { R = NULL; }
+group_by(R) ::= GROUP BY expr_list(L). { R = L; }
+having(R) ::= . { R = NULL; }
+having(R) ::= HAVING expr(E). { R = E; }
+
+order_by(R) ::= . { R = NULL; }
+order_by(R) ::= ORDER BY order_items(L). { R = L; }
+order_items(R) ::= order_item(I). { R = stoa__ast_items_add(ps, NULL, I); }
+order_items(R) ::= order_items(L) COMMA order_item(I). { R = stoa__ast_items_add(ps, L, I); }
+order_item(R) ::= expr(E) direction(D) nulls(N). {
+	R = stoa__ast_item_new(ps, E, NULL);
+	if (R) {
+		R->descending = D;
+		R->nulls = N;
+	}
+}
+direction(R) ::= . { R = false; }
+direction(R) ::= ASC. { R = false; }
+direction(R) ::= DESC. { R = true; }
+nulls(R) ::= . { R = 0; }
+nulls(R) ::= NULLS FIRST. { R = 1; }
+nulls(R) ::= NULLS LAST. { R = 2; }
+
+/* LIMIT and OFFSET come in either order; carried in a query of their own. */
+limits(R) ::= . { R = stoa__query_new(ps, (struct stoa__token){ 0 }); }
+limits(R) ::= LIMIT(T) limit_count(E). {
+	R = stoa__query_new(ps, T);
+	if (R)
+		R->limit = E;
+}
+limits(R) ::= OFFSET(T) expr(E) rows. {
+	R = stoa__query_new(ps, T);
+	if (R)
+		R->offset = E;
+}
+limits(R) ::= LIMIT(T) limit_count(E) OFFSET expr(F) rows. {
+	R = stoa__query_new(ps, T);
+	if (R) {
+		R->limit = E;
+		R->offset = F;
+	}
+}
+limits(R) ::= OFFSET(T) expr(F) rows LIMIT limit_count(E). {
+	R = stoa__query_new(ps, T);
+	if (R) {
+		R->limit = E;
+		R->offset = F;
+	}
+}
+limit_count(R) ::= expr(E). { R = E; }
+limit_count(R) ::= ALL. { R = NULL; }
+rows ::= .
+rows ::= ROW.
+rows ::= ROWS.
+
+/* ---- expressions -------------------------------------------------------------------------- */
+
+expr(R) ::= NULL(T). { R = stoa__ast_new(ps, STOA__AST_NULL, T); }
+expr(R) ::= TRUE(T). {
+	R = stoa__ast_new(ps, STOA__AST_BOOL, T);
+	if (R)
+		R->op = 1;
+}
+expr(R) ::= FALSE(T). { R = stoa__ast_new(ps, STOA__AST_BOOL, T); }
+expr(R) ::= NUMBER(T). { R = stoa__ast_text(ps, STOA__AST_NUMBER, T); }
+expr(R) ::= STRING(T). { R = stoa__ast_text(ps, STOA__AST_STRING, T); }
+expr(R) ::= BLOB(T). { R = stoa__ast_blob(ps, T); }
+expr(R) ::= PARAM(T). { R = stoa__ast_param(ps, T); }
+expr(R) ::= IDENT(N). { R = stoa__ast_name(ps, NULL, N); }
+expr(R) ::= IDENT(Q) DOT IDENT(N). { R = stoa__ast_name(ps, &Q, N); }
+expr(R) ::= IDENT DOT IDENT DOT(T) IDENT. {
+	R = NULL;
+	stoa__parse_unsupported(ps, &T, "a name of more than two parts");
+}
+expr(R) ::= IDENT(N) STRING(S). {
+	R = stoa__ast_text(ps, STOA__AST_TYPED, S);
+	if (R) {
+		R->at = N;
+		R->type = stoa__ast_type_new(ps, N, 0, N, N);
+	}
+}
+expr(R) ::= INTERVAL(T) STRING(S). {
+	R = stoa__ast_text(ps, STOA__AST_INTERVAL, S);
+	if (R)
+		R->at = T;
+}
+expr(R) ::= INTERVAL(T) STRING(S) unit(U). {
+	R = stoa__ast_text(ps, STOA__AST_INTERVAL, S);
+	if (R) {
+		R->at = T;
+		R->type = stoa__ast_type_new(ps, U, 0, U, U);
+	}
+}
+%type unit { struct stoa__token }
+unit(R) ::= YEAR|MONTH|WEEK|DAY|HOUR|MINUTE|SECOND(T). { R = T; }
+
+expr(R) ::= LP expr(E) RP. { R = E; }
+expr(R) ::= LP(T) expr_list(L) COMMA expr(E) RP. {
+	R = stoa__ast_node(ps, STOA__AST_ROW, T, NULL, NULL, NULL, stoa__ast_list_add(ps, L, E));
+}
+expr(R) ::= LP(T) query(Q) RP. { R = stoa__ast_query(ps, STOA__AST_SUBQUERY, T, NULL, Q); }
+expr(R) ::= EXISTS(T) LP query(Q) RP. { R = stoa__ast_query(ps, STOA__AST_EXISTS, T, NULL, Q); }
+
+expr_list(R) ::= expr(E). { R = stoa__ast_list_add(ps, NULL, E); }
+expr_list(R) ::= expr_list(L) COMMA expr(E). { R = stoa__ast_list_add(ps, L, E); }
+
+expr(R) ::= expr(A) AND(T) expr(B). { R = stoa__ast_logic(ps, STOA__AST_AND, T, A, B); }
+expr(R) ::= expr(A) OR(T) expr(B). { R = stoa__ast_logic(ps, STOA__AST_OR, T, A, B); }
+expr(R) ::= NOT(T) expr(A). { R = stoa__ast_unary(ps, STOA__AST_NOT, 0, T, A); }
+
+expr(R) ::= expr(A) EQ(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_EQ, T, A, B); }
+expr(R) ::= expr(A) NE(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_NE, T, A, B); }
+expr(R) ::= expr(A) LT(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_LT, T, A, B); }
+expr(R) ::= expr(A) LE(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_LE, T, A, B); }
+expr(R) ::= expr(A) GT(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_GT, T, A, B); }
+expr(R) ::= expr(A) GE(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_GE, T, A, B); }
+expr(R) ::= expr(A) MATCH(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_MATCH, T, A, B); }
+expr(R) ::= expr(A) CONCAT(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_CONCAT, T, A, B); }
+expr(R) ::= expr(A) PLUS(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_ADD, T, A, B); }
+expr(R) ::= expr(A) MINUS(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_SUB, T, A, B); }
+expr(R) ::= expr(A) STAR(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_MUL, T, A, B); }
+expr(R) ::= expr(A) SLASH(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_DIV, T, A, B); }
+expr(R) ::= expr(A) PERCENT(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_MOD, T, A, B); }
+expr(R) ::= expr(A) CARET(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_POWER, T, A, B); }
+expr(R) ::= MINUS(T) expr(A). [UMINUS] {
+	R = stoa__ast_unary(ps, STOA__AST_UNARY, STOA__OP_NEG, T, A);
+}
+expr(R) ::= PLUS(T) expr(A). [UMINUS] {
+	R = stoa__ast_unary(ps, STOA__AST_UNARY, STOA__OP_PLUS, T, A);
+}
+
+expr(R) ::= expr(A) IS(T) opt_not(N) NULL. {
+	R = stoa__ast_unary(ps, STOA__AST_IS, STOA__IS_NULL, T, A);
+	if (R)
+		R->flags = (uint8_t)N;
+}
+expr(R) ::= expr(A) IS(T) opt_not(N) TRUE. {
+	R = stoa__ast_unary(ps, STOA__AST_IS, STOA__IS_TRUE, T, A);
+	if (R)
+		R->flags = (uint8_t)N;
+}
+expr(R) ::= expr(A) IS(T) opt_not(N) FALSE. {
+	R = stoa__ast_unary(ps, STOA__AST_IS, STOA__IS_FALSE, T, A);
+	if (R)
+		R->flags = (uint8_t)N;
+}
+expr(R) ::= expr(A) IS(T) opt_not(N) UNKNOWN. {
+	R = stoa__ast_unary(ps, STOA__AST_IS, STOA__IS_UNKNOWN, T, A);
+	if (R)
+		R->flags = (uint8_t)N;
+}
+expr(R) ::= expr(A) ISNULL(T). { R = stoa__ast_unary(ps, STOA__AST_IS, STOA__IS_NULL, T, A); }
+expr(R) ::= expr(A) NOTNULL(T). {
+	R = stoa__ast_unary(ps, STOA__AST_IS, STOA__IS_NULL, T, A);
+	if (R)
+		R->flags = STOA__AST_NOT_FLAG;
+}
+expr(R) ::= expr(A) IS(T) opt_not(N) DISTINCT FROM expr(B). [IS] {
+	R = stoa__ast_binary(ps, N ? STOA__OP_NOT_DISTINCT : STOA__OP_DISTINCT, T, A, B);
+}
+opt_not(R) ::= . { R = 0; }
+opt_not(R) ::= NOT. { R = STOA__AST_NOT_FLAG; }
+
+expr(R) ::= expr(A) BETWEEN(T) expr(B) AND expr(C). [BETWEEN] {
+	R = stoa__ast_node(ps, STOA__AST_BETWEEN, T, A, B, C, NULL);
+}
+expr(R) ::= expr(A) NOT BETWEEN(T) expr(B) AND expr(C). [BETWEEN] {
+	R = stoa__ast_node(ps, STOA__AST_BETWEEN, T, A, B, C, NULL);
+	if (R)
+		R->flags = STOA__AST_NOT_FLAG;
+}
+expr(R) ::= expr(A) IN(T) LP expr_list(L) RP. {
+	R = stoa__ast_node(ps, STOA__AST_IN, T, A, NULL, NULL, L);
+}
+expr(R) ::= expr(A) NOT IN(T) LP expr_list(L) RP. {
+	R = stoa__ast_node(ps, STOA__AST_IN, T, A, NULL, NULL, L);
+	if (R)
+		R->flags = STOA__AST_NOT_FLAG;
+}
+expr(R) ::= expr(A) IN(T) LP query(Q) RP. {
+	R = stoa__ast_query(ps, STOA__AST_IN_QUERY, T, A, Q);
+}
+expr(R) ::= expr(A) NOT IN(T) LP query(Q) RP. {
+	R = stoa__ast_query(ps, STOA__AST_IN_QUERY, T, A, Q);
+	if (R)
+		R->flags = STOA__AST_NOT_FLAG;
+}
+
+like_op(R) ::= LIKE(T). { R = T; }
+like_op(R) ::= ILIKE(T). { R = T; }
+expr(R) ::= expr(A) like_op(T) expr(B). [LIKE] {
+	R = stoa__ast_node(ps, STOA__AST_LIKE, T, A, B, NULL, NULL);
+	if (R)
+		R->op = T.kind == TK_ILIKE;
+}
+expr(R) ::= expr(A) like_op(T) expr(B) ESCAPE expr(C). [LIKE] {
+	R = stoa__ast_node(ps, STOA__AST_LIKE, T, A, B, C, NULL);
+	if (R)
+		R->op = T.kind == TK_ILIKE;
+}
+expr(R) ::= expr(A) NOT like_op(T) expr(B). [LIKE] {
+	R = stoa__ast_node(ps, STOA__AST_LIKE, T, A, B, NULL, NULL);
+	if (R) {
+		R->op = T.kind == TK_ILIKE;
+		R->flags = STOA__AST_NOT_FLAG;
+	}
+}
+expr(R) ::= expr(A) NOT like_op(T) expr(B) ESCAPE expr(C). [LIKE] {
+	R = stoa__ast_node(ps, STOA__AST_LIKE, T, A, B, C, NULL);
+	if (R) {
+		R->op = T.kind == TK_ILIKE;
+		R->flags = STOA__AST_NOT_FLAG;
+	}
+}
+
+expr(R) ::= CASE(T) opt_expr(A) whens(L) opt_else(B) END. {
+	R = stoa__ast_node(ps, STOA__AST_CASE, T, A, B, NULL, L);
+}
+opt_expr(R) ::= . { R = NULL; }
+opt_expr(R) ::= expr(E). { R = E; }
+opt_else(R) ::= . { R = NULL; }
+opt_else(R) ::= ELSE expr(E). { R = E; }
+whens(R) ::= WHEN expr(A) THEN expr(B). {
+	R = stoa__ast_list_add(ps, stoa__ast_list_add(ps, NULL, A), B);
+}
+whens(R) ::= whens(L) WHEN expr(A) THEN expr(B). {
+	R = stoa__ast_list_add(ps, stoa__ast_list_add(ps, L, A), B);
+}
+
+expr(R) ::= CAST(T) LP expr(A) AS type(Y) RP. {
+	R = stoa__ast_node(ps, STOA__AST_CAST, T, A, NULL, NULL, NULL);
+	if (R)
+		R->type = Y;
+}
+expr(R) ::= expr(A) CAST_TO(T) type(Y). {
+	R = stoa__ast_node(ps, STOA__AST_CAST, T, A, NULL, NULL, NULL);
+	if (R)
+		R->type = Y;
+}
+type(R) ::= type_name(N). { R = stoa__ast_type_new(ps, N, 0, N, N); }
+type(R) ::= type_name(N) LP NUMBER(A) RP. { R = stoa__ast_type_new(ps, N, 1, A, A); }
+type(R) ::= type_name(N) LP NUMBER(A) COMMA NUMBER(B) RP. {
+	R = stoa__ast_type_new(ps, N, 2, A, B);
+}
+%type type_name { struct stoa__token }
+type_name(R) ::= IDENT(N). { R = N; }
+type_name(R) ::= IDENT(N) PRECISION. { R = N; }
+type_name(R) ::= IDENT(N) VARYING. { R = N; }
+
+/* ---- calls -------------------------------------------------------------------------------- */
+
+expr(R) ::= call(C) filter(F) over(O). {
+	R = C;
+	if (F)
+		R = stoa__ast_node(ps, STOA__AST_CALL, C ? C->at : (struct stoa__token){ 0 }, F,
+				   NULL, NULL, C ? C->list : NULL);
+	if (R && C) {
+		R->text = C->text;
+		R->flags = (uint8_t)(C->flags | (O ? STOA__AST_OVER : 0u));
+	}
+}
+call(R) ::= IDENT(N) LP RP. { R = stoa__ast_call(ps, N, NULL); }
+call(R) ::= IDENT(N) LP STAR(T) RP. {
+	struct stoa__ast *star = stoa__ast_new(ps, STOA__AST_STAR, T);
+	R = stoa__ast_call(ps, N, stoa__ast_list_add(ps, NULL, star));
+}
+call(R) ::= IDENT(N) LP expr_list(L) RP. { R = stoa__ast_call(ps, N, L); }
+call(R) ::= IDENT(N) LP ALL expr_list(L) RP. { R = stoa__ast_call(ps, N, L); }
+call(R) ::= IDENT(N) LP DISTINCT expr_list(L) RP. {
+	R = stoa__ast_call(ps, N, L);
+	if (R)
+		R->flags = STOA__AST_DISTINCT;
+}
+/* Names that are also kinds of join. */
+call(R) ::= LEFT|RIGHT(N) LP expr_list(L) RP. { R = stoa__ast_call(ps, N, L); }
+filter(R) ::= . { R = NULL; }
+filter(R) ::= FILTER LP WHERE expr(E) RP. { R = E; }
+%type over { bool }
+over(R) ::= . { R = false; }
+over(R) ::= OVER IDENT. { R = true; }
+over(R) ::= OVER LP partition order_by RP. { R = true; }
+partition ::= .
+partition ::= PARTITION BY expr_list.
+
+expr(R) ::= EXTRACT(T) LP IDENT(F) FROM expr(A) RP. {
+	R = stoa__ast_node(ps, STOA__AST_EXTRACT, T, A, NULL, NULL, NULL);
+	if (R) {
+		R->text.p = F.p;
+		R->text.len = F.len;
+	}
+}
+expr(R) ::= SUBSTRING(N) LP expr_list(L) RP. { R = stoa__ast_call(ps, N, L); }
+expr(R) ::= SUBSTRING(N) LP expr(S) FROM expr(A) RP. {
+	R = stoa__ast_call(ps, N, stoa__ast_list_add(ps, stoa__ast_list_add(ps, NULL, S), A));
+}
+expr(R) ::= SUBSTRING(N) LP expr(S) FROM expr(A) FOR expr(B) RP. {
+	struct stoa__ast_list *l = stoa__ast_list_add(ps, stoa__ast_list_add(ps, NULL, S), A);
+	R = stoa__ast_call(ps, N, stoa__ast_list_add(ps, l, B));
+}
+expr(R) ::= TRIM(N) LP expr_list(L) RP. { R = stoa__ast_call(ps, N, L); }
+expr(R) ::= TRIM LP trim_side(N) FROM expr(S) RP. {
+	R = stoa__ast_call(ps, N, stoa__ast_list_add(ps, NULL, S));
+}
+expr(R) ::= TRIM LP trim_side(N) expr(C) FROM expr(S) RP. {
+	R = stoa__ast_call(ps, N, stoa__ast_list_add(ps, stoa__ast_list_add(ps, NULL, S), C));
+}
+expr(R) ::= TRIM(N) LP expr(C) FROM expr(S) RP. {
+	R = stoa__ast_call(ps, N, stoa__ast_list_add(ps, stoa__ast_list_add(ps, NULL, S), C));
+}
+trim_side(R) ::= LEADING(T). { R = T; R.p = "ltrim"; R.len = 5; }
+trim_side(R) ::= TRAILING(T). { R = T; R.p = "rtrim"; R.len = 5; }
+trim_side(R) ::= BOTH(T). { R = T; R.p = "btrim"; R.len = 5; }
