@@ -1,5 +1,22 @@
 ## SPDX-License-Identifier: MIT
+##
+## `make examples` builds them; tests/examples_test.sh runs them.
 
-EXTRA_DIST += %D%/data/README %D%/data/flights.csv %D%/data/airports.csv
+EXTRA_DIST += %D%/README.md %D%/demo.sh %D%/data/README %D%/data/flights.csv %D%/data/airports.csv
 
-example_programs +=
+example_programs += \
+	%D%/append \
+	%D%/records \
+	%D%/scan
+
+EXTRA_PROGRAMS += $(example_programs)
+CLEANFILES += $(example_programs)
+examples_append_LDADD = libstoa.la
+examples_records_LDADD = libstoa.la
+examples_scan_LDADD = libstoa.la
+
+.PHONY: examples
+examples: $(example_programs)
+
+demo: all
+	@bash $(srcdir)/%D%/demo.sh ./stoa $(srcdir)/%D%/data

@@ -32,8 +32,11 @@ AC_ARG_WITH([sanitizer],
 	[AS_HELP_STRING([--with-sanitizer=LIST], [build with -fsanitize=LIST])],
 	[], [with_sanitizer=no])
 stoa_sanitizer=$with_sanitizer
+STOA_SANITIZER=
+AC_SUBST([STOA_SANITIZER])
 AS_IF([test "x$with_sanitizer" != xno], [
 	stoa_fsanitize="-fsanitize=$with_sanitizer"
+	STOA_SANITIZER=$with_sanitizer
 	AS_CASE([$with_sanitizer],
 		[*undefined*], [stoa_fsanitize="$stoa_fsanitize -fno-sanitize-recover=undefined"])
 	stoa_save_CFLAGS=$CFLAGS

@@ -13,21 +13,24 @@ cmocka_tests += \
 
 sqlite_tests +=
 
-script_tests +=
+script_tests += \
+	%D%/arrows_test.sh
 
 check_LTLIBRARIES += %D%/libtesting.la
 tests_libtesting_la_SOURCES = %D%/testing.c %D%/testing.h
 
 LDADD = tests/libtesting.la libstoa_all.la $(CMOCKA_LIBS) $(SQLITE3_LIBS)
 
+unit_tests =
 if HAVE_CMOCKA
-check_PROGRAMS += $(cmocka_tests)
+unit_tests += $(cmocka_tests)
 if HAVE_SQLITE3
-check_PROGRAMS += $(sqlite_tests)
+unit_tests += $(sqlite_tests)
 endif
 endif
 
-TESTS = $(check_PROGRAMS) $(script_tests)
+check_PROGRAMS += $(unit_tests)
+TESTS = $(unit_tests) $(script_tests)
 TEST_EXTENSIONS = .sh
 LOG_DRIVER = $(SHELL) $(srcdir)/%D%/driver.sh
 SH_LOG_DRIVER = $(SHELL) $(srcdir)/%D%/driver.sh
@@ -36,8 +39,9 @@ AM_TESTS_ENVIRONMENT = \
 	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
 	top_builddir='$(abs_top_builddir)'; export top_builddir; \
 	CC='$(CC)'; export CC; \
-	NM='$(NM)'; export NM;
-EXTRA_DIST += %D%/driver.sh $(script_tests)
+	NM='$(NM)'; export NM; \
+	STOA_SANITIZER='$(STOA_SANITIZER)'; export STOA_SANITIZER;
+EXTRA_DIST += %D%/driver.sh %D%/cli %D%/symbols.txt $(script_tests)
 
 check-long:
 	STOA_LONG=1 $(MAKE) $(AM_MAKEFLAGS) check

@@ -1,0 +1,6 @@
+# every --help
+run stoa help
+for c in create import query export tables schema stat check freeze drop; do
+	run stoa $c --help
+done
+run stoa version

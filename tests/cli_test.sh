@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# cli_test.sh - the command's words: tests/cli/NAME.sh runs it, tests/cli/NAME.out is what it prints
+#
+#     tests/cli_test.sh [--accept] [NAME...]       from the build directory
+#
+# A case runs in an empty directory, in a UTF-8 locale, with $data naming examples/data. There `run COMMAND...`
+# prints the command, its output and errors as they come, and its exit code unless that is 0. --accept
+# rewrites the .out files; read the difference before it is committed.
+set -euo pipefail
+
+: "${top_builddir:=$PWD}"
+: "${top_srcdir:=$(cd "$(dirname "$0")/.." && pwd)}"
+export data=$top_srcdir/examples/data
+export PATH=$top_builddir:$PATH LC_ALL=C.UTF-8 TZ=UTC
+
+accept=
+if [ "${1-}" = --accept ]; then
+	accept=1
+	shift
+fi
+cases=("$@")
+if [ ${#cases[@]} -eq 0 ]; then
+	for f in "$top_srcdir"/tests/cli/*.sh; do
+		cases+=("$(basename "$f" .sh)")
+	done
+fi
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/stoa-test-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+prelude='
+run() {
+	local word code=0
+	printf "$"
+	for word; do
+		case $word in
+		*[!-a-zA-Z0-9_./=,:]* | "") printf " '\''%s'\''" "${word//"$data"/data}" ;;
+		*) printf " %s" "${word//"$data"/data}" ;;
+		esac
+	done
+	printf "\n"
+	"$@" || code=$?
+	[ $code -eq 0 ] || echo "[exit $code]"
+}
+'
+
+failed=0
+for name in "${cases[@]}"; do
+	expected=$top_srcdir/tests/cli/$name.out
+	mkdir "$work/$name"
+	# Times and speeds are not the same twice, and the tree may be anywhere.
+	(cd "$work/$name" && bash -c "$prelude . \"\$1\"" case "$top_srcdir/tests/cli/$name.sh" 2>&1 </dev/null) |
+		sed -E "s|$data|data|g; s/in [0-9]+\.[0-9]+ s( \([0-9]+ MB\/s\))?/in a moment/" >"$work/$name.out"
+	if [ -n "$accept" ]; then
+		cp "$work/$name.out" "$expected"
+		echo "accepted $name"
+	elif diff -u "$expected" "$work/$name.out"; then
+		echo "ok $name"
+	else
+		echo "not ok $name"
+		failed=$((failed + 1))
+	fi
+done
+[ "$failed" -eq 0 ] || { echo "$failed of ${#cases[@]} cases failed"; exit 1; }
+echo "${#cases[@]} cases passed"

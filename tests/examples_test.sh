@@ -1,0 +1,40 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# examples_test.sh - every example runs and says what it should; scaled down
+set -euo pipefail
+
+: "${top_srcdir:?} ${top_builddir:?}"
+work=$(mktemp -d "${TMPDIR:-/tmp}/stoa-test-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+examples=$top_builddir/examples
+
+expect() {
+	grep -qE "$1" "$work/out" && return
+	echo "expected in the output of $2: $1"
+	cat "$work/out"
+	exit 1
+}
+
+"$examples/records" >"$work/out"
+expect "^  1  Emma +Jane Austen +1815  lent to Ada$" records
+expect "^A book without a title: STOA_ENULL, .*title" records
+"$examples/records" "$work/books.stoa" >"$work/out"
+"$examples/records" "$work/books.stoa" >"$work/out"
+expect "^  6  The Waves" "records, the second time"
+
+"$examples/append" 300000 >"$work/out"
+expect "^300000 readings appended" append
+cat "$work/out"
+"$examples/append" 100000 "$work/readings.stoa" >"$work/out"
+expect "^100000 readings appended" "append, on disk"
+
+"$examples/scan" 1000000 "$work/scan.stoa" >"$work/out"
+expect "^1000000 rides, " scan
+cat "$work/out"
+heap=$(sed -nE 's/^heap while scanning: ([0-9]+) MB.*/\1/p' "$work/out")
+# A sanitizer's own memory is not the example's.
+if [ -z "${STOA_SANITIZER-}" ] && [ "$heap" -gt 64 ]; then
+	echo "the heap grew to $heap MB"
+	exit 1
+fi
