@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * duckdb.c - DuckDB through dlopen()
+ *
+ * The prototypes are written down here as DuckDB's documentation gives them; only the result is
+ * a struct that we must know the size of, everything else is a pointer. The deprecated fields of
+ * the result are never read.
+ */
+#include "duckdb.h"
+#include "bench.h"
+
+#include <dlfcn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NPM_PATH ".peers/node_modules/@duckdb/node-bindings-linux-x64/libduckdb.so"
+
+struct duckdb_result {
+	uint64_t deprecated_counts[3];
+	void *deprecated_columns;
+	char *deprecated_error;
+	void *internal;
+};
+
+/* name, return type, parameters */
+#define DUCKDB_CALLS(X)                                                                      \
+	X(library_version, const char *, (void))                                             \
+	X(create_config, int, (void **config))                                               \
+	X(set_config, int, (void *config, const char *name, const char *value))              \
+	X(destroy_config, void, (void **config))                                             \
+	X(open_ext, int, (const char *path, void **db, void *config, char **error))          \
+	X(connect, int, (void *db, void **connection))                                       \
+	X(disconnect, void, (void **connection))                                             \
+	X(close, void, (void **db))                                                          \
+	X(query, int, (void *connection, const char *sql, struct duckdb_result *out))        \
+	X(result_error, const char *, (struct duckdb_result *result))                        \
+	X(destroy_result, void, (struct duckdb_result *result))                              \
+	X(row_count, uint64_t, (struct duckdb_result *result))                               \
+	X(column_count, uint64_t, (struct duckdb_result *result))                            \
+	X(value_varchar, char *, (struct duckdb_result *result, uint64_t col, uint64_t row)) \
+	X(free, void, (void *p))                                                             \
+	X(appender_create, int,                                                              \
+	  (void *connection, const char *schema, const char *table, void **out))             \
+	X(append_int64, int, (void *appender, int64_t v))                                    \
+	X(append_int32, int, (void *appender, int32_t v))                                    \
+	X(append_double, int, (void *appender, double v))                                    \
+	X(append_bool, int, (void *appender, bool v))                                        \
+	X(append_varchar_length, int, (void *appender, const char *p, uint64_t len))         \
+	X(appender_end_row, int, (void *appender))                                           \
+	X(appender_destroy, int, (void **appender))
+
+#define DECLARE(name, ret, args) ret(*name) args;
+static struct {
+	void *handle;
+	DUCKDB_CALLS(DECLARE)
+} api;
+
+static void *open_library(void)
+{
+	static const char *const places[] = { NPM_PATH, "bench/" NPM_PATH,
+					      "libduckdb.so" };
+	const char *named = getenv("STOA_DUCKDB");
+	void *handle = NULL;
+
+	if (named)
+		return dlopen(named, RTLD_NOW | RTLD_LOCAL);
+	for (size_t i = 0; i < BENCH_COUNT(places) && !handle; i++)
+		handle = dlopen(places[i], RTLD_NOW | RTLD_LOCAL);
+	return handle;
+}
+
+void bench_duckdb_load(void)
+{
+	if (api.handle)
+		return;
+	api.handle = open_library();
+	if (!api.handle)
+		bench_skip("no libduckdb.so: run bench/peers.sh, or set STOA_DUCKDB");
+#define RESOLVE(name, ret, args)                                     \
+	*(void **)&api.name = dlsym(api.handle, "duckdb_" #name);    \
+	if (!api.name)                                               \
+		bench_die("libduckdb.so has no duckdb_" #name);
+	DUCKDB_CALLS(RESOLVE)
+}
+
+const char *bench_duckdb_version(void)
+{
+	bench_duckdb_load();
+	return api.library_version();
+}
+
+void bench_duckdb_open(struct bench_duckdb *d, const char *path, int threads)
+{
+	char number[16];
+	void *config;
+	char *error = NULL;
+
+	bench_duckdb_load();
+	snprintf(number, sizeof(number), "%d", threads);
+	if (api.create_config(&config) != 0 || api.set_config(config, "threads", number) != 0)
+		bench_die("DuckDB does not take threads=%s", number);
+	if (api.open_ext(path, &d->database, config, &error) != 0)
+		bench_die("DuckDB cannot open %s: %s", path ? path : "memory", error);
+	api.destroy_config(&config);
+	if (api.connect(d->database, &d->connection) != 0)
+		bench_die("DuckDB cannot connect");
+}
+
+void bench_duckdb_close(struct bench_duckdb *d)
+{
+	api.disconnect(&d->connection);
+	api.close(&d->database);
+}
+
+static void query(struct bench_duckdb *d, const char *sql, struct duckdb_result *result)
+{
+	if (api.query(d->connection, sql, result) != 0)
+		bench_die("DuckDB: %s: %s", sql, api.result_error(result));
+}
+
+void bench_duckdb_exec(struct bench_duckdb *d, const char *format, ...)
+{
+	struct duckdb_result result;
+	char sql[4096];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(sql, sizeof(sql), format, args);
+	va_end(args);
+	query(d, sql, &result);
+	api.destroy_result(&result);
+}
+
+static void answer_cell(const char *text)
+{
+	char *end;
+	double x = strtod(text, &end);
+
+	if (*text && !*end)
+		bench_answer_number(x);
+	else
+		bench_answer_text(text, strlen(text));
+}
+
+uint64_t bench_duckdb_query(struct bench_duckdb *d, const char *sql, bool answer)
+{
+	struct duckdb_result result;
+
+	query(d, sql, &result);
+	uint64_t n_rows = api.row_count(&result);
+	uint64_t n_columns = api.column_count(&result);
+	for (uint64_t row = 0; answer && row < n_rows; row++) {
+		for (uint64_t col = 0; col < n_columns; col++) {
+			char *text = api.value_varchar(&result, col, row);
+
+			answer_cell(text ? text : "");
+			api.free(text);
+		}
+		bench_answer_row();
+	}
+	api.destroy_result(&result);
+	return n_rows;
+}
+
+void bench_duckdb_append_records(struct bench_duckdb *d, const char *table, int64_t n)
+{
+	struct bench_record r;
+	void *appender;
+	int failed = 0;
+
+	if (api.appender_create(d->connection, NULL, table, &appender) != 0)
+		bench_die("DuckDB cannot append to %s", table);
+	for (int64_t i = 0; i < n; i++) {
+		bench_record_make(i, &r);
+		failed |= api.append_int64(appender, r.id);
+		failed |= api.append_double(appender, r.price);
+		failed |= api.append_int32(appender, r.quantity);
+		failed |= api.append_varchar_length(appender, r.name, r.name_len);
+		failed |= api.append_bool(appender, r.flag);
+		failed |= api.appender_end_row(appender);
+	}
+	if (api.appender_destroy(&appender) != 0 || failed)
+		bench_die("DuckDB's appender failed");
+}

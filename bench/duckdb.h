@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * duckdb.h - the little of DuckDB's C API that the bench calls, loaded at run time
+ *
+ * DuckDB is neither linked nor shipped: its library is what $STOA_DUCKDB names, or lies where
+ * bench/peers.sh puts it. All functions end the run when something fails.
+ */
+#ifndef BENCH_DUCKDB_H
+#define BENCH_DUCKDB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct bench_duckdb {
+	void *database;
+	void *connection;
+};
+
+/* Loads the library, or skips the run when there is none; done by open(), too. */
+void bench_duckdb_load(void);
+const char *bench_duckdb_version(void);
+
+/* Opens @path (NULL: in memory) with @threads threads. */
+void bench_duckdb_open(struct bench_duckdb *d, const char *path, int threads);
+void bench_duckdb_close(struct bench_duckdb *d);
+/* Runs SQL for its effect. */
+void bench_duckdb_exec(struct bench_duckdb *d, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Runs SQL; with @answer the whole result becomes this run's answer. Returns its rows. */
+uint64_t bench_duckdb_query(struct bench_duckdb *d, const char *sql, bool answer);
+
+struct bench_record;
+/* Appends records 0 to @n - 1 to @table. */
+void bench_duckdb_append_records(struct bench_duckdb *d, const char *table, int64_t n);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* ours.h - stoa with errors that end the run, and the bench's tables in it */
+#ifndef BENCH_OURS_H
+#define BENCH_OURS_H
+
+#include "bench.h"
+
+#include "../lib/stoa.h"
+
+/* Ends the run with @err's words unless @rc is good news. */
+void bench_stoa_check(int rc, const struct stoa_error *err);
+
+stoa_db *bench_stoa_open(const char *path);	/* NULL: in memory */
+void bench_stoa_close(stoa_db *db);
+stoa_txn *bench_stoa_begin(stoa_db *db, unsigned flags);
+void bench_stoa_commit(stoa_txn *txn);
+stoa_table bench_stoa_table(stoa_txn *txn, const char *name);
+
+/* The tables, with the types that the peers have too. */
+stoa_table bench_stoa_create_record(stoa_txn *txn);
+void bench_stoa_create_lineitem(stoa_txn *txn);
+void bench_stoa_create_orders(stoa_txn *txn);
+
+/* Loads a CSV file into a table that is there. Returns the rows. */
+uint64_t bench_stoa_import(stoa_txn *txn, const char *table, const char *csv, unsigned n_threads);
+/* Appends records 0 to @n - 1. */
+void bench_stoa_append_records(stoa_txn *txn, stoa_table table, int64_t n);
+/* The five values of a record; the name borrows from @r. */
+void bench_stoa_record_values(const struct bench_record *r, struct stoa_value v[5]);
+
+/* Runs a query; with @answer its whole result becomes this run's answer. */
+void bench_stoa_query(stoa_txn *txn, const char *sql, bool answer);
+
+/* A database of @times times lineitem or of orders, made by this bench process when it is not there. */
+const char *bench_stoa_lineitem(int times);
+const char *bench_stoa_orders(void);
+
+#endif

@@ -1,0 +1,43 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# peers.sh - gets what the bench needs beyond what stoa itself is built with
+#
+#     bench/peers.sh [DIRECTORY]      default: .peers beside this script
+#
+# Debian's headers of jansson (for the JSON of the results), and DuckDB's library, which comes inside an npm package
+# and is put into DIRECTORY/node_modules. Does nothing that is done already. DuckDB missing is no failure: its cases are left out.
+set -eu
+
+duckdb=@duckdb/node-bindings-linux-x64
+version=1.5.6-r.1
+dir=${1:-$(dirname "$0")/.peers}
+
+say() { echo "peers: $*"; }
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+install_debian() {
+	say "installing $* with apt-get"
+	as_root apt-get -qq update
+	as_root env DEBIAN_FRONTEND=noninteractive \
+		apt-get -qq install -y --no-install-recommends "$@" >/dev/null
+}
+
+pkg-config --exists jansson sqlite3 lmdb ||
+	install_debian libjansson-dev libsqlite3-dev liblmdb-dev
+
+if [ -n "${STOA_DUCKDB:-}" ] || [ -f "$dir/node_modules/$duckdb/libduckdb.so" ]; then
+	exit 0
+fi
+if [ "$(uname -m)" != x86_64 ]; then
+	say "DuckDB's npm package is for x86_64 only; set STOA_DUCKDB to a libduckdb.so"
+	exit 0
+fi
+command -v npm >/dev/null 2>&1 || install_debian npm
+say "fetching DuckDB $version with npm"
+mkdir -p "$dir"
+npm install --silent --no-save --prefix "$dir" "$duckdb@$version" ||
+	say "could not fetch DuckDB: its cases will be left out"
