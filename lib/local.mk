@@ -15,12 +15,39 @@ libstoa_all_la_SOURCES += \
 	%D%/core/bitmap.h \
 	%D%/core/buf.c \
 	%D%/core/buf.h \
+	%D%/core/chunk.c \
 	%D%/core/chunk.h \
+	%D%/core/chunk_check.c \
+	%D%/core/chunk_encode.c \
+	%D%/core/chunk_encode.h \
+	%D%/core/chunk_encode_string.c \
+	%D%/core/chunk_encode_text.c \
+	%D%/core/chunk_read.c \
+	%D%/core/cpu.c \
+	%D%/core/cpu.h \
+	%D%/core/dict.c \
+	%D%/core/dict.h \
 	%D%/core/error.c \
 	%D%/core/error.h \
+	%D%/core/fsst.c \
+	%D%/core/fsst.h \
+	%D%/core/fsst_encoder.h \
+	%D%/core/fsst_train.c \
 	%D%/core/hash.c \
 	%D%/core/hash.h \
+	%D%/core/image.c \
+	%D%/core/image.h \
+	%D%/core/kernels.h \
+	%D%/core/kernels_avx2.c \
+	%D%/core/kernels_loops.h \
+	%D%/core/kernels_scalar.c \
+	%D%/core/lengths.c \
+	%D%/core/lengths.h \
 	%D%/core/limits.h \
+	%D%/core/packed.c \
+	%D%/core/packed.h \
+	%D%/core/scaled.c \
+	%D%/core/scaled.h \
 	%D%/core/source.h \
 	%D%/core/text.c \
 	%D%/core/text.h \

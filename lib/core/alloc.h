@@ -2,8 +2,8 @@
 /*
  * alloc.h - all memory of stoa comes from here
  *
- * One place, so that sizes are checked, bytes are counted and tests can make the nth allocation
- * fail. Every function returns NULL when memory is out or the size overflows; free takes NULL.
+ * One place, so that sizes are checked and tests can make the nth allocation fail. Every function
+ * returns NULL when memory is out or the size overflows; free takes NULL.
  * Threads: any.
  */
 #ifndef STOA__ALLOC_H

@@ -21,13 +21,13 @@
  */
 enum stoa__encoding {
 	STOA__ENC_PACKED = 1,	/* STOA__INT and STOA__UINT types: base + packed */
-	STOA__ENC_RAW = 2,	/* f32, f64, uuid: the C array; all-equal ones keep one element */
+	STOA__ENC_RAW = 2,	/* f32, f64, uuid: the C array; all-equal ones keep one element (width 0) */
 	STOA__ENC_SCALED = 3,	/* f64 whose every value is exactly (double)i / 10^k: packed i (after ALP, SIGMOD 2024) */
 	STOA__ENC_DICT = 4,	/* string: packed codes over the chunk's list of strings, the bytes in the chunk */
 	STOA__ENC_DICT_ID = 5,	/* string: the same over a list of symbol ids; never leaves memory */
 	STOA__ENC_BYTES = 6,	/* text, blob: lengths packed, an offset every 32 rows, the bytes as they are */
 	STOA__ENC_FSST = 7,	/* text: the same, bytes compressed by FSST (Boncz, Neumann, Leis, VLDB 2020) */
-	STOA__ENC_ZVALUES = 8,	/* text, blob: the same, each value over 512 bytes zstd-compressed where that helps */
+	STOA__ENC_ZVALUES = 8,	/* text, blob: the same, each value a tag byte and the bytes, with zstd where that helps */
 };
 
 /* What an opened image is. The fields are for reading; pointers borrow from the image. */
@@ -36,8 +36,8 @@ struct stoa__chunk {
 	size_t len;
 	uint8_t type;		/* enum stoa_type */
 	uint8_t encoding;
-	uint8_t scale;		/* k of STOA__ENC_SCALED */
-	uint8_t width;		/* bits of a packed value or code */
+	uint8_t scale;		/* k of STOA__ENC_SCALED; of decimals, the digits after the point */
+	uint8_t width;		/* bits of a packed value, code or length; RAW: of an element, or 0 */
 	uint32_t n_rows;
 	uint32_t n_null;
 	uint32_t n_dict;	/* entries of the list; entry 0 .. n_dict - 1, each used, in no order */
@@ -48,7 +48,8 @@ struct stoa__chunk {
 		double f;	/* floats; NaN is left out of the range, and has_nan tells */
 	} min, max;
 	bool has_nan;
-	uint64_t base;			/* of packed values, as two's complement */
+	uint32_t value_max;		/* FSST, ZVALUES: the longest value, decompressed */
+	uint64_t base;			/* of packed values, as two's complement; the smallest, or 0 */
 	const uint64_t *validity;	/* NULL when nothing is NULL; else STOA__WORDS(n_rows) words */
 	const uint8_t *values;		/* packed values or codes, raw elements */
 	const uint8_t *list;		/* DICT: offsets (u32, n_dict + 1); DICT_ID: ids (u32) */
@@ -68,7 +69,10 @@ struct stoa__chunk {
  * if it would pass STOA__CHUNK_BYTES_MAX; @out is as before on failure.
  */
 int stoa__chunk_encode(const struct stoa_array *a, size_t n, struct stoa__buf *out);
-/* A string column given as codes over a list; codes of NULL rows are ignored. Entries that no row uses are dropped. */
+/*
+ * A string column given as codes over a list of distinct strings; codes of NULL rows are ignored. Entries that no
+ * row uses are dropped, the others numbered as rows first use them.
+ */
 int stoa__chunk_encode_codes(const uint32_t *codes, const uint64_t *validity, size_t n,
 			     const struct stoa_bytes *list, size_t n_list, struct stoa__buf *out);
 /* A string column given as symbol ids, as STOA__ENC_DICT_ID. Ids of NULL rows are ignored. */
@@ -79,21 +83,28 @@ int stoa__chunk_inline_ids(const struct stoa__chunk *c,
 			   struct stoa_bytes (*bytes_of)(void *ctx, uint32_t id), void *ctx,
 			   struct stoa__buf *out);
 
-/* Opens an image. STOA_OK, or STOA_ECORRUPT with *@why saying what is wrong. */
+/*
+ * Opens an image, which lies at a multiple of 8 (copy what LMDB hands out). STOA_OK, or STOA_ECORRUPT with
+ * *@why saying what is wrong. O(1).
+ */
 int stoa__chunk_open(const void *image, size_t len, struct stoa__chunk *out, const char **why);
 
 static inline bool stoa__chunk_is_null(const struct stoa__chunk *c, size_t row)
 {
 	return c->validity && !(c->validity[row / 64] >> (row % 64) & 1);
 }
-/* Packed value @row (PACKED, SCALED, or a code of DICT and DICT_ID), base added. */
+/*
+ * Packed value @row (PACKED, SCALED, or a code of DICT and DICT_ID), base added; of a NULL row, the base. A code
+ * is below n_dict, unless that is 0.
+ */
 uint64_t stoa__chunk_packed(const struct stoa__chunk *c, size_t row);
-/* Entry @code of DICT as bytes (borrows from the image); of DICT_ID as an id. @code < n_dict, as all codes are checked on the way. */
+/* Entry @code of DICT as bytes (borrows from the image); of DICT_ID as an id. Empty, or 0, when @code >= n_dict. */
 struct stoa_bytes stoa__chunk_entry(const struct stoa__chunk *c, uint32_t code);
 uint32_t stoa__chunk_entry_id(const struct stoa__chunk *c, uint32_t code);
 /*
  * Value @row of any encoding but DICT_ID. @scratch holds decompressed bytes, appended; the value
  * borrows from it or from the image. STOA_ENOMEM, or STOA_ECORRUPT when bytes do not decompress.
+ * @scratch may move when it grows, so a value that borrows from it is good until it is next appended to.
  */
 int stoa__chunk_value(const struct stoa__chunk *c, size_t row, struct stoa__buf *scratch,
 		      struct stoa_value *out);
@@ -102,13 +113,13 @@ void stoa__chunk_prefetch(const struct stoa__chunk *c, size_t row);
 /*
  * Rows [from, from + n) as elements of a struct stoa_array; NULL rows give zero. For bytes types
  * @scratch is appended to first, then elements point into it or the image (never at memory that moved).
- * Not for DICT_ID.
+ * Not for DICT_ID. @scratch may be NULL for types of fixed width, which never fail.
  */
 int stoa__chunk_read(const struct stoa__chunk *c, size_t from, size_t n, void *values,
 		     struct stoa__buf *scratch);
 /* The same widened to int64_t (STOA__INT) or uint64_t (STOA__UINT), or to double (floats). */
 void stoa__chunk_read_wide(const struct stoa__chunk *c, size_t from, size_t n, void *values);
-/* Codes of rows [from, from + n) of DICT and DICT_ID, each below n_dict (0 where NULL). */
+/* Codes of rows [from, from + n) of DICT and DICT_ID, each below n_dict (0 where NULL, or n_dict is 0). */
 void stoa__chunk_codes(const struct stoa__chunk *c, size_t from, size_t n, uint32_t *codes);
 /* All elements as they lie, when they are a plain C array of the type with base 0; else NULL. */
 const void *stoa__chunk_plain(const struct stoa__chunk *c);

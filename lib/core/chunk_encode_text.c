@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chunk_encode_text.c - encodes columns of texts and blobs
+ *
+ * Three ways, of which the smallest is taken, though one that must be decompressed has to save at least
+ * 15% to be worth the time of all later readers:
+ *
+ *   FSST      texts: symbols of up to 8 bytes; short values, each found and decompressed alone
+ *   ZVALUES   columns of mostly long values: zstd on each, as FSST would not see far enough
+ *   BYTES     as they are
+ *
+ * Whether compression helps is known early in most cases: FSST's sample tells before the column is looked
+ * at, and zstd gives up once the first values did not shrink.
+ */
+#include "chunk_encode.h"
+
+#include <zstd.h>
+
+#include "alloc.h"
+#include "bitmap.h"
+#include "fsst.h"
+#include "image.h"
+#include "kernels.h"
+#include "lengths.h"
+#include "limits.h"
+#include "packed.h"
+
+#define LONG_BYTES 512		/* values beyond this are for zstd */
+#define SHORT_TOTAL 4096	/* columns below this are not worth a table */
+#define WORTH_PERCENT 85	/* at most this much may be left */
+#define TRIAL_BYTES (256 << 10)	/* what zstd gets to show that it helps */
+#define ZSTD_LEVEL 3
+
+struct text {
+	const struct stoa_array *a;
+	size_t n;
+	size_t n_null;
+	uint32_t *lens;		/* of the values, 0 where NULL */
+	uint64_t total;		/* bytes of all values */
+	uint64_t total_long;	/* bytes of long ones */
+	uint32_t longest;
+	uint32_t *stored;	/* lengths in the image */
+};
+
+static const struct stoa_bytes *value_of(const struct text *t, size_t i)
+{
+	return (const struct stoa_bytes *)t->a->values + i;
+}
+
+static void measure(struct text *t)
+{
+	const uint64_t *validity = t->n_null ? t->a->validity : NULL;
+
+	for (size_t i = 0; i < t->n; i++) {
+		uint32_t len = stoa__bit_get(validity, i) ? value_of(t, i)->len : 0;
+
+		t->lens[i] = len;
+		t->total += len;
+		t->total_long += len > LONG_BYTES ? len : 0;
+		t->longest = len > t->longest ? len : t->longest;
+	}
+}
+
+/* ---- writing ---------------------------------------------------------------------------- */
+
+static struct stoa__image_header header_of(const struct text *t, unsigned encoding,
+					   const uint32_t *lens, uint64_t bytes_len)
+{
+	struct stoa__image_header h =
+		stoa__image_header_of(t->a->type, encoding, t->n, t->n_null);
+	struct stoa__range range = stoa__kernels()->range[2](lens, t->n, 0x80000000u);
+	uint32_t min = (uint32_t)range.min ^ 0x80000000u, max = (uint32_t)range.max ^ 0x80000000u;
+
+	h.base = min;
+	h.width = (uint8_t)stoa__packed_width(max - min);
+	h.bytes_len = bytes_len;
+	h.value_max = encoding == STOA__ENC_BYTES ? 0 : t->longest;
+	return h;
+}
+
+static void write_lengths(const struct stoa__image_header *h, const uint32_t *lens, size_t n,
+			  uint8_t *values, uint8_t *offsets)
+{
+	uint64_t at = 0;
+
+	stoa__pack(values, h->width, lens, 2, n, h->base);
+	for (size_t i = 0; i < n; i++) {
+		if (i % STOA__IMAGE_STRIDE == 0) {
+			memcpy(offsets, &at, sizeof at);
+			offsets += sizeof at;
+		}
+		at += lens[i];
+	}
+	memcpy(offsets, &at, sizeof at);
+}
+
+static void gather(const struct text *t, uint8_t *out)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->lens[i])
+			memcpy(out, value_of(t, i)->p, t->lens[i]);
+		out += t->lens[i];
+	}
+}
+
+static int write_plain(const struct text *t, struct stoa__buf *out)
+{
+	struct stoa__image_header h = header_of(t, STOA__ENC_BYTES, t->lens, t->total);
+	struct stoa__image_layout l;
+	uint8_t *image;
+	int rc;
+
+	rc = stoa__image_begin(out, &h, t->a->validity, &l, &image);
+	if (rc < 0)
+		return rc;
+	write_lengths(&h, t->lens, t->n, image + l.values, image + l.offsets);
+	gather(t, image + l.bytes);
+	stoa__image_commit(out, &l);
+	return STOA_OK;
+}
+
+/* STOA_END when the compressed image would not be worth it. */
+static int write_compressed(const struct text *t, unsigned encoding, const uint8_t *bytes,
+			    uint64_t bytes_len, const struct stoa__fsst_table *table,
+			    struct stoa__buf *out)
+{
+	struct stoa__image_header h = header_of(t, encoding, t->stored, bytes_len);
+	struct stoa__image_header plain = header_of(t, STOA__ENC_BYTES, t->lens, t->total);
+	struct stoa__image_layout l, plain_l;
+	uint8_t *image;
+	int rc;
+
+	stoa__image_layout(&h, &l);
+	stoa__image_layout(&plain, &plain_l);
+	if (l.len > plain_l.len / 100 * WORTH_PERCENT)
+		return STOA_END;
+	rc = stoa__image_begin(out, &h, t->a->validity, &l, &image);
+	if (rc < 0)
+		return rc;
+	write_lengths(&h, t->stored, t->n, image + l.values, image + l.offsets);
+	if (table)
+		memcpy(image + l.fsst, table, sizeof *table);
+	memcpy(image + l.bytes, bytes, bytes_len);
+	stoa__image_commit(out, &l);
+	return STOA_OK;
+}
+
+/* ---- FSST ------------------------------------------------------------------------------- */
+
+/*
+ * Compresses all values, which lie at @raw, into @out; STOA_END when it turns out not to help. @out has
+ * room for @t->total and twice the longest value.
+ */
+static int fsst_values(const struct text *t, const struct stoa__fsst_encoder *e, const uint8_t *raw,
+		       uint8_t *out, uint64_t *out_len)
+{
+	uint64_t at = 0;
+
+	for (size_t i = 0; i < t->n; i++) {
+		size_t len = stoa__fsst_encode(e, raw, t->lens[i], out + at);
+
+		t->stored[i] = (uint32_t)len;
+		raw += t->lens[i];
+		at += len;
+		if (at > t->total)
+			return STOA_END;
+	}
+	*out_len = at;
+	return STOA_OK;
+}
+
+static int try_fsst(const struct text *t, struct stoa__buf *out)
+{
+	uint8_t *raw = stoa__alloc(t->total + 8);	/* the encoder looks 8 bytes ahead */
+	uint8_t *small = stoa__alloc(t->total + 2 * (size_t)t->longest);
+	struct stoa__fsst_encoder *e = NULL;
+	uint64_t small_len;
+	int rc = STOA_ENOMEM;
+
+	if (!raw || !small)
+		goto out;
+	gather(t, raw);
+	memset(raw + t->total, 0, 8);
+	e = stoa__fsst_encoder_new(raw, t->lens, t->n);
+	if (!e)
+		goto out;
+	rc = STOA_END;
+	if (stoa__fsst_encoder_ratio(e) * 100 > WORTH_PERCENT + 5)
+		goto out;
+	rc = fsst_values(t, e, raw, small, &small_len);
+	if (rc == STOA_OK)
+		rc = write_compressed(t, STOA__ENC_FSST, small, small_len,
+				      stoa__fsst_encoder_table(e), out);
+out:
+	stoa__fsst_encoder_free(e);
+	stoa__free(small);
+	stoa__free(raw);
+	return rc;
+}
+
+/* ---- zstd ------------------------------------------------------------------------------- */
+
+/* Appends one value, with its tag: compressed if it is long and that saves something. */
+static int put_zvalue(ZSTD_CCtx *zstd, const char *p, size_t len, struct stoa__buf *b)
+{
+	size_t bound = len > LONG_BYTES ? ZSTD_compressBound(len) : len, z = len;
+	int rc = stoa__buf_reserve(b, 1 + bound);
+
+	if (rc < 0)
+		return rc;
+	if (len > LONG_BYTES)
+		z = ZSTD_compressCCtx(zstd, b->p + b->len + 1, bound, p, len, ZSTD_LEVEL);
+	if (z < len) {
+		b->p[b->len] = STOA__TAG_ZSTD;
+		b->len += 1 + z;
+		return STOA_OK;
+	}
+	b->p[b->len] = STOA__TAG_PLAIN;
+	memcpy(b->p + b->len + 1, p, len);
+	b->len += 1 + len;
+	return STOA_OK;
+}
+
+static int zstd_values(const struct text *t, ZSTD_CCtx *zstd, struct stoa__buf *b)
+{
+	uint64_t done = 0;
+
+	for (size_t i = 0; i < t->n; i++) {
+		size_t before = b->len;
+
+		t->stored[i] = 0;
+		if (t->lens[i] == 0)
+			continue;
+		int rc = put_zvalue(zstd, value_of(t, i)->p, t->lens[i], b);
+
+		if (rc < 0)
+			return rc;
+		t->stored[i] = (uint32_t)(b->len - before);
+		done += t->lens[i];
+		if (done > TRIAL_BYTES && b->len > done / 100 * (WORTH_PERCENT + 5))
+			return STOA_END;
+	}
+	return STOA_OK;
+}
+
+static int try_zstd(const struct text *t, struct stoa__buf *out)
+{
+	struct stoa__buf b = STOA__BUF_INIT;
+	ZSTD_CCtx *zstd = ZSTD_createCCtx();
+	int rc = STOA_ENOMEM;
+
+	if (!zstd)
+		return rc;
+	rc = zstd_values(t, zstd, &b);
+	if (rc == STOA_OK)
+		rc = write_compressed(t, STOA__ENC_ZVALUES, b.p, b.len, NULL, out);
+	ZSTD_freeCCtx(zstd);
+	stoa__buf_release(&b);
+	return rc;
+}
+
+/* ---- choosing --------------------------------------------------------------------------- */
+
+static int encode(const struct text *t, struct stoa__buf *out)
+{
+	int rc = STOA_END;
+
+	if (t->total > STOA__CHUNK_BYTES_MAX)
+		return STOA_EFULL;
+	if (t->total_long > t->total / 2)
+		rc = try_zstd(t, out);
+	if (rc == STOA_END && t->a->type == STOA_TEXT && t->total >= SHORT_TOTAL)
+		rc = try_fsst(t, out);
+	return rc == STOA_END ? write_plain(t, out) : rc;
+}
+
+int stoa__encode_text(const struct stoa_array *a, size_t n, size_t n_null, struct stoa__buf *out)
+{
+	struct text t = { a, n, n_null, NULL, 0, 0, 0, NULL };
+	int rc = STOA_ENOMEM;
+
+	t.lens = stoa__alloc(n * sizeof *t.lens);
+	t.stored = stoa__alloc(n * sizeof *t.stored);
+	if (t.lens && t.stored) {
+		measure(&t);
+		rc = encode(&t, out);
+	}
+	stoa__free(t.stored);
+	stoa__free(t.lens);
+	return rc;
+}

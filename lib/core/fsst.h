@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fsst.h - Fast Static Symbol Table: short strings compressed one by one
+ *
+ * A table of up to 255 *symbols*, each of 1 to 8 bytes, is learnt from a sample. A compressed string is a run
+ * of codes, a byte each: below 255 it stands for a symbol; 255 is followed by a byte that stands for itself.
+ * Every string can be decompressed alone, at the speed of a few bytes per cycle.
+ *
+ * After Boncz, Neumann and Leis, FSST: Fast Random Access String Compression, VLDB 2020. fsst.c says where
+ * we differ.
+ *
+ * Threads: an encoder and a table are read-only once made.
+ */
+#ifndef STOA__FSST_H
+#define STOA__FSST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STOA__FSST_ESCAPE 255
+#define STOA__FSST_SYMBOL_MAX 8		/* bytes of a symbol */
+
+/* All that a decoder needs, and the same bytes in an image. Symbols lie in the low bytes. */
+struct stoa__fsst_table {
+	uint64_t symbol[256];
+	uint8_t len[256];	/* 0 where there is no symbol */
+};
+_Static_assert(sizeof(struct stoa__fsst_table) == 2304, "stored as it is");
+
+/* May the decoder trust it? Asked once when an image is opened. */
+bool stoa__fsst_table_valid(const struct stoa__fsst_table *t);
+
+/*
+ * Decompresses @len bytes; @out has room for 8 * @len + 8. Returns the length, or SIZE_MAX when the last
+ * byte announces another that is not there.
+ */
+size_t stoa__fsst_decode(const struct stoa__fsst_table *t, const uint8_t *in, size_t len,
+			 uint8_t *out);
+#define STOA__FSST_DECODE_ROOM(len) (8 * (size_t)(len) + 8)
+
+struct stoa__fsst_encoder;
+
+/*
+ * Learns a table from @n values of lengths @lens that lie one after another at @bytes. The same values give the
+ * same table. NULL when memory is out. Cost: bounded, some 16 KB of them are looked at.
+ */
+struct stoa__fsst_encoder *stoa__fsst_encoder_new(const uint8_t *bytes, const uint32_t *lens,
+						  size_t n);
+void stoa__fsst_encoder_free(struct stoa__fsst_encoder *e);
+const struct stoa__fsst_table *stoa__fsst_encoder_table(const struct stoa__fsst_encoder *e);
+/* What the sample shrank to, as a fraction of its size. */
+double stoa__fsst_encoder_ratio(const struct stoa__fsst_encoder *e);
+
+/*
+ * Compresses @len bytes into @out, which has room for 2 * @len. The 8 bytes behind @in must be readable.
+ * Returns the length.
+ */
+size_t stoa__fsst_encode(const struct stoa__fsst_encoder *e, const uint8_t *in, size_t len,
+			 uint8_t *out);
+
+#endif

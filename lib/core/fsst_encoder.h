@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* fsst_encoder.h - the inside of an encoder, between fsst.c, which runs it, and fsst_train.c, which makes it */
+#ifndef STOA__FSST_ENCODER_H
+#define STOA__FSST_ENCODER_H
+
+#include "buf.h"
+#include "fsst.h"
+
+#define STOA__FSST_HASH_BITS 10
+
+/*
+ * A symbol of 3 bytes or more. A word begins with it when (word ^ symbol) << drop is 0. In an empty place
+ * drop is 0 and symbol is a word that hashes elsewhere, so that no word that comes here equals it.
+ */
+struct stoa__fsst_long {
+	uint64_t symbol;
+	uint16_t move;
+	uint8_t drop;	/* 64 - 8 * length */
+};
+
+struct stoa__fsst_encoder {
+	struct stoa__fsst_long longs[1 << STOA__FSST_HASH_BITS];
+	uint16_t shorts[65536];	/* moves by the next two bytes, for whatever is not long */
+	uint16_t singles[256];	/* moves by the next byte alone */
+	struct stoa__fsst_table table;
+	unsigned n;		/* symbols */
+	double ratio;
+};
+
+/* A move: code in bits 0 to 7, bytes eaten in 8 to 11, bytes written from 12 on. */
+static inline uint16_t stoa__fsst_move(unsigned code, unsigned eats, unsigned writes)
+{
+	return (uint16_t)(code | eats << 8 | writes << 12);
+}
+static inline unsigned stoa__fsst_eats(unsigned move)
+{
+	return move >> 8 & 15;
+}
+static inline unsigned stoa__fsst_writes(unsigned move)
+{
+	return move >> 12;
+}
+
+/* Place of a long symbol, by its first three bytes; 0 goes to 0 and 1 does not. */
+static inline uint32_t stoa__fsst_hash(uint64_t word)
+{
+	return (uint32_t)(word & 0xffffff) * 2654435769u >> (32 - STOA__FSST_HASH_BITS);
+}
+
+/* The move at @in with @left >= 1 bytes to go; 8 bytes are readable. */
+static inline unsigned stoa__fsst_careful(const struct stoa__fsst_encoder *e, const uint8_t *in,
+					  size_t left)
+{
+	uint64_t word = stoa__load_u64(in);
+	const struct stoa__fsst_long *l = &e->longs[stoa__fsst_hash(word)];
+
+	if ((word ^ l->symbol) << l->drop == 0 && stoa__fsst_eats(l->move) <= left)
+		return l->move;
+	return left >= 2 ? e->shorts[word & 0xffff] : e->singles[word & 0xff];
+}
+
+#endif

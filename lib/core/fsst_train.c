@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fsst_train.c - learning a symbol table from a sample
+ *
+ * A few rounds, each over more of the sample than the one before. A round compresses with the table it has and
+ * counts how often each symbol was used, and each pair of neighbours. The next table is made of the best of all these and
+ * of all neighbours joined: symbols so grow up to twice their length in a round, and the greedy
+ * encoder's habits are part of what is measured. The gain of a symbol is its length times its count.
+ * The last round joins nothing, as nobody would measure the new ones.
+ *
+ * In counting, a byte that had to be escaped is a symbol too, with the id of its value; the table's symbols come
+ * after them. A symbol's first byte is counted beside it, as the encoder might have begun with that
+ * alone: without it, single bytes that long symbols cover would be lost and never come back.
+ *
+ * Everything is fixed, ties included: equal values learn equal tables.
+ */
+#include <string.h>
+
+#include "alloc.h"
+#include "fsst_encoder.h"
+
+#define SAMPLE_BYTES 16384
+#define PIECE_BYTES 512		/* of a longer value a piece like this is taken */
+#define PIECES_MAX 4096
+#define N_IDS 512		/* bytes, then symbols */
+#define PAIR_SLOTS 65536	/* twice what a sample can fill */
+#define CANDIDATE_SLOTS 8192
+#define CANDIDATES_MAX 6000
+#define BEST_MAX 400		/* more than fit a table: some will be turned away */
+#define SYMBOLS_MAX 255
+#define N_ROUNDS 5
+
+/* 128ths of the sample that each round looks at. */
+static const unsigned round_share[N_ROUNDS] = { 8, 38, 68, 98, 128 };
+
+struct symbol {
+	uint64_t bytes;
+	uint32_t gain;
+	uint32_t len;	/* 0: an empty slot */
+};
+
+struct pair {
+	uint32_t ids;	/* first << 16 | second */
+	uint32_t n;	/* 0: an empty slot */
+};
+
+struct trainer {
+	uint8_t sample[SAMPLE_BYTES + 8];
+	uint16_t piece_len[PIECES_MAX];
+	unsigned n_pieces;
+	size_t sample_len;
+	uint32_t used[N_IDS];
+	struct pair pairs[PAIR_SLOTS];
+	struct symbol candidates[CANDIDATE_SLOTS];
+	unsigned n_candidates;
+	struct symbol best[BEST_MAX];	/* a heap, the least at the top */
+	unsigned n_best;
+};
+
+/* ---- the table being built -------------------------------------------------------------- */
+
+static void encoder_reset(struct stoa__fsst_encoder *e)
+{
+	uint16_t escape = stoa__fsst_move(STOA__FSST_ESCAPE, 1, 2);
+
+	for (size_t i = 0; i < 65536; i++)
+		e->shorts[i] = escape;
+	for (size_t i = 0; i < 256; i++)
+		e->singles[i] = escape;
+	memset(e->longs, 0, sizeof e->longs);
+	e->longs[0].symbol = 1;
+	memset(&e->table, 0, sizeof e->table);
+	e->n = 0;
+}
+
+static void add_single(struct stoa__fsst_encoder *e, uint8_t byte, uint16_t move)
+{
+	e->singles[byte] = move;
+	for (size_t next = 0; next < 256; next++) {
+		uint16_t *brief = &e->shorts[byte | next << 8];
+
+		if (stoa__fsst_eats(*brief) < 2)
+			*brief = move;
+	}
+}
+
+static bool add_long(struct stoa__fsst_encoder *e, const struct symbol *s, uint16_t move)
+{
+	struct stoa__fsst_long *l = &e->longs[stoa__fsst_hash(s->bytes)];
+
+	if (l->move)
+		return false;
+	l->symbol = s->bytes;
+	l->move = move;
+	l->drop = (uint8_t)(64 - 8 * s->len);
+	return true;
+}
+
+/* False when the symbol's place is taken. */
+static bool encoder_add(struct stoa__fsst_encoder *e, const struct symbol *s)
+{
+	uint16_t move = stoa__fsst_move(e->n, s->len, 1);
+
+	if (s->len == 1)
+		add_single(e, (uint8_t)s->bytes, move);
+	else if (s->len == 2)
+		e->shorts[s->bytes] = move;
+	else if (!add_long(e, s, move))
+		return false;
+	e->table.symbol[e->n] = s->bytes;
+	e->table.len[e->n] = (uint8_t)s->len;
+	e->n++;
+	return true;
+}
+
+/* ---- the sample ------------------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t x)
+{
+	x ^= x >> 33;
+	x *= 0xff51afd7ed558ccdu;
+	x ^= x >> 33;
+	return x;
+}
+
+static void take_piece(struct trainer *t, const uint8_t *p, size_t len)
+{
+	if (len > SAMPLE_BYTES - t->sample_len)
+		len = SAMPLE_BYTES - t->sample_len;
+	if (len == 0 || t->n_pieces == PIECES_MAX)
+		return;
+	memcpy(t->sample + t->sample_len, p, len);
+	t->sample_len += len;
+	t->piece_len[t->n_pieces++] = (uint16_t)len;
+}
+
+/*
+ * Takes the values that hold every @step-th byte, more or less (a column may well repeat with some
+ * period); so a value is taken in proportion to its length. Of a long one, a piece.
+ */
+static void take_sample(struct trainer *t, const uint8_t *bytes, const uint32_t *lens, size_t n,
+			uint64_t step)
+{
+	uint64_t at = 0, next = 0, n_taken = 0;
+
+	for (size_t i = 0; i < n && t->sample_len < SAMPLE_BYTES; i++) {
+		uint64_t end = at + lens[i];
+
+		while (next < end) {
+			uint64_t from = lens[i] <= PIECE_BYTES ? at : next > at ? next : at;
+			uint64_t len = end - from < PIECE_BYTES ? end - from : PIECE_BYTES;
+
+			take_piece(t, bytes + from, len);
+			n_taken++;
+			next = n_taken * step + (step > 1 ? mix(n_taken) % step : 0);
+			if (next < from + len)
+				next = from + len;
+		}
+		at = end;
+	}
+}
+
+static void sample(struct trainer *t, const uint8_t *bytes, const uint32_t *lens, size_t n)
+{
+	uint64_t total = 0, step = 1;
+
+	for (size_t i = 0; i < n; i++)
+		total += lens[i];
+	if (total > SAMPLE_BYTES) {
+		uint64_t piece = total / n < PIECE_BYTES ? total / n + 1 : PIECE_BYTES;
+
+		step = total / (SAMPLE_BYTES / piece + 1) + 1;
+	}
+	take_sample(t, bytes, lens, n, step);
+}
+
+/* ---- counting --------------------------------------------------------------------------- */
+
+static void count_pair(struct trainer *t, unsigned first, unsigned second)
+{
+	uint32_t ids = (uint32_t)first << 16 | second;
+	size_t slot = mix(ids) % PAIR_SLOTS;
+
+	while (t->pairs[slot].n && t->pairs[slot].ids != ids)
+		slot = (slot + 1) % PAIR_SLOTS;
+	t->pairs[slot].ids = ids;
+	t->pairs[slot].n++;
+}
+
+static void count_piece(struct trainer *t, const struct stoa__fsst_encoder *e, const uint8_t *p,
+			size_t len, bool with_pairs)
+{
+	const uint8_t *end = p + len;
+	unsigned previous = N_IDS;
+
+	while (p < end) {
+		unsigned move = stoa__fsst_careful(e, p, (size_t)(end - p));
+		unsigned code = move & 0xff, eats = stoa__fsst_eats(move);
+		unsigned id = code == STOA__FSST_ESCAPE ? *p : 256 + code;
+
+		t->used[id]++;
+		if (eats > 1)
+			t->used[*p]++;
+		if (with_pairs && previous != N_IDS) {
+			count_pair(t, previous, id);
+			if (eats > 1)
+				count_pair(t, previous, *p);
+		}
+		previous = id;
+		p += eats;
+	}
+}
+
+static void count(struct trainer *t, const struct stoa__fsst_encoder *e, unsigned share,
+		  bool with_pairs)
+{
+	const uint8_t *p = t->sample;
+
+	memset(t->used, 0, sizeof t->used);
+	memset(t->pairs, 0, sizeof t->pairs);
+	for (unsigned i = 0; i < t->n_pieces; i++) {
+		/* A few pieces are all looked at always: a share of them would be nothing. */
+		if (t->n_pieces < 32 || mix(i + 1) % 128 < share)
+			count_piece(t, e, p, t->piece_len[i], with_pairs);
+		p += t->piece_len[i];
+	}
+}
+
+/* ---- choosing --------------------------------------------------------------------------- */
+
+/* One symbol may come about as several pairs; their gains add up. */
+static void propose(struct trainer *t, uint64_t bytes, unsigned len, uint32_t gain)
+{
+	size_t slot = mix(bytes * 8 + len) % CANDIDATE_SLOTS;
+	struct symbol *s;
+
+	for (;; slot = (slot + 1) % CANDIDATE_SLOTS) {
+		s = &t->candidates[slot];
+		if (s->len == 0 || (s->bytes == bytes && s->len == len))
+			break;
+	}
+	if (s->len == 0) {
+		if (t->n_candidates == CANDIDATES_MAX)
+			return;
+		t->n_candidates++;
+		s->bytes = bytes;
+		s->len = len;
+	}
+	s->gain += gain;
+}
+
+static struct symbol symbol_of(const struct stoa__fsst_encoder *e, unsigned id)
+{
+	struct symbol s = { id, 0, 1 };
+
+	if (id >= 256) {
+		s.bytes = e->table.symbol[id - 256];
+		s.len = e->table.len[id - 256];
+	}
+	return s;
+}
+
+static void propose_singles(struct trainer *t, const struct stoa__fsst_encoder *e, uint32_t n_min)
+{
+	for (unsigned id = 0; id < 256 + e->n; id++) {
+		struct symbol s = symbol_of(e, id);
+
+		/* A byte without a symbol costs two; hence its weight (the paper's, by trial). */
+		if (t->used[id] >= n_min)
+			propose(t, s.bytes, s.len, t->used[id] * (s.len == 1 ? 8 : s.len));
+	}
+}
+
+static void propose_pairs(struct trainer *t, const struct stoa__fsst_encoder *e, uint32_t n_min)
+{
+	for (size_t i = 0; i < PAIR_SLOTS; i++) {
+		struct symbol a, b;
+		unsigned len;
+
+		if (t->pairs[i].n < n_min)
+			continue;
+		a = symbol_of(e, t->pairs[i].ids >> 16);
+		b = symbol_of(e, t->pairs[i].ids & 0xffff);
+		if (a.len == STOA__FSST_SYMBOL_MAX)
+			continue;
+		len = a.len + b.len;
+		if (len > STOA__FSST_SYMBOL_MAX)
+			len = STOA__FSST_SYMBOL_MAX;
+		a.bytes |= b.bytes << (8 * a.len);
+		propose(t, a.bytes, len, t->pairs[i].n * len);
+	}
+}
+
+/* Is @a of less use than @b? Never both ways, so that the order is one. */
+static bool worse(const struct symbol *a, const struct symbol *b)
+{
+	if (a->gain != b->gain)
+		return a->gain < b->gain;
+	return a->bytes != b->bytes ? a->bytes > b->bytes : a->len > b->len;
+}
+
+static void sift_down(struct symbol *heap, unsigned n, unsigned i)
+{
+	struct symbol s = heap[i];
+
+	for (;;) {
+		unsigned child = 2 * i + 1;
+
+		if (child >= n)
+			break;
+		if (child + 1 < n && worse(&heap[child + 1], &heap[child]))
+			child++;
+		if (!worse(&heap[child], &s))
+			break;
+		heap[i] = heap[child];
+		i = child;
+	}
+	heap[i] = s;
+}
+
+static void keep_best(struct trainer *t)
+{
+	t->n_best = 0;
+	for (size_t i = 0; i < CANDIDATE_SLOTS; i++) {
+		const struct symbol *s = &t->candidates[i];
+
+		if (s->len == 0)
+			continue;
+		if (t->n_best < BEST_MAX) {
+			t->best[t->n_best++] = *s;
+			if (t->n_best == BEST_MAX)
+				for (unsigned j = BEST_MAX / 2; j-- > 0;)
+					sift_down(t->best, BEST_MAX, j);
+		} else if (worse(&t->best[0], s)) {
+			t->best[0] = *s;
+			sift_down(t->best, BEST_MAX, 0);
+		}
+	}
+	if (t->n_best < BEST_MAX)
+		for (unsigned j = t->n_best / 2; j-- > 0;)
+			sift_down(t->best, t->n_best, j);
+}
+
+/* Turns the heap of the best into an array, the best first. */
+static void sort_best(struct trainer *t)
+{
+	for (unsigned n = t->n_best; n > 1; n--) {
+		struct symbol least = t->best[0];
+
+		t->best[0] = t->best[n - 1];
+		t->best[n - 1] = least;
+		sift_down(t->best, n - 1, 0);
+	}
+}
+
+static void choose(struct trainer *t, struct stoa__fsst_encoder *e, unsigned share, bool with_pairs)
+{
+	uint32_t n_min = 5 * share / 128;	/* what is seen less often is noise */
+
+	if (n_min < 2)
+		n_min = 2;
+	memset(t->candidates, 0, sizeof t->candidates);
+	t->n_candidates = 0;
+	propose_singles(t, e, n_min);
+	if (with_pairs)
+		propose_pairs(t, e, n_min);
+	keep_best(t);
+	sort_best(t);
+	encoder_reset(e);
+	for (unsigned i = 0; i < t->n_best && e->n < SYMBOLS_MAX; i++)
+		encoder_add(e, &t->best[i]);
+}
+
+static double measure(const struct trainer *t, const struct stoa__fsst_encoder *e)
+{
+	const uint8_t *p = t->sample;
+	size_t written = 0;
+
+	for (unsigned i = 0; i < t->n_pieces; i++) {
+		const uint8_t *end = p + t->piece_len[i];
+
+		while (p < end) {
+			unsigned move = stoa__fsst_careful(e, p, (size_t)(end - p));
+
+			written += stoa__fsst_writes(move);
+			p += stoa__fsst_eats(move);
+		}
+	}
+	return t->sample_len ? (double)written / (double)t->sample_len : 1;
+}
+
+struct stoa__fsst_encoder *stoa__fsst_encoder_new(const uint8_t *bytes, const uint32_t *lens,
+						  size_t n)
+{
+	struct stoa__fsst_encoder *e = stoa__alloc(sizeof *e);
+	struct trainer *t = stoa__calloc(1, sizeof *t);
+
+	if (!e || !t) {
+		stoa__free(e);
+		stoa__free(t);
+		return NULL;
+	}
+	sample(t, bytes, lens, n);
+	encoder_reset(e);
+	for (unsigned i = 0; i < N_ROUNDS; i++) {
+		bool with_pairs = i + 1 < N_ROUNDS;
+
+		count(t, e, round_share[i], with_pairs);
+		choose(t, e, round_share[i], with_pairs);
+	}
+	e->ratio = measure(t, e);
+	stoa__free(t);
+	return e;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lengths.c - finds and decompresses values that are bytes (lengths.h)
+ *
+ * Decompressed values go to the caller's scratch buffer. It may move while a range of rows is read, so
+ * until the last value is there each is noted as its offset in the buffer; then all are made pointers.
+ * Which values those are, rather than borrowed from the image, follows from the encoding
+ * and, in ZVALUES, from the tag.
+ */
+#include "lengths.h"
+
+#include <zstd.h>
+
+#include "fsst.h"
+#include "image.h"
+#include "packed.h"
+
+#define BLOCK 256	/* lengths that are unpacked at a time */
+
+/* Sum of packed bytes [from, from + n), n < 32: eight at a time, in the lanes of a word. */
+static uint64_t sum_bytes(const uint8_t *run, size_t from, size_t n)
+{
+	const uint64_t even = 0x00ff00ff00ff00ffu;
+	uint64_t lanes = 0;
+
+	run += from;
+	for (; n > 0; run += 8) {
+		size_t k = n < 8 ? n : 8;
+		uint64_t x = stoa__load_u64(run) << (64 - 8 * k);
+
+		lanes += (x & even) + (x >> 8 & even);
+		n -= k;
+	}
+	return lanes * 0x0001000100010001u >> 48;
+}
+
+static uint64_t sum_lengths(const struct stoa__chunk *c, size_t from, size_t n)
+{
+	uint64_t sum = n * c->base;
+
+	if (c->width == 8)
+		return sum + sum_bytes(c->values, from, n);
+	for (size_t i = from; c->width && i < from + n; i++)
+		sum += stoa__packed_get(c->values, c->width, i);
+	return sum;
+}
+
+/* Where the stored bytes of @row begin; beyond the end if the image is damaged. */
+static uint64_t start_of(const struct stoa__chunk *c, size_t row)
+{
+	size_t block = row / STOA__IMAGE_STRIDE;
+	uint64_t start = stoa__load_u64(c->offsets + 8 * block);
+
+	if (start > c->bytes_len)
+		return UINT64_MAX;
+	return start + sum_lengths(c, block * STOA__IMAGE_STRIDE, row % STOA__IMAGE_STRIDE);
+}
+
+/* ---- one value -------------------------------------------------------------------------- */
+
+/* Decompresses to the end of @scratch; *@len is then the value's. */
+static int decode_fsst(const struct stoa__chunk *c, const uint8_t *p, size_t stored,
+		       struct stoa__buf *scratch, size_t *len)
+{
+	int rc = stoa__buf_reserve(scratch, STOA__FSST_DECODE_ROOM(stored));
+
+	if (rc < 0)
+		return rc;
+	*len = stoa__fsst_decode(c->fsst, p, stored, scratch->p + scratch->len);
+	return *len <= c->value_max ? STOA_OK : STOA_ECORRUPT;
+}
+
+static int decode_zstd(const struct stoa__chunk *c, const uint8_t *p, size_t stored,
+		       struct stoa__buf *scratch, size_t *len)
+{
+	unsigned long long size = ZSTD_getFrameContentSize(p, stored);
+	int rc;
+
+	/* Also true of both its error codes. */
+	if (size > c->value_max)
+		return STOA_ECORRUPT;
+	rc = stoa__buf_reserve(scratch, (size_t)size);
+	if (rc < 0)
+		return rc;
+	*len = ZSTD_decompress(scratch->p + scratch->len, (size_t)size, p, stored);
+	return *len == size ? STOA_OK : STOA_ECORRUPT;
+}
+
+/*
+ * The value stored in @stored bytes at @p. In the image: *@out. In @scratch, appended: *@out has the
+ * length, p is NULL, and the caller knows where it began.
+ */
+static int decode(const struct stoa__chunk *c, const uint8_t *p, size_t stored,
+		  struct stoa__buf *scratch, struct stoa_bytes *out)
+{
+	size_t len = 0;
+	int rc;
+
+	if (c->encoding == STOA__ENC_FSST) {
+		rc = decode_fsst(c, p, stored, scratch, &len);
+	} else if (c->encoding == STOA__ENC_ZVALUES && stored > 0 && *p == STOA__TAG_ZSTD) {
+		rc = decode_zstd(c, p + 1, stored - 1, scratch, &len);
+	} else {
+		size_t tag = c->encoding == STOA__ENC_ZVALUES && stored > 0;
+
+		out->p = (const char *)p + tag;
+		out->len = (uint32_t)(stored - tag);
+		return tag && *p != STOA__TAG_PLAIN ? STOA_ECORRUPT : STOA_OK;
+	}
+	if (rc < 0)
+		return rc;
+	scratch->len += len;
+	out->p = NULL;
+	out->len = (uint32_t)len;
+	return STOA_OK;
+}
+
+int stoa__lengths_value(const struct stoa__chunk *c, size_t row, struct stoa__buf *scratch,
+			struct stoa_bytes *out)
+{
+	uint64_t start = start_of(c, row);
+	uint64_t stored = c->base + stoa__packed_get(c->values, c->width, row);
+	size_t at = scratch ? scratch->len : 0;
+	int rc;
+
+	if (start > c->bytes_len || stored > c->bytes_len - start)
+		return STOA_ECORRUPT;
+	rc = decode(c, c->bytes + start, (size_t)stored, scratch, out);
+	if (rc == STOA_OK && !out->p)
+		out->p = (const char *)scratch->p + at;
+	return rc;
+}
+
+/* ---- a range of them -------------------------------------------------------------------- */
+
+/* Makes pointers of what was decompressed to @scratch, one value after another from @at on. */
+static void settle(struct stoa_bytes *out, size_t n, const struct stoa__buf *scratch, size_t at)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (out[i].p)
+			continue;
+		out[i].p = (const char *)scratch->p + at;
+		at += out[i].len;
+	}
+}
+
+static int read_block(const struct stoa__chunk *c, size_t from, size_t n, uint64_t *start,
+		      struct stoa_bytes *out, struct stoa__buf *scratch)
+{
+	uint32_t stored[BLOCK];
+	uint64_t at = *start;
+
+	stoa__unpack(c->values, c->width, from, n, c->base, stored, 2);
+	for (size_t i = 0; i < n; i++) {
+		int rc;
+
+		if (stoa__chunk_is_null(c, from + i)) {
+			out[i].p = (const char *)c->bytes;
+			out[i].len = 0;
+			at += stored[i];
+			continue;
+		}
+		if (at > c->bytes_len || stored[i] > c->bytes_len - at)
+			return STOA_ECORRUPT;
+		rc = decode(c, c->bytes + at, stored[i], scratch, &out[i]);
+		if (rc < 0)
+			return rc;
+		at += stored[i];
+	}
+	*start = at;
+	return STOA_OK;
+}
+
+int stoa__lengths_read(const struct stoa__chunk *c, size_t from, size_t n, struct stoa_bytes *out,
+		       struct stoa__buf *scratch)
+{
+	size_t at = scratch ? scratch->len : 0;
+	uint64_t start = start_of(c, from);
+
+	for (size_t i = 0; i < n; i += BLOCK) {
+		size_t len = n - i < BLOCK ? n - i : BLOCK;
+		int rc = read_block(c, from + i, len, &start, out + i, scratch);
+
+		if (rc < 0) {
+			if (scratch)
+				scratch->len = at;
+			return rc;
+		}
+	}
+	if (c->encoding != STOA__ENC_BYTES)
+		settle(out, n, scratch, at);
+	return STOA_OK;
+}
