@@ -10,7 +10,7 @@
 # all there, nothing is installed.
 set -eu
 
-PACKAGES="gcc make pkg-config autoconf automake libtool lemon
+PACKAGES="gcc libc6-dev make pkg-config autoconf automake libtool lemon
 	liblmdb-dev libxxhash-dev libzstd-dev libcmocka-dev libsqlite3-dev"
 
 cd "$(dirname "$0")"
