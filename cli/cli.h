@@ -112,8 +112,12 @@ void writer_row(struct writer *w, const struct stoa_value *values);
 int writer_finish(struct writer *w);
 /* Frees; what was written stays. */
 void writer_discard(struct writer *w);
-/* Writes a cursor's rows to the end and closes it; @sql is for messages and may be NULL. */
-int write_cursor(struct writer *w, stoa_cursor *cur, const char *sql);
+/*
+ * Writes a cursor's rows to the end and closes it. @sql is for messages and may be NULL; so may @p, else
+ * progress is shown and Ctrl-C ends the work.
+ */
+struct progress;
+int write_cursor(struct writer *w, stoa_cursor *cur, const char *sql, struct progress *p);
 /* Adds a JSON string, quotes included. */
 void text_put_json(struct text *t, const char *s, size_t len);
 
@@ -138,7 +142,9 @@ struct progress {
 	const char *label;
 	bool on;		/* stderr is a terminal */
 	bool shown;
+	double began;
 	double last;		/* seconds, when drawn */
+	uint64_t total_rows;	/* 0: unknown */
 };
 void progress_init(struct progress *p, const char *label);
 /* @part of 1, or negative where it is unknown. */

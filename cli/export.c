@@ -64,34 +64,45 @@ static int target_close(struct target *t, int code)
 	return code;
 }
 
-/* A table of that name, or else a statement. */
-static int open_cursor(struct session *s, const char *what, stoa_cursor **out)
+/* A table of that name, or else a statement. @rows: how many there will be, 0 for unknown. */
+static int open_cursor(struct session *s, const char *what, stoa_cursor **out, uint64_t *rows)
 {
+	struct stoa_table_info info;
 	struct stoa_error err;
 	stoa_table table;
 	int rc = stoa_table_find(s->txn, what, &table, &err);
 
-	if (rc == STOA_OK)
-		rc = stoa_scan(s->txn, table, NULL, 0, out, &err);
-	else if (rc == STOA_ENOTFOUND && !strpbrk(what, " \t\n("))
-		return report_error(s->path, &err);
-	else
+	*rows = 0;
+	/* What looks like no name is SQL. */
+	if (rc < 0 && strpbrk(what, " \t\n(")) {
 		rc = stoa_query(s->txn, what, out, &err);
-	return rc < 0 ? report_sql_error(what, &err) : CLI_OK;
+		return rc < 0 ? report_sql_error(what, &err) : CLI_OK;
+	}
+	if (rc == STOA_OK)
+		rc = stoa_table_info(s->txn, table, &info, &err);
+	if (rc == STOA_OK) {
+		*rows = info.n_rows;
+		rc = stoa_scan(s->txn, table, NULL, 0, out, &err);
+	}
+	return rc < 0 ? report_error(s->path, &err) : CLI_OK;
 }
 
 static int export(struct session *s, const char *what, const char *path,
 		  const struct writer_options *options)
 {
 	const struct stoa_column *columns;
+	struct progress progress;
 	struct target target;
 	struct writer *w;
 	stoa_cursor *cur;
+	uint64_t rows;
 	size_t n;
-	int code = open_cursor(s, what, &cur);
+	int code = open_cursor(s, what, &cur, &rows);
 
 	if (code != CLI_OK)
 		return code;
+	if (path)
+		interrupt_init();
 	code = target_open(&target, path);
 	if (code != CLI_OK) {
 		stoa_cursor_close(cur);
@@ -99,7 +110,10 @@ static int export(struct session *s, const char *what, const char *path,
 	}
 	columns = stoa_columns(cur, &n);
 	w = writer_new(target.out, options, columns, n);
-	code = write_cursor(w, cur, what);
+	progress_init(&progress, path);
+	progress.total_rows = rows;
+	/* Only a file is worth a line: rows on a terminal are progress enough. */
+	code = write_cursor(w, cur, what, path ? &progress : NULL);
 	if (code == CLI_OK)
 		code = writer_finish(w);
 	else

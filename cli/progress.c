@@ -52,6 +52,7 @@ void progress_init(struct progress *p, const char *label)
 {
 	memset(p, 0, sizeof(*p));
 	p->label = label;
+	p->began = seconds_now();
 	p->on = isatty(STDERR_FILENO);
 }
 

@@ -50,7 +50,7 @@ static int query(const char *path, const char *sql, const struct writer_options 
 		return session_end(&s, report_sql_error(sql, &err));
 	columns = stoa_columns(cur, &n);
 	w = writer_new(stdout, options, columns, n);
-	code = write_cursor(w, cur, sql);
+	code = write_cursor(w, cur, sql, NULL);
 	/* The rows before an error were results too, but half a table would look like a whole one. */
 	if (code == CLI_OK)
 		code = writer_finish(w);

@@ -112,15 +112,31 @@ int writer_finish(struct writer *w)
 	return code;
 }
 
-int write_cursor(struct writer *w, stoa_cursor *cur, const char *sql)
+/* Now and then: shows how far it is; true to go on. */
+static bool go_on(const struct writer *w, struct progress *p)
+{
+	double part = p->total_rows ? (double)w->n_rows / (double)p->total_rows : -1;
+
+	progress_show(p, part, w->n_rows, 0, seconds_now() - p->began);
+	return !interrupted();
+}
+
+int write_cursor(struct writer *w, stoa_cursor *cur, const char *sql, struct progress *p)
 {
 	const struct stoa_value *row;
 	struct stoa_error err;
 	int rc = STOA_ROW;
 
 	/* Nobody can read what cannot be written: a full disk ends the query. */
-	while (!ferror(w->out) && (rc = stoa_next(cur, &row, &err)) == STOA_ROW)
+	while (!ferror(w->out) && (rc = stoa_next(cur, &row, &err)) == STOA_ROW) {
 		writer_row(w, row);
+		if (p && w->n_rows % 4096 == 0 && !go_on(w, p))
+			break;
+	}
+	if (p)
+		progress_end(p);
 	stoa_cursor_close(cur);
-	return rc < 0 ? report_sql_error(sql, &err) : CLI_OK;
+	if (rc < 0)
+		return report_sql_error(sql, &err);
+	return p && interrupted() ? CLI_INTERRUPTED : CLI_OK;
 }
