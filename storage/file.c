@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -471,6 +472,19 @@ int stoa__file_rename(const struct stoa__dir *dir, const char *from, const char 
 	if (fault() || renameat(dir->fd, from, dir->fd, to) < 0)
 		return fail_errno(err, "rename", from);
 	watch(STOA__FILE_RENAME, from, 0, to, strlen(to));
+	return STOA_OK;
+}
+
+int stoa__random(void *p, size_t len, struct stoa_error *err)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = getrandom((char *)p + done, len - done, 0);
+
+		if (n < 0 && errno != EINTR)
+			return fail_errno(err, "get", "random bytes");
+		if (n > 0)
+			done += (size_t)n;
+	}
 	return STOA_OK;
 }
 

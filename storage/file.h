@@ -69,6 +69,9 @@ void stoa__file_unmap(const uint8_t *p, size_t len);
 int stoa__file_populate(const uint8_t *p, size_t len, const char *name, uint64_t offset,
 			struct stoa_error *err);
 
+/* Random bytes from the kernel, for uuids and salts. */
+int stoa__random(void *p, size_t len, struct stoa_error *err);
+
 /* errno as one of ours: names every code that the calls above can give; the rest is STOA_EIO. */
 int stoa__from_errno(int errno_value);
 

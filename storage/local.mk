@@ -6,7 +6,10 @@ libstoa_all_la_SOURCES += \
 	%D%/file.h \
 	%D%/lock.c \
 	%D%/lock.h \
+	%D%/log.c \
 	%D%/log.h \
+	%D%/log_format.h \
+	%D%/log_read.c \
 	%D%/segment.h \
 	%D%/segment_format.h \
 	%D%/segment_read.c \

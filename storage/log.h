@@ -7,13 +7,14 @@
  *
  *   file header, 64 bytes:  magic, format version, file number, salt, sequence number of its first
  *                           record, XXH3 of these
- *   record:  u32 magic, u32 payload length, u64 sequence number, u64 XXH3 of (header without hash,
- *            payload; seeded by the file's salt and the record's offset), payload, zeros to 8 bytes
+ *   record:  u32 magic, u32 payload length, u64 sequence number, u64 durable, u64 XXH3 of all this (seeded by
+ *            the file's salt and the record's offset), payload, zeros to 8 bytes
  *
- * Sequence numbers go up by one. Reading ends at the first place that holds no valid record. What comes
- * after it decides what it was: a later valid record means damage (STOA_ECORRUPT), anything else is the torn
- * end of a crash. A record larger than what is left of its file's size goes on to a new file, which may be as large as
- * that record needs.
+ * log_format.h has the picture. Sequence numbers go up by one; only the first record of a new file may leave some
+ * out, which the catalog then covers. Reading ends at the first place that holds no valid record. What comes
+ * after it decides what it was: a later record that was written when the missing one had been synced (it says so
+ * itself, in *durable*) means damage (STOA_ECORRUPT), anything else is the torn end of a crash. A record larger
+ * than what is left of its file's size goes on to a new file, which may be as large as that record needs.
  *
  * Group commit: stoa__log_append() copies a record into memory and returns at once;
  * stoa__log_flush() writes and syncs all that was appended so far, and threads that call it
@@ -37,28 +38,33 @@ struct stoa__log_position {
 
 /*
  * Opens the log in dir/log (made where missing and writable) and calls @replay for each record after @from, in
- * order. Read only: stops at the end, no file is touched. Otherwise the torn end, if any, is wiped with zeros and
- * appending goes on after it. Files before @from.file are left over: deleted by a writer.
+ * order. Read only: stops at the end, no file is touched; a writer may append meanwhile, but the caller holds byte 1 of
+ * the lock, so that it does not drop files. Otherwise the torn end, if any, is wiped with zeros, what was
+ * replayed is synced, and appending goes on after it. Files before @from.file are left over: deleted by a
+ * writer. No file at all is an empty log. The payload borrows for the call, aligned to 1 byte.
  */
 int stoa__log_open(const struct stoa__dir *dir, bool read_only, struct stoa__log_position from,
 		   int (*replay)(void *ctx, uint64_t seq, const uint8_t *payload, size_t len,
 				 struct stoa_error *err),
 		   void *ctx, struct stoa__log **out, struct stoa_error *err);
-/* Flushes nothing; @clean: removes all log files first (the catalog covers them). */
+/* Flushes nothing; @clean: removes all log files first (the catalog covers them). NULL is fine. */
 void stoa__log_close(struct stoa__log *log, bool clean);
-/* The next record. @seq must be the last one + 1. Only memory is touched, unless more than 8 MiB wait: then they are written (not synced). */
+/* The next record. @seq must be the last one + 1, or larger if a file begins with it (after rotate). Only memory is touched, unless more than 8 MiB wait: then they are written (not synced). */
 int stoa__log_append(struct stoa__log *log, uint64_t seq, const void *payload, size_t len,
 		     struct stoa_error *err);
-/* Writes all records up to @seq at least; @sync: and waits until they are on the disk. */
+/* Writes all records up to @seq at least (and at most the newest); @sync: and waits until they are on the disk. */
 int stoa__log_flush(struct stoa__log *log, uint64_t seq, bool sync, struct stoa_error *err);
 uint64_t stoa__log_durable_seq(struct stoa__log *log);	/* the newest on the disk */
-/* Starts a new file with the next record; *@out is what the catalog is to store once it covers all of @seq. */
+/*
+ * Writes and syncs all records, and starts a new file with the next one; *@out is what the catalog is to store
+ * once it covers all of @out->seq. No append meanwhile.
+ */
 int stoa__log_rotate(struct stoa__log *log, struct stoa__log_position *out, struct stoa_error *err);
 /* Removes files before @file (after the catalog commit that made them needless). */
 int stoa__log_drop_before(struct stoa__log *log, uint64_t file, struct stoa_error *err);
 uint64_t stoa__log_bytes(struct stoa__log *log);	/* record bytes since the last rotate */
 uint64_t stoa__log_disk_bytes(struct stoa__log *log);
-/* Every byte of every log file: records, and that what follows them is zeros (a torn end excepted when @torn_ok). */
+/* Every byte of every log file from @from on: records, and that what follows them is zeros (a torn end excepted when @torn_ok). */
 int stoa__log_check(const struct stoa__dir *dir, struct stoa__log_position from, bool torn_ok,
 		    stoa_check_report *report, void *ctx, struct stoa_error *err);
 

@@ -6,6 +6,7 @@
 cmocka_tests += \
 	%D%/file_test \
 	%D%/lock_test \
+	%D%/log_test \
 	%D%/segment_test \
 	%D%/text_test \
 	%D%/type_test \

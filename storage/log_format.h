@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * log_format.h - the bytes of the redo log, and what its writer and its reader share
+ *
+ *     0        header   64   "stoaLOG1", u32 version, u32 0, u64 file number, u64 salt,
+ *                            u64 sequence number of the first record, zeros, u64 xxh3 of the 56 bytes before
+ *     64       records       u32 magic, u32 payload length, u64 sequence number, u64 durable, u64 xxh3,
+ *                            payload, zeros to a multiple of 8
+ *     ...      zeros to the end of the file
+ *
+ * Integers are little-endian. A record's hash is over its payload and the zeros after it, seeded by the hash of
+ * its first 24 bytes, which is seeded by salt + offset: bytes that were once a record elsewhere, or
+ * that a user stored in a payload, are none here.
+ *
+ * *durable* is the newest record that was synced before this one was written. It tells damage from a
+ * power cut: the sectors of one flush reach the disk in any order, so that a valid record may well
+ * follow one that is torn; but if it says that the other one was synced before, then that one was damaged.
+ *
+ * A file is written under the name N.new and renamed once its header and first zeros are synced, so that
+ * N.log always has a valid header; and the file before it is synced before that. So of all
+ * files only the last may end in a torn record.
+ */
+#ifndef STOA__LOG_FORMAT_H
+#define STOA__LOG_FORMAT_H
+
+#include "../lib/core/buf.h"
+#include "../lib/core/hash.h"
+#include "log.h"
+
+#define LOG_MAGIC "stoaLOG1"
+#define LOG_VERSION 1
+#define LOG_RECORD_MAGIC 0x72616f74u	/* "toar" */
+#define LOG_PAYLOAD_MAX (UINT32_MAX - 64)
+#define LOG_NAME_SIZE 40
+
+struct log_header {
+	char magic[8];
+	uint32_t version;
+	uint32_t zero;
+	uint64_t file;
+	uint64_t salt;
+	uint64_t first_seq;
+	uint64_t zeros[2];
+	uint64_t hash;
+};
+
+struct log_record {
+	uint32_t magic;
+	uint32_t len;
+	uint64_t seq;
+	uint64_t durable;
+	uint64_t hash;
+};
+
+_Static_assert(sizeof(struct log_header) == 64, "header is 64 bytes");
+_Static_assert(sizeof(struct log_record) == 32, "record begins with 32 bytes");
+
+/* Bytes of a record in all. */
+static inline uint64_t log_record_size(uint32_t len)
+{
+	return sizeof(struct log_record) + (((uint64_t)len + 7) & ~(uint64_t)7);
+}
+
+/* The hash of record @r with its padded payload at @payload, at @offset of the file with @salt. */
+static inline uint64_t log_record_hash(const struct log_record *r, const void *payload,
+				       uint64_t salt, uint64_t offset)
+{
+	uint64_t seed = stoa__hash_seeded(r, offsetof(struct log_record, hash), salt + offset);
+
+	return stoa__hash_seeded(payload, log_record_size(r->len) - sizeof *r, seed);
+}
+
+/* "log/NNNNNNNN.log", or with @suffix in place of "log". */
+void stoa__log_name(uint64_t number, const char *suffix, char name[LOG_NAME_SIZE]);
+
+/* Calls @each with every name in log/ that is a log file's; @number, and is it a finished one (.log, not .new)? */
+int stoa__log_list(const struct stoa__dir *dir,
+		   int (*each)(void *ctx, uint64_t number, const char *name, bool finished),
+		   void *ctx, struct stoa_error *err);
+
+/* A walk over the log from some position: what is wanted, and what was found. */
+struct stoa__log_walk {
+	const struct stoa__dir *dir;
+	struct stoa__log_position from;
+	int (*replay)(void *ctx, uint64_t seq, const uint8_t *payload, size_t len,
+		      struct stoa_error *err);	/* may be NULL */
+	void *ctx;
+	bool rest_zero;		/* what follows the records of the last file but one must be zeros */
+	bool rest_zero_last;	/* and of the last */
+
+	uint64_t n_files;	/* the last one is from.file + n_files - 1 */
+	uint64_t seq;		/* of the last record; from.seq if there is none after it */
+	uint64_t next;		/* what would follow the last record in a file */
+	uint64_t record_bytes;	/* of all records */
+	uint64_t disk_bytes;	/* of all files */
+	/* Of the last file: */
+	uint64_t salt;
+	uint64_t size;
+	char name[LOG_NAME_SIZE];	/* also of the file that was found damaged */
+	uint64_t end;			/* where its records end */
+	uint64_t dirty;			/* the first byte from there on that is not zero; end if all are */
+	uint64_t dirty_end;		/* one past the last that is not */
+};
+int stoa__log_walk(struct stoa__log_walk *walk, struct stoa_error *err);
+
+#endif
