@@ -47,6 +47,7 @@ while read -r file; do
 	fi
 	case $file in
 	lib/core/alloc.c | cli/* | examples/*) ;;
+	query/sql.c) ;;		# Lemon made it; a tarball has it among the sources
 	*)
 		while read -r hit; do
 			complain "$file:$hit: memory comes from lib/core/alloc.h"
