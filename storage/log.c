@@ -28,6 +28,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -37,6 +38,7 @@
 #define STEP_MAX ((uint64_t)16 << 20)
 #define FILE_MAX ((uint64_t)64 << 20)	/* a file that has a record does not grow past it */
 #define PENDING_MAX ((size_t)8 << 20)	/* more than that is written without being asked */
+#define YIELDS_MAX 16
 #define KEEP_MAX ((size_t)16 << 20)	/* a larger buffer is given back after use */
 
 struct stoa__log {
@@ -48,6 +50,8 @@ struct stoa__log {
 	bool busy;
 	bool fresh;			/* the next record begins a file */
 	struct stoa__buf pending;
+	uint64_t n_pending;		/* records in it */
+	uint64_t crowd;			/* committers that were seen during the last flush */
 	uint64_t appended;
 	uint64_t written;
 	uint64_t durable;
@@ -222,6 +226,20 @@ static void give_lead(struct stoa__log *log)
 	pthread_cond_broadcast(&log->cond);
 }
 
+/*
+ * Lets those who were served by the last flush put in their next record before this one begins. Without it
+ * a crowd splits in two halves that take turns: with 8 threads some 45 us for a commit against 29
+ * with it. A lone committer never waits here. We lead; the mutex is held.
+ */
+static void let_crowd_in(struct stoa__log *log)
+{
+	for (int i = 0; i < YIELDS_MAX && log->n_pending < log->crowd; i++) {
+		pthread_mutex_unlock(&log->mutex);
+		sched_yield();
+		pthread_mutex_lock(&log->mutex);
+	}
+}
+
 static int fail_again(const struct stoa__log *log, struct stoa_error *err)
 {
 	if (err)
@@ -236,9 +254,11 @@ static int lead(struct stoa__log *log, bool sync, struct stoa_error *err)
 	struct stoa_error e = { 0 };
 	uint64_t target = log->appended;
 	uint64_t durable = log->durable;
+	uint64_t n = log->n_pending;
 	int rc;
 
 	log->pending = log->writing;
+	log->n_pending = 0;
 	log->writing = taken;
 	pthread_mutex_unlock(&log->mutex);
 	rc = write_records(log, durable, &e);
@@ -248,6 +268,7 @@ static int lead(struct stoa__log *log, bool sync, struct stoa_error *err)
 	if (log->writing.cap > KEEP_MAX)
 		stoa__buf_release(&log->writing);
 	pthread_mutex_lock(&log->mutex);
+	log->crowd = n + log->n_pending;
 	if (rc < 0) {
 		log->failed = rc;
 		log->failure = e;
@@ -274,6 +295,8 @@ static int reach(struct stoa__log *log, uint64_t seq, bool sync, struct stoa_err
 			continue;
 		}
 		log->busy = true;
+		if (sync)
+			let_crowd_in(log);
 		rc = lead(log, sync, err);
 		give_lead(log);
 		if (rc < 0)
@@ -297,6 +320,7 @@ static int put_record(struct stoa__log *log, uint64_t seq, const void *payload, 
 	stoa__buf_put(&log->pending, &rec, sizeof rec);	/* room is there */
 	stoa__buf_put(&log->pending, payload, len);
 	stoa__buf_put_zeros(&log->pending, -len & 7);
+	log->n_pending++;
 	return STOA_OK;
 }
 
