@@ -115,8 +115,10 @@ int main(int argc, char **argv)
 
 	must(stoa_begin(db, STOA_READ, &txn, &err));
 	must(stoa_stat(txn, 0, &st, &err));
-	printf("%.1f bytes of memory and %.1f of disk for each, all told\n",
-	       (double)st.memory_bytes / (double)n_rows, (double)st.disk_bytes / (double)n_rows);
+	printf("%.1f bytes of memory for each, all told\n",
+	       (double)st.memory_bytes / (double)n_rows);
+	if (st.disk_bytes > 0)
+		printf("%.1f bytes of disk\n", (double)st.disk_bytes / (double)n_rows);
 	stoa_abort(txn);
 	must(stoa_close(db, &err));
 	return 0;
