@@ -2,9 +2,9 @@
 /*
  * bench.c - stoa-bench: stoa and its peers side by side
  *
- * For each case: every entry prepares its data; then rounds, in each of which the entries run once in turn,
- * so that whatever the machine does besides hits all alike; then the table. See bench.h for what a case is, README.md for how
- * to read what comes out.
+ * For each case: every entry prepares its data; then rounds, in each of which the entries run once
+ * in turn, so that whatever the machine does besides hits all alike; then the table. See bench.h
+ * for what a case is, README.md for how to read what comes out.
  *
  * Exit codes: 0 all ran and agreed, whether or not targets were reached; 1 a run failed, answers
  * differed or results could not be written; 2 the command line is wrong.
@@ -19,8 +19,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-struct bench_config bench_config = { .sf = 1, .rounds = 3, .seed = 20260101, .peers = true,
-				     .dir = "bench-data" };
+struct bench_config bench_config = {
+	.sf = 1, .rounds = 3, .seed = 20260101, .peers = true, .dir = "bench-data"
+};
 
 static const struct bench_case *const lists[] = {
 	bench_memory_cases, bench_load_cases, bench_point_cases, bench_commit_cases,
@@ -111,7 +112,7 @@ static bool run_case(const struct bench_case *c, struct bench_outcome *o)
 
 /* ---- all of them ---- */
 
-/* Is @name in the list with commas? A name stands for all that begin with it: "load" is load-1 and load-2. */
+/* Is @name in the list with commas? "load" stands for load-1 and load-2. */
 static bool is_wanted(const char *name)
 {
 	const char *p = bench_config.only;
@@ -168,7 +169,8 @@ static int run_all(void)
 	bool ok = true;
 
 	if (n == 0) {
-		fprintf(stderr, "stoa-bench: no case is called %s; see --list\n", bench_config.only);
+		fprintf(stderr, "stoa-bench: no case is called %s; see --list\n",
+			bench_config.only);
 		return 2;
 	}
 	if (mkdir(bench_config.dir, 0777) != 0 && errno != EEXIST) {
@@ -225,11 +227,16 @@ static int usage(void)
 static int parse_options(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "case", required_argument, NULL, 'c' }, { "sf", required_argument, NULL, 's' },
-		{ "rounds", required_argument, NULL, 'r' }, { "seed", required_argument, NULL, 'e' },
-		{ "dir", required_argument, NULL, 'd' },  { "json", required_argument, NULL, 'j' },
-		{ "no-peers", no_argument, NULL, 'n' },	  { "list", no_argument, NULL, 'l' },
-		{ "help", no_argument, NULL, 'h' },	  { NULL, 0, NULL, 0 },
+		{ "case", required_argument, NULL, 'c' },
+		{ "sf", required_argument, NULL, 's' },
+		{ "rounds", required_argument, NULL, 'r' },
+		{ "seed", required_argument, NULL, 'e' },
+		{ "dir", required_argument, NULL, 'd' },
+		{ "json", required_argument, NULL, 'j' },
+		{ "no-peers", no_argument, NULL, 'n' },
+		{ "list", no_argument, NULL, 'l' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int option;
 

@@ -9,12 +9,12 @@
  *             bench_metric("time", "s", BENCH_LESS, bench_now() - start);
  *     }
  *
- * A *case* is one question; its *entries* are stoa and the peers, each with its settings and two functions.
- * prepare() builds what run() needs and is not measured; it is called once. run() is called in
- * every round, the entries taking turns (A B A B), each time in a child process of its own, so that
- * its memory can be measured and nothing of it stays. What it measures it says with bench_metric(),
- * what it found with bench_answer_*(): all entries of a case must find the same. A figure that stoa
- * must reach is a *target*. Everything that goes wrong in a child ends it: bench_die().
+ * A *case* is one question; its *entries* are stoa and the peers, each with its settings and two
+ * functions. prepare() builds what run() needs and is not measured; it is called once. run() is
+ * called in every round, the entries taking turns (A B A B), each time in a child process of its
+ * own, so that its memory can be measured and nothing of it stays. What it measures it says with
+ * bench_metric(), what it found with bench_answer_*(): all entries of a case must find the same. A
+ * figure that stoa must reach is a *target*. Whatever goes wrong in a child ends it: bench_die().
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -31,28 +31,28 @@
 
 /* What the command line says; set before the first case, never changed after. */
 struct bench_config {
-	double sf;		/* scale factor of TPC-H */
+	double sf; /* scale factor of TPC-H */
 	unsigned rounds;
 	uint64_t seed;
-	const char *dir;	/* where data and databases are made */
-	const char *only;	/* cases wanted, as a list with commas; NULL for all */
-	const char *json;	/* file for the results; NULL for none */
-	bool peers;		/* false: stoa alone, for a quick look */
+	const char *dir;  /* where data and databases are made */
+	const char *only; /* cases wanted, as a list with commas; NULL for all */
+	const char *json; /* file for the results; NULL for none */
+	bool peers;       /* false: stoa alone, for a quick look */
 };
 extern struct bench_config bench_config;
 
-enum bench_sense { BENCH_LESS, BENCH_MORE };	/* which of two values is the better */
+enum bench_sense { BENCH_LESS, BENCH_MORE }; /* which of two values is the better */
 
 struct bench_case;
 struct bench_entry;
 typedef void bench_fn(const struct bench_case *c, const struct bench_entry *e);
 
 struct bench_entry {
-	const char *peer;	/* "stoa" comes first in every case */
-	const char *settings;	/* all that differs from the library as it comes */
-	bench_fn *prepare;	/* may be NULL */
+	const char *peer;     /* "stoa" comes first in every case */
+	const char *settings; /* all that differs from the library as it comes */
+	bench_fn *prepare;    /* may be NULL */
 	bench_fn *run;
-	int arg;		/* for run() */
+	int arg; /* for run() */
 };
 
 /*
@@ -73,7 +73,7 @@ struct bench_case {
 	size_t n_entries;
 	const struct bench_target *targets;
 	size_t n_targets;
-	int arg;		/* for run() */
+	int arg; /* for run() */
 };
 
 #define BENCH_COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -98,7 +98,7 @@ struct bench_metric {
 
 struct bench_run {
 	enum { BENCH_NOT_RUN, BENCH_OK, BENCH_SKIPPED, BENCH_FAILED } state;
-	char text[512];				/* why skipped or failed */
+	char text[512]; /* why skipped or failed */
 	size_t n_metrics;
 	struct bench_metric metrics[BENCH_METRICS_MAX];
 	size_t answer_len;
@@ -107,9 +107,9 @@ struct bench_run {
 };
 
 void bench_metric(const char *name, const char *unit, enum bench_sense sense, double value);
-void bench_answer_number(double x);		/* compared to eight digits */
+void bench_answer_number(double x); /* compared to eight digits */
 void bench_answer_text(const char *p, size_t len);
-void bench_answer_row(void);			/* ends a row */
+void bench_answer_row(void); /* ends a row */
 void bench_die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 /* The peer is not there. */
 void bench_skip(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
@@ -132,7 +132,7 @@ struct bench_outcome {
 bool bench_median(const struct bench_outcome *o, size_t e, const char *name, double *out);
 /* The entry of @peer, or -1. */
 int bench_find_peer(const struct bench_case *c, const char *peer);
-/* Is target @t reached? *@ratio receives how good it is; false in *@known when it cannot be told. */
+/* Is target @t reached? *@ratio: how good it is; *@known: whether it can be told at all. */
 bool bench_target_reached(const struct bench_outcome *o, const struct bench_target *t,
 			  double *ratio, bool *known);
 
@@ -144,14 +144,14 @@ bool bench_json_write(const char *path, const struct bench_outcome *outcomes, si
 /* ---- machine.c ---- */
 
 struct bench_machine {
-	char words[640];	/* cores, caches, memory, file system: no names of hosts */
+	char words[640]; /* cores, caches, memory, file system: no names of hosts */
 	char versions[256];
 };
 void bench_machine_describe(struct bench_machine *out);
 
 /* ---- util.c ---- */
 
-double bench_now(void);				/* seconds, monotonic */
+double bench_now(void); /* seconds, monotonic */
 
 /* SplitMix64. @state starts as a seed. */
 static inline uint64_t bench_random(uint64_t *state)
@@ -163,22 +163,22 @@ static inline uint64_t bench_random(uint64_t *state)
 	return z ^ (z >> 31);
 }
 
-int bench_compare_double(const void *a, const void *b);	/* for qsort() */
-double bench_percentile(double *values, size_t n, double p);	/* sorts them; @p from 0 to 1 */
+int bench_compare_double(const void *a, const void *b);      /* for qsort() */
+double bench_percentile(double *values, size_t n, double p); /* sorts them; @p from 0 to 1 */
 
 /* Memory of this process, in bytes. */
-uint64_t bench_rss_peak(void);			/* all resident pages, at their most */
-uint64_t bench_rss_heap(void);			/* anonymous pages now, free heap given back first */
+uint64_t bench_rss_peak(void); /* all resident pages, at their most */
+uint64_t bench_rss_heap(void); /* anonymous pages now, free heap given back first */
 /* Forgets the peak so far. */
 void bench_rss_reset(void);
 
 /* "DIR/NAME" in the bench's directory, in one of 8 buffers that take turns. */
 const char *bench_path(const char *name);
-const char *bench_path_sf(const char *stem, const char *suffix);	/* DIR/STEM-sf1.SUFFIX */
-void bench_remove(const char *path);		/* a file or a directory with all in it */
-uint64_t bench_disk_bytes(const char *path);	/* blocks taken by a file or directory */
-void bench_read_through(const char *path);	/* so that it is in the page cache */
-void bench_sync(void);				/* wait until nothing is left to write */
+const char *bench_path_sf(const char *stem, const char *suffix); /* DIR/STEM-sf1.SUFFIX */
+void bench_remove(const char *path);         /* a file or a directory with all in it */
+uint64_t bench_disk_bytes(const char *path); /* blocks taken by a file or directory */
+void bench_read_through(const char *path);   /* so that it is in the page cache */
+void bench_sync(void);                       /* wait until nothing is left to write */
 
 /* Prepared things, each noted in a file beside it: is it there? Say that it is. */
 bool bench_made(const char *path);
@@ -199,7 +199,7 @@ struct bench_record {
 	int32_t quantity;
 	bool flag;
 	uint8_t name_len;
-	char name[16];		/* one of 500 */
+	char name[16]; /* one of 500 */
 };
 #define BENCH_RECORD_NAMES 500
 /* Record number @id, the same for every peer. */

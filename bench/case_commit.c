@@ -3,9 +3,9 @@
  * case_commit.c - one row, one transaction, one flush of the disk
  *
  * Each thread inserts records, each in a transaction that is on the disk when its commit returns.
- * "bare" is what the disk allows: 128 bytes written at the next place of a file that is full of zeros
- * already, then fdatasync(). LMDB and SQLite run as they are made for durability; each SQLite
- * thread has a connection of its own, as its manual advises.
+ * "bare" is what the disk allows: 128 bytes written at the next place of a file that is full of
+ * zeros already, then fdatasync(). LMDB and SQLite run as they are made for durability; each
+ * SQLite thread has a connection of its own, as its manual advises.
  */
 #include "bench.h"
 #include "ours.h"
@@ -20,16 +20,16 @@
 #include <unistd.h>
 
 #define COMMITS_ALONE 3000
-#define COMMITS_SHARED 1000	/* of each of several threads */
+#define COMMITS_SHARED 1000 /* of each of several threads */
 #define THREADS_MAX 64
 #define BARE_BYTES 128
 
 struct worker {
 	void *db;
 	void (*work)(struct worker *w);
-	int64_t first;		/* number of its first record */
+	int64_t first; /* number of its first record */
 	int n;
-	double *seconds;	/* of each commit */
+	double *seconds; /* of each commit */
 };
 
 static void *start_worker(void *arg)
@@ -258,8 +258,8 @@ static const struct bench_entry alone[] = {
 static const struct bench_entry shared[] = {
 	{ "stoa", "STOA_FULL (its default), one handle", NULL, run_stoa, 0 },
 	{ "bare", "each thread its own pwrite() and fdatasync(), one file", NULL, run_bare, 0 },
-	{ "sqlite", "WAL, synchronous=FULL, prepared, a connection for each thread", NULL, run_sqlite,
-	  0 },
+	{ "sqlite", "WAL, synchronous=FULL, prepared, a connection for each thread", NULL,
+	  run_sqlite, 0 },
 };
 
 static const struct bench_target alone_targets[] = {

@@ -10,13 +10,13 @@
 #include "duckdb.h"
 #include "ours.h"
 
-#define LINEITEM_TYPES                                                                        \
-	"l_orderkey BIGINT NOT NULL, l_partkey INTEGER NOT NULL, l_suppkey INTEGER NOT NULL, " \
-	"l_linenumber INTEGER NOT NULL, l_quantity DECIMAL(15,2) NOT NULL, "                  \
-	"l_extendedprice DECIMAL(15,2) NOT NULL, l_discount DECIMAL(15,2) NOT NULL, "         \
-	"l_tax DECIMAL(15,2) NOT NULL, l_returnflag VARCHAR NOT NULL, "                       \
+#define LINEITEM_TYPES                                                                          \
+	"l_orderkey BIGINT NOT NULL, l_partkey INTEGER NOT NULL, l_suppkey INTEGER NOT NULL, "  \
+	"l_linenumber INTEGER NOT NULL, l_quantity DECIMAL(15,2) NOT NULL, "                    \
+	"l_extendedprice DECIMAL(15,2) NOT NULL, l_discount DECIMAL(15,2) NOT NULL, "           \
+	"l_tax DECIMAL(15,2) NOT NULL, l_returnflag VARCHAR NOT NULL, "                         \
 	"l_linestatus VARCHAR NOT NULL, l_shipdate DATE NOT NULL, l_commitdate DATE NOT NULL, " \
-	"l_receiptdate DATE NOT NULL, l_shipinstruct VARCHAR NOT NULL, "                      \
+	"l_receiptdate DATE NOT NULL, l_shipinstruct VARCHAR NOT NULL, "                        \
 	"l_shipmode VARCHAR NOT NULL, l_comment VARCHAR NOT NULL"
 
 enum { ORDER_KEPT, UNORDERED };
@@ -77,7 +77,8 @@ static void run_duckdb(const struct bench_case *c, const struct bench_entry *e)
 	bench_duckdb_exec(&d, "SET preserve_insertion_order = %s",
 			  e->arg == UNORDERED ? "false" : "true");
 	bench_duckdb_exec(&d, "CREATE TABLE lineitem(" LINEITEM_TYPES ")");
-	bench_duckdb_exec(&d, "COPY lineitem FROM '%s' (FORMAT csv, HEADER true, DELIMITER ',')", csv);
+	bench_duckdb_exec(&d, "COPY lineitem FROM '%s' (FORMAT csv, HEADER true, DELIMITER ',')",
+			  csv);
 	bench_duckdb_exec(&d, "CHECKPOINT");
 	bench_duckdb_close(&d);
 	report(start, csv, path);
@@ -89,8 +90,8 @@ static void run_duckdb(const struct bench_case *c, const struct bench_entry *e)
 
 static const struct bench_entry entries[] = {
 	{ "stoa", "defaults", prepare, run_stoa, 0 },
-	{ "duckdb", "COPY into a typed table, CHECKPOINT; order of rows kept (its default)", prepare,
-	  run_duckdb, ORDER_KEPT },
+	{ "duckdb", "COPY into a typed table, CHECKPOINT; order of rows kept (its default)",
+	  prepare, run_duckdb, ORDER_KEPT },
 	{ "duckdb-unordered", "the same with preserve_insertion_order = false", prepare, run_duckdb,
 	  UNORDERED },
 };

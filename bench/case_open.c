@@ -72,7 +72,8 @@ static void run_duckdb(const struct bench_case *c, const struct bench_entry *e)
 		bench_duckdb_query(&d, "SELECT * FROM lineitem WHERE rowid = 0", false);
 		seconds[i] = bench_now() - start;
 		if (i == 0)
-			bench_duckdb_query(&d, "SELECT l_partkey FROM lineitem WHERE rowid = 0", true);
+			bench_duckdb_query(&d, "SELECT l_partkey FROM lineitem WHERE rowid = 0",
+					   true);
 		bench_duckdb_close(&d);
 	}
 	report(seconds);
@@ -99,7 +100,8 @@ static void run_sqlite(const struct bench_case *c, const struct bench_entry *e)
 		bench_sqlite_query(db, "SELECT * FROM lineitem WHERE rowid = 1", false);
 		seconds[i] = bench_now() - start;
 		if (i == 0)
-			bench_sqlite_query(db, "SELECT l_partkey FROM lineitem WHERE rowid = 1", true);
+			bench_sqlite_query(db, "SELECT l_partkey FROM lineitem WHERE rowid = 1",
+					   true);
 		bench_sqlite_close(db);
 	}
 	report(seconds);

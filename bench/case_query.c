@@ -3,9 +3,9 @@
  * case_query.c - the first queries over lineitem
  *
  * All peers read a durable database that is in the page cache, with one thread. A query runs once
- * untimed, which also gives the answer that must agree, then up to seven times within two
- * seconds; the median counts. The text is the same for all but for the word DATE before a date, which
- * SQLite does not know: there a date is text in the same form.
+ * untimed, which also gives the answer that must agree, then up to seven times within two seconds;
+ * the median counts. The text is the same for all but for the word DATE before a date, which SQLite
+ * does not know: there a date is text in the same form.
  */
 #include "case_query.h"
 #include "bench.h"
@@ -247,8 +247,10 @@ static const struct bench_entry entries[] = {
 	  prepare_sqlite, run_sqlite, 0 },
 };
 
-#define QUERY_CASE(name, title, query) \
-	{ name, title, entries, BENCH_COUNT(entries), NULL, 0, query }
+#define QUERY_CASE(name, title, query)                                     \
+	{                                                                  \
+		name, title, entries, BENCH_COUNT(entries), NULL, 0, query \
+	}
 
 const struct bench_case bench_query_cases[] = {
 	QUERY_CASE("q1", "TPC-H Q1 over lineitem", Q1),

@@ -2,8 +2,8 @@
 /*
  * case_txn.c - one row, one transaction, in memory
  *
- * 200,000 inserts, then as many updates of the quantity of random rows, then every row is deleted in
- * random order; each in a transaction of its own that is committed before the next begins.
+ * 200,000 inserts, then as many updates of the quantity of random rows, then every row is deleted
+ * in random order; each in a transaction of its own that is committed before the next begins.
  */
 #include "bench.h"
 #include "ours.h"

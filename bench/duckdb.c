@@ -26,30 +26,30 @@ struct duckdb_result {
 };
 
 /* name, return type, parameters */
-#define DUCKDB_CALLS(X)                                                                      \
-	X(library_version, const char *, (void))                                             \
-	X(create_config, int, (void **config))                                               \
-	X(set_config, int, (void *config, const char *name, const char *value))              \
-	X(destroy_config, void, (void **config))                                             \
-	X(open_ext, int, (const char *path, void **db, void *config, char **error))          \
-	X(connect, int, (void *db, void **connection))                                       \
-	X(disconnect, void, (void **connection))                                             \
-	X(close, void, (void **db))                                                          \
-	X(query, int, (void *connection, const char *sql, struct duckdb_result *out))        \
-	X(result_error, const char *, (struct duckdb_result *result))                        \
-	X(destroy_result, void, (struct duckdb_result *result))                              \
-	X(row_count, uint64_t, (struct duckdb_result *result))                               \
-	X(column_count, uint64_t, (struct duckdb_result *result))                            \
-	X(value_varchar, char *, (struct duckdb_result *result, uint64_t col, uint64_t row)) \
-	X(free, void, (void *p))                                                             \
-	X(appender_create, int,                                                              \
-	  (void *connection, const char *schema, const char *table, void **out))             \
-	X(append_int64, int, (void *appender, int64_t v))                                    \
-	X(append_int32, int, (void *appender, int32_t v))                                    \
-	X(append_double, int, (void *appender, double v))                                    \
-	X(append_bool, int, (void *appender, bool v))                                        \
-	X(append_varchar_length, int, (void *appender, const char *p, uint64_t len))         \
-	X(appender_end_row, int, (void *appender))                                           \
+#define DUCKDB_CALLS(X)                                                                       \
+	X(library_version, const char *, (void))                                              \
+	X(create_config, int, (void **config))                                                \
+	X(set_config, int, (void *config, const char *name, const char *value))               \
+	X(destroy_config, void, (void **config))                                              \
+	X(open_ext, int, (const char *path, void **db, void *config, char **error))           \
+	X(connect, int, (void *db, void **connection))                                        \
+	X(disconnect, void, (void **connection))                                              \
+	X(close, void, (void **db))                                                           \
+	X(query, int, (void *connection, const char *sql, struct duckdb_result *out))         \
+	X(result_error, const char *, (struct duckdb_result * result))                        \
+	X(destroy_result, void, (struct duckdb_result * result))                              \
+	X(row_count, uint64_t, (struct duckdb_result * result))                               \
+	X(column_count, uint64_t, (struct duckdb_result * result))                            \
+	X(value_varchar, char *, (struct duckdb_result * result, uint64_t col, uint64_t row)) \
+	X(free, void, (void *p))                                                              \
+	X(appender_create, int,                                                               \
+	  (void *connection, const char *schema, const char *table, void **out))              \
+	X(append_int64, int, (void *appender, int64_t v))                                     \
+	X(append_int32, int, (void *appender, int32_t v))                                     \
+	X(append_double, int, (void *appender, double v))                                     \
+	X(append_bool, int, (void *appender, bool v))                                         \
+	X(append_varchar_length, int, (void *appender, const char *p, uint64_t len))          \
+	X(appender_end_row, int, (void *appender))                                            \
 	X(appender_destroy, int, (void **appender))
 
 #define DECLARE(name, ret, args) ret(*name) args;
@@ -60,8 +60,7 @@ static struct {
 
 static void *open_library(void)
 {
-	static const char *const places[] = { NPM_PATH, "bench/" NPM_PATH,
-					      "libduckdb.so" };
+	static const char *const places[] = { NPM_PATH, "bench/" NPM_PATH, "libduckdb.so" };
 	const char *named = getenv("STOA_DUCKDB");
 	void *handle = NULL;
 
@@ -79,9 +78,9 @@ void bench_duckdb_load(void)
 	api.handle = open_library();
 	if (!api.handle)
 		bench_skip("no libduckdb.so: run bench/peers.sh, or set STOA_DUCKDB");
-#define RESOLVE(name, ret, args)                                     \
-	*(void **)&api.name = dlsym(api.handle, "duckdb_" #name);    \
-	if (!api.name)                                               \
+#define RESOLVE(name, ret, args)                                  \
+	*(void **)&api.name = dlsym(api.handle, "duckdb_" #name); \
+	if (!api.name)                                            \
 		bench_die("libduckdb.so has no duckdb_" #name);
 	DUCKDB_CALLS(RESOLVE)
 }

@@ -67,9 +67,10 @@ static bool write_table(struct out *out, bool lines, double sf, const struct tpc
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: stoa-gen lineitem|orders SF [FILE]\n"
-			"Writes the table of TPC-H at scale factor SF (0.001 to 1000) as CSV with a header\n"
-			"to FILE or standard output.\n");
+	fprintf(stderr,
+		"usage: stoa-gen lineitem|orders SF [FILE]\n"
+		"Writes the table of TPC-H at scale factor SF (0.001 to 1000) as CSV with a\n"
+		"header to FILE or standard output.\n");
 	return 2;
 }
 
@@ -83,7 +84,8 @@ int main(int argc, char **argv)
 		return usage();
 	bool lines = strcmp(argv[1], "lineitem") == 0;
 	double sf = strtod(argv[2], &end);
-	if ((!lines && strcmp(argv[1], "orders") != 0) || *end || !(sf >= 0.001 && sf <= TPCH_SF_MAX))
+	if ((!lines && strcmp(argv[1], "orders") != 0) || *end ||
+	    !(sf >= 0.001 && sf <= TPCH_SF_MAX))
 		return usage();
 	if (argc == 4) {
 		out.name = argv[3];

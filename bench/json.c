@@ -106,8 +106,8 @@ bool bench_json_write(const char *path, const struct bench_outcome *outcomes, si
 	bench_machine_describe(&machine);
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(cases, case_json(&outcomes[i]));
-	json_t *j = json_pack("{s:s, s:s, s:f, s:i, s:I, s:o}", "machine", machine.words, "versions",
-			      machine.versions, "sf", bench_config.sf, "rounds",
+	json_t *j = json_pack("{s:s, s:s, s:f, s:i, s:I, s:o}", "machine", machine.words,
+			      "versions", machine.versions, "sf", bench_config.sf, "rounds",
 			      (int)bench_config.rounds, "seed", (json_int_t)bench_config.seed,
 			      "cases", cases);
 	bool ok = j && json_dump_file(j, path, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) == 0;

@@ -2,8 +2,8 @@
 /*
  * machine.c - the machine in words, and the versions of what is compared
  *
- * Only what a reader needs to judge a figure: processor, caches, memory, file system. Never a host's name
- * or a path.
+ * Only what a reader needs to judge a figure: processor, caches, memory, file system. Never a
+ * host's name or a path.
  */
 #include "bench.h"
 #include "duckdb.h"
@@ -55,8 +55,8 @@ static const char *file_system_words(void)
 		unsigned long magic;
 		const char *name;
 	} known[] = {
-		{ 0xEF53, "ext4" },	    { 0x9123683E, "btrfs" }, { 0x58465342, "xfs" },
-		{ 0x01021994, "tmpfs" },    { 0x794c7630, "overlay" }, { 0x2FC12FC1, "zfs" },
+		{ 0xEF53, "ext4" },      { 0x9123683E, "btrfs" },   { 0x58465342, "xfs" },
+		{ 0x01021994, "tmpfs" }, { 0x794c7630, "overlay" }, { 0x2FC12FC1, "zfs" },
 		{ 0x6969, "nfs" },
 	};
 	struct statfs fs;
@@ -89,7 +89,8 @@ static void cache_words(char *out, size_t size)
 			fclose(f);
 		}
 		if (strcmp(text[2], "Instruction") != 0)
-			len += (size_t)snprintf(out + len, size - len, "L%s %s, ", text[0], text[1]);
+			len += (size_t)snprintf(out + len, size - len, "L%s %s, ", text[0],
+						text[1]);
 	}
 }
 
@@ -121,8 +122,8 @@ void bench_machine_describe(struct bench_machine *out)
 {
 	char model[128], caches[128];
 	struct utsname os;
-	double gib = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) /
-		     (double)(1 << 30);
+	double gib =
+		(double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / (double)(1 << 30);
 
 	cpu_field("model name", model, sizeof(model));
 	cache_words(caches, sizeof(caches));

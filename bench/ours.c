@@ -54,31 +54,45 @@ stoa_table bench_stoa_table(stoa_txn *txn, const char *name)
 
 /* ---- schemas ---- */
 
-#define SLOT(slot, slot_type) { .name = slot, .type = slot_type, .flags = STOA_NOT_NULL }
-#define MONEY(slot) \
-	{ .name = slot, .type = STOA_DECIMAL, .precision = 15, .scale = 2, .flags = STOA_NOT_NULL }
+#define SLOT(slot, slot_type)                                           \
+	{                                                               \
+		.name = slot, .type = slot_type, .flags = STOA_NOT_NULL \
+	}
+#define MONEY(slot)                                                              \
+	{                                                                        \
+		.name = slot, .type = STOA_DECIMAL, .precision = 15, .scale = 2, \
+		.flags = STOA_NOT_NULL                                           \
+	}
 
 static const struct stoa_slot record_slots[] = {
-	SLOT("id", STOA_I64),	   SLOT("price", STOA_F64), SLOT("quantity", STOA_I32),
+	SLOT("id", STOA_I64),      SLOT("price", STOA_F64), SLOT("quantity", STOA_I32),
 	SLOT("name", STOA_STRING), SLOT("flag", STOA_BOOL),
 };
 
 static const struct stoa_slot lineitem_slots[] = {
-	SLOT("l_orderkey", STOA_I64),	     SLOT("l_partkey", STOA_I32),
-	SLOT("l_suppkey", STOA_I32),	     SLOT("l_linenumber", STOA_I32),
-	MONEY("l_quantity"),		     MONEY("l_extendedprice"),
-	MONEY("l_discount"),		     MONEY("l_tax"),
-	SLOT("l_returnflag", STOA_STRING),   SLOT("l_linestatus", STOA_STRING),
-	SLOT("l_shipdate", STOA_DATE),	     SLOT("l_commitdate", STOA_DATE),
-	SLOT("l_receiptdate", STOA_DATE),    SLOT("l_shipinstruct", STOA_STRING),
-	SLOT("l_shipmode", STOA_STRING),     SLOT("l_comment", STOA_TEXT),
+	SLOT("l_orderkey", STOA_I64),
+	SLOT("l_partkey", STOA_I32),
+	SLOT("l_suppkey", STOA_I32),
+	SLOT("l_linenumber", STOA_I32),
+	MONEY("l_quantity"),
+	MONEY("l_extendedprice"),
+	MONEY("l_discount"),
+	MONEY("l_tax"),
+	SLOT("l_returnflag", STOA_STRING),
+	SLOT("l_linestatus", STOA_STRING),
+	SLOT("l_shipdate", STOA_DATE),
+	SLOT("l_commitdate", STOA_DATE),
+	SLOT("l_receiptdate", STOA_DATE),
+	SLOT("l_shipinstruct", STOA_STRING),
+	SLOT("l_shipmode", STOA_STRING),
+	SLOT("l_comment", STOA_TEXT),
 };
 
 static const struct stoa_slot orders_slots[] = {
-	SLOT("o_orderkey", STOA_I64),	   SLOT("o_custkey", STOA_I32),
+	SLOT("o_orderkey", STOA_I64),       SLOT("o_custkey", STOA_I32),
 	SLOT("o_orderstatus", STOA_STRING), MONEY("o_totalprice"),
-	SLOT("o_orderdate", STOA_DATE),	   SLOT("o_orderpriority", STOA_STRING),
-	SLOT("o_clerk", STOA_STRING),	   SLOT("o_shippriority", STOA_I32),
+	SLOT("o_orderdate", STOA_DATE),     SLOT("o_orderpriority", STOA_STRING),
+	SLOT("o_clerk", STOA_STRING),       SLOT("o_shippriority", STOA_I32),
 	SLOT("o_comment", STOA_TEXT),
 };
 
@@ -132,8 +146,8 @@ void bench_stoa_append_records(stoa_txn *txn, stoa_table table, int64_t n)
 	static struct stoa_bytes name[APPEND_ROWS];
 	static uint8_t flag[APPEND_ROWS];
 	const struct stoa_array columns[] = {
-		{ .type = STOA_I64, .values = id },	   { .type = STOA_F64, .values = price },
-		{ .type = STOA_I32, .values = quantity },  { .type = STOA_STRING, .values = name },
+		{ .type = STOA_I64, .values = id },       { .type = STOA_F64, .values = price },
+		{ .type = STOA_I32, .values = quantity }, { .type = STOA_STRING, .values = name },
 		{ .type = STOA_BOOL, .values = flag },
 	};
 	struct stoa_error err;

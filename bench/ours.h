@@ -10,7 +10,7 @@
 /* Ends the run with @err's words unless @rc is good news. */
 void bench_stoa_check(int rc, const struct stoa_error *err);
 
-stoa_db *bench_stoa_open(const char *path);	/* NULL: in memory */
+stoa_db *bench_stoa_open(const char *path); /* NULL: in memory */
 void bench_stoa_close(stoa_db *db);
 stoa_txn *bench_stoa_begin(stoa_db *db, unsigned flags);
 void bench_stoa_commit(stoa_txn *txn);
@@ -31,7 +31,7 @@ void bench_stoa_record_values(const struct bench_record *r, struct stoa_value v[
 /* Runs a query; with @answer its whole result becomes this run's answer. */
 void bench_stoa_query(stoa_txn *txn, const char *sql, bool answer);
 
-/* A database of @times times lineitem or of orders, made by this bench process when it is not there. */
+/* A database of @times times lineitem or of orders, made when this bench has not made it yet. */
 const char *bench_stoa_lineitem(int times);
 const char *bench_stoa_orders(void);
 

@@ -5,8 +5,8 @@
  *     point-read: whole rows of orders by rowid, in one read transaction
  *       stoa      durable database, stoa_get()
  *       ...
- *                              stoa            sqlite              lmdb   wanted
- *       reads 1/s            5.21 M      440 k (11.8x)     973 k (5.35x)   10x sqlite: yes; 4x lmdb: yes
+ *                             stoa          sqlite            lmdb   wanted
+ *       reads 1/s           A +-b%          C (Dx)          E (Fx)   10x sqlite: yes; ...
  *
  * Values are medians over the rounds, with the spread of stoa's own in percent after it. The
  * factor beside a peer says how many times as good stoa is: above 1 stoa is ahead, whether more or
@@ -65,7 +65,7 @@ static void print_cell(const struct bench_outcome *o, size_t e, const struct ben
 	format_value(v, value, sizeof(value));
 	if (e == 0) {
 		snprintf(cell, sizeof(cell), "%s \302\261%.0f%%", value, spread(o, e, m->name, v));
-		printf("  %*s", COLUMN + 1, cell);	/* the sign has two bytes */
+		printf("  %*s", COLUMN + 1, cell); /* the sign has two bytes */
 		return;
 	}
 	if (!bench_median(o, 0, m->name, &ours) || ours <= 0 || v <= 0)

@@ -4,8 +4,8 @@
  *
  * The child writes its result into a page shared with the parent, so that it survives whatever
  * becomes of the child: bench_die() and bench_skip() leave their words there and end the process,
- * and a crash is seen by the parent as a signal. The parent never loads a peer nor makes data; its own
- * memory, which every child starts with, stays at a few megabytes.
+ * and a crash is seen by the parent as a signal. The parent never loads a peer nor makes data; its
+ * own memory, which every child starts with, stays at a few megabytes.
  */
 #include "bench.h"
 
@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct bench_run *shared;	/* in the child: where this run's result goes */
+static struct bench_run *shared; /* in the child: where this run's result goes */
 
 /* ---- in the child ---- */
 
@@ -64,7 +64,7 @@ void bench_answer_row(void)
 static void end(int state, const char *format, va_list args) __attribute__((noreturn));
 static void end(int state, const char *format, va_list args)
 {
-	if (!shared) {	/* not in a child */
+	if (!shared) { /* not in a child */
 		vfprintf(stderr, format, args);
 		fputc('\n', stderr);
 		exit(1);

@@ -20,7 +20,7 @@ void bench_sqlite_close(sqlite3 *db);
 
 /* Parameters 1 to 5: id, price, quantity, name, flag. */
 void bench_sqlite_bind_record(sqlite3_stmt *stmt, const struct bench_record *r);
-#define BENCH_SQLITE_RECORD_TABLE \
+#define BENCH_SQLITE_RECORD_TABLE                                                               \
 	"CREATE TABLE record(id INTEGER PRIMARY KEY, price REAL, quantity INTEGER, name TEXT, " \
 	"flag INTEGER)"
 #define BENCH_SQLITE_RECORD_INSERT "INSERT INTO record VALUES(?, ?, ?, ?, ?)"

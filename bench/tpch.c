@@ -4,7 +4,8 @@
  *
  * Each column draws from a stream of its own, the minimal standard generator
  *
- *     seed' = seed * 16807 mod (2^31 - 1)          value = lo + floor(seed' / (2^31 - 1) * (hi - lo + 1))
+ *     seed' = seed * 16807 mod (2^31 - 1)
+ *     value = lo + floor(seed' / (2^31 - 1) * (hi - lo + 1))
  *
  * and every row of the table takes the same fixed share of it, whether it needs all of it or not:
  *
@@ -30,9 +31,9 @@
 #define MULTIPLIER 16807u
 
 /* Days since 1970-01-01. */
-#define DATE_FIRST 8035		/* 1992-01-01 */
-#define DATE_CURRENT 9298	/* 1995-06-17: what happened by then is done */
-#define ORDER_DAYS 2406		/* an order's date lies in this many days from DATE_FIRST on */
+#define DATE_FIRST 8035   /* 1992-01-01 */
+#define DATE_CURRENT 9298 /* 1995-06-17: what happened by then is done */
+#define ORDER_DAYS 2406   /* an order's date lies in this many days from DATE_FIRST on */
 
 enum {
 	O_DATE,
@@ -62,28 +63,22 @@ static const struct {
 	uint32_t seed;
 	uint32_t share;
 } streams[N_STREAMS] = {
-	[O_DATE] = { 1066728069, 1 },
-	[O_LINES] = { 1434868289, 1 },
-	[O_CUSTOMER] = { 851767375, 1 },
-	[O_PRIORITY] = { 591449447, 1 },
-	[O_CLERK] = { 1171034773, 1 },
-	[O_COMMENT] = { 276090261, 2 },
-	[L_QUANTITY] = { 209208115, 7 },
-	[L_DISCOUNT] = { 554590007, 7 },
-	[L_TAX] = { 721958466, 7 },
-	[L_PART] = { 1808217256, 7 },
-	[L_SUPPLIER] = { 2095021727, 7 },
-	[L_SHIP] = { 1769349045, 7 },
-	[L_COMMIT] = { 904914315, 7 },
-	[L_RECEIPT] = { 373135028, 7 },
-	[L_FLAG] = { 717419739, 7 },
-	[L_INSTRUCT] = { 1371272478, 7 },
-	[L_MODE] = { 675466456, 7 },
-	[L_COMMENT] = { 1095462486, 14 },
+	[O_DATE] = { 1066728069, 1 },     [O_LINES] = { 1434868289, 1 },
+	[O_CUSTOMER] = { 851767375, 1 },  [O_PRIORITY] = { 591449447, 1 },
+	[O_CLERK] = { 1171034773, 1 },    [O_COMMENT] = { 276090261, 2 },
+	[L_QUANTITY] = { 209208115, 7 },  [L_DISCOUNT] = { 554590007, 7 },
+	[L_TAX] = { 721958466, 7 },       [L_PART] = { 1808217256, 7 },
+	[L_SUPPLIER] = { 2095021727, 7 }, [L_SHIP] = { 1769349045, 7 },
+	[L_COMMIT] = { 904914315, 7 },    [L_RECEIPT] = { 373135028, 7 },
+	[L_FLAG] = { 717419739, 7 },      [L_INSTRUCT] = { 1371272478, 7 },
+	[L_MODE] = { 675466456, 7 },      [L_COMMENT] = { 1095462486, 14 },
 };
 
 const char *const tpch_shipinstruct[4] = {
-	"DELIVER IN PERSON", "COLLECT COD", "TAKE BACK RETURN", "NONE",
+	"DELIVER IN PERSON",
+	"COLLECT COD",
+	"TAKE BACK RETURN",
+	"NONE",
 };
 const char *const tpch_shipmode[7] = {
 	"REG AIR", "AIR", "RAIL", "TRUCK", "MAIL", "FOB", "SHIP",
@@ -125,9 +120,9 @@ static void finish_row(struct tpch_stream *s)
 {
 	/* 16807^n mod 2^31 - 1 */
 	static const uint32_t powers[15] = {
-		1,	    16807,	282475249, 1622650073, 984943658,  1144108930,
-		470211272,  101027544,	1457850878, 1458777923, 2007237709, 823564440,
-		1115438165, 1784484492, 74243042,
+		1,          16807,     282475249,  1622650073, 984943658,
+		1144108930, 470211272, 101027544,  1457850878, 1458777923,
+		2007237709, 823564440, 1115438165, 1784484492, 74243042,
 	};
 
 	for (int i = 0; i < N_STREAMS; i++) {
@@ -246,7 +241,8 @@ bool tpch_orders_next(struct tpch_orders *g, struct tpch_order *out)
 
 		draw_line(g, out, l);
 		l->linenumber = i + 1;
-		out->totalprice += l->extendedprice * (100 - l->discount) / 100 * (100 + l->tax) / 100;
+		out->totalprice +=
+			l->extendedprice * (100 - l->discount) / 100 * (100 + l->tax) / 100;
 		n_shipped += l->linestatus == 'F';
 	}
 	out->orderstatus = n_shipped == out->n_lines ? 'F' : n_shipped ? 'P' : 'O';

@@ -21,9 +21,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TPCH_SF_MAX 1000.0	/* keys of parts and customers stay below 2^31 */
-#define TPCH_LINES_MAX 7	/* lineitems of an order */
-#define TPCH_ROW_MAX 512	/* bytes of a row as CSV, newline included */
+#define TPCH_SF_MAX 1000.0 /* keys of parts and customers stay below 2^31 */
+#define TPCH_LINES_MAX 7   /* lineitems of an order */
+#define TPCH_ROW_MAX 512   /* bytes of a row as CSV, newline included */
 
 /* ---- text ---- */
 
@@ -31,7 +31,7 @@
 
 /* The pool that all comments are cut from: sentences of the specification's grammar. */
 struct tpch_text {
-	char *bytes;	/* TPCH_TEXT_BYTES, and room for one more sentence */
+	char *bytes; /* TPCH_TEXT_BYTES, and room for one more sentence */
 };
 
 /* Makes the pool; about a second. False when memory is out. */
@@ -50,32 +50,32 @@ struct tpch_comment {
 
 struct tpch_line {
 	int64_t orderkey;
-	int64_t extendedprice;	/* in cents */
+	int64_t extendedprice; /* in cents */
 	int32_t partkey;
 	int32_t suppkey;
-	int32_t linenumber;	/* from 1 */
+	int32_t linenumber; /* from 1 */
 	int32_t quantity;
-	int32_t discount;	/* in hundredths */
-	int32_t tax;		/* in hundredths */
-	int32_t shipdate;	/* days since 1970-01-01, as the next two */
+	int32_t discount; /* in hundredths */
+	int32_t tax;      /* in hundredths */
+	int32_t shipdate; /* days since 1970-01-01, as the next two */
 	int32_t commitdate;
 	int32_t receiptdate;
 	char returnflag;
 	char linestatus;
-	uint8_t shipinstruct;	/* index into tpch_shipinstruct[] */
-	uint8_t shipmode;	/* index into tpch_shipmode[] */
+	uint8_t shipinstruct; /* index into tpch_shipinstruct[] */
+	uint8_t shipmode;     /* index into tpch_shipmode[] */
 	struct tpch_comment comment;
 };
 
 struct tpch_order {
 	int64_t orderkey;
-	int64_t totalprice;	/* in cents */
+	int64_t totalprice; /* in cents */
 	int32_t custkey;
-	int32_t orderdate;	/* days since 1970-01-01 */
+	int32_t orderdate; /* days since 1970-01-01 */
 	int32_t clerk;
-	int32_t shippriority;	/* always 0 */
+	int32_t shippriority; /* always 0 */
 	char orderstatus;
-	uint8_t orderpriority;	/* index into tpch_orderpriority[] */
+	uint8_t orderpriority; /* index into tpch_orderpriority[] */
 	struct tpch_comment comment;
 	int n_lines;
 	struct tpch_line lines[TPCH_LINES_MAX];
@@ -87,7 +87,7 @@ extern const char *const tpch_orderpriority[5];
 
 struct tpch_stream {
 	uint32_t seed;
-	uint32_t used;	/* numbers drawn for this row */
+	uint32_t used; /* numbers drawn for this row */
 };
 
 #define TPCH_N_STREAMS 18
@@ -98,7 +98,7 @@ struct tpch_orders {
 	int32_t n_suppliers;
 	int32_t n_customers;
 	int32_t n_clerks;
-	uint64_t next;		/* number of the order that comes next, from 0 */
+	uint64_t next; /* number of the order that comes next, from 0 */
 	uint64_t end;
 	struct tpch_stream streams[TPCH_N_STREAMS];
 };
@@ -112,7 +112,7 @@ bool tpch_orders_next(struct tpch_orders *g, struct tpch_order *out);
 
 /* ---- CSV ---- */
 
-extern const char tpch_orders_header[];		/* with the newline */
+extern const char tpch_orders_header[]; /* with the newline */
 extern const char tpch_lineitem_header[];
 
 /* Write a row with its newline at @p, which has room for TPCH_ROW_MAX; return the end. */

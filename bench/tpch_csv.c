@@ -5,9 +5,9 @@
  *     1,155190,7706,1,17,21168.23,0.04,0.02,N,O,1996-03-13,1996-02-12,1996-03-22,
  *     DELIVER IN PERSON,TRUCK,egular courts above the
  *
- * on one line, with a header line before the first. Fields are quoted only where they must be, which a comment
- * with a comma in it must; no field contains a quote or a newline. Numbers are written without
- * printf, which would take longer than making the row.
+ * on one line, with a header line before the first. Fields are quoted only where they must be,
+ * which a comment with a comma in it must; no field contains a quote or a newline. Numbers are
+ * written without printf, which would take longer than making the row.
  */
 #include "tpch.h"
 
@@ -74,14 +74,14 @@ static inline char *put_comment(char *p, struct tpch_comment c, const struct tpc
 /* Days to year, month and day, counting in years that begin in March; after Howard Hinnant. */
 void tpch_date(char *p, int32_t days)
 {
-	uint32_t d = (uint32_t)days + 719468;	/* days since 0000-03-01 */
+	uint32_t d = (uint32_t)days + 719468; /* days since 0000-03-01 */
 	uint32_t era = d / 146097;
 	uint32_t day_of_era = d % 146097;
-	uint32_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 -
-				day_of_era / 146096) / 365;
-	uint32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 -
-					     year_of_era / 100);
-	uint32_t month = (5 * day_of_year + 2) / 153;	/* from March */
+	uint32_t year_of_era =
+		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	uint32_t day_of_year =
+		day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	uint32_t month = (5 * day_of_year + 2) / 153; /* from March */
 	uint32_t day = day_of_year - (153 * month + 2) / 5 + 1;
 	uint32_t year = year_of_era + era * 400 + (month >= 10);
 

@@ -24,7 +24,7 @@
 #include <sys/mman.h>
 
 #define WORD_BYTES 24
-#define PICKS_MAX 512		/* the weights of a table add up to less */
+#define PICKS_MAX 512 /* the weights of a table add up to less */
 #define SENTENCE_MAX 512
 
 struct word {

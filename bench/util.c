@@ -3,8 +3,8 @@
  * util.c - clocks, memory, files: the small change of the bench
  *
  * Memory is what the kernel says, for stoa as for every peer: VmHWM of /proc/self/status is the
- * peak of all resident pages, mapped files included; RssAnon counts pages that only memory backs, so
- * that neither a library's code nor a mapped file is taken for data.
+ * peak of all resident pages, mapped files included; RssAnon counts pages that only memory backs,
+ * so that neither a library's code nor a mapped file is taken for data.
  */
 #include "bench.h"
 #include "tpch.h"
