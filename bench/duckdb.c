@@ -60,7 +60,7 @@ static struct {
 
 static void *open_library(void)
 {
-	static const char *const places[] = { NPM_PATH, "bench/" NPM_PATH, "libduckdb.so" };
+	static const char *const places[] = { NPM_PATH, ("bench/" NPM_PATH), "libduckdb.so" };
 	const char *named = getenv("STOA_DUCKDB");
 	void *handle = NULL;
 
