@@ -5,7 +5,38 @@ EXTRA_DIST += %D%/libstoa.pc.in
 
 ## lib/: the heart
 libstoa_all_la_SOURCES += \
-	%D%/stoa.h
+	%D%/appender.c \
+	%D%/base.c \
+	%D%/base.h \
+	%D%/block.c \
+	%D%/block.h \
+	%D%/bulk.c \
+	%D%/bulk.h \
+	%D%/checkpoint.c \
+	%D%/cursor.c \
+	%D%/cursor.h \
+	%D%/db.c \
+	%D%/db.h \
+	%D%/ddl.c \
+	%D%/load.c \
+	%D%/page.c \
+	%D%/page.h \
+	%D%/record.h \
+	%D%/redo.c \
+	%D%/rows.c \
+	%D%/scan.c \
+	%D%/scan.h \
+	%D%/schema.c \
+	%D%/schema.h \
+	%D%/seal.c \
+	%D%/stoa.h \
+	%D%/symbol.c \
+	%D%/symbol.h \
+	%D%/table.c \
+	%D%/table.h \
+	%D%/tree.c \
+	%D%/tree.h \
+	%D%/txn.c
 
 ## lib/core/
 libstoa_all_la_SOURCES += \

@@ -363,7 +363,7 @@ STOA_API STOA_CHECK_RESULT int stoa_open(const char *path, const struct stoa_opt
  *
  * Every transaction and statement must be finished, else STOA_ESTATE and nothing is closed. The
  * handle of a read-only or in-memory database writes nothing. NULL is fine. In a child after
- * fork() the memory is freed and no file touched.
+ * fork() nothing is done: the handle is the parent's.
  *
  * Returns: STOA_OK; STOA_ESTATE; STOA_EIO or STOA_EFULL if the checkpoint could not be written:
  *          then nothing committed is lost, the next open replays the log.

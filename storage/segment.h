@@ -56,6 +56,7 @@ struct stoa__segment *stoa__segment_ref(struct stoa__segment *s);
 void stoa__segment_unref(struct stoa__segment *s);
 uint64_t stoa__segment_file(const struct stoa__segment *s);
 uint64_t stoa__segment_len(const struct stoa__segment *s);
+uint64_t stoa__segment_root(const struct stoa__segment *s);
 int stoa__segment_n_groups(struct stoa__segment *s, uint32_t *n, struct stoa_error *err);
 int stoa__segment_group_rows(struct stoa__segment *s, uint32_t group, uint32_t *n_rows,
 			     struct stoa_error *err);

@@ -144,6 +144,11 @@ uint64_t stoa__segment_len(const struct stoa__segment *s)
 	return s->len;
 }
 
+uint64_t stoa__segment_root(const struct stoa__segment *s)
+{
+	return stoa__hash(&s->trailer, sizeof s->trailer);
+}
+
 /* ---- directory ---- */
 
 static int fail_directory(const struct stoa__segment *s, const char *why, struct stoa_error *err)

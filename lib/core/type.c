@@ -16,6 +16,8 @@
  */
 #include "type.h"
 
+#include "source.h"
+
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
@@ -522,4 +524,20 @@ int stoa__value_compare(const struct stoa_value *a, const struct stoa_value *b)
 		return compare_bytes((const char *)a->uuid, 16, (const char *)b->uuid, 16);
 	default: return compare_bytes(a->p, a->len, b->p, b->len);
 	}
+}
+
+enum stoa__phys stoa__phys_of(unsigned type)
+{
+	switch (stoa__type_family(type)) {
+	case STOA__INT:
+		return STOA__PHYS_I64;
+	case STOA__UINT:
+		return STOA__PHYS_U64;
+	case STOA__FLOAT:
+		return STOA__PHYS_F64;
+	case STOA__UUID:
+	case STOA__BYTES:
+		break;
+	}
+	return STOA__PHYS_BYTES;
 }

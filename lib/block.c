@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/* block.c - see block.h for the idea and the invariants */
+#include "block.h"
+
+#include <string.h>
+
+#include "core/alloc.h"
+
+static void list_init(struct stoa__link *head)
+{
+	head->next = head->prev = head;
+}
+
+static bool list_empty(const struct stoa__link *head)
+{
+	return head->next == head;
+}
+
+static void list_add(struct stoa__link *head, struct stoa__link *l)
+{
+	l->next = head->next;
+	l->prev = head;
+	head->next->prev = l;
+	head->next = l;
+}
+
+static void list_remove(struct stoa__link *l)
+{
+	l->prev->next = l->next;
+	l->next->prev = l->prev;
+}
+
+/* Moves all of @from to the front of @to. */
+static void list_splice(struct stoa__link *to, struct stoa__link *from)
+{
+	if (list_empty(from))
+		return;
+	from->prev->next = to->next;
+	to->next->prev = from->prev;
+	to->next = from->next;
+	from->next->prev = to;
+	list_init(from);
+}
+
+/* link is the first member. */
+static struct stoa__block *block_of(struct stoa__link *l)
+{
+	return (struct stoa__block *)(void *)l;
+}
+
+/* ---- blocks ---- */
+
+void *stoa__block_new(struct stoa__version *w, enum stoa__block_kind kind, size_t size)
+{
+	struct stoa__block *b = stoa__calloc(1, size);
+
+	if (!b)
+		return NULL;
+	b->born = w->stamp;
+	b->kind = (uint8_t)kind;
+	b->size = size;
+	list_add(&w->born, &b->link);
+	atomic_fetch_add_explicit(&w->history->bytes[kind], size, memory_order_relaxed);
+	return b;
+}
+
+void stoa__block_adopt(struct stoa__block *b)
+{
+	list_remove(&b->link);
+}
+
+void stoa__block_grow(struct stoa__history *h, struct stoa__block *b, size_t extra)
+{
+	b->size += extra;
+	atomic_fetch_add_explicit(&h->bytes[b->kind], extra, memory_order_relaxed);
+}
+
+void stoa__block_free(struct stoa__history *h, struct stoa__block *b)
+{
+	atomic_fetch_sub_explicit(&h->bytes[b->kind], b->size, memory_order_relaxed);
+	if (b->release)
+		b->release(b);
+	stoa__free(b);
+}
+
+/* Was @b born by the transaction that @w is the working version of? */
+static bool is_uncommitted(const struct stoa__version *w, const struct stoa__block *b)
+{
+	const struct stoa__version *v = w->older;
+
+	while (!v->commit)
+		v = v->older;
+	return b->born > v->stamp;
+}
+
+void stoa__block_retire(struct stoa__version *w, struct stoa__block *b)
+{
+	if (stoa__block_owned(w, b)) {
+		list_remove(&b->link);
+		stoa__block_free(w->history, b);
+		return;
+	}
+	if (is_uncommitted(w, b))
+		list_remove(&b->link);
+	list_add(&w->retired, &b->link);
+}
+
+int stoa__block_own(struct stoa__version *w, void *slot)
+{
+	struct stoa__block *old, *b;
+
+	memcpy(&old, slot, sizeof old);
+	if (stoa__block_owned(w, old))
+		return STOA_OK;
+	STOA_ASSERT(!old->release);
+	b = stoa__block_new(w, old->kind, old->size);
+	if (!b)
+		return STOA_ENOMEM;
+	memcpy(b + 1, old + 1, old->size - sizeof *old);
+	stoa__block_retire(w, old);
+	memcpy(slot, &b, sizeof b);
+	return STOA_OK;
+}
+
+/* ---- versions ---- */
+
+static struct stoa__version *version_new(struct stoa__history *h)
+{
+	struct stoa__version *v = stoa__calloc(1, sizeof *v);
+
+	if (!v)
+		return NULL;
+	v->history = h;
+	list_init(&v->born);
+	list_init(&v->retired);
+	list_init(&v->dead);
+	return v;
+}
+
+int stoa__history_init(struct stoa__history *h)
+{
+	struct stoa__version *v;
+
+	memset(h, 0, sizeof *h);
+	v = version_new(h);
+	if (!v)
+		return STOA_ENOMEM;
+	if (pthread_mutex_init(&h->mutex, NULL)) {
+		stoa__free(v);
+		return STOA_ENOMEM;
+	}
+	v->stamp = h->stamp = 1;
+	v->commit = 1;
+	v->next_table = 1;
+	v->holds = 2;
+	h->oldest = h->head = h->published = v;
+	return STOA_OK;
+}
+
+static void free_all(struct stoa__history *h, struct stoa__link *list)
+{
+	while (!list_empty(list)) {
+		struct stoa__block *b = block_of(list->next);
+
+		list_remove(&b->link);
+		stoa__block_free(h, b);
+	}
+}
+
+void stoa__history_release(struct stoa__history *h, void (*free_tree)(struct stoa__version *v))
+{
+	struct stoa__version *v = h->oldest;
+
+	while (v) {
+		struct stoa__version *newer = v->newer;
+
+		free_all(h, &v->dead);
+		if (!newer)
+			free_tree(v);
+		stoa__free(v);
+		v = newer;
+	}
+	if (h->oldest)
+		pthread_mutex_destroy(&h->mutex);
+	memset(h, 0, sizeof *h);
+}
+
+uint64_t stoa__history_bytes(struct stoa__history *h)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < STOA__BLOCK_KINDS; i++)
+		sum += atomic_load_explicit(&h->bytes[i], memory_order_relaxed);
+	return sum;
+}
+
+struct stoa__version *stoa__history_snapshot(struct stoa__history *h)
+{
+	struct stoa__version *v;
+
+	pthread_mutex_lock(&h->mutex);
+	v = h->published;
+	v->holds++;
+	pthread_mutex_unlock(&h->mutex);
+	return v;
+}
+
+void stoa__version_hold(struct stoa__version *v)
+{
+	pthread_mutex_lock(&v->history->mutex);
+	v->holds++;
+	pthread_mutex_unlock(&v->history->mutex);
+}
+
+/* Takes @v out of the line; what nobody sees any more goes to @doomed. Mutex held. */
+static void unlink_version(struct stoa__version *v, struct stoa__link *doomed)
+{
+	struct stoa__version *older = v->older, *newer = v->newer;
+
+	while (!list_empty(&v->dead)) {
+		struct stoa__link *l = v->dead.next;
+
+		list_remove(l);
+		list_add(older && block_of(l)->born <= older->stamp ? &older->dead : doomed, l);
+	}
+	if (newer) {
+		list_splice(&newer->born, &v->born);
+		newer->older = older;
+	}
+	if (older)
+		older->newer = newer;
+	else
+		v->history->oldest = newer;
+}
+
+/* Gives up a hold; mutex held. The version is to be freed by the caller if true is returned. */
+static bool drop_locked(struct stoa__version *v, struct stoa__link *doomed)
+{
+	if (--v->holds)
+		return false;
+	if (!v->gone)
+		unlink_version(v, doomed);
+	return true;
+}
+
+void stoa__version_drop(struct stoa__version *v)
+{
+	struct stoa__history *h = v->history;
+	struct stoa__link doomed;
+	bool last;
+
+	list_init(&doomed);
+	pthread_mutex_lock(&h->mutex);
+	last = drop_locked(v, &doomed);
+	pthread_mutex_unlock(&h->mutex);
+	free_all(h, &doomed);
+	if (last)
+		stoa__free(v);
+}
+
+/* @w shows what @v shows, under a new stamp. Mutex held. */
+static void continue_from(struct stoa__version *w, const struct stoa__version *v)
+{
+	w->stamp = ++w->history->stamp;
+	w->tables = v->tables;
+	w->next_table = v->next_table;
+}
+
+struct stoa__version *stoa__history_begin(struct stoa__history *h)
+{
+	struct stoa__version *w = version_new(h);
+
+	if (!w)
+		return NULL;
+	pthread_mutex_lock(&h->mutex);
+	h->head->holds++;
+	continue_from(w, h->head);
+	w->older = h->head;
+	w->holds = 1;
+	h->head->newer = w;
+	pthread_mutex_unlock(&h->mutex);
+	return w;
+}
+
+struct stoa__version *stoa__history_freeze(struct stoa__version *w)
+{
+	struct stoa__version *next = version_new(w->history);
+
+	if (!next)
+		return NULL;
+	pthread_mutex_lock(&w->history->mutex);
+	list_splice(&w->older->dead, &w->retired);
+	continue_from(next, w);
+	next->older = w;
+	next->holds = 1;
+	w->newer = next;
+	pthread_mutex_unlock(&w->history->mutex);
+	return next;
+}
+
+/* Sorts @list into what lives again in @to and what was born after it. */
+static void revive(struct stoa__link *list, struct stoa__version *to,
+		   const struct stoa__version *base, struct stoa__link *doomed)
+{
+	while (!list_empty(list)) {
+		struct stoa__link *l = list->next;
+		uint64_t born = block_of(l)->born;
+
+		list_remove(l);
+		if (born > to->stamp)
+			list_add(doomed, l);
+		else if (born > base->stamp)
+			list_add(&to->born, l);
+	}
+}
+
+void stoa__history_rollback(struct stoa__version *w, struct stoa__version *to,
+			    const struct stoa__version *base)
+{
+	struct stoa__history *h = w->history;
+	struct stoa__link doomed;
+	struct stoa__version *v, *older;
+
+	list_init(&doomed);
+	pthread_mutex_lock(&h->mutex);
+	revive(&w->retired, to, base, &doomed);
+	for (v = w; v != to; v = older) {
+		older = v->older;
+		list_splice(&doomed, &v->born);
+		revive(&older->dead, to, base, &doomed);
+		if (v != w) {
+			/* held by cursors, which must not read any more */
+			v->gone = true;
+			v->older = v->newer = NULL;
+		}
+	}
+	w->older = to;
+	to->newer = w;
+	continue_from(w, to);
+	pthread_mutex_unlock(&h->mutex);
+	free_all(h, &doomed);
+}
+
+void stoa__history_commit(struct stoa__version *w, struct stoa__version *base, uint64_t commit)
+{
+	struct stoa__history *h = w->history;
+	struct stoa__link doomed;
+	bool last;
+
+	STOA_ASSERT(base == h->head);
+	list_init(&doomed);
+	pthread_mutex_lock(&h->mutex);
+	list_splice(&w->older->dead, &w->retired);
+	for (struct stoa__version *v = w; !v->commit; v = v->older) {
+		list_init(&v->born);
+		v->commit = commit;
+	}
+	h->head = w;	/* its hold as the working version is now that of head */
+	base->holds--;	/* the transaction's; now that of head */
+	last = drop_locked(base, &doomed);
+	pthread_mutex_unlock(&h->mutex);
+	free_all(h, &doomed);
+	if (last)
+		stoa__free(base);
+}
+
+void stoa__history_end(struct stoa__version *w, struct stoa__version *base)
+{
+	struct stoa__history *h = w->history;
+
+	STOA_ASSERT(list_empty(&w->born) && list_empty(&w->retired) && w->older == base);
+	pthread_mutex_lock(&h->mutex);
+	base->newer = NULL;
+	pthread_mutex_unlock(&h->mutex);
+	stoa__free(w);
+	stoa__version_drop(base);
+}
+
+void stoa__history_publish(struct stoa__history *h, uint64_t commit)
+{
+	struct stoa__version *v, *old;
+
+	pthread_mutex_lock(&h->mutex);
+	old = h->published;
+	for (v = h->head; v != old && v->commit > commit; v = v->older)
+		;
+	if (v == old) {
+		pthread_mutex_unlock(&h->mutex);
+		return;
+	}
+	v->holds++;
+	h->published = v;
+	pthread_mutex_unlock(&h->mutex);
+	stoa__version_drop(old);
+}
+
+bool stoa__history_is_published(struct stoa__history *h, uint64_t commit)
+{
+	bool yes;
+
+	pthread_mutex_lock(&h->mutex);
+	yes = h->published->commit >= commit;
+	pthread_mutex_unlock(&h->mutex);
+	return yes;
+}
+
+uint64_t stoa__history_n_snapshots(struct stoa__history *h)
+{
+	uint64_t n = 0;
+
+	pthread_mutex_lock(&h->mutex);
+	for (struct stoa__version *v = h->oldest; v && v != h->head; v = v->newer)
+		n += v != h->published;
+	pthread_mutex_unlock(&h->mutex);
+	return n;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * block.h - blocks, versions, and when a block goes
+ *
+ * Everything a database holds in memory is a *block*, stamped with the version it was born in.
+ * Versions form a line, the *history*, oldest to newest:
+ *
+ *     v3 --- v7 --- v8 --- v9          v8 is published, v9 is at work
+ *     dead   dead   dead   born, retired
+ *
+ * A block is seen by all versions from the one it was born in to the one before that which
+ * replaced it. dead(X) holds the blocks that X sees and its newer neighbour does not. When X goes,
+ * each of them either was born after X's older neighbour, and nobody else sees it, or moves to
+ * that neighbour's list. Copying a node therefore costs its own size and nothing for its children, and a
+ * version pins exactly what it sees. (ZFS keeps the dead lists of its snapshots like this.)
+ *
+ * Invariants:
+ * (1) A block born under the working version's stamp is seen by nobody else and may be changed.
+ * (2) A block is in one list at most: born (of a version not committed yet), retired (of the
+ *     working version), dead (of any version), or none: committed and alive.
+ * (3) Blocks in retired and dead(X), X < working, were not born under the working stamp.
+ *
+ * Threads: the working version and its lists belong to the write transaction's thread; holds,
+ * neighbours and dead lists are guarded by the history's mutex.
+ */
+#ifndef STOA__BLOCK_H
+#define STOA__BLOCK_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "core/error.h"
+
+struct stoa__link {
+	struct stoa__link *next, *prev;
+};
+
+enum stoa__block_kind {
+	STOA__KIND_NODE,
+	STOA__KIND_TABLE,
+	STOA__KIND_SCHEMA,
+	STOA__KIND_GROUP,
+	STOA__KIND_LIVE,
+	STOA__KIND_OVERLAY,
+	STOA__KIND_PAGES,
+	STOA__KIND_PAGE,
+	STOA__KIND_TAIL,
+	STOA__KIND_BASE,
+	STOA__BLOCK_KINDS
+};
+
+struct stoa__block {
+	struct stoa__link link;
+	uint64_t born;
+	/* Gives up what the block owns beside its own memory; NULL where that is nothing. */
+	void (*release)(struct stoa__block *b);
+	size_t size;
+	uint8_t kind;
+};
+
+struct stoa__node;
+struct stoa__history;
+struct stoa__symbols;
+
+struct stoa__version {
+	struct stoa__history *history;
+	struct stoa__version *older, *newer;
+	uint64_t stamp;
+	uint64_t commit;		/* number of the commit it shows */
+	uint32_t holds;
+	bool gone;			/* rolled back: its cursors may no longer read */
+	struct stoa__link born;		/* only until it is committed */
+	struct stoa__link retired;	/* only while it is the working version */
+	struct stoa__link dead;
+	/* What it shows: */
+	struct stoa__node *tables;	/* table id -> struct stoa__table */
+	uint32_t next_table;
+};
+
+struct stoa__history {
+	pthread_mutex_t mutex;
+	uint64_t stamp;				/* the newest given */
+	struct stoa__version *oldest;
+	struct stoa__version *head;		/* newest committed; held */
+	struct stoa__version *published;	/* newest that transactions may begin on; held */
+	_Atomic uint64_t bytes[STOA__BLOCK_KINDS];
+	struct stoa__symbols *symbols;		/* for blocks that hold strings; not the history's own */
+};
+
+int stoa__history_init(struct stoa__history *h);
+/* Frees every block and version; nothing may be held. */
+void stoa__history_release(struct stoa__history *h, void (*free_tree)(struct stoa__version *v));
+uint64_t stoa__history_bytes(struct stoa__history *h);
+
+/* Holds the published version. */
+struct stoa__version *stoa__history_snapshot(struct stoa__history *h);
+void stoa__version_hold(struct stoa__version *v);
+/* Frees the version, and what only it sees, with the last hold. */
+void stoa__version_drop(struct stoa__version *v);
+
+/* A working version after head, which is held for it. NULL when memory is out. */
+struct stoa__version *stoa__history_begin(struct stoa__history *h);
+/* Freezes working version @w, held, and returns the next one, equal to it. NULL when memory is out. */
+struct stoa__version *stoa__history_freeze(struct stoa__version *w);
+/*
+ * Undoes all that happened since frozen or committed version @to; @base is the version that the
+ * transaction began on. @w is the working version again, equal to @to, with a new stamp.
+ */
+void stoa__history_rollback(struct stoa__version *w, struct stoa__version *to,
+			    const struct stoa__version *base);
+/* @w becomes head, showing commit number @commit; the hold on @base is given up. */
+void stoa__history_commit(struct stoa__version *w, struct stoa__version *base, uint64_t commit);
+/* Ends working version @w, equal to @base by now (rolled back), and the hold on @base. */
+void stoa__history_end(struct stoa__version *w, struct stoa__version *base);
+/* Publishes the newest version that shows a commit up to @commit. */
+void stoa__history_publish(struct stoa__history *h, uint64_t commit);
+/* Is commit number @commit, or a later one, published? */
+bool stoa__history_is_published(struct stoa__history *h, uint64_t commit);
+/* Versions that something holds, beyond the newest. */
+uint64_t stoa__history_n_snapshots(struct stoa__history *h);
+
+/* A zeroed block of @size bytes, born in @w. NULL when memory is out. */
+void *stoa__block_new(struct stoa__version *w, enum stoa__block_kind kind, size_t size);
+/* @b is not part of @w any more. */
+void stoa__block_retire(struct stoa__version *w, struct stoa__block *b);
+/*
+ * Makes block *@slot, of a kind that owns nothing, one that @w may change: itself, or a copy that takes its
+ * place. STOA_OK or STOA_ENOMEM; what it shows is the same either way.
+ */
+int stoa__block_own(struct stoa__version *w, void *slot);
+/* A block just born becomes part of another one, whose release frees it: it follows no version by itself. */
+void stoa__block_adopt(struct stoa__block *b);
+/* Counts @extra bytes that a block just born owns beside its own. */
+void stoa__block_grow(struct stoa__history *h, struct stoa__block *b, size_t extra);
+/* Frees a block at once; for those that no version sees. */
+void stoa__block_free(struct stoa__history *h, struct stoa__block *b);
+
+static inline bool stoa__block_owned(const struct stoa__version *w, const struct stoa__block *b)
+{
+	return b->born == w->stamp;
+}
+
+#endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/* bulk.c - see bulk.h */
+#include "bulk.h"
+
+#include <string.h>
+
+#include "core/alloc.h"
+#include "db.h"
+
+#define SEGMENT_BYTES_MAX ((uint64_t)32 << 20)	/* begin another file after this much */
+
+struct stoa__bulk_group {
+	struct stoa__images images;
+	uint32_t n_rows;
+};
+
+/* A group that was added: in memory, or in a file. */
+struct added {
+	struct stoa__bulk_group *group;
+	uint32_t n_rows;
+	uint32_t index;
+	size_t file;	/* of bulk->files */
+};
+
+struct file {
+	uint64_t number, len, root;
+};
+
+struct stoa__bulk {
+	struct stoa_txn *txn;
+	stoa_table table;
+	const struct stoa__schema *schema;	/* does not change while the bulk is open */
+	struct stoa__segment_writer *writer;	/* of the newest file */
+	struct file *files;
+	size_t n_files;
+	struct added *added;
+	size_t n_added, cap_added;
+};
+
+int stoa__bulk_open(stoa_txn *txn, stoa_table table, struct stoa__bulk **out,
+		    struct stoa_error *err)
+{
+	struct stoa__table *t;
+	struct stoa__bulk *b;
+
+	*out = NULL;
+	STOA_TRY(stoa__txn_enter_write(txn, err));
+	STOA_TRY(stoa__txn_own_table(txn, table, &t, err));
+	b = stoa__calloc(1, sizeof *b);
+	if (!b)
+		return stoa__fail_memory(err);
+	b->txn = txn;
+	b->table = table;
+	b->schema = t->schema;
+	txn->n_appenders++;
+	*out = b;
+	return STOA_OK;
+}
+
+/* ---- encoding ---- */
+
+static int encode_column(const struct stoa__bulk_column *c, size_t n_rows, struct stoa__buf *out)
+{
+	if (c->codes)
+		return stoa__chunk_encode_codes(c->codes, c->array.validity, n_rows, c->list,
+						c->n_list, out);
+	return stoa__chunk_encode(&c->array, n_rows, out);
+}
+
+int stoa__bulk_encode(struct stoa__bulk *b, const struct stoa__bulk_column *columns,
+		      size_t n_columns, size_t n_rows, struct stoa__bulk_group **out,
+		      struct stoa_error *err)
+{
+	struct stoa__bulk_group *g = stoa__calloc(1, sizeof *g);
+
+	*out = NULL;
+	STOA_ASSERT(n_columns == b->schema->n_slots && n_rows && n_rows <= STOA__GROUP_ROWS);
+	if (!g || stoa__images_init(&g->images, (uint32_t)n_columns) < 0) {
+		stoa__free(g);
+		return stoa__fail_memory(err);
+	}
+	g->n_rows = (uint32_t)n_rows;
+	for (size_t i = 0; i < n_columns; i++) {
+		struct stoa__image *image = &g->images.image[i];
+		int rc;
+
+		image->slot = b->schema->slots[i].id;
+		image->offset = g->images.bytes.len;
+		rc = encode_column(&columns[i], n_rows, &g->images.bytes);
+		if (rc < 0) {
+			stoa__bulk_group_free(g);
+			return rc == STOA_ENOMEM ?
+				       stoa__fail_memory(err) :
+				       stoa__fail(err, rc, "slot \"%s\": a row group of it passes 4 GiB",
+						  b->schema->slots[i].def.name);
+		}
+		image->len = g->images.bytes.len - image->offset;
+		g->images.n++;
+	}
+	if (!b->txn->db->path)
+		stoa__images_fit(&g->images);
+	*out = g;
+	return STOA_OK;
+}
+
+void stoa__bulk_group_free(struct stoa__bulk_group *group)
+{
+	if (!group)
+		return;
+	stoa__images_release(&group->images);
+	stoa__free(group);
+}
+
+/* ---- files ---- */
+
+static int finish_file(struct stoa__bulk *b, struct stoa_error *err)
+{
+	struct stoa__segment_writer *writer = b->writer;
+	struct file *f = &b->files[b->n_files - 1];
+
+	if (!writer)
+		return STOA_OK;
+	b->writer = NULL;
+	return stoa__segment_finish(writer, &f->len, &f->root, err);
+}
+
+/* The transaction remembers the file, to remove it if it is aborted. */
+static int begin_file(struct stoa__bulk *b, struct stoa_error *err)
+{
+	struct stoa_txn *txn = b->txn;
+	struct stoa_db *db = txn->db;
+	uint64_t number = atomic_fetch_add(&db->next_file, 1), *numbers;
+	struct file *files;
+
+	files = stoa__realloc_array(b->files, b->n_files + 1, sizeof *files);
+	if (!files)
+		return stoa__fail_memory(err);
+	b->files = files;
+	numbers = stoa__realloc_array(txn->files, txn->n_files + 1, sizeof *numbers);
+	if (!numbers)
+		return stoa__fail_memory(err);
+	txn->files = numbers;
+	STOA_TRY(stoa__segment_create(&db->dir, number, stoa__catalog_uuid(db->catalog),
+				      &b->writer, err));
+	numbers[txn->n_files++] = number;
+	files[b->n_files++] = (struct file){ number, 0, 0 };
+	return STOA_OK;
+}
+
+static int write_group(struct stoa__bulk *b, const struct stoa__bulk_group *group,
+		       struct added *added, struct stoa_error *err)
+{
+	if (b->writer && stoa__segment_size(b->writer) > SEGMENT_BYTES_MAX)
+		STOA_TRY(finish_file(b, err));
+	if (!b->writer)
+		STOA_TRY(begin_file(b, err));
+	STOA_TRY(stoa__segment_add_group(b->writer, group->n_rows, &added->index, err));
+	for (uint32_t i = 0; i < group->images.n; i++) {
+		const struct stoa__image *image = &group->images.image[i];
+
+		STOA_TRY(stoa__segment_add_chunk(b->writer, image->slot,
+						 group->images.bytes.p + image->offset, image->len,
+						 err));
+	}
+	added->file = b->n_files - 1;
+	return STOA_OK;
+}
+
+int stoa__bulk_add(struct stoa__bulk *b, struct stoa__bulk_group *group, struct stoa_error *err)
+{
+	struct added *added;
+	int rc;
+
+	if (b->n_added == b->cap_added) {
+		size_t cap = b->cap_added ? b->cap_added * 2 : 16;
+
+		added = stoa__realloc_array(b->added, cap, sizeof *added);
+		if (!added) {
+			stoa__bulk_group_free(group);
+			return stoa__fail_memory(err);
+		}
+		b->added = added;
+		b->cap_added = cap;
+	}
+	added = &b->added[b->n_added];
+	*added = (struct added){ .n_rows = group->n_rows };
+	if (!b->txn->db->path) {
+		added->group = group;
+		b->n_added++;
+		return STOA_OK;
+	}
+	rc = write_group(b, group, added, err);
+	stoa__bulk_group_free(group);
+	if (rc == STOA_OK)
+		b->n_added++;
+	return rc;
+}
+
+/* ---- into the table ---- */
+
+static int put_group(struct stoa__bulk *b, struct stoa__table *t, struct added *a,
+		     struct stoa__segment *segment, struct stoa_error *err)
+{
+	struct stoa__version *w = b->txn->version;
+	uint32_t n_columns = t->schema->next_slot;
+	struct stoa__base *base;
+	struct stoa__group *g;
+	int rc;
+
+	if (a->group)
+		rc = stoa__base_new_heap(w, t->next_rowid, a->n_rows, NULL, n_columns,
+					 &a->group->images, &base, err);
+	else
+		rc = stoa__base_new_mapped(w, t->next_rowid, a->n_rows, NULL, n_columns, segment,
+					   a->index, &base, err);
+	if (rc < 0)
+		return rc;
+	rc = stoa__table_add_group(w, t, base, &g, err);
+	if (rc < 0)
+		stoa__block_retire(w, &base->block);
+	return rc;
+}
+
+static int put_groups(struct stoa__bulk *b, struct stoa_error *err)
+{
+	struct stoa_db *db = b->txn->db;
+	struct stoa__segment *segment = NULL;
+	struct stoa__table *t;
+	size_t open = SIZE_MAX;
+	int rc;
+
+	STOA_TRY(stoa__txn_own_table(b->txn, b->table, &t, err));
+	rc = stoa__table_seal(b->txn->version, t, err);
+	for (size_t i = 0; i < b->n_added && rc == STOA_OK; i++) {
+		struct added *a = &b->added[i];
+
+		if (!a->group && a->file != open) {
+			const struct file *f = &b->files[a->file];
+
+			stoa__segment_unref(segment);
+			segment = NULL;
+			rc = stoa__segment_open(&db->dir, f->number,
+						stoa__catalog_uuid(db->catalog), f->len, f->root,
+						&segment, err);
+			open = a->file;
+		}
+		if (rc == STOA_OK)
+			rc = put_group(b, t, a, segment, err);
+	}
+	stoa__segment_unref(segment);
+	return rc;
+}
+
+static void bulk_free(struct stoa__bulk *b)
+{
+	b->txn->n_appenders--;
+	stoa__segment_discard(b->writer);
+	for (size_t i = 0; i < b->n_added; i++)
+		stoa__bulk_group_free(b->added[i].group);
+	stoa__free(b->added);
+	stoa__free(b->files);
+	stoa__free(b);
+}
+
+void stoa__bulk_abort(struct stoa__bulk *b)
+{
+	if (!b)
+		return;
+	for (size_t i = 0; i < b->n_files; i++)
+		(void)stoa__segment_unlink(&b->txn->db->dir, b->files[i].number, NULL);
+	bulk_free(b);
+}
+
+int stoa__bulk_finish(struct stoa__bulk *b, struct stoa_error *err)
+{
+	struct stoa_txn *txn = b->txn;
+	struct stoa__version *before;
+	int rc = finish_file(b, err);
+
+	if (rc == STOA_OK && b->n_added)
+		rc = stoa__txn_freeze(txn, &before, err);
+	if (rc == STOA_OK && b->n_added) {
+		rc = put_groups(b, err);
+		if (rc < 0)
+			stoa__history_rollback(txn->version, before, txn->base);
+		stoa__version_drop(before);
+	}
+	if (rc < 0) {
+		stoa__bulk_abort(b);
+		return rc;
+	}
+	txn->dirty |= b->n_added > 0;
+	txn->bulk |= b->n_files > 0;
+	bulk_free(b);
+	return STOA_OK;
+}

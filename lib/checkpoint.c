@@ -1,0 +1,802 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * checkpoint.c - from a version to the catalog and segment files
+ *
+ *   1. Groups that are in heap go to new segment files, which are synced.
+ *   2. One catalog transaction stores what was born since the last checkpoint, and where the log goes on. Its
+ *      commit is the moment at which the new state takes the old one's place.
+ *   3. Logs and files that nothing names are removed; the bases written in step 1 are swapped for mapped
+ *      ones as soon as the writer's lock is free.
+ *
+ * A crash before the commit leaves files that nothing names: the next writer removes them. The catalog itself
+ * is the memory of what was stored: groups in it that the version does not have any more are deleted from it.
+ *
+ * What changed is known by stamps: blocks born up to checkpoint_stamp are stored, and a tree node born up to it has nothing
+ * younger below it. A tail is appended to in place; it remembers how many of its rows are stored.
+ */
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/bitmap.h"
+#include "core/type.h"
+#include "db.h"
+#include "record.h"
+
+#define SEGMENT_BYTES_MAX ((uint64_t)32 << 20)	/* begin another file after this much */
+
+struct checkpoint {
+	struct stoa_db *db;
+	struct stoa__version *v;
+	uint64_t since;
+	const struct stoa__table *table;	/* being stored */
+
+	/* segment files made, and the groups in them in the order of the walk */
+	struct stoa__segment_writer *writer;
+	uint64_t file;
+	struct stoa__new_file {
+		uint64_t number, len, root;
+	} *files;
+	size_t n_files;
+	struct stoa__swap *swaps;
+	uint64_t *swap_files;	/* number of the file of each */
+	size_t n_swaps, cap_swaps;
+	size_t next_swap;	/* first that is not stored yet */
+
+	/* numbers of all files in use, ascending */
+	uint64_t *used;
+	size_t n_used, cap_used;
+	uint64_t *unused;	/* files to be removed */
+	size_t n_unused;
+
+	struct stoa__buf buf;
+	struct stoa_error *err;
+};
+
+static int no_memory(struct checkpoint *c)
+{
+	return stoa__fail_memory(c->err);
+}
+
+/* Makes room for one element more in an array. */
+static int grow(void *array_slot, size_t n, size_t *cap, size_t size)
+{
+	void *p;
+	size_t want = *cap ? *cap * 2 : 16;
+
+	if (n < *cap)
+		return STOA_OK;
+	memcpy(&p, array_slot, sizeof p);
+	p = stoa__realloc_array(p, want, size);
+	if (!p)
+		return STOA_ENOMEM;
+	memcpy(array_slot, &p, sizeof p);
+	*cap = want;
+	return STOA_OK;
+}
+
+/* ---- 1: segments ---- */
+
+static int finish_file(struct checkpoint *c)
+{
+	struct stoa__segment_writer *writer = c->writer;
+	struct stoa__new_file *files, *f;
+
+	if (!writer)
+		return STOA_OK;
+	c->writer = NULL;
+	files = stoa__realloc_array(c->files, c->n_files + 1, sizeof *files);
+	if (!files) {
+		stoa__segment_discard(writer);
+		return no_memory(c);
+	}
+	c->files = files;
+	f = &files[c->n_files];
+	STOA_TRY(stoa__segment_finish(writer, &f->len, &f->root, c->err));
+	f->number = c->file;
+	c->n_files++;
+	return STOA_OK;
+}
+
+static struct stoa_bytes symbol_bytes(void *ctx, uint32_t id)
+{
+	return stoa__symbol_bytes(ctx, id);
+}
+
+static int write_column(struct checkpoint *c, const struct stoa__base *base,
+			const struct stoa__image *image)
+{
+	const struct stoa__chunk *chunk = base->column[image->slot];
+
+	if (chunk->encoding != STOA__ENC_DICT_ID)
+		return stoa__segment_add_chunk(c->writer, image->slot, chunk->image, chunk->len,
+					       c->err);
+	stoa__buf_reset(&c->buf);
+	if (stoa__chunk_inline_ids(chunk, symbol_bytes, base->symbols, &c->buf) < 0)
+		return no_memory(c);
+	return stoa__segment_add_chunk(c->writer, image->slot, c->buf.p, c->buf.len, c->err);
+}
+
+static int write_group(void *ctx, uint64_t first, void *value)
+{
+	struct checkpoint *c = ctx;
+	const struct stoa__group *g = value;
+	struct stoa__swap *swap;
+	size_t cap = c->cap_swaps;
+
+	if (g->block.born <= c->since || g->base->segment)
+		return STOA_OK;
+	if (c->writer && stoa__segment_size(c->writer) > SEGMENT_BYTES_MAX)
+		STOA_TRY(finish_file(c));
+	if (!c->writer) {
+		c->file = atomic_fetch_add(&c->db->next_file, 1);
+		STOA_TRY(stoa__segment_create(&c->db->dir, c->file,
+					      stoa__catalog_uuid(c->db->catalog), &c->writer,
+					      c->err));
+	}
+	if (grow(&c->swaps, c->n_swaps, &cap, sizeof *c->swaps) < 0 ||
+	    grow(&c->swap_files, c->n_swaps, &c->cap_swaps, sizeof *c->swap_files) < 0)
+		return no_memory(c);
+	swap = &c->swaps[c->n_swaps];
+	*swap = (struct stoa__swap){ c->table->id, first, g->base->id, NULL, 0 };
+	STOA_TRY(stoa__segment_add_group(c->writer, g->n_rows, &swap->index, c->err));
+	c->swap_files[c->n_swaps++] = c->file;
+	for (uint32_t i = 0; i < g->base->heap.n; i++)
+		STOA_TRY(write_column(c, g->base, &g->base->heap.image[i]));
+	return STOA_OK;
+}
+
+static int write_table(void *ctx, uint64_t id, void *value)
+{
+	struct checkpoint *c = ctx;
+
+	(void)id;
+	c->table = value;
+	return stoa__tree_walk(c->table->groups, c->since, write_group, c);
+}
+
+/* Opens what was written, so that the bases can be swapped. */
+static int open_files(struct checkpoint *c)
+{
+	size_t s = 0;
+
+	for (size_t i = 0; i < c->n_files; i++) {
+		struct stoa__new_file *f = &c->files[i];
+		struct stoa__segment *segment;
+
+		STOA_TRY(stoa__segment_open(&c->db->dir, f->number,
+					    stoa__catalog_uuid(c->db->catalog), f->len, f->root,
+					    &segment, c->err));
+		for (; s < c->n_swaps && c->swap_files[s] == f->number; s++)
+			c->swaps[s].segment = stoa__segment_ref(segment);
+		stoa__segment_unref(segment);
+	}
+	return STOA_OK;
+}
+
+static int write_segments(struct checkpoint *c)
+{
+	STOA_TRY(stoa__tree_walk(c->v->tables, c->since, write_table, c));
+	STOA_TRY(finish_file(c));
+	STOA_TRY(open_files(c));
+	return stoa__dir_sync(&c->db->dir, "segments", c->err);
+}
+
+/* ---- 2: the catalog ---- */
+
+static int put(struct checkpoint *c, const struct stoa__key *k)
+{
+	return stoa__catalog_put(c->db->catalog, k->p, k->len, c->buf.p, c->buf.len, c->err);
+}
+
+static int delete_prefix(struct checkpoint *c, struct stoa__key k)
+{
+	return stoa__catalog_delete_prefix(c->db->catalog, k.p, k.len, c->err);
+}
+
+/* All that hangs on a group, or on the tail, but the record of the group itself. */
+static int delete_changes(struct checkpoint *c, uint32_t table, uint64_t first)
+{
+	STOA_TRY(delete_prefix(c, stoa__key_group(STOA__REC_LIVE, table, first)));
+	return delete_prefix(c, stoa__key_group(STOA__REC_OVERLAY, table, first));
+}
+
+/* Appends rows [0, n) of a page as an image to c->buf. */
+static int encode_page(struct checkpoint *c, const struct stoa__page *page, unsigned scale, size_t n)
+{
+	_Alignas(16) uint8_t values[STOA__PAGE_ROWS * 16];
+	uint64_t validity[STOA__WORDS(STOA__PAGE_ROWS)];
+	struct stoa_array a = { page->type, (uint8_t)scale, values, NULL };
+	struct stoa__buf image = STOA__BUF_INIT;
+	int rc;
+
+	memset(validity, 0xff, sizeof validity);
+	if (stoa__page_read(page, 0, n, values, validity, 0))
+		a.validity = validity;
+	rc = stoa__chunk_encode(&a, n, &image);
+	if (rc == STOA_OK)
+		rc = stoa__buf_put(&c->buf, image.p, image.len);
+	stoa__buf_release(&image);
+	return rc < 0 ? no_memory(c) : STOA_OK;
+}
+
+static unsigned scale_of(const struct stoa__table *t, uint32_t slot_id)
+{
+	for (uint32_t i = 0; i < t->schema->n_slots; i++)
+		if (t->schema->slots[i].id == slot_id)
+			return t->schema->slots[i].def.scale;
+	return 0;
+}
+
+static int store_overlay(struct checkpoint *c, uint64_t first, const struct stoa__overlay *o)
+{
+	for (uint32_t i = 0; o && i < o->n; i++) {
+		const struct stoa__overlay_column *column = &o->column[i];
+
+		for (uint32_t p = 0; p < STOA__PAGES; p++) {
+			const struct stoa__page *page = column->pages->page[p];
+			struct stoa__key k;
+
+			if (!page || page->block.born <= c->since)
+				continue;
+			k = stoa__key_group(STOA__REC_OVERLAY, c->table->id, first);
+			stoa__key_add(&k, column->slot, 4);
+			stoa__key_add(&k, p, 1);
+			stoa__buf_reset(&c->buf);
+			if (stoa__buf_put_u32(&c->buf, page->n_rows) < 0)
+				return no_memory(c);
+			STOA_TRY(encode_page(c, page, scale_of(c->table, column->slot),
+					     page->n_rows));
+			STOA_TRY(put(c, &k));
+		}
+	}
+	return STOA_OK;
+}
+
+static int store_live(struct checkpoint *c, uint64_t first, const struct stoa__group *g)
+{
+	for (uint32_t i = 0; i < STOA__LIVE_BLOCKS; i++) {
+		struct stoa__key k;
+
+		if (!g->live[i] || g->live[i]->block.born <= c->since)
+			continue;
+		k = stoa__key_group(STOA__REC_LIVE, c->table->id, first);
+		stoa__key_add(&k, i, 1);
+		STOA_TRY(stoa__catalog_put(c->db->catalog, k.p, k.len, g->live[i]->words,
+					   sizeof g->live[i]->words, c->err));
+	}
+	return STOA_OK;
+}
+
+/* Where the base of a group lies: written just now, or before. */
+static int put_place(struct checkpoint *c, const struct stoa__group *g)
+{
+	uint64_t file;
+	uint32_t index;
+
+	if (g->base->segment) {
+		file = stoa__segment_file(g->base->segment);
+		index = g->base->index;
+	} else {
+		STOA_ASSERT(c->swaps[c->next_swap].base_id == g->base->id);
+		file = c->swap_files[c->next_swap];
+		index = c->swaps[c->next_swap++].index;
+	}
+	STOA_TRY(stoa__buf_put_u64(&c->buf, file));
+	STOA_TRY(stoa__buf_put_u32(&c->buf, index));
+	return stoa__buf_put_u32(&c->buf, g->n_rows);
+}
+
+static int store_base(struct checkpoint *c, uint64_t first, const struct stoa__group *g)
+{
+	struct stoa__key k = stoa__key_group(STOA__REC_GROUP, c->table->id, first);
+	struct stoa_array offsets = { STOA_U16, 0, g->base->offsets, NULL };
+	struct stoa__buf image = STOA__BUF_INIT;
+	int rc = STOA_OK;
+
+	stoa__buf_reset(&c->buf);
+	if (put_place(c, g) < 0)
+		return no_memory(c);
+	if (g->base->offsets) {
+		rc = stoa__chunk_encode(&offsets, g->n_rows, &image);
+		if (rc == STOA_OK)
+			rc = stoa__buf_put(&c->buf, image.p, image.len);
+		stoa__buf_release(&image);
+	}
+	return rc < 0 ? no_memory(c) : put(c, &k);
+}
+
+static int store_group(void *ctx, uint64_t first, void *value)
+{
+	struct checkpoint *c = ctx;
+	const struct stoa__group *g = value;
+
+	if (g->block.born <= c->since)
+		return STOA_OK;
+	if (g->base->block.born > c->since)
+		STOA_TRY(store_base(c, first, g));
+	STOA_TRY(store_live(c, first, g));
+	return store_overlay(c, first, g->overlay);
+}
+
+static int store_tail(struct checkpoint *c)
+{
+	const struct stoa__table *t = c->table;
+	struct stoa__group *g = t->tail;
+
+	if (!g || g->tail->block.born > c->since) {
+		STOA_TRY(delete_prefix(c, stoa__key_table(STOA__REC_TAIL, t->id)));
+		STOA_TRY(delete_changes(c, t->id, STOA__TAIL_ROWID));
+	}
+	if (!g)
+		return STOA_OK;
+	for (uint64_t row = g->tail->persisted / STOA__PAGE_ROWS * STOA__PAGE_ROWS;
+	     row < t->tail_rows; row += STOA__PAGE_ROWS) {
+		uint64_t p = row / STOA__PAGE_ROWS, n = t->tail_rows - row;
+
+		if (n > STOA__PAGE_ROWS)
+			n = STOA__PAGE_ROWS;
+		for (uint32_t i = 0; i < t->schema->n_slots; i++) {
+			struct stoa__key k = stoa__key_table(STOA__REC_TAIL, t->id);
+
+			stoa__key_add(&k, t->schema->slots[i].id, 4);
+			stoa__key_add(&k, p, 1);
+			stoa__buf_reset(&c->buf);
+			STOA_TRY(encode_page(c, g->tail->rows[p][i], t->schema->slots[i].def.scale,
+					     n));
+			STOA_TRY(put(c, &k));
+		}
+	}
+	STOA_TRY(store_live(c, STOA__TAIL_ROWID, g));
+	return store_overlay(c, STOA__TAIL_ROWID, g->overlay);
+}
+
+/* Numbers that keys end in, of records to be deleted. */
+struct stale {
+	const struct checkpoint *c;
+	unsigned n_bytes;
+	uint64_t *numbers;
+	size_t n, cap;
+	bool (*is_used)(const struct checkpoint *c, uint64_t number);
+};
+
+static int collect_stale(void *ctx, const uint8_t *key, size_t len)
+{
+	struct stale *s = ctx;
+	uint64_t number = stoa__key_number(key + len - s->n_bytes, s->n_bytes);
+
+	if (s->is_used(s->c, number))
+		return STOA_OK;
+	if (grow(&s->numbers, s->n, &s->cap, sizeof *s->numbers) < 0)
+		return STOA_ENOMEM;
+	s->numbers[s->n++] = number;
+	return STOA_OK;
+}
+
+/* Finds the records below @prefix whose number is not in use; the caller frees s->numbers. */
+static int find_stale(struct checkpoint *c, struct stoa__key prefix, unsigned n_bytes,
+		      bool (*is_used)(const struct checkpoint *c, uint64_t number),
+		      struct stale *s)
+{
+	int rc;
+
+	*s = (struct stale){ c, n_bytes, NULL, 0, 0, is_used };
+	rc = stoa__catalog_keys(c->db->catalog, prefix.p, prefix.len, collect_stale, s, c->err);
+	return rc == STOA_ENOMEM ? no_memory(c) : rc;
+}
+
+static bool has_group(const struct checkpoint *c, uint64_t first)
+{
+	return stoa__tree_find(c->table->groups, first) != NULL;
+}
+
+static int delete_stale_groups(struct checkpoint *c)
+{
+	uint32_t id = c->table->id;
+	struct stale s;
+	int rc = find_stale(c, stoa__key_table(STOA__REC_GROUP, id), 8, has_group, &s);
+
+	for (size_t i = 0; i < s.n && rc == STOA_OK; i++) {
+		rc = delete_prefix(c, stoa__key_group(STOA__REC_GROUP, id, s.numbers[i]));
+		if (rc == STOA_OK)
+			rc = delete_changes(c, id, s.numbers[i]);
+	}
+	stoa__free(s.numbers);
+	return rc;
+}
+
+static int put_table(struct checkpoint *c)
+{
+	const struct stoa__table *t = c->table;
+
+	stoa__buf_reset(&c->buf);
+	STOA_TRY(stoa__schema_put(t->schema, &c->buf));
+	STOA_TRY(stoa__buf_put_u8(&c->buf, t->frozen));
+	STOA_TRY(stoa__buf_put_u64(&c->buf, t->next_rowid));
+	STOA_TRY(stoa__buf_put_u64(&c->buf, t->tail ? t->tail->first : 0));
+	return stoa__buf_put_u64(&c->buf, t->tail_rows);
+}
+
+static int store_table(void *ctx, uint64_t id, void *value)
+{
+	struct checkpoint *c = ctx;
+	struct stoa__table *t = value;
+	struct stoa__key k = stoa__key_table(STOA__REC_TABLE, (uint32_t)id);
+
+	if (t->block.born <= c->since)
+		return STOA_OK;
+	c->table = t;
+	if (put_table(c) < 0)
+		return no_memory(c);
+	STOA_TRY(put(c, &k));
+	STOA_TRY(delete_stale_groups(c));
+	STOA_TRY(stoa__tree_walk(t->groups, c->since, store_group, c));
+	return store_tail(c);
+}
+
+static bool has_table(const struct checkpoint *c, uint64_t id)
+{
+	return stoa__table_find(c->v, (uint32_t)id) != NULL;
+}
+
+static int delete_stale_tables(struct checkpoint *c)
+{
+	struct stale s;
+	int rc = find_stale(c, stoa__key(STOA__REC_TABLE), 4, has_table, &s);
+
+	for (size_t i = 0; i < s.n && rc == STOA_OK; i++)
+		for (uint8_t tag = STOA__REC_TABLE; tag <= STOA__REC_TAIL && rc == STOA_OK; tag++)
+			rc = delete_prefix(c, stoa__key_table(tag, (uint32_t)s.numbers[i]));
+	stoa__free(s.numbers);
+	return rc;
+}
+
+/* ---- files in use ---- */
+
+static size_t used_at(const struct checkpoint *c, uint64_t number)
+{
+	size_t lo = 0, n = c->n_used;
+
+	while (n) {
+		size_t half = n / 2;
+
+		if (c->used[lo + half] < number) {
+			lo += half + 1;
+			n -= half + 1;
+		} else {
+			n = half;
+		}
+	}
+	return lo;
+}
+
+static bool is_used(const struct checkpoint *c, uint64_t number)
+{
+	size_t at = used_at(c, number);
+
+	return at < c->n_used && c->used[at] == number;
+}
+
+static int use(struct checkpoint *c, uint64_t number)
+{
+	size_t at = used_at(c, number);
+
+	if (is_used(c, number))
+		return STOA_OK;
+	if (grow(&c->used, c->n_used, &c->cap_used, sizeof *c->used) < 0)
+		return no_memory(c);
+	memmove(&c->used[at + 1], &c->used[at], (c->n_used - at) * sizeof *c->used);
+	c->used[at] = number;
+	c->n_used++;
+	return STOA_OK;
+}
+
+static int use_group(void *ctx, uint64_t first, void *value)
+{
+	const struct stoa__group *g = value;
+
+	(void)first;
+	return g->base->segment ? use(ctx, stoa__segment_file(g->base->segment)) : STOA_OK;
+}
+
+static int use_table(void *ctx, uint64_t id, void *value)
+{
+	const struct stoa__table *t = value;
+
+	(void)id;
+	return stoa__tree_walk(t->groups, 0, use_group, ctx);
+}
+
+/* A file that the catalog does not have yet, though a group of it came mapped: bulk load made it. */
+static int store_file(struct checkpoint *c, uint64_t number, uint64_t len, uint64_t root)
+{
+	struct stoa__key k = stoa__key(STOA__REC_FILE);
+
+	stoa__key_add(&k, number, 8);
+	stoa__buf_reset(&c->buf);
+	if (stoa__buf_put_u64(&c->buf, len) < 0 || stoa__buf_put_u64(&c->buf, root) < 0)
+		return no_memory(c);
+	return put(c, &k);
+}
+
+static int store_mapped(void *ctx, uint64_t first, void *value)
+{
+	struct checkpoint *c = ctx;
+	const struct stoa__group *g = value;
+	struct stoa__segment *s = g->base->segment;
+
+	(void)first;
+	if (!s || g->base->block.born <= c->since)
+		return STOA_OK;
+	return store_file(c, stoa__segment_file(s), stoa__segment_len(s), stoa__segment_root(s));
+}
+
+static int store_mapped_of(void *ctx, uint64_t id, void *value)
+{
+	struct checkpoint *c = ctx;
+	const struct stoa__table *t = value;
+
+	(void)id;
+	return stoa__tree_walk(t->groups, c->since, store_mapped, c);
+}
+
+static int store_files(struct checkpoint *c)
+{
+	struct stale s;
+	int rc;
+
+	STOA_TRY(stoa__tree_walk(c->v->tables, 0, use_table, c));
+	for (size_t i = 0; i < c->n_files; i++) {
+		const struct stoa__new_file *f = &c->files[i];
+
+		STOA_TRY(use(c, f->number));
+		STOA_TRY(store_file(c, f->number, f->len, f->root));
+	}
+	STOA_TRY(stoa__tree_walk(c->v->tables, c->since, store_mapped_of, c));
+	rc = find_stale(c, stoa__key(STOA__REC_FILE), 8, is_used, &s);
+	for (size_t i = 0; i < s.n && rc == STOA_OK; i++) {
+		struct stoa__key k = stoa__key(STOA__REC_FILE);
+
+		stoa__key_add(&k, s.numbers[i], 8);
+		rc = delete_prefix(c, k);
+	}
+	c->unused = s.numbers;
+	c->n_unused = s.n;
+	return rc;
+}
+
+static int put_database(struct stoa__buf *buf, uint64_t commit, struct stoa__log_position log,
+			uint32_t next_table, uint64_t next_file)
+{
+	stoa__buf_reset(buf);
+	STOA_TRY(stoa__buf_put_u32(buf, STOA__FORMAT));
+	STOA_TRY(stoa__buf_put_u32(buf, 0));
+	STOA_TRY(stoa__buf_put_u64(buf, commit));
+	STOA_TRY(stoa__buf_put_u64(buf, log.file));
+	STOA_TRY(stoa__buf_put_u64(buf, log.seq));
+	STOA_TRY(stoa__buf_put_u32(buf, next_table));
+	return stoa__buf_put_u64(buf, next_file);
+}
+
+static int store_all(struct checkpoint *c, uint64_t commit, struct stoa__log_position log)
+{
+	struct stoa__key k = stoa__key(STOA__REC_DATABASE);
+
+	if (put_database(&c->buf, commit, log, c->v->next_table,
+			 atomic_load(&c->db->next_file)) < 0)
+		return no_memory(c);
+	STOA_TRY(put(c, &k));
+	STOA_TRY(delete_stale_tables(c));
+	STOA_TRY(stoa__tree_walk(c->v->tables, c->since, store_table, c));
+	return store_files(c);
+}
+
+/* ---- the whole ---- */
+
+static int mark_tail(void *ctx, uint64_t id, void *value)
+{
+	struct stoa__table *t = value;
+
+	(void)ctx;
+	(void)id;
+	if (t->tail)
+		t->tail->tail->persisted = t->tail_rows;
+	return STOA_OK;
+}
+
+/* Hands the swaps over to the database; those it had are done. */
+static void keep_swaps(struct checkpoint *c)
+{
+	stoa__swaps_release(c->db);
+	c->db->swaps = c->swaps;
+	c->db->n_swaps = c->n_swaps;
+	c->swaps = NULL;
+	c->n_swaps = 0;
+}
+
+/* Commits the catalog and removes what it names no more. */
+static int commit_catalog(struct checkpoint *c, struct stoa__log_position log)
+{
+	struct stoa_db *db = c->db;
+	int rc = stoa__lock_catalog(&db->lock, true, c->err);
+
+	if (rc < 0) {
+		stoa__catalog_abort(db->catalog);
+		return rc;
+	}
+	rc = stoa__catalog_commit(db->catalog, c->err);
+	if (rc == STOA_OK) {
+		/* From here on the checkpoint is done; a file that stays is removed at the next open. */
+		(void)stoa__log_drop_before(db->log, log.file, NULL);
+		for (size_t i = 0; i < c->n_unused; i++)
+			(void)stoa__segment_unlink(&db->dir, c->unused[i], NULL);
+	}
+	stoa__unlock_catalog(&db->lock);
+	return rc;
+}
+
+static void cleanup(struct checkpoint *c, bool done)
+{
+	stoa__segment_discard(c->writer);
+	for (size_t i = 0; i < c->n_files && !done; i++)
+		(void)stoa__segment_unlink(&c->db->dir, c->files[i].number, NULL);
+	for (size_t i = 0; i < c->n_swaps; i++)
+		stoa__segment_unref(c->swaps[i].segment);
+	stoa__free(c->swaps);
+	stoa__free(c->swap_files);
+	stoa__free(c->files);
+	stoa__free(c->used);
+	stoa__free(c->unused);
+	stoa__buf_release(&c->buf);
+}
+
+/*
+ * Stores version @v as commit number @commit. The checkpoint mutex is held, and all swaps have been applied to
+ * @v: a base in heap is one that is not stored yet.
+ */
+static int run(struct stoa_db *db, struct stoa__version *v, uint64_t commit,
+	       struct stoa__log_position log, struct stoa_error *err)
+{
+	struct checkpoint c = { .db = db, .v = v, .since = db->checkpoint_stamp, .err = err };
+	int rc = write_segments(&c);
+
+	if (rc == STOA_OK)
+		rc = stoa__catalog_begin(db->catalog, err);
+	if (rc == STOA_OK) {
+		rc = store_all(&c, commit, log);
+		if (rc < 0)
+			stoa__catalog_abort(db->catalog);
+		else
+			rc = commit_catalog(&c, log);
+	}
+	if (rc == STOA_OK) {
+		(void)stoa__tree_walk(v->tables, c.since, mark_tail, NULL);
+		db->checkpoint_stamp = v->stamp;
+		keep_swaps(&c);
+	} else if (rc == STOA_EUNKNOWN) {
+		atomic_store(&db->failed, true);
+	}
+	/* Where the outcome is unknown the catalog may name the files. */
+	cleanup(&c, rc == STOA_OK || rc == STOA_EUNKNOWN);
+	return rc;
+}
+
+/* Puts mapped bases in the place of those in heap, in working version @w. May be done again. */
+static int apply_swaps(struct stoa_db *db, struct stoa__version *w, struct stoa_error *err)
+{
+	for (size_t i = 0; i < db->n_swaps; i++) {
+		const struct stoa__swap *s = &db->swaps[i];
+		struct stoa__table *t = stoa__table_find(w, s->table);
+		struct stoa__group *g = t ? stoa__tree_find(t->groups, s->group) : NULL;
+		struct stoa__base *base;
+
+		if (!g || g->base->id != s->base_id)
+			continue;
+		if (stoa__table_own(w, s->table, &t) < 0 || stoa__group_own(w, t, &g) < 0)
+			return stoa__fail_memory(err);
+		STOA_TRY(stoa__base_new_mapped(w, g->base->first, g->base->n_rows,
+					       g->base->offsets, g->base->n_columns, s->segment,
+					       s->index, &base, err));
+		stoa__block_retire(w, &g->base->block);
+		g->base = base;
+	}
+	return STOA_OK;
+}
+
+void stoa__swaps_release(struct stoa_db *db)
+{
+	while (db->n_swaps)
+		stoa__segment_unref(db->swaps[--db->n_swaps].segment);
+	stoa__free(db->swaps);
+	db->swaps = NULL;
+}
+
+/* A version of its own for the swaps, which shows the same rows. The writer's lock is held. */
+static int swap_version(struct stoa_db *db, struct stoa_error *err)
+{
+	struct stoa__version *base = db->history.head, *w;
+	uint64_t commit = base->commit;
+	int rc;
+
+	if (!db->n_swaps)
+		return STOA_OK;
+	w = stoa__history_begin(&db->history);
+	if (!w)
+		return stoa__fail_memory(err);
+	rc = apply_swaps(db, w, err);
+	stoa__history_commit(w, base, commit);
+	if (stoa__history_is_published(&db->history, commit))
+		stoa__history_publish(&db->history, commit);
+	if (rc == STOA_OK)
+		stoa__swaps_release(db);
+	return rc;
+}
+
+int stoa__checkpoint_working(struct stoa_db *db, struct stoa__version *w, uint64_t commit,
+			     struct stoa_error *err)
+{
+	struct stoa__log_position log;
+	int rc;
+
+	pthread_mutex_lock(&db->checkpoint);
+	rc = apply_swaps(db, w, err);
+	if (rc == STOA_OK)
+		rc = stoa__log_flush(db->log, commit, true, err);
+	if (rc == STOA_OK)
+		rc = stoa__log_rotate(db->log, &log, err);
+	if (rc == STOA_OK)
+		rc = run(db, w, commit, log, err);
+	pthread_mutex_unlock(&db->checkpoint);
+	return rc;
+}
+
+int stoa__checkpoint(struct stoa_db *db, struct stoa_error *err)
+{
+	struct stoa__log_position log;
+	struct stoa__version *v = NULL;
+	int rc;
+
+	stoa__writer_lock(db);
+	pthread_mutex_lock(&db->checkpoint);
+	rc = swap_version(db, err);
+	if (rc == STOA_OK)
+		rc = stoa__log_rotate(db->log, &log, err);
+	if (rc == STOA_OK) {
+		v = db->history.head;
+		stoa__version_hold(v);
+	}
+	stoa__writer_unlock(db);
+	if (rc == STOA_OK) {
+		rc = stoa__log_flush(db->log, v->commit, true, err);
+		if (rc == STOA_OK)
+			rc = run(db, v, v->commit, log, err);
+		stoa__version_drop(v);
+	}
+	if (rc == STOA_OK && stoa__writer_try(db)) {
+		(void)swap_version(db, NULL);
+		stoa__writer_unlock(db);
+	}
+	pthread_mutex_unlock(&db->checkpoint);
+	return rc;
+}
+
+int stoa__checkpoint_init(struct stoa__catalog *cat, struct stoa_error *err)
+{
+	struct stoa__key k = stoa__key(STOA__REC_DATABASE);
+	struct stoa__log_position log = { 1, 1 };
+	struct stoa__buf buf = STOA__BUF_INIT;
+	int rc;
+
+	rc = stoa__catalog_begin(cat, err);
+	if (rc < 0)
+		return rc;
+	if (put_database(&buf, 1, log, 1, 1) < 0)
+		rc = stoa__fail_memory(err);
+	else
+		rc = stoa__catalog_put(cat, k.p, k.len, buf.p, buf.len, err);
+	if (rc < 0)
+		stoa__catalog_abort(cat);
+	else
+		rc = stoa__catalog_commit(cat, err);
+	stoa__buf_release(&buf);
+	return rc;
+}

@@ -1,0 +1,635 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * db.c - databases opened, watched over and closed
+ *
+ * A new database is made under another name and renamed when it is complete, so that what has the name is a
+ * database. A writer has one background thread, which syncs lazy commits and writes checkpoints when the
+ * log has grown.
+ */
+#include "db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/alloc.h"
+
+#define LAZY_MS_DEFAULT 100
+#define LOG_BYTES_DEFAULT ((uint64_t)64 << 20)
+#define MAP_BYTES_DEFAULT ((uint64_t)16 << 30)
+
+/* ---- fork ---- */
+
+static uint64_t fork_generation;
+
+static void forked(void)
+{
+	fork_generation++;
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, forked);
+}
+
+int stoa__db_enter(const struct stoa_db *db, struct stoa_error *err)
+{
+	if (!db)
+		return stoa__fail(err, STOA_EINVAL, "the database is NULL");
+	if (db->fork_generation != fork_generation)
+		return stoa__fail(err, STOA_EFORKED,
+				  "the database was opened by the parent process: open it again here");
+	return STOA_OK;
+}
+
+/* ---- creating ---- */
+
+static int make_dir(const char *path, struct stoa_error *err)
+{
+	if (mkdir(path, 0777) == 0)
+		return STOA_OK;
+	return stoa__fail(err, stoa__from_errno(errno), "%s: cannot be made: %s", path,
+			  strerror(errno));
+}
+
+static int fill_new(const char *path, const struct stoa_options *o, struct stoa_error *err)
+{
+	struct stoa__catalog_options options = { .create = true, .map_bytes = o->map_bytes };
+	struct stoa__catalog *cat = NULL;
+	char sub[PATH_MAX + 16];
+	struct stoa__dir dir;
+	int rc;
+
+	for (int i = 0; i < 2; i++) {
+		snprintf(sub, sizeof sub, "%s/%s", path, i ? "segments" : "log");
+		STOA_TRY(make_dir(sub, err));
+	}
+	if (getrandom(options.uuid, sizeof options.uuid, 0) != sizeof options.uuid)
+		return stoa__fail(err, STOA_EIO, "the system gives no random bytes");
+	STOA_TRY(stoa__dir_open(path, &dir, err));
+	rc = stoa__dir_check_filesystem(&dir, err);
+	if (rc == STOA_OK)
+		rc = stoa__catalog_open(&dir, &options, &cat, err);
+	if (rc == STOA_OK)
+		rc = stoa__checkpoint_init(cat, err);
+	stoa__catalog_close(cat);
+	if (rc == STOA_OK)
+		rc = stoa__dir_sync(&dir, NULL, err);
+	stoa__dir_close(&dir);
+	return rc;
+}
+
+/* Removes what fill_new() may have made. */
+static void remove_new(const char *path)
+{
+	static const char *const names[] = { "catalog.mdb", "catalog.sum", "log", "segments", "" };
+	char sub[PATH_MAX + 16];
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		snprintf(sub, sizeof sub, "%s/%s", path, names[i]);
+		if (unlink(sub) < 0)
+			(void)rmdir(sub);
+	}
+}
+
+static int sync_parent(const char *path, struct stoa_error *err)
+{
+	const char *slash = strrchr(path, '/');
+	char parent[PATH_MAX];
+	struct stoa__dir dir;
+	int rc;
+
+	if (!slash)
+		snprintf(parent, sizeof parent, ".");
+	else
+		snprintf(parent, sizeof parent, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	STOA_TRY(stoa__dir_open(parent, &dir, err));
+	rc = stoa__dir_sync(&dir, NULL, err);
+	stoa__dir_close(&dir);
+	return rc;
+}
+
+/* Makes an empty database at @path. Where another process did it meanwhile, that is fine. */
+static int create(const char *path, const struct stoa_options *o, struct stoa_error *err)
+{
+	char temporary[PATH_MAX];
+	uint32_t salt;
+	int rc;
+
+	if (getrandom(&salt, sizeof salt, 0) != sizeof salt)
+		return stoa__fail(err, STOA_EIO, "the system gives no random bytes");
+	snprintf(temporary, sizeof temporary, "%s.new-%08x", path, salt);
+	STOA_TRY(make_dir(temporary, err));
+	rc = fill_new(temporary, o, err);
+	if (rc == STOA_OK && rename(temporary, path) < 0 && errno != ENOTEMPTY && errno != EEXIST)
+		rc = stoa__fail(err, stoa__from_errno(errno), "%s: cannot be made: %s", path,
+				strerror(errno));
+	remove_new(temporary);	/* still there unless it was renamed */
+	return rc == STOA_OK ? sync_parent(path, err) : rc;
+}
+
+/* Is there a database at @path? Creates or refuses as the flags say. */
+static int ensure(const char *path, const struct stoa_options *o, struct stoa_error *err)
+{
+	char catalog[PATH_MAX];
+	struct stat st;
+
+	if (strlen(path) + 32 > sizeof catalog)
+		return stoa__fail(err, STOA_EINVAL, "the path is longer than %d bytes",
+				  PATH_MAX - 32);
+	snprintf(catalog, sizeof catalog, "%s/catalog.mdb", path);
+	if (stat(catalog, &st) == 0) {
+		if (o->flags & STOA_OPEN_EXCLUSIVE)
+			return stoa__fail(err, STOA_EEXIST, "%s: there is a database already", path);
+		return STOA_OK;
+	}
+	if (o->flags & (STOA_OPEN_NO_CREATE | STOA_OPEN_READ_ONLY))
+		return stoa__fail(err, STOA_ENOTFOUND, "%s: there is no database", path);
+	if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+		return stoa__fail(err, STOA_EINVAL,
+				  "%s: this is a file; a database is a directory", path);
+	if (stat(path, &st) == 0 && rmdir(path) < 0)
+		return stoa__fail(err, STOA_EINVAL,
+				  "%s: this directory is not empty and not a stoa database: choose "
+				  "another name", path);
+	return create(path, o, err);
+}
+
+/* ---- the background thread ---- */
+
+/* Waits until there is work, or for @ms when lazy commits wait for the disk. Mutex held. */
+static void wait_for_work(struct stoa_db *db)
+{
+	while (!db->stop && !db->want_flush && !db->want_checkpoint)
+		pthread_cond_wait(&db->work, &db->mutex);
+	if (!db->stop && db->want_flush && !db->want_checkpoint) {
+		struct timespec until;
+
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += (long)(db->options.lazy_ms % 1000) * 1000000;
+		until.tv_sec += db->options.lazy_ms / 1000 + until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+		while (!db->stop && !db->want_checkpoint &&
+		       pthread_cond_timedwait(&db->work, &db->mutex, &until) != ETIMEDOUT)
+			;
+	}
+}
+
+static void *work(void *arg)
+{
+	struct stoa_db *db = arg;
+
+	pthread_mutex_lock(&db->mutex);
+	for (;;) {
+		bool flush, checkpoint;
+
+		wait_for_work(db);
+		if (db->stop)
+			break;
+		flush = db->want_flush;
+		checkpoint = db->want_checkpoint;
+		db->want_flush = db->want_checkpoint = false;
+		pthread_mutex_unlock(&db->mutex);
+		if (flush && stoa__log_flush(db->log, 0, true, NULL) < 0)
+			atomic_store(&db->failed, true);
+		/* One that fails is tried again when the log has grown further. */
+		if (checkpoint && !atomic_load(&db->failed) &&
+		    stoa__log_bytes(db->log) > db->options.log_max_bytes)
+			(void)stoa__checkpoint(db, NULL);
+		pthread_mutex_lock(&db->mutex);
+	}
+	pthread_mutex_unlock(&db->mutex);
+	return NULL;
+}
+
+static void stop_worker(struct stoa_db *db)
+{
+	if (!db->has_worker)
+		return;
+	pthread_mutex_lock(&db->mutex);
+	db->stop = true;
+	pthread_cond_signal(&db->work);
+	pthread_mutex_unlock(&db->mutex);
+	pthread_join(db->worker, NULL);
+	db->has_worker = false;
+}
+
+/* ---- opening ---- */
+
+struct replay {
+	struct stoa_db *db;
+	struct stoa__version *w;
+	uint64_t commit;
+};
+
+static int replay_record(void *ctx, uint64_t seq, const uint8_t *payload, size_t len,
+			 struct stoa_error *err)
+{
+	struct replay *r = ctx;
+
+	r->commit = seq;
+	return stoa__redo_replay(r->w, payload, len, err);
+}
+
+/* Removes segment files that no version names: a crash or an aborted bulk load left them. */
+static int remove_orphan(void *ctx, const char *name)
+{
+	struct stoa_db *db = ctx;
+	char path[64], *end;
+	unsigned long long number = strtoull(name, &end, 10);
+	bool used = false;
+
+	if (end == name || strcmp(end, ".seg") != 0)
+		return 0;
+	for (size_t i = 0; i < db->n_known && !used; i++)
+		used = db->known[i] == number;
+	if (!used) {
+		stoa__segment_name(number, path);
+		(void)stoa__file_unlink(&db->dir, path, NULL);
+	}
+	return 0;
+}
+
+static int note_group(void *ctx, uint64_t first, void *value)
+{
+	struct stoa_db *db = ctx;
+	const struct stoa__group *g = value;
+	uint64_t number, *known;
+
+	(void)first;
+	if (!g->base->segment)
+		return STOA_OK;
+	number = stoa__segment_file(g->base->segment);
+	if (db->n_known && db->known[db->n_known - 1] == number)
+		return STOA_OK;
+	known = stoa__realloc_array(db->known, db->n_known + 1, sizeof *known);
+	if (!known)
+		return STOA_ENOMEM;
+	db->known = known;
+	known[db->n_known++] = number;
+	return STOA_OK;
+}
+
+static int note_table(void *ctx, uint64_t id, void *value)
+{
+	(void)id;
+	return stoa__tree_walk(((struct stoa__table *)value)->groups, 0, note_group, ctx);
+}
+
+static int remove_orphans(struct stoa_db *db, struct stoa__version *v, struct stoa_error *err)
+{
+	int rc = stoa__tree_walk(v->tables, 0, note_table, db);
+
+	if (rc == STOA_OK)
+		rc = stoa__dir_list(&db->dir, "segments", remove_orphan, db, err);
+	else
+		rc = stoa__fail_memory(err);
+	stoa__free(db->known);
+	db->known = NULL;
+	db->n_known = 0;
+	return rc;
+}
+
+/*
+ * Reads catalog and log into a new head. The versions before it go as transactions give them up. The catalog's
+ * blocks are born under one stamp, the log's under the next, so that the next checkpoint stores the latter.
+ */
+static int load(struct stoa_db *db, struct stoa_error *err)
+{
+	struct stoa__version *base = db->history.head;
+	struct stoa__version *w = stoa__history_begin(&db->history), *next, *stored = NULL;
+	struct stoa__log_position log;
+	struct replay r = { .db = db, .w = w };
+	struct stoa__log *old = db->log;
+	int rc;
+
+	if (!w)
+		return stoa__fail_memory(err);
+	stoa__table_retire_all(w);
+	rc = stoa__load(db, w, &log, &r.commit, err);
+	if (rc == STOA_OK && !db->read_only)
+		rc = remove_orphans(db, w, err);
+	if (rc == STOA_OK) {
+		next = stoa__history_freeze(w);
+		if (next) {
+			stored = w;
+			w = r.w = next;
+		} else {
+			rc = stoa__fail_memory(err);
+		}
+	}
+	if (rc == STOA_OK) {
+		db->log = NULL;
+		rc = stoa__log_open(&db->dir, db->read_only, log, replay_record, &r, &db->log, err);
+	}
+	if (rc < 0) {
+		db->log = old;
+		stoa__history_rollback(w, base, base);
+		if (stored)
+			stoa__version_drop(stored);
+		stoa__history_end(w, base);
+		return rc;
+	}
+	stoa__log_close(old, false);
+	db->checkpoint_stamp = stored->stamp;
+	stoa__history_commit(w, base, r.commit);
+	stoa__version_drop(stored);
+	stoa__history_publish(&db->history, r.commit);
+	return STOA_OK;
+}
+
+/* Takes the catalog's lock, opens the catalog afresh and reads everything. */
+static int load_locked(struct stoa_db *db, struct stoa_error *err)
+{
+	struct stoa__catalog_options options = { .read_only = db->read_only,
+						 .map_bytes = db->options.map_bytes };
+	int rc;
+
+	STOA_TRY(stoa__lock_catalog(&db->lock, false, err));
+	rc = stoa__catalog_open(&db->dir, &options, &db->catalog, err);
+	if (rc == STOA_OK)
+		rc = load(db, err);
+	stoa__unlock_catalog(&db->lock);
+	if (db->read_only) {
+		stoa__catalog_close(db->catalog);
+		db->catalog = NULL;
+	}
+	return rc;
+}
+
+static int open_files(struct stoa_db *db, struct stoa_error *err)
+{
+	STOA_TRY(ensure(db->path, &db->options, err));
+	STOA_TRY(stoa__dir_open(db->path, &db->dir, err));
+	STOA_TRY(stoa__dir_check_filesystem(&db->dir, err));
+	STOA_TRY(stoa__lock_open(&db->dir, !db->read_only, &db->lock, err));
+	if (!db->read_only)
+		STOA_TRY(stoa__lock_writer(&db->lock, db->options.busy_ms, err));
+	STOA_TRY(load_locked(db, err));
+	if (db->read_only)
+		return STOA_OK;
+	if (pthread_create(&db->worker, NULL, work, db))
+		return stoa__fail(err, STOA_ENOMEM, "the background thread could not be started");
+	db->has_worker = true;
+	return STOA_OK;
+}
+
+static int take_options(const struct stoa_options *in, struct stoa_options *out,
+			struct stoa_error *err)
+{
+	memset(out, 0, sizeof *out);
+	if (in) {
+		if (in->size < sizeof(size_t) || in->size > 4096)
+			return stoa__fail(err, STOA_EINVAL,
+					  "the options' size is %zu: start from STOA_OPTIONS_INIT",
+					  in->size);
+		memcpy(out, in, in->size < sizeof *out ? in->size : sizeof *out);
+	}
+	if (out->flags & ~(STOA_OPEN_NO_CREATE | STOA_OPEN_READ_ONLY | STOA_OPEN_EXCLUSIVE))
+		return stoa__fail(err, STOA_EINVAL, "unknown flags 0x%x", out->flags);
+	if (out->durability < 0 || out->durability > STOA_NONE)
+		return stoa__fail(err, STOA_EINVAL, "there is no durability number %d",
+				  out->durability);
+	if (!out->durability)
+		out->durability = STOA_FULL;
+	if (!out->lazy_ms)
+		out->lazy_ms = LAZY_MS_DEFAULT;
+	if (!out->log_max_bytes)
+		out->log_max_bytes = LOG_BYTES_DEFAULT;
+	if (!out->map_bytes)
+		out->map_bytes = MAP_BYTES_DEFAULT;
+	return STOA_OK;
+}
+
+/* Frees everything that is there, whatever state opening or closing got to. */
+static void db_free(struct stoa_db *db, bool clean)
+{
+	stop_worker(db);
+	stoa__swaps_release(db);
+	stoa__log_close(db->log, clean);
+	stoa__catalog_close(db->catalog);
+	if (db->lock.fd >= 0)
+		stoa__lock_close(&db->lock, clean);
+	if (db->dir.fd >= 0)
+		stoa__dir_close(&db->dir);
+	if (db->history.oldest)
+		stoa__history_release(&db->history, stoa__table_free_all);
+	stoa__symbols_release(&db->symbols);
+	pthread_mutex_destroy(&db->mutex);
+	pthread_mutex_destroy(&db->checkpoint);
+	pthread_cond_destroy(&db->writer_free);
+	pthread_cond_destroy(&db->work);
+	stoa__free(db->path);
+	stoa__free(db);
+}
+
+static struct stoa_db *db_new(const char *path)
+{
+	struct stoa_db *db = stoa__calloc(1, sizeof *db);
+
+	if (!db)
+		return NULL;
+	db->lock.fd = db->dir.fd = -1;
+	db->fork_generation = fork_generation;
+	pthread_mutex_init(&db->mutex, NULL);
+	pthread_mutex_init(&db->checkpoint, NULL);
+	pthread_cond_init(&db->writer_free, NULL);
+	pthread_cond_init(&db->work, NULL);
+	if (path)
+		db->path = stoa__strndup(path, strlen(path));
+	if ((path && !db->path) || stoa__symbols_init(&db->symbols) < 0 ||
+	    stoa__history_init(&db->history) < 0) {
+		db_free(db, false);
+		return NULL;
+	}
+	db->history.symbols = &db->symbols;
+	return db;
+}
+
+int stoa_open(const char *path, const struct stoa_options *options, stoa_db **out,
+	      struct stoa_error *err)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct stoa_options taken;
+	struct stoa_db *db;
+	int rc;
+
+	if (!out)
+		return stoa__fail(err, STOA_EINVAL, "there is no room for the database");
+	*out = NULL;
+	STOA_TRY(take_options(options, &taken, err));
+	if (path && !strcmp(path, ":memory:"))
+		path = NULL;
+	if (path && !*path)
+		return stoa__fail(err, STOA_EINVAL, "the path is empty");
+	pthread_once(&once, watch_forks);
+	db = db_new(path);
+	if (!db)
+		return stoa__fail_memory(err);
+	db->options = taken;
+	db->read_only = taken.flags & STOA_OPEN_READ_ONLY;
+	rc = path ? open_files(db, err) : STOA_OK;
+	if (rc < 0) {
+		db_free(db, false);
+		return rc;
+	}
+	*out = db;
+	return STOA_OK;
+}
+
+int stoa_close(stoa_db *db, struct stoa_error *err)
+{
+	bool busy, clean = false;
+	int rc = STOA_OK;
+
+	if (!db)
+		return STOA_OK;
+	if (stoa__db_enter(db, NULL) == STOA_EFORKED) {
+		/* The threads and locks are the parent's: give back memory and descriptors only. */
+		db->has_worker = false;
+		return STOA_OK;
+	}
+	pthread_mutex_lock(&db->mutex);
+	busy = db->n_txns || db->n_stmts;
+	pthread_mutex_unlock(&db->mutex);
+	if (busy)
+		return stoa__fail(err, STOA_ESTATE,
+				  "transactions or statements are open: finish them first");
+	stop_worker(db);
+	if (db->path && !db->read_only && !atomic_load(&db->failed)) {
+		rc = stoa__checkpoint(db, err);
+		clean = rc == STOA_OK;
+	}
+	db_free(db, clean);
+	return rc;
+}
+
+int stoa_checkpoint(stoa_db *db, struct stoa_error *err)
+{
+	STOA_TRY(stoa__db_enter(db, err));
+	if (!db->path)
+		return STOA_OK;
+	if (db->read_only)
+		return stoa__fail(err, STOA_EREADONLY, "the database was opened read-only");
+	if (atomic_load(&db->failed))
+		return stoa__fail(err, STOA_EREADONLY,
+				  "an earlier write to the disk failed: the database is read-only "
+				  "until it is reopened");
+	return stoa__checkpoint(db, err);
+}
+
+int stoa_refresh(stoa_db *db, struct stoa_error *err)
+{
+	int rc;
+
+	STOA_TRY(stoa__db_enter(db, err));
+	if (!db->path || !db->read_only)
+		return STOA_OK;
+	stoa__writer_lock(db);
+	rc = load_locked(db, err);
+	stoa__writer_unlock(db);
+	return rc;
+}
+
+/* ---- statistics ---- */
+
+static int count_group(void *ctx, uint64_t first, void *value)
+{
+	struct stoa_stat *s = ctx;
+	const struct stoa__group *g = value;
+
+	(void)first;
+	s->n_groups++;
+	s->n_dead += g->n_dead;
+	return STOA_OK;
+}
+
+static int count_table(void *ctx, uint64_t id, void *value)
+{
+	struct stoa_stat *s = ctx;
+	const struct stoa__table *t = value;
+
+	(void)id;
+	s->n_tables++;
+	s->n_rows += t->n_rows;
+	if (t->tail)
+		s->n_dead += t->tail->n_dead;
+	return stoa__tree_walk(t->groups, 0, count_group, s);
+}
+
+static int add_size(void *ctx, const char *name)
+{
+	struct {
+		struct stoa_db *db;
+		uint64_t bytes;
+	} *c = ctx;
+	char path[300];
+	uint64_t size = 0;
+
+	snprintf(path, sizeof path, "segments/%s", name);
+	if (stoa__file_size(&c->db->dir, path, &size, NULL) == STOA_OK)
+		c->bytes += size;
+	return 0;
+}
+
+static void measure_disk(struct stoa_db *db, struct stoa_stat *s)
+{
+	struct {
+		struct stoa_db *db;
+		uint64_t bytes;
+	} segments = { db, 0 };
+
+	(void)stoa__dir_list(&db->dir, "segments", add_size, &segments, NULL);
+	s->segment_bytes = segments.bytes;
+	(void)stoa__file_size(&db->dir, "catalog.mdb", &s->catalog_bytes, NULL);
+	if (db->log)
+		s->log_bytes = stoa__log_disk_bytes(db->log);
+	s->disk_bytes = s->segment_bytes + s->catalog_bytes + s->log_bytes;
+}
+
+static uint64_t bytes_of(struct stoa__history *h, enum stoa__block_kind kind)
+{
+	return atomic_load_explicit(&h->bytes[kind], memory_order_relaxed);
+}
+
+int stoa_stat(stoa_txn *txn, stoa_table table, struct stoa_stat *out, struct stoa_error *err)
+{
+	struct stoa_stat s = STOA_STAT_INIT;
+	struct stoa__history *h;
+	struct stoa__table *t;
+	size_t size;
+
+	STOA_TRY(stoa__txn_enter(txn, err));
+	if (!out || out->size < sizeof(size_t))
+		return stoa__fail(err, STOA_EINVAL, "the size is wrong: start from STOA_STAT_INIT");
+	if (table) {
+		STOA_TRY(stoa__txn_table(txn, table, &t, err));
+		(void)count_table(&s, table, t);
+	} else {
+		(void)stoa__tree_walk(txn->version->tables, 0, count_table, &s);
+	}
+	h = &txn->db->history;
+	pthread_mutex_lock(&txn->db->symbols.mutex);
+	s.n_symbols = txn->db->symbols.n_live;
+	s.symbol_bytes = txn->db->symbols.bytes;
+	pthread_mutex_unlock(&txn->db->symbols.mutex);
+	s.memory_bytes = stoa__history_bytes(h) + s.symbol_bytes;
+	s.overlay_bytes = bytes_of(h, STOA__KIND_OVERLAY) + bytes_of(h, STOA__KIND_PAGES) +
+			  bytes_of(h, STOA__KIND_LIVE);
+	s.tail_bytes = bytes_of(h, STOA__KIND_TAIL) + bytes_of(h, STOA__KIND_PAGE);
+	s.n_snapshots = stoa__history_n_snapshots(h);
+	s.commit = txn->version->commit;
+	if (txn->db->path)
+		measure_disk(txn->db, &s);
+	size = out->size;
+	s.size = size;
+	memcpy(out, &s, size < sizeof s ? size : sizeof s);
+	return STOA_OK;
+}

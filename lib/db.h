@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * db.h - the database and its transactions, as lib/ sees them
+ *
+ * Locks, in the order in which they may be taken: the writer's (held by the write transaction from begin to
+ * commit), checkpoint, catalog byte of the lock file, then the leaves: history, symbols, the log's own.
+ */
+#ifndef STOA__DB_H
+#define STOA__DB_H
+
+#include <pthread.h>
+
+#include "../storage/catalog.h"
+#include "../storage/log.h"
+#include "../storage/segment.h"
+#include "table.h"
+
+/* A base that a checkpoint has written to a segment, to be swapped for it. */
+struct stoa__swap {
+	uint32_t table;
+	uint64_t group;			/* first rowid */
+	uint64_t base_id;		/* of the base in heap */
+	struct stoa__segment *segment;	/* counted */
+	uint32_t index;
+};
+
+struct stoa_db {
+	uint64_t fork_generation;
+	char *path;			/* NULL: in memory */
+	bool read_only;
+	struct stoa_options options;	/* zeros replaced by the defaults */
+
+	struct stoa__history history;
+	struct stoa__symbols symbols;
+
+	pthread_mutex_t mutex;		/* guards the fields up to the blank line */
+	pthread_cond_t writer_free;
+	pthread_cond_t work;		/* for the background thread */
+	bool writer_busy;
+	pthread_t writer;
+	uint32_t n_txns;
+	uint32_t n_stmts;
+	bool stop, want_flush, want_checkpoint;
+
+	_Atomic bool failed;		/* a flush failed: nothing is written any more */
+	_Atomic uint64_t next_file;	/* number for the next segment file */
+
+	struct stoa__dir dir;
+	struct stoa__lock lock;
+	struct stoa__catalog *catalog;
+	struct stoa__log *log;
+	pthread_t worker;
+	bool has_worker;
+
+	pthread_mutex_t checkpoint;	/* guards the fields below */
+	uint64_t checkpoint_stamp;	/* blocks born up to it are in the catalog */
+	struct stoa__swap *swaps;
+	size_t n_swaps;
+
+	uint64_t *known;		/* while opening: numbers of the segment files in use */
+	size_t n_known;
+};
+
+struct stoa__mark {
+	struct stoa__version *version;
+	size_t redo_len;
+};
+
+struct stoa_txn {
+	struct stoa_db *db;
+	bool write;
+	bool dirty;			/* something has changed */
+	bool bulk;			/* has segment files of its own: commits by a checkpoint */
+	int durability;
+	uint32_t n_appenders;
+	uint64_t *files;		/* segment files it made, to be removed by an abort */
+	size_t n_files;
+	struct stoa__version *base;	/* the version it began on, held */
+	struct stoa__version *version;	/* what it sees: base, or the working version */
+	struct stoa__buf redo;		/* operations for the log */
+	struct stoa__buf scratch;	/* bytes that the last stoa_get() lent */
+	struct stoa__mark *marks;	/* savepoints */
+	size_t n_marks;
+};
+
+/* ---- entering: every public call begins with one of these ---- */
+
+int stoa__db_enter(const struct stoa_db *db, struct stoa_error *err);	/* STOA_EINVAL, STOA_EFORKED */
+int stoa__txn_enter(const struct stoa_txn *txn, struct stoa_error *err);
+/* And may it write? STOA_EREADONLY. */
+int stoa__txn_enter_write(const struct stoa_txn *txn, struct stoa_error *err);
+/* The table as the transaction sees it; STOA_ENOTFOUND. */
+int stoa__txn_table(const struct stoa_txn *txn, stoa_table id, struct stoa__table **out,
+		    struct stoa_error *err);
+/* The same to be changed; STOA_EREADONLY if it is frozen. */
+int stoa__txn_own_table(struct stoa_txn *txn, stoa_table id, struct stoa__table **out,
+			struct stoa_error *err);
+/* Freezes what the transaction sees, held, for a cursor. */
+int stoa__txn_freeze(struct stoa_txn *txn, struct stoa__version **out, struct stoa_error *err);
+
+/* ---- the writer's lock ---- */
+
+void stoa__writer_lock(struct stoa_db *db);
+bool stoa__writer_try(struct stoa_db *db);
+void stoa__writer_unlock(struct stoa_db *db);
+
+/* ---- redo.c: operations in the log ---- */
+
+int stoa__redo_insert(struct stoa_txn *txn, const struct stoa__table *t, uint64_t rowid,
+		      const struct stoa_value *values);
+int stoa__redo_update(struct stoa_txn *txn, const struct stoa__table *t, uint64_t rowid,
+		      const uint32_t *slots, const struct stoa_value *values, size_t n);
+int stoa__redo_delete(struct stoa_txn *txn, const struct stoa__table *t, uint64_t rowid);
+int stoa__redo_schema(struct stoa_txn *txn, uint32_t table, const struct stoa__schema *schema);
+int stoa__redo_drop(struct stoa_txn *txn, uint32_t table);
+int stoa__redo_freeze(struct stoa_txn *txn, uint32_t table);
+/* Does the operations of one log record again. */
+int stoa__redo_replay(struct stoa__version *w, const uint8_t *payload, size_t len,
+		      struct stoa_error *err);
+
+/* ---- ddl.c ---- */
+
+/* Makes table @id of @w have @schema (taken over): a new table, or the old one with its tail sealed. */
+int stoa__table_set_schema(struct stoa__version *w, uint32_t id, struct stoa__schema *schema,
+			   struct stoa_error *err);
+
+/* ---- load.c, checkpoint.c ---- */
+
+/* Fills working version @w from the catalog; where the log begins to matter. */
+int stoa__load(struct stoa_db *db, struct stoa__version *w, struct stoa__log_position *log,
+	       uint64_t *commit, struct stoa_error *err);
+/* Makes an empty catalog's first record. */
+int stoa__checkpoint_init(struct stoa__catalog *cat, struct stoa_error *err);
+/* Writes what @w (about to be commit number @commit) shows; the writer's lock is held. */
+int stoa__checkpoint_working(struct stoa_db *db, struct stoa__version *w, uint64_t commit,
+			     struct stoa_error *err);
+/* Writes the head; takes the locks it needs. */
+int stoa__checkpoint(struct stoa_db *db, struct stoa_error *err);
+void stoa__swaps_release(struct stoa_db *db);
+
+/* Numbers of tags that begin the catalog's keys; in the order in which records are loaded. */
+enum {
+	STOA__REC_DATABASE = 1,	/* format, commit, log file, next table, next file */
+	STOA__REC_FILE,		/* file: length, root */
+	STOA__REC_TABLE,	/* table: schema, frozen, next rowid, tail's first rowid and rows */
+	STOA__REC_GROUP,	/* table first-rowid: file, index, rows, dead rows, offsets */
+	STOA__REC_LIVE,		/* table first-rowid block: words */
+	STOA__REC_OVERLAY,	/* table first-rowid slot-id page: chunk image */
+	STOA__REC_TAIL,		/* table slot-id page: chunk image */
+};
+#define STOA__FORMAT 1u
+
+#endif

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ddl.c - tables and slots made, changed and removed
+ *
+ * Every change of a schema is one operation: "table N now has this schema". Row groups stay as they are: they know their
+ * columns by slot id, miss those added later and keep those dropped until they are rewritten. A tail has one
+ * schema for all its rows, so a change of slots seals it first.
+ */
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/type.h"
+#include "db.h"
+
+static bool same_slots(const struct stoa__schema *a, const struct stoa__schema *b)
+{
+	if (a->n_slots != b->n_slots)
+		return false;
+	for (uint32_t i = 0; i < a->n_slots; i++)
+		if (a->slots[i].id != b->slots[i].id)
+			return false;
+	return true;
+}
+
+int stoa__table_set_schema(struct stoa__version *w, uint32_t id, struct stoa__schema *schema,
+			   struct stoa_error *err)
+{
+	struct stoa__table *t;
+	int rc = stoa__table_own(w, id, &t);
+
+	if (rc == STOA_ENOTFOUND) {
+		rc = stoa__table_new(w, id, schema, &t);
+		if (rc == STOA_OK && w->next_table <= id)
+			w->next_table = id + 1;
+	} else if (rc == STOA_OK) {
+		if (!same_slots(t->schema, schema))
+			rc = stoa__table_seal(w, t, err);
+		if (rc == STOA_OK) {
+			stoa__block_retire(w, &t->schema->block);
+			t->schema = schema;
+		}
+	}
+	if (rc < 0)
+		stoa__block_retire(w, &schema->block);
+	return rc == STOA_ENOMEM ? stoa__fail_memory(err) : rc;
+}
+
+/* Puts a schema into the log and into force. */
+static int apply(struct stoa_txn *txn, uint32_t table, struct stoa__schema *schema,
+		 struct stoa_error *err)
+{
+	size_t mark = txn->redo.len;
+	int rc;
+
+	if (stoa__redo_schema(txn, table, schema) < 0) {
+		stoa__block_retire(txn->version, &schema->block);
+		return stoa__fail_memory(err);
+	}
+	rc = stoa__table_set_schema(txn->version, table, schema, err);
+	if (rc < 0)
+		txn->redo.len = mark;
+	else
+		txn->dirty = true;
+	return rc;
+}
+
+struct search {
+	const char *name;
+	uint32_t id;
+};
+
+static int match(void *ctx, uint64_t key, void *value)
+{
+	struct search *s = ctx;
+	const struct stoa__table *t = value;
+
+	if (stoa__name_equal(t->schema->name, s->name))
+		s->id = (uint32_t)key;
+	return STOA_OK;
+}
+
+static uint32_t find(const struct stoa_txn *txn, const char *name)
+{
+	struct search s = { name, 0 };
+
+	(void)stoa__tree_walk(txn->version->tables, 0, match, &s);
+	return s.id;
+}
+
+static int name_taken(const char *name, struct stoa_error *err)
+{
+	return stoa__fail(err, STOA_EEXIST, "there is a table \"%s\" already", name);
+}
+
+int stoa_table_create(stoa_txn *txn, const char *name, const struct stoa_slot *slots,
+		      size_t n_slots, stoa_table *out, struct stoa_error *err)
+{
+	struct stoa__schema *schema;
+	uint32_t id;
+
+	STOA_TRY(stoa__txn_enter_write(txn, err));
+	if (!slots || !out)
+		return stoa__fail(err, STOA_EINVAL, "a table needs slots, and room for its number");
+	STOA_TRY(stoa__name_check("table", name, err));
+	if (find(txn, name))
+		return name_taken(name, err);
+	id = txn->version->next_table;
+	if (id == UINT32_MAX)
+		return stoa__fail(err, STOA_EFULL, "the numbers for tables are used up");
+	STOA_TRY(stoa__schema_new(txn->version, name, slots, NULL, NULL, n_slots, 0, &schema, err));
+	STOA_TRY(apply(txn, id, schema, err));
+	*out = id;
+	return STOA_OK;
+}
+
+int stoa_table_drop(stoa_txn *txn, stoa_table table, struct stoa_error *err)
+{
+	size_t mark;
+	struct stoa__table *t;
+
+	STOA_TRY(stoa__txn_enter_write(txn, err));
+	STOA_TRY(stoa__txn_table(txn, table, &t, err));
+	if (txn->n_appenders)
+		return stoa__fail(err, STOA_ESTATE, "close the appenders before a table is dropped");
+	mark = txn->redo.len;
+	if (stoa__redo_drop(txn, table) < 0)
+		return stoa__fail_memory(err);
+	if (stoa__table_remove(txn->version, t) < 0) {
+		txn->redo.len = mark;
+		return stoa__fail_memory(err);
+	}
+	txn->dirty = true;
+	return STOA_OK;
+}
+
+/* The parts of a schema that stoa__schema_new() takes, to be changed on the way. */
+struct draft {
+	struct stoa_slot *slots;
+	uint32_t *ids;
+	struct stoa_value *absents;
+	size_t n;
+	uint32_t next_slot;
+};
+
+static void draft_release(struct draft *d)
+{
+	stoa__free(d->slots);
+	stoa__free(d->ids);
+	stoa__free(d->absents);
+}
+
+/* Copies @s, with room for one slot more. */
+static int draft_of(const struct stoa__schema *s, struct draft *d, struct stoa_error *err)
+{
+	d->n = s->n_slots;
+	d->next_slot = s->next_slot;
+	d->slots = stoa__calloc(d->n + 1, sizeof *d->slots);
+	d->ids = stoa__calloc(d->n + 1, sizeof *d->ids);
+	d->absents = stoa__calloc(d->n + 1, sizeof *d->absents);
+	if (!d->slots || !d->ids || !d->absents) {
+		draft_release(d);
+		return stoa__fail_memory(err);
+	}
+	for (size_t i = 0; i < d->n; i++) {
+		d->slots[i] = s->slots[i].def;
+		d->ids[i] = s->slots[i].id;
+		d->absents[i] = s->slots[i].absent;
+	}
+	return STOA_OK;
+}
+
+/* Makes the draft the table's schema, and releases it. */
+static int finish(struct stoa_txn *txn, uint32_t table, const char *name, struct draft *d,
+		  struct stoa_error *err)
+{
+	struct stoa__schema *schema;
+	int rc = stoa__schema_new(txn->version, name, d->slots, d->ids, d->absents, d->n,
+				  d->next_slot, &schema, err);
+
+	draft_release(d);
+	return rc < 0 ? rc : apply(txn, table, schema, err);
+}
+
+/* A table that may get another schema. */
+static int begin_change(struct stoa_txn *txn, stoa_table table, struct stoa__table **t,
+			struct stoa_error *err)
+{
+	STOA_TRY(stoa__txn_enter_write(txn, err));
+	STOA_TRY(stoa__txn_table(txn, table, t, err));
+	if ((*t)->frozen)
+		return stoa__fail(err, STOA_EREADONLY, "table \"%s\" is frozen",
+				  (*t)->schema->name);
+	if (txn->n_appenders)
+		return stoa__fail(err, STOA_ESTATE,
+				  "close the appenders before a table's schema is changed");
+	return STOA_OK;
+}
+
+int stoa_table_rename(stoa_txn *txn, stoa_table table, const char *name, struct stoa_error *err)
+{
+	struct stoa__table *t;
+	struct draft d;
+	uint32_t other;
+
+	STOA_TRY(begin_change(txn, table, &t, err));
+	STOA_TRY(stoa__name_check("table", name, err));
+	other = find(txn, name);
+	if (other && other != table)
+		return name_taken(name, err);
+	STOA_TRY(draft_of(t->schema, &d, err));
+	return finish(txn, table, name, &d, err);
+}
+
+int stoa_table_freeze(stoa_txn *txn, stoa_table table, struct stoa_error *err)
+{
+	struct stoa__table *t;
+
+	STOA_TRY(stoa__txn_enter_write(txn, err));
+	STOA_TRY(stoa__txn_table(txn, table, &t, err));
+	if (t->frozen)
+		return STOA_OK;
+	if (txn->n_appenders)
+		return stoa__fail(err, STOA_ESTATE, "close the appenders before a table is frozen");
+	STOA_TRY(stoa__txn_own_table(txn, table, &t, err));
+	if (stoa__redo_freeze(txn, table) < 0)
+		return stoa__fail_memory(err);
+	t->frozen = true;
+	txn->dirty = true;
+	return STOA_OK;
+}
+
+int stoa_table_find(stoa_txn *txn, const char *name, stoa_table *out, struct stoa_error *err)
+{
+	uint32_t id;
+
+	STOA_TRY(stoa__txn_enter(txn, err));
+	STOA_TRY(stoa__name_check("table", name, err));
+	id = find(txn, name);
+	if (!id)
+		return stoa__fail(err, STOA_ENOTFOUND, "there is no table \"%s\"", name);
+	*out = id;
+	return STOA_OK;
+}
+
+int stoa_table_next(stoa_txn *txn, stoa_table table, stoa_table *out, struct stoa_error *err)
+{
+	uint64_t id;
+
+	STOA_TRY(stoa__txn_enter(txn, err));
+	if (!stoa__tree_next(txn->version->tables, table, false, &id))
+		return STOA_END;
+	*out = (stoa_table)id;
+	return STOA_ROW;
+}
+
+int stoa_table_info(stoa_txn *txn, stoa_table table, struct stoa_table_info *out,
+		    struct stoa_error *err)
+{
+	struct stoa__table *t;
+
+	STOA_TRY(stoa__txn_enter(txn, err));
+	STOA_TRY(stoa__txn_table(txn, table, &t, err));
+	*out = (struct stoa_table_info){ .name = t->schema->name,
+					 .slots = t->schema->defs,
+					 .n_slots = t->schema->n_slots,
+					 .frozen = t->frozen,
+					 .n_rows = t->n_rows,
+					 .next_rowid = t->next_rowid };
+	return STOA_OK;
+}
+
+int stoa_slot_add(stoa_txn *txn, stoa_table table, const struct stoa_slot *slot,
+		  struct stoa_error *err)
+{
+	struct stoa__table *t;
+	struct draft d;
+
+	STOA_TRY(begin_change(txn, table, &t, err));
+	if (!slot)
+		return stoa__fail(err, STOA_EINVAL, "a slot to add is needed");
+	if (slot->flags & STOA_NOT_NULL && slot->value.type == STOA_NULL && t->n_rows)
+		return stoa__fail(err, STOA_ENULL,
+				  "slot \"%s\" is not null and has no default, but table \"%s\" "
+				  "has rows: give it a default",
+				  slot->name ? slot->name : "", t->schema->name);
+	if (slot->name && stoa__schema_find(t->schema, slot->name) >= 0)
+		return stoa__fail(err, STOA_EEXIST, "table \"%s\" has a slot \"%s\" already",
+				  t->schema->name, slot->name);
+	STOA_TRY(draft_of(t->schema, &d, err));
+	d.slots[d.n] = *slot;
+	d.ids[d.n] = d.next_slot++;
+	if (slot->value.type != STOA_NULL) {
+		struct stoa_slot nullable = *slot;
+		int rc;
+
+		nullable.flags = 0;
+		rc = stoa__convert(&nullable, &slot->value, &d.absents[d.n], err);
+		if (rc < 0) {
+			draft_release(&d);
+			return rc;
+		}
+	}
+	d.n++;
+	return finish(txn, table, t->schema->name, &d, err);
+}
+
+/* Position of a slot by name; STOA_ENOTFOUND. */
+static int find_slot(const struct stoa__table *t, const char *name, int *out,
+		     struct stoa_error *err)
+{
+	*out = name ? stoa__schema_find(t->schema, name) : -1;
+	if (*out < 0)
+		return stoa__fail(err, STOA_ENOTFOUND, "table \"%s\" has no slot \"%s\"",
+				  t->schema->name, name ? name : "");
+	return STOA_OK;
+}
+
+int stoa_slot_drop(stoa_txn *txn, stoa_table table, const char *name, struct stoa_error *err)
+{
+	struct stoa__table *t;
+	struct draft d;
+	size_t after;
+	int at;
+
+	STOA_TRY(begin_change(txn, table, &t, err));
+	STOA_TRY(find_slot(t, name, &at, err));
+	if (t->schema->n_slots == 1)
+		return stoa__fail(err, STOA_EINVAL,
+				  "\"%s\" is the only slot of table \"%s\": drop the table", name,
+				  t->schema->name);
+	STOA_TRY(draft_of(t->schema, &d, err));
+	after = d.n - (size_t)at - 1;
+	memmove(&d.slots[at], &d.slots[at + 1], after * sizeof *d.slots);
+	memmove(&d.ids[at], &d.ids[at + 1], after * sizeof *d.ids);
+	memmove(&d.absents[at], &d.absents[at + 1], after * sizeof *d.absents);
+	d.n--;
+	return finish(txn, table, t->schema->name, &d, err);
+}
+
+int stoa_slot_rename(stoa_txn *txn, stoa_table table, const char *name, const char *new_name,
+		     struct stoa_error *err)
+{
+	struct stoa__table *t;
+	struct draft d;
+	int at, other;
+
+	STOA_TRY(begin_change(txn, table, &t, err));
+	STOA_TRY(find_slot(t, name, &at, err));
+	STOA_TRY(stoa__name_check("slot", new_name, err));
+	other = stoa__schema_find(t->schema, new_name);
+	if (other >= 0 && other != at)
+		return stoa__fail(err, STOA_EEXIST, "table \"%s\" has a slot \"%s\" already",
+				  t->schema->name, new_name);
+	STOA_TRY(draft_of(t->schema, &d, err));
+	d.slots[at].name = new_name;
+	return finish(txn, table, t->schema->name, &d, err);
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * load.c - from the catalog's records to a version
+ *
+ * Records come in key order: database, files, tables, then what hangs on tables. Their checksums are
+ * verified already, and so is that none is missing; what is checked here is that they fit each other, since a
+ * file may have been made by someone who knows how to compute checksums.
+ */
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/type.h"
+#include "db.h"
+#include "record.h"
+
+struct file {
+	uint64_t number;
+	struct stoa__segment *segment;
+};
+
+struct loader {
+	struct stoa_db *db;
+	struct stoa__version *w;
+	struct stoa__log_position log;
+	uint64_t commit;
+	struct file *files;
+	size_t n_files;
+	struct stoa__buf scratch;
+};
+
+static int malformed(const char *what, struct stoa_error *err)
+{
+	return stoa__fail_corrupt(err, "catalog.mdb", 0, "a record of %s is malformed", what);
+}
+
+/* ---- database, files, tables ---- */
+
+static int load_database(struct loader *l, struct stoa__reader *r, struct stoa_error *err)
+{
+	uint32_t format = stoa__read_u32(r), features = stoa__read_u32(r);
+
+	if (r->bad)
+		return malformed("the database", err);
+	if (format != STOA__FORMAT || features)
+		return stoa__fail(err, STOA_EVERSION,
+				  "the database has format %u (features 0x%x); this version of stoa "
+				  "reads format %u: use the version that wrote it",
+				  format, features, STOA__FORMAT);
+	l->commit = stoa__read_u64(r);
+	l->log.file = stoa__read_u64(r);
+	l->log.seq = stoa__read_u64(r);
+	l->w->next_table = stoa__read_u32(r);
+	atomic_store(&l->db->next_file, stoa__read_u64(r));
+	if (r->bad || !l->commit || !l->w->next_table)
+		return malformed("the database", err);
+	return STOA_OK;
+}
+
+static int load_file(struct loader *l, uint64_t number, struct stoa__reader *r,
+		     struct stoa_error *err)
+{
+	uint64_t len = stoa__read_u64(r), root = stoa__read_u64(r);
+	struct file *files;
+
+	if (r->bad)
+		return malformed("a segment file", err);
+	files = stoa__realloc_array(l->files, l->n_files + 1, sizeof *files);
+	if (!files)
+		return stoa__fail_memory(err);
+	l->files = files;
+	STOA_TRY(stoa__segment_open(&l->db->dir, number, stoa__catalog_uuid(l->db->catalog), len,
+				    root, &files[l->n_files].segment, err));
+	files[l->n_files++].number = number;
+	return STOA_OK;
+}
+
+static struct stoa__segment *find_file(const struct loader *l, uint64_t number)
+{
+	size_t lo = 0, n = l->n_files;
+
+	while (n) {
+		size_t half = n / 2;
+
+		if (l->files[lo + half].number < number) {
+			lo += half + 1;
+			n -= half + 1;
+		} else {
+			n = half;
+		}
+	}
+	return lo < l->n_files && l->files[lo].number == number ? l->files[lo].segment : NULL;
+}
+
+static int load_table(struct loader *l, uint32_t id, struct stoa__reader *r,
+		      struct stoa_error *err)
+{
+	struct stoa__schema *schema;
+	struct stoa__table *t;
+	uint64_t first, rows;
+
+	if (!id || id >= l->w->next_table)
+		return malformed("a table", err);
+	STOA_TRY(stoa__schema_read(l->w, r, &schema, err));
+	STOA_TRY(stoa__table_set_schema(l->w, id, schema, err));
+	t = stoa__table_find(l->w, id);
+	t->frozen = stoa__read_u8(r);
+	t->next_rowid = stoa__read_u64(r);
+	first = stoa__read_u64(r);
+	rows = stoa__read_u64(r);
+	if (r->bad || rows > STOA__GROUP_ROWS || (rows && first + rows != t->next_rowid))
+		return malformed("a table", err);
+	if (!rows)
+		return STOA_OK;
+	if (stoa__table_new_tail(l->w, t, first) < 0)
+		return stoa__fail_memory(err);
+	t->tail_rows = (uint32_t)rows;
+	t->tail->tail->persisted = rows;
+	t->n_rows = rows;
+	return STOA_OK;
+}
+
+/* ---- groups ---- */
+
+/* Rowid offsets of a group with gaps, from their chunk. */
+static int load_offsets(struct loader *l, const uint8_t *image, size_t len, uint32_t n_rows,
+			uint16_t *out, struct stoa_error *err)
+{
+	struct stoa__chunk c;
+	const char *why;
+
+	if (stoa__chunk_open(image, len, &c, &why) < 0 || c.type != STOA_U16 ||
+	    c.n_rows != n_rows || c.n_null)
+		return malformed("a row group", err);
+	if (stoa__chunk_read(&c, 0, n_rows, out, &l->scratch) < 0)
+		return stoa__fail_memory(err);
+	for (uint32_t i = 1; i < n_rows; i++)
+		if (out[i] <= out[i - 1])
+			return malformed("a row group", err);
+	return out[0] ? malformed("a row group", err) : STOA_OK;
+}
+
+static int add_group(struct loader *l, struct stoa__table *t, uint64_t first, uint32_t n_rows,
+		     const uint16_t *offsets, struct stoa__segment *segment, uint32_t index,
+		     struct stoa_error *err)
+{
+	struct stoa__base *base;
+	struct stoa__group *g;
+	int rc;
+
+	STOA_TRY(stoa__base_new_mapped(l->w, first, n_rows, offsets, t->schema->next_slot, segment,
+				       index, &base, err));
+	if (base->last >= (t->tail ? t->tail->first : t->next_rowid)) {
+		stoa__block_retire(l->w, &base->block);
+		return malformed("a row group", err);
+	}
+	rc = stoa__table_add_group(l->w, t, base, &g, err);
+	if (rc < 0)
+		stoa__block_retire(l->w, &base->block);
+	return rc;
+}
+
+static int load_group(struct loader *l, struct stoa__table *t, uint64_t first,
+		      struct stoa__reader *r, struct stoa_error *err)
+{
+	uint64_t file = stoa__read_u64(r);
+	uint32_t index = stoa__read_u32(r), n_rows = stoa__read_u32(r);
+	struct stoa__segment *segment = find_file(l, file);
+	const struct stoa__group *before = stoa__tree_floor(t->groups, UINT64_MAX);
+	uint16_t *offsets = NULL;
+	int rc = STOA_OK;
+
+	if (r->bad || !segment || !n_rows || n_rows > STOA__GROUP_ROWS || !first ||
+	    first > UINT64_MAX - STOA__GROUP_ROWS || (before && before->base->last >= first))
+		return malformed("a row group", err);
+	if (stoa__reader_left(r)) {
+		offsets = stoa__alloc(n_rows * sizeof *offsets);
+		if (!offsets)
+			return stoa__fail_memory(err);
+		rc = load_offsets(l, r->p, stoa__reader_left(r), n_rows, offsets, err);
+	}
+	if (rc == STOA_OK)
+		rc = add_group(l, t, first, n_rows, offsets, segment, index, err);
+	stoa__free(offsets);
+	return rc;
+}
+
+/* The group that a live block or overlay page belongs to. */
+static struct stoa__group *find_group(const struct stoa__table *t, uint64_t first)
+{
+	return first == STOA__TAIL_ROWID ? t->tail : stoa__tree_find(t->groups, first);
+}
+
+static int load_live(struct loader *l, struct stoa__table *t, struct stoa__group *g, uint32_t block,
+		     struct stoa__reader *r, struct stoa_error *err)
+{
+	uint32_t rows = stoa__group_rows(t, g), n_dead = 0;
+	struct stoa__live *live;
+	const uint8_t *words = stoa__read_run(r, sizeof live->words);
+
+	if (!words || block >= STOA__LIVE_BLOCKS || g->live[block])
+		return malformed("deleted rows", err);
+	if (stoa__group_own_live(l->w, g, block, &live) < 0)
+		return stoa__fail_memory(err);
+	memcpy(live->words, words, sizeof live->words);
+	for (uint32_t i = 0; i < STOA__LIVE_ROWS && block * STOA__LIVE_ROWS + i < rows; i++)
+		n_dead += !(live->words[i / 64] >> (i % 64) & 1);
+	g->n_dead += n_dead;
+	t->n_rows -= n_dead;
+	if (!g->tail && g->n_dead >= g->n_rows)
+		return malformed("deleted rows", err);
+	return STOA_OK;
+}
+
+/* ---- pages ---- */
+
+/* Position of the slot with id @id in @schema, or -1: dropped since. */
+static int slot_of(const struct stoa__schema *schema, uint32_t id)
+{
+	for (uint32_t i = 0; i < schema->n_slots; i++)
+		if (schema->slots[i].id == id)
+			return (int)i;
+	return -1;
+}
+
+/* Puts the values of an image into a page; they must fit the slot. */
+static int fill_page(struct loader *l, const struct stoa__slot *slot, const uint8_t *image,
+		     size_t len, uint32_t n_rows, struct stoa__page *page, struct stoa_error *err)
+{
+	struct stoa__chunk c;
+	const char *why;
+
+	if (stoa__chunk_open(image, len, &c, &why) < 0 || c.type != slot->def.type ||
+	    c.encoding == STOA__ENC_DICT_ID || c.n_rows != n_rows || n_rows > STOA__PAGE_ROWS)
+		return malformed("rows", err);
+	for (uint32_t i = 0; i < n_rows; i++) {
+		struct stoa__element e;
+		struct stoa_value v;
+		int rc;
+
+		stoa__buf_reset(&l->scratch);
+		rc = stoa__chunk_value(&c, i, &l->scratch, &v);
+		if (rc == STOA_OK)
+			rc = stoa__element_make(&l->db->symbols, slot->def.type, &v, &e);
+		if (rc < 0)
+			return rc == STOA_ENOMEM ? stoa__fail_memory(err) : malformed("rows", err);
+		stoa__page_put(page, i, &e);
+	}
+	page->n_rows = (uint16_t)n_rows;
+	return STOA_OK;
+}
+
+static int load_overlay(struct loader *l, struct stoa__table *t, struct stoa__group *g,
+			uint32_t slot_id, uint32_t at, struct stoa__reader *r,
+			struct stoa_error *err)
+{
+	int slot = slot_of(t->schema, slot_id);
+	uint32_t from = at * STOA__PAGE_ROWS, rows = stoa__group_rows(t, g), n_rows;
+	struct stoa__page *page;
+
+	if (slot < 0)
+		return STOA_OK;
+	n_rows = stoa__read_u32(r);
+	if (r->bad || at >= STOA__PAGES || from >= rows || !n_rows || n_rows > rows - from ||
+	    n_rows > STOA__PAGE_ROWS)
+		return malformed("changed rows", err);
+	if (stoa__group_new_page(l->w, t, g, (uint32_t)slot, at, &page) < 0)
+		return stoa__fail_memory(err);
+	return fill_page(l, &t->schema->slots[slot], r->p, stoa__reader_left(r), n_rows, page, err);
+}
+
+static int load_tail(struct loader *l, struct stoa__table *t, uint32_t slot_id, uint32_t at,
+		     struct stoa__reader *r, struct stoa_error *err)
+{
+	int slot = slot_of(t->schema, slot_id);
+	uint32_t from = at * STOA__PAGE_ROWS, n_rows;
+	struct stoa__page *page;
+
+	if (slot < 0 || !t->tail || at >= STOA__PAGES || from >= t->tail_rows)
+		return malformed("new rows", err);
+	n_rows = t->tail_rows - from;
+	if (n_rows > STOA__PAGE_ROWS)
+		n_rows = STOA__PAGE_ROWS;
+	for (uint32_t p = 0; p <= at; p++)
+		if (!stoa__tail_page(l->w, t->tail->tail, t->schema, p, (uint32_t)slot))
+			return stoa__fail_memory(err);
+	page = t->tail->tail->rows[at][slot];
+	return fill_page(l, &t->schema->slots[slot], r->p, stoa__reader_left(r), n_rows, page, err);
+}
+
+/* Every page of a tail must have come: one that is missing was never filled. */
+static int check_tail(void *ctx, uint64_t id, void *value)
+{
+	const struct stoa__table *t = value;
+
+	(void)id;
+	for (uint32_t p = 0; t->tail && p * STOA__PAGE_ROWS < t->tail_rows; p++)
+		for (uint32_t i = 0; i < t->schema->n_slots; i++)
+			if (!t->tail->tail->rows[p] || !t->tail->tail->rows[p][i] ||
+			    !t->tail->tail->rows[p][i]->n_rows)
+				return malformed("new rows", ctx);
+	return STOA_OK;
+}
+
+/* ---- the walk ---- */
+
+/* Length of the keys of each tag. */
+static size_t key_len(uint8_t tag)
+{
+	static const uint8_t lens[] = {
+		[STOA__REC_DATABASE] = 1, [STOA__REC_FILE] = 1 + 8,
+		[STOA__REC_TABLE] = 1 + 4, [STOA__REC_GROUP] = 1 + 4 + 8,
+		[STOA__REC_LIVE] = 1 + 4 + 8 + 1, [STOA__REC_OVERLAY] = 1 + 4 + 8 + 4 + 1,
+		[STOA__REC_TAIL] = 1 + 4 + 4 + 1,
+	};
+
+	return tag < sizeof lens ? lens[tag] : 0;
+}
+
+static int load_of_table(struct loader *l, const uint8_t *key, struct stoa__reader *r,
+			 struct stoa_error *err)
+{
+	uint32_t id = (uint32_t)stoa__key_number(key + 1, 4);
+	struct stoa__table *t = stoa__table_find(l->w, id);
+	uint64_t first;
+	struct stoa__group *g;
+
+	if (key[0] == STOA__REC_TABLE)
+		return load_table(l, id, r, err);
+	if (!t)
+		return malformed("rows", err);
+	if (key[0] == STOA__REC_TAIL)
+		return load_tail(l, t, (uint32_t)stoa__key_number(key + 5, 4), key[9], r, err);
+	first = stoa__key_number(key + 5, 8);
+	if (key[0] == STOA__REC_GROUP)
+		return load_group(l, t, first, r, err);
+	g = find_group(t, first);
+	if (!g)
+		return malformed("rows", err);
+	if (key[0] == STOA__REC_LIVE)
+		return load_live(l, t, g, key[13], r, err);
+	return load_overlay(l, t, g, (uint32_t)stoa__key_number(key + 13, 4), key[17], r, err);
+}
+
+static int load_record(void *ctx, const uint8_t *key, size_t len, const uint8_t *value,
+		       size_t value_len, struct stoa_error *err)
+{
+	struct loader *l = ctx;
+	struct stoa__reader r = stoa__reader_of(value, value_len);
+
+	if (!len || len != key_len(key[0]) || (key[0] != STOA__REC_DATABASE && !l->commit))
+		return stoa__fail_corrupt(err, "catalog.mdb", 0, "a record has an unknown key");
+	if (key[0] == STOA__REC_DATABASE)
+		return load_database(l, &r, err);
+	if (key[0] == STOA__REC_FILE)
+		return load_file(l, stoa__key_number(key + 1, 8), &r, err);
+	return load_of_table(l, key, &r, err);
+}
+
+int stoa__load(struct stoa_db *db, struct stoa__version *w, struct stoa__log_position *log,
+	       uint64_t *commit, struct stoa_error *err)
+{
+	struct loader l = { .db = db, .w = w };
+	int rc = stoa__catalog_load(db->catalog, load_record, &l, err);
+
+	if (rc == STOA_OK && !l.commit)
+		rc = stoa__fail_corrupt(err, "catalog.mdb", 0,
+					"it holds no database: it was never finished");
+	if (rc == STOA_OK)
+		rc = stoa__tree_walk(w->tables, 0, check_tail, err);
+	for (size_t i = 0; i < l.n_files; i++)
+		stoa__segment_unref(l.files[i].segment);
+	stoa__free(l.files);
+	stoa__buf_release(&l.scratch);
+	*log = l.log;
+	*commit = l.commit;
+	return rc;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* rows.c - rows one at a time, by rowid */
+#include "core/alloc.h"
+#include "core/type.h"
+#include "db.h"
+
+#define VALUES_ON_STACK 32
+
+/* Checks and converts values for the slots at @slots (NULL: all in order). */
+static int convert_all(const struct stoa__schema *schema, const uint32_t *slots,
+		       const struct stoa_value *values, size_t n, struct stoa_value *out,
+		       struct stoa_error *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct stoa__slot *slot = &schema->slots[slots ? slots[i] : i];
+
+		STOA_TRY(stoa__convert(&slot->def, &values[i], &out[i], err));
+	}
+	return STOA_OK;
+}
+
+static int within_memory(const struct stoa_db *db, struct stoa_error *err)
+{
+	struct stoa_db *d = (struct stoa_db *)db;
+	uint64_t limit = db->options.memory_limit;
+
+	if (!limit || stoa__history_bytes(&d->history) + d->symbols.bytes < limit)
+		return STOA_OK;
+	return stoa__fail(err, STOA_ENOMEM,
+			  "the memory limit of %llu bytes is reached: delete rows, end old "
+			  "transactions, or raise memory_limit",
+			  (unsigned long long)limit);
+}
+
+static int insert(struct stoa_txn *txn, struct stoa__table *t, const struct stoa_value *values,
+		  uint64_t *rowid, struct stoa_error *err)
+{
+	size_t mark = txn->redo.len;
+	int rc;
+
+	if (txn->db->path && stoa__redo_insert(txn, t, t->next_rowid, values) < 0)
+		return stoa__fail_memory(err);
+	rc = stoa__table_insert(txn->version, t, values, rowid, err);
+	if (rc < 0)
+		txn->redo.len = mark;
+	else
+		txn->dirty = true;
+	return rc;
+}
+
+int stoa_insert(stoa_txn *txn, stoa_table table, const struct stoa_value *values, size_t n_values,
+		stoa_rowid *out, struct stoa_error *err)
+{
+	struct stoa_value few[VALUES_ON_STACK], *converted = few;
+	struct stoa__table *t;
+	uint64_t rowid;
+	int rc;
+
+	STOA_TRY(stoa__txn_enter_write(txn, err));
+	STOA_TRY(stoa__txn_own_table(txn, table, &t, err));
+	if (!values || n_values != t->schema->n_slots)
+		return stoa__fail(err, STOA_EINVAL, "table \"%s\" has %u slots, but %zu values came",
+				  t->schema->name, t->schema->n_slots, values ? n_values : 0);
+	STOA_TRY(within_memory(txn->db, err));
+	if (n_values > VALUES_ON_STACK) {
+		converted = stoa__alloc(n_values * sizeof *converted);
+		if (!converted)
+			return stoa__fail_memory(err);
+	}
+	rc = convert_all(t->schema, NULL, values, n_values, converted, err);
+	if (rc == STOA_OK)
+		rc = insert(txn, t, converted, &rowid, err);
+	if (rc == STOA_OK && out)
+		*out = rowid;
+	if (converted != few)
+		stoa__free(converted);
+	return rc;
+}
+
+/* Finds a live row; STOA_ENOTFOUND. */
+static int locate(const struct stoa__table *t, stoa_rowid row, struct stoa__place *at,
+		  struct stoa_error *err)
+{
+	if (stoa__table_locate(t, row, at))
+		return STOA_OK;
+	return stoa__fail(err, STOA_ENOTFOUND, "table \"%s\" has no row %llu", t->schema->name,
+			  (unsigned long long)row);
+}
+
+/* The scratch buffer has moved: values that lie in it follow. */
+static void rebase(struct stoa_value *values, size_t n, const uint8_t *old, size_t old_len,
+		   const uint8_t *now)
+{
+	for (size_t i = 0; i < n; i++) {
+		unsigned type = values[i].type;
+		uintptr_t at = (uintptr_t)values[i].p - (uintptr_t)old;
+
+		if ((type == STOA_TEXT || type == STOA_BLOB) && values[i].len && at < old_len)
+			values[i].p = (const char *)now + at;
+	}
+}
+
+int stoa_get(stoa_txn *txn, stoa_table table, stoa_rowid row, struct stoa_value *out, size_t n_out,
+	     struct stoa_error *err)
+{
+	struct stoa__table *t;
+	struct stoa__place at;
+
+	STOA_TRY(stoa__txn_enter(txn, err));
+	STOA_TRY(stoa__txn_table(txn, table, &t, err));
+	if (!out || n_out != t->schema->n_slots)
+		return stoa__fail(err, STOA_EINVAL,
+				  "table \"%s\" has %u slots, but there is room for %zu values",
+				  t->schema->name, t->schema->n_slots, out ? n_out : 0);
+	STOA_TRY(locate(t, row, &at, err));
+	stoa__group_prefetch(at.group, t->schema, at.row);
+	stoa__buf_reset(&txn->scratch);
+	for (uint32_t i = 0; i < n_out; i++) {
+		const uint8_t *old = txn->scratch.p;
+		size_t old_len = txn->scratch.len;
+
+		STOA_TRY(stoa__group_value(at.group, t->schema, i, at.row, &txn->scratch, &out[i],
+					   err));
+		if (txn->scratch.p != old && old_len)
+			rebase(out, i, old, old_len, txn->scratch.p);
+	}
+	return STOA_OK;
+}
+
+static int update(struct stoa_txn *txn, struct stoa__table *t, stoa_rowid row,
+		  struct stoa__place at, const uint32_t *slots, const struct stoa_value *values,
+		  size_t n, struct stoa_error *err)
+{
+	size_t mark = txn->redo.len;
+	int rc;
+
+	if (txn->db->path && stoa__redo_update(txn, t, row, slots, values, n) < 0)
+		return stoa__fail_memory(err);
+	rc = stoa__table_update(txn->version, t, at, slots, values, n, err);
+	if (rc < 0)
+		txn->redo.len = mark;
+	else
+		txn->dirty = true;
+	return rc;
+}
+
+int stoa_update(stoa_txn *txn, stoa_table table, stoa_rowid row, const uint32_t *slots,
+		const struct stoa_value *values, size_t n, struct stoa_error *err)
+{
+	struct stoa_value few[VALUES_ON_STACK], *converted = few;
+	struct stoa__table *t;
+	struct stoa__place at;
+	int rc;
+
+	STOA_TRY(stoa__txn_enter_write(txn, err));
+	STOA_TRY(stoa__txn_own_table(txn, table, &t, err));
+	if (n && (!slots || !values))
+		return stoa__fail(err, STOA_EINVAL, "slots and their values are needed");
+	for (size_t i = 0; i < n; i++)
+		if (slots[i] >= t->schema->n_slots)
+			return stoa__fail(err, STOA_EINVAL, "table \"%s\" has no slot at position %u",
+					  t->schema->name, slots[i]);
+	STOA_TRY(locate(t, row, &at, err));
+	STOA_TRY(within_memory(txn->db, err));
+	if (n > VALUES_ON_STACK) {
+		converted = stoa__alloc(n * sizeof *converted);
+		if (!converted)
+			return stoa__fail_memory(err);
+	}
+	rc = convert_all(t->schema, slots, values, n, converted, err);
+	if (rc == STOA_OK && n)
+		rc = update(txn, t, row, at, slots, converted, n, err);
+	if (converted != few)
+		stoa__free(converted);
+	return rc;
+}
+
+int stoa_delete(stoa_txn *txn, stoa_table table, stoa_rowid row, struct stoa_error *err)
+{
+	struct stoa__table *t;
+	struct stoa__place at;
+	size_t mark;
+	int rc;
+
+	STOA_TRY(stoa__txn_enter_write(txn, err));
+	STOA_TRY(stoa__txn_own_table(txn, table, &t, err));
+	STOA_TRY(locate(t, row, &at, err));
+	mark = txn->redo.len;
+	if (txn->db->path && stoa__redo_delete(txn, t, row) < 0)
+		return stoa__fail_memory(err);
+	rc = stoa__table_delete(txn->version, t, at, err);
+	if (rc < 0)
+		txn->redo.len = mark;
+	else
+		txn->dirty = true;
+	return rc;
+}

@@ -1,0 +1,682 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scan.c - see scan.h
+ *
+ * A batch is a run of at most 2,048 stored rows of one group, or those of them that live. Where all live and no
+ * overlay speaks, a column is read as it lies; otherwise it is put together page by page, and where some are dead,
+ * gathered.
+ *
+ *     stored rows   from ............... from + n_stored
+ *     batch         rows[0 .. n)         their positions in the run; NULL when n == n_stored
+ */
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/bitmap.h"
+#include "core/type.h"
+#include "cursor.h"
+#include "db.h"
+#include "scan.h"
+
+/* A column of the scan, and the memory its batches are decoded into. */
+struct column {
+	uint32_t slot;			/* position in the schema */
+	bool ready;			/* @vec is that of the current batch */
+	struct stoa__vec vec;
+	void *wide;			/* room for a batch of the engine's kind */
+	void *narrow;			/* room for a batch of the slot's C type */
+	uint32_t *codes;
+	uint64_t validity[STOA__WORDS(STOA__BATCH_ROWS)];
+	struct stoa__buf bytes;		/* of strings that had to be decompressed */
+	struct stoa_bytes *dict;	/* strings of the current group's list */
+	size_t cap_dict;
+	uint64_t dict_id;		/* of the list in @dict; 0 for none */
+};
+
+struct scan {
+	struct stoa__source source;
+	struct stoa_cursor cursor;
+	struct stoa__version *version;
+	const struct stoa__table *table;
+	const struct stoa__group *group;	/* NULL before the first, and at the end */
+	uint64_t next_key;			/* of the tree; groups from it on are still to come */
+	bool tail_done;
+	uint32_t from, n_stored, group_rows;
+	size_t n;				/* rows of the batch */
+	uint16_t rows[STOA__BATCH_ROWS];
+	bool gathered;
+	stoa_rowid rowids[STOA__BATCH_ROWS];
+	struct stoa_column *names;
+	struct stoa_array *arrays;		/* of the public batch */
+	size_t n_columns;
+	struct column columns[];
+};
+
+/* ---- the walk ---- */
+
+/* Moves to the next group, without reading it: false at the end. */
+static bool next_group(struct scan *s)
+{
+	const struct stoa__table *t = s->table;
+	uint64_t key;
+
+	s->group = s->tail_done ? NULL :
+				  stoa__tree_next(t->groups, s->next_key, true, &key);
+	if (s->group) {
+		s->next_key = key + 1;
+	} else if (!s->tail_done) {
+		s->tail_done = true;
+		s->group = t->tail;
+	}
+	s->from = s->n_stored = 0;
+	s->group_rows = s->group ? stoa__group_rows(t, s->group) : 0;
+	return s->group != NULL;
+}
+
+/* The run of stored rows after the current one; the rows of it that live are counted and listed. */
+static bool next_run(struct scan *s)
+{
+	const struct stoa__group *g = s->group;
+
+	s->from += s->n_stored;
+	s->n_stored = s->group_rows - s->from;
+	if (!s->n_stored)
+		return false;
+	if (s->n_stored > STOA__BATCH_ROWS)
+		s->n_stored = STOA__BATCH_ROWS;
+	s->n = s->n_stored;
+	s->gathered = g->live[s->from / STOA__LIVE_ROWS] != NULL;
+	if (s->gathered) {
+		s->n = 0;
+		for (uint32_t i = 0; i < s->n_stored; i++)
+			if (stoa__group_alive(g, s->from + i))
+				s->rows[s->n++] = (uint16_t)i;
+		s->gathered = s->n < s->n_stored;
+	}
+	return true;
+}
+
+_Static_assert(STOA__LIVE_ROWS % STOA__BATCH_ROWS == 0, "a run lies in one live block");
+
+static void fill_rowids(struct scan *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		s->rowids[i] = stoa__group_rowid(
+			s->group, s->from + (s->gathered ? s->rows[i] : (uint32_t)i));
+}
+
+/* The next batch with a row in it: STOA_ROW or STOA_END. */
+static int next_batch(struct scan *s, struct stoa_error *err)
+{
+	if (s->version->gone)
+		return stoa__fail(err, STOA_ESTATE,
+				  "the rows that this cursor reads were rolled back");
+	for (size_t i = 0; i < s->n_columns; i++)
+		s->columns[i].ready = false;
+	for (;;) {
+		while (s->group && next_run(s))
+			if (s->n)
+				return STOA_ROW;
+		if (!next_group(s))
+			return STOA_END;
+	}
+}
+
+/* ---- values of a run, before gathering ---- */
+
+static int decode_failed(int rc, const struct scan *s, uint32_t slot, struct stoa_error *err)
+{
+	if (rc == STOA_ENOMEM)
+		return stoa__fail_memory(err);
+	return stoa__fail(err, STOA_ECORRUPT, "table \"%s\", slot \"%s\": values do not decode",
+			  s->table->schema->name, s->table->schema->slots[slot].def.name);
+}
+
+/* Fills @n elements with the value that rows from before a slot was added have. */
+static void fill_absent(const struct stoa__slot *slot, size_t n, void *values, uint64_t *validity,
+			bool *any_null)
+{
+	*any_null = slot->absent.type == STOA_NULL;
+	if (*any_null) {
+		memset(values, 0, n * stoa__type_width(slot->def.type));
+		memset(validity, 0, STOA__WORDS(n) * sizeof *validity);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		stoa__element_put(slot->def.type, values, i, &slot->absent);
+}
+
+/* Strings of a run over a list of ids. */
+static void read_ids(const struct stoa__base *base, const struct stoa__chunk *c, size_t from,
+		     size_t n, struct stoa_bytes *out)
+{
+	uint32_t codes[STOA__BATCH_ROWS];
+
+	stoa__chunk_codes(c, from, n, codes);
+	for (size_t i = 0; i < n; i++)
+		out[i] = stoa__chunk_is_null(c, from + i) ? (struct stoa_bytes){ "", 0 } :
+							    stoa__base_string(base, c, codes[i]);
+}
+
+/* What a group's base has in a run, as elements of the slot's C type. */
+static int read_base(struct scan *s, struct column *col, const struct stoa__slot *slot,
+		     const struct stoa__chunk *c, bool *any_null, struct stoa_error *err)
+{
+	size_t n = s->n_stored;
+	int rc = STOA_OK;
+
+	memset(col->validity, 0xff, STOA__WORDS(n) * sizeof *col->validity);
+	*any_null = false;
+	if (!c) {
+		fill_absent(slot, n, col->narrow, col->validity, any_null);
+		return STOA_OK;
+	}
+	if (c->encoding == STOA__ENC_DICT_ID)
+		read_ids(s->group->base, c, s->from, n, col->narrow);
+	else
+		rc = stoa__chunk_read(c, s->from, n, col->narrow, &col->bytes);
+	if (rc < 0)
+		return decode_failed(rc, s, col->slot, err);
+	if (c->validity) {
+		stoa__bitmap_copy(col->validity, 0, c->validity, s->from, n);
+		*any_null = true;
+	}
+	return STOA_OK;
+}
+
+/* Rows [at, at + n) of the run from a page, into place. */
+static void read_page(const struct scan *s, struct column *col, const struct stoa__page *page,
+		      uint32_t at, uint32_t n, bool *any_null)
+{
+	size_t width = stoa__type_width(page->type);
+
+	for (uint32_t i = 0; i < n; i++)
+		stoa__bit_set(col->validity, at + i);
+	*any_null |= stoa__page_read(page, (s->from + at) % STOA__PAGE_ROWS, n,
+				     (uint8_t *)col->narrow + at * width, col->validity, at);
+}
+
+/* Puts what pages say over a run: the tail's own, then the overlay's. */
+static void read_pages(struct scan *s, struct column *col, const struct stoa__slot *slot,
+		       const struct stoa__pages *overlay, bool *any_null)
+{
+	for (uint32_t at = 0; at < s->n_stored; at += STOA__PAGE_ROWS) {
+		uint32_t p = (s->from + at) / STOA__PAGE_ROWS, n = s->n_stored - at;
+		const struct stoa__page *page = overlay ? overlay->page[p] : NULL;
+
+		if (n > STOA__PAGE_ROWS)
+			n = STOA__PAGE_ROWS;
+		if (s->group->tail)
+			read_page(s, col, s->group->tail->rows[p][col->slot], at, n, any_null);
+		if (page)
+			read_page(s, col, page, at, n < page->n_rows ? n : page->n_rows, any_null);
+	}
+	(void)slot;
+}
+
+_Static_assert(STOA__BATCH_ROWS % STOA__PAGE_ROWS == 0, "a run begins with a page");
+
+/* Keeps the rows that live. */
+static void gather(const struct scan *s, struct column *col, size_t width, bool any_null)
+{
+	uint64_t validity[STOA__WORDS(STOA__BATCH_ROWS)];
+	uint8_t *values = col->narrow;
+
+	for (size_t i = 0; i < s->n; i++)
+		memmove(values + i * width, values + s->rows[i] * width, width);
+	if (!any_null)
+		return;
+	memset(validity, 0xff, sizeof validity);
+	for (size_t i = 0; i < s->n; i++)
+		if (!stoa__bit_get(col->validity, s->rows[i]))
+			stoa__bit_clear(validity, i);
+	memcpy(col->validity, validity, sizeof validity);
+}
+
+/* Does an overlay speak for the run? */
+static const struct stoa__pages *overlay_of(const struct scan *s, uint32_t slot_id)
+{
+	const struct stoa__pages *pages = stoa__group_pages(s->group, slot_id);
+
+	for (uint32_t p = s->from / STOA__PAGE_ROWS;
+	     pages && p * STOA__PAGE_ROWS < s->from + s->n_stored; p++)
+		if (pages->page[p])
+			return pages;
+	return NULL;
+}
+
+/* The batch's values in the slot's C type, NULLs being zero. */
+static int read_narrow(struct scan *s, struct column *col, const struct stoa__chunk *c,
+		       const struct stoa__pages *overlay, struct stoa_array *out,
+		       struct stoa_error *err)
+{
+	const struct stoa__slot *slot = &s->table->schema->slots[col->slot];
+	size_t width = stoa__type_width(slot->def.type);
+	const uint8_t *plain = c && !overlay && !s->gathered ? stoa__chunk_plain(c) : NULL;
+	bool any_null = false;
+
+	stoa__buf_reset(&col->bytes);
+	*out = (struct stoa_array){ slot->def.type, slot->def.scale, col->narrow, NULL };
+	if (plain && !c->validity) {
+		out->values = plain + s->from * width;
+		return STOA_OK;
+	}
+	if (s->group->base)
+		STOA_TRY(read_base(s, col, slot, c, &any_null, err));
+	else
+		memset(col->validity, 0xff, sizeof col->validity);
+	if (overlay || s->group->tail)
+		read_pages(s, col, slot, overlay, &any_null);
+	if (s->gathered)
+		gather(s, col, width, any_null);
+	if (any_null)
+		out->validity = col->validity;
+	return STOA_OK;
+}
+
+static int find_chunk(const struct scan *s, const struct column *col, const struct stoa__chunk **c,
+		      struct stoa_error *err)
+{
+	const struct stoa__slot *slot = &s->table->schema->slots[col->slot];
+
+	*c = NULL;
+	if (!s->group->base)
+		return STOA_OK;
+	return stoa__base_column(s->group->base, slot->id, slot->def.type, c, err);
+}
+
+/* ---- the engine's kinds ---- */
+
+#define WIDEN(to, from, type)                                             \
+	do {                                                              \
+		const type *in = (const type *)(from);                    \
+		for (size_t i = 0; i < n; i++)                            \
+			(to)[i] = in[i];                                  \
+	} while (0)
+
+/* Widens @n elements of @type to the engine's kind. */
+static void widen(unsigned type, size_t n, const void *from, void *to)
+{
+	int64_t *i64 = to;
+	uint64_t *u64 = to;
+	double *f64 = to;
+
+	switch (type) {
+	case STOA_BOOL: WIDEN(i64, from, uint8_t); break;
+	case STOA_I8: WIDEN(i64, from, int8_t); break;
+	case STOA_I16: WIDEN(i64, from, int16_t); break;
+	case STOA_I32:
+	case STOA_DATE: WIDEN(i64, from, int32_t); break;
+	case STOA_U8: WIDEN(u64, from, uint8_t); break;
+	case STOA_U16: WIDEN(u64, from, uint16_t); break;
+	case STOA_U32: WIDEN(u64, from, uint32_t); break;
+	case STOA_F32: WIDEN(f64, from, float); break;
+	default: memcpy(to, from, n * 8); break;
+	}
+}
+
+static void uuids_as_bytes(size_t n, const void *from, struct stoa_bytes *to)
+{
+	for (size_t i = 0; i < n; i++)
+		to[i] = (struct stoa_bytes){ (const char *)from + i * 16, 16 };
+}
+
+/* The strings of a chunk's list, once for each group. */
+static int read_dict(struct scan *s, struct column *col, const struct stoa__chunk *c,
+		     struct stoa_error *err)
+{
+	uint64_t id = s->group->base->id + col->slot;
+
+	if (col->dict_id == id)
+		return STOA_OK;
+	if (col->cap_dict < c->n_dict) {
+		struct stoa_bytes *dict =
+			stoa__realloc_array(col->dict, c->n_dict, sizeof *dict);
+
+		if (!dict)
+			return stoa__fail_memory(err);
+		col->dict = dict;
+		col->cap_dict = c->n_dict;
+	}
+	for (uint32_t i = 0; i < c->n_dict; i++)
+		col->dict[i] = stoa__base_string(s->group->base, c, i);
+	col->dict_id = id;
+	return STOA_OK;
+}
+
+static int read_codes(struct scan *s, struct column *col, const struct stoa__chunk *c,
+		      struct stoa__vec *out, struct stoa_error *err)
+{
+	STOA_TRY(read_dict(s, col, c, err));
+	stoa__chunk_codes(c, s->from, s->n_stored, col->codes);
+	if (s->gathered)
+		for (size_t i = 0; i < s->n; i++)
+			col->codes[i] = col->codes[s->rows[i]];
+	out->kind = STOA__VEC_DICT;
+	out->codes = col->codes;
+	out->dict = col->dict;
+	out->n_dict = c->n_dict;
+	out->dict_id = col->dict_id;
+	if (!c->validity)
+		return STOA_OK;
+	memset(col->validity, 0xff, sizeof col->validity);
+	if (!s->gathered) {
+		stoa__bitmap_copy(col->validity, 0, c->validity, s->from, s->n_stored);
+	} else {
+		for (size_t i = 0; i < s->n; i++)
+			if (stoa__chunk_is_null(c, s->from + s->rows[i]))
+				stoa__bit_clear(col->validity, i);
+	}
+	out->validity = col->validity;
+	return STOA_OK;
+}
+
+/* A number column of a run in which all rows live and no page speaks: straight from the image. */
+static void read_wide(const struct scan *s, struct column *col, const struct stoa__chunk *c,
+		      struct stoa__vec *out)
+{
+	stoa__chunk_read_wide(c, s->from, s->n, col->wide);
+	out->values = col->wide;
+	if (!c->validity)
+		return;
+	stoa__bitmap_copy(col->validity, 0, c->validity, s->from, s->n);
+	out->validity = col->validity;
+}
+
+static int read_vec(struct scan *s, struct column *col, struct stoa__vec *out,
+		    struct stoa_error *err)
+{
+	const struct stoa__slot *slot = &s->table->schema->slots[col->slot];
+	const struct stoa__pages *overlay = overlay_of(s, slot->id);
+	const struct stoa__chunk *c;
+	struct stoa_array a;
+
+	memset(out, 0, sizeof *out);
+	out->kind = STOA__VEC_FLAT;
+	out->phys = (uint8_t)stoa__phys_of(slot->def.type);
+	out->type = slot->def.type;
+	out->scale = slot->def.scale;
+	out->n = s->n;
+	STOA_TRY(find_chunk(s, col, &c, err));
+	if (c && !overlay && slot->def.type == STOA_STRING)
+		return read_codes(s, col, c, out, err);
+	if (c && !overlay && !s->gathered && out->phys != STOA__PHYS_BYTES) {
+		read_wide(s, col, c, out);
+		return STOA_OK;
+	}
+	STOA_TRY(read_narrow(s, col, c, overlay, &a, err));
+	out->validity = a.validity;
+	if (slot->def.type == STOA_UUID) {
+		uuids_as_bytes(s->n, a.values, col->wide);
+		out->values = col->wide;
+	} else if (out->phys == STOA__PHYS_BYTES) {
+		out->values = a.values;
+	} else {
+		widen(slot->def.type, s->n, a.values, col->wide);
+		out->values = col->wide;
+	}
+	return STOA_OK;
+}
+
+/* ---- as a source ---- */
+
+static struct scan *of_source(struct stoa__source *source)
+{
+	return (struct scan *)(void *)source;
+}
+
+static const struct stoa_column *source_columns(struct stoa__source *source, size_t *n)
+{
+	struct scan *s = of_source(source);
+
+	*n = s->n_columns;
+	return s->names;
+}
+
+static int source_next(struct stoa__source *source, size_t *n, const stoa_rowid **rowids,
+		       struct stoa_error *err)
+{
+	struct scan *s = of_source(source);
+	int rc = next_batch(s, err);
+
+	if (rc != STOA_ROW)
+		return rc;
+	*n = s->n;
+	if (rowids) {
+		fill_rowids(s);
+		*rowids = s->rowids;
+	}
+	return STOA_ROW;
+}
+
+static int source_column(struct stoa__source *source, size_t i, struct stoa__vec *out,
+			 struct stoa_error *err)
+{
+	struct scan *s = of_source(source);
+	struct column *col = &s->columns[i];
+
+	if (!col->ready) {
+		STOA_TRY(read_vec(s, col, &col->vec, err));
+		col->ready = true;
+	}
+	*out = col->vec;
+	return STOA_OK;
+}
+
+/* Is the next batch the first of a group that is there to be looked at? Moves to it if so. */
+static bool at_group(struct scan *s)
+{
+	if (s->version->gone || (s->group && s->from + s->n_stored < s->group_rows))
+		return s->group && !s->from && !s->n_stored;
+	return next_group(s);
+}
+
+static struct stoa_value range_value(unsigned type, uint64_t bits, double f)
+{
+	struct stoa_value v = stoa_null();
+
+	v.type = (uint8_t)type;
+	if (stoa__type_family(type) == STOA__FLOAT)
+		v.f = f;
+	else
+		v.u = bits;
+	return v;
+}
+
+static bool source_zone(struct stoa__source *source, size_t i, struct stoa__zone *out)
+{
+	struct scan *s = of_source(source);
+	struct column *col = &s->columns[i];
+	const struct stoa__slot *slot = &s->table->schema->slots[col->slot];
+	const struct stoa__chunk *c;
+
+	if (!at_group(s))
+		return false;
+	memset(out, 0, sizeof *out);
+	/* A column that cannot be read is an error when it is read, not here. */
+	if (!s->group->base || stoa__group_pages(s->group, slot->id) ||
+	    find_chunk(s, col, &c, NULL) < 0 || !c)
+		return true;
+	out->n_rows = c->n_rows;
+	out->n_null = c->n_null;
+	out->has_nan = c->has_nan;
+	out->known = c->has_range;
+	out->min = range_value(slot->def.type, c->min.u, c->min.f);
+	out->max = range_value(slot->def.type, c->max.u, c->max.f);
+	out->min.scale = out->max.scale = slot->def.scale;
+	return true;
+}
+
+static void source_skip_group(struct stoa__source *source)
+{
+	struct scan *s = of_source(source);
+
+	if (at_group(s))
+		s->from = s->group_rows;
+}
+
+static uint64_t source_n_rows(struct stoa__source *source)
+{
+	return of_source(source)->table->n_rows;
+}
+
+static void scan_close(struct scan *s)
+{
+	for (size_t i = 0; i < s->n_columns; i++) {
+		struct column *col = &s->columns[i];
+
+		stoa__free(col->wide);
+		stoa__free(col->narrow);
+		stoa__free(col->codes);
+		stoa__free(col->dict);
+		stoa__buf_release(&col->bytes);
+	}
+	stoa__free(s->names);
+	stoa__free(s->arrays);
+	stoa__version_drop(s->version);
+	stoa__free(s);
+}
+
+static void source_close(struct stoa__source *source)
+{
+	scan_close(of_source(source));
+}
+
+static const struct stoa__source_ops source_ops = {
+	.columns = source_columns,
+	.next = source_next,
+	.column = source_column,
+	.zone = source_zone,
+	.skip_group = source_skip_group,
+	.n_rows = source_n_rows,
+	.close = source_close,
+};
+
+/* ---- as a cursor ---- */
+
+static struct scan *of_cursor(const stoa_cursor *cur)
+{
+	return (struct scan *)(void *)((char *)(uintptr_t)cur - offsetof(struct scan, cursor));
+}
+
+static const struct stoa_column *cursor_columns(const stoa_cursor *cur, size_t *n)
+{
+	return source_columns(&of_cursor(cur)->source, n);
+}
+
+static int cursor_next_batch(stoa_cursor *cur, struct stoa_batch *out, struct stoa_error *err)
+{
+	struct scan *s = of_cursor(cur);
+	int rc = next_batch(s, err);
+
+	if (rc != STOA_ROW)
+		return rc;
+	for (size_t i = 0; i < s->n_columns; i++) {
+		struct column *col = &s->columns[i];
+		const struct stoa__slot *slot = &s->table->schema->slots[col->slot];
+		const struct stoa__chunk *c;
+
+		STOA_TRY(find_chunk(s, col, &c, err));
+		STOA_TRY(read_narrow(s, col, c, overlay_of(s, slot->id), &s->arrays[i], err));
+	}
+	fill_rowids(s);
+	*out = (struct stoa_batch){ s->n, s->n_columns, s->arrays, s->rowids };
+	return STOA_ROW;
+}
+
+static void cursor_close(stoa_cursor *cur)
+{
+	scan_close(of_cursor(cur));
+}
+
+static const struct stoa__cursor_ops cursor_ops = {
+	.columns = cursor_columns,
+	.next_batch = cursor_next_batch,
+	.close = cursor_close,
+};
+
+/* ---- opening ---- */
+
+static int init_column(struct scan *s, size_t i, uint32_t slot)
+{
+	const struct stoa_slot *def = &s->table->schema->slots[slot].def;
+	struct column *col = &s->columns[i];
+
+	col->slot = slot;
+	col->wide = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof(struct stoa_bytes));
+	col->narrow = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof(struct stoa_bytes));
+	col->codes = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof *col->codes);
+	s->names[i] = (struct stoa_column){ def->name, def->type, def->precision, def->scale };
+	return col->wide && col->narrow && col->codes ? STOA_OK : STOA_ENOMEM;
+}
+
+static int scan_new(stoa_txn *txn, const struct stoa__table *t, const uint32_t *slots, size_t n,
+		    struct scan **out, struct stoa_error *err)
+{
+	struct scan *s = stoa__calloc(1, sizeof *s + n * sizeof s->columns[0]);
+	uint32_t table = t->id;
+	int rc;
+
+	if (!s)
+		return stoa__fail_memory(err);
+	rc = stoa__txn_freeze(txn, &s->version, err);
+	if (rc < 0) {
+		stoa__free(s);
+		return rc;
+	}
+	s->table = stoa__table_find(s->version, table);
+	s->n_columns = n;
+	s->names = stoa__calloc(n + 1, sizeof *s->names);
+	s->arrays = stoa__calloc(n + 1, sizeof *s->arrays);
+	rc = s->names && s->arrays ? STOA_OK : STOA_ENOMEM;
+	for (size_t i = 0; i < n && rc == STOA_OK; i++)
+		rc = init_column(s, i, slots ? slots[i] : (uint32_t)i);
+	if (rc < 0) {
+		scan_close(s);
+		return stoa__fail_memory(err);
+	}
+	s->source.ops = &source_ops;
+	stoa__cursor_init(&s->cursor, &cursor_ops);
+	*out = s;
+	return STOA_OK;
+}
+
+static int scan_open(stoa_txn *txn, stoa_table table, const uint32_t *slots, size_t n_slots,
+		     struct scan **out, struct stoa_error *err)
+{
+	struct stoa__table *t;
+
+	STOA_TRY(stoa__txn_enter(txn, err));
+	STOA_TRY(stoa__txn_table(txn, table, &t, err));
+	if (!slots)
+		n_slots = t->schema->n_slots;
+	for (size_t i = 0; slots && i < n_slots; i++)
+		if (slots[i] >= t->schema->n_slots)
+			return stoa__fail(err, STOA_EINVAL, "table \"%s\" has no slot at position %u",
+					  t->schema->name, slots[i]);
+	return scan_new(txn, t, slots, n_slots, out, err);
+}
+
+int stoa__scan_source(stoa_txn *txn, stoa_table table, const uint32_t *slots, size_t n_slots,
+		      struct stoa__source **out, struct stoa_error *err)
+{
+	struct scan *s;
+
+	*out = NULL;
+	STOA_TRY(scan_open(txn, table, slots, n_slots, &s, err));
+	*out = &s->source;
+	return STOA_OK;
+}
+
+int stoa_scan(stoa_txn *txn, stoa_table table, const uint32_t *slots, size_t n_slots,
+	      stoa_cursor **out, struct stoa_error *err)
+{
+	struct scan *s;
+
+	if (!out)
+		return stoa__fail(err, STOA_EINVAL, "there is no room for the cursor");
+	*out = NULL;
+	STOA_TRY(scan_open(txn, table, slots, n_slots, &s, err));
+	*out = &s->cursor;
+	return STOA_OK;
+}

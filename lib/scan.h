@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scan.h - the rows of a table, batch by batch
+ *
+ * One walk serves both sides: queries, as a struct stoa__source with the engine's wide kinds, and
+ * applications, as a cursor with the C arrays of the slots' types.
+ */
+#ifndef STOA__SCAN_H
+#define STOA__SCAN_H
+
+#include "core/source.h"
+#include "stoa.h"
+
+/*
+ * A source over the rows that @txn sees now. @slots: positions of the columns on offer, NULL for all.
+ * Holds what it reads until closed, the transaction's end included; after an abort it returns STOA_ESTATE.
+ */
+int stoa__scan_source(stoa_txn *txn, stoa_table table, const uint32_t *slots, size_t n_slots,
+		      struct stoa__source **out, struct stoa_error *err);
+
+#endif

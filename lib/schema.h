@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * schema.h - a table's name and slots, as an immutable block
+ *
+ * A change of schema makes a new block. Every slot has an id for life: positions shift when
+ * a slot is dropped, ids do not, and row groups know their columns by id. A slot that was added later
+ * reads as its @absent value in row groups from before.
+ */
+#ifndef STOA__SCHEMA_H
+#define STOA__SCHEMA_H
+
+#include "block.h"
+#include "core/buf.h"
+
+struct stoa__slot {
+	struct stoa_slot def;		/* name and default borrow from the schema */
+	uint32_t id;
+	struct stoa_value absent;	/* in groups without a chunk of it */
+};
+
+struct stoa__schema {
+	struct stoa__block block;
+	char *name;
+	struct stoa__slot *slots;
+	struct stoa_slot *defs;		/* the same definitions in a row, for stoa_table_info() */
+	uint32_t n_slots;
+	uint32_t next_slot;		/* id for the next slot added */
+	char *bytes;			/* what names and values borrow */
+};
+
+/*
+ * A schema of these slots, everything copied. @ids and @absents may be NULL: ids 0, 1, ..., absent NULL. Checks every
+ * rule of struct stoa_slot, converting defaults: STOA_EINVAL, STOA_ETYPE, STOA_ERANGE, STOA_EEXIST.
+ */
+int stoa__schema_new(struct stoa__version *w, const char *name, const struct stoa_slot *slots,
+		     const uint32_t *ids, const struct stoa_value *absents, size_t n_slots,
+		     uint32_t next_slot, struct stoa__schema **out, struct stoa_error *err);
+/* Position of a slot by name, or -1. */
+int stoa__schema_find(const struct stoa__schema *s, const char *name);
+/* For the log and the catalog. */
+int stoa__schema_put(const struct stoa__schema *s, struct stoa__buf *out);
+int stoa__schema_read(struct stoa__version *w, struct stoa__reader *r, struct stoa__schema **out,
+		      struct stoa_error *err);
+/* A value of any type, self-describing: for the log, the catalog and schemas. Bytes read borrow from the reader. */
+int stoa__value_put(const struct stoa_value *v, struct stoa__buf *out);
+void stoa__value_read(struct stoa__reader *r, struct stoa_value *out);
+/* STOA_EINVAL unless @name is 1 .. STOA_NAME_MAX bytes of UTF-8 without NUL. */
+int stoa__name_check(const char *what, const char *name, struct stoa_error *err);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * symbol.h - interned strings: bytes to id, id to bytes, counted
+ *
+ * One table per database. A string is stored once; its id is the same for every table and column, so
+ * two strings are equal when their ids are. Its count is the number of its holders: elements of pages, lists of
+ * encoded row groups in memory, handles of the application. With the last one its
+ * bytes go and its id may be given to another string.
+ *
+ * Ids are found through pages of entries that never move, so that bytes are read without a lock by whoever knows
+ * that a holder lives. The hash table (open addressing, linear probing, at most 3/4 full, backward-shift
+ * deletion) holds ids with 32 bits of their hash beside them, so that a probe seldom touches bytes.
+ *
+ * Threads: any; interning and dropping take the table's mutex.
+ */
+#ifndef STOA__SYMBOL_H
+#define STOA__SYMBOL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "core/error.h"
+
+struct stoa__symbol_entry;
+
+struct stoa__symbols {
+	pthread_mutex_t mutex;
+	struct stoa__symbol_entry *_Atomic *pages;	/* of STOA__SYMBOL_PAGE entries */
+	uint32_t n_entries;	/* ids given out so far: 1 .. n_entries - 1; id 0 is no symbol */
+	uint32_t free_id;	/* head of the chain of free ids */
+	uint32_t n_live;
+	uint64_t bytes;		/* heap held, all of it */
+	struct stoa__symbol_slot *slots;
+	uint32_t n_slots;	/* a power of two, or 0 */
+};
+
+int stoa__symbols_init(struct stoa__symbols *s);
+/* All holders must be gone, or never look again. */
+void stoa__symbols_release(struct stoa__symbols *s);
+
+/* The id of a string, held once more. STOA_OK or STOA_ENOMEM. */
+int stoa__symbol_intern(struct stoa__symbols *s, const char *p, uint32_t len, uint32_t *id);
+/* The id of a string if something holds it, not held; else 0. */
+uint32_t stoa__symbol_find(struct stoa__symbols *s, const char *p, uint32_t len);
+void stoa__symbol_hold(struct stoa__symbols *s, uint32_t id);
+/* Gives up one hold on each of @n ids; 0 is passed over. */
+void stoa__symbol_drop(struct stoa__symbols *s, const uint32_t *ids, size_t n);
+void stoa__symbol_hold_all(struct stoa__symbols *s, const uint32_t *ids, size_t n);
+/* Borrowed while something holds the id. No lock. */
+struct stoa_bytes stoa__symbol_bytes(const struct stoa__symbols *s, uint32_t id);
+uint32_t stoa__symbol_count(struct stoa__symbols *s, uint32_t id);
+/* Walks everything: does it keep its invariants? If not, *@why is the first broken. */
+bool stoa__symbols_check(struct stoa__symbols *s, const char **why);
+
+#endif

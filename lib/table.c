@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: MIT */
+/* table.c - see table.h */
+#include "table.h"
+
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/type.h"
+
+/* ---- tables of a version ---- */
+
+struct stoa__table *stoa__table_find(const struct stoa__version *v, uint32_t id)
+{
+	return stoa__tree_find(v->tables, id);
+}
+
+int stoa__table_own(struct stoa__version *w, uint32_t id, struct stoa__table **out)
+{
+	struct stoa__table *t = stoa__table_find(w, id), *old = t;
+	int rc;
+
+	*out = NULL;
+	if (!t)
+		return STOA_ENOTFOUND;
+	if (stoa__block_owned(w, &t->block)) {
+		*out = t;
+		return STOA_OK;
+	}
+	/* The copy must be in the tree before the original may go, so no stoa__block_own(). */
+	t = stoa__block_new(w, STOA__KIND_TABLE, sizeof *t);
+	if (!t)
+		return STOA_ENOMEM;
+	memcpy(&t->block + 1, &old->block + 1, sizeof *t - sizeof t->block);
+	t->tail_shared = t->tail_rows;
+	rc = stoa__tree_put(w, &w->tables, id, t);
+	stoa__block_retire(w, rc < 0 ? &t->block : &old->block);
+	*out = rc < 0 ? NULL : t;
+	return rc;
+}
+
+int stoa__table_new(struct stoa__version *w, uint32_t id, struct stoa__schema *schema,
+		    struct stoa__table **out)
+{
+	struct stoa__table *t = stoa__block_new(w, STOA__KIND_TABLE, sizeof *t);
+	int rc;
+
+	if (!t)
+		return STOA_ENOMEM;
+	t->id = id;
+	t->schema = schema;
+	t->next_rowid = 1;
+	rc = stoa__tree_put(w, &w->tables, id, t);
+	if (rc < 0)
+		stoa__block_retire(w, &t->block);
+	else
+		*out = t;
+	return rc;
+}
+
+/* ---- taking apart ---- */
+
+static void for_group_blocks(struct stoa__group *g, void (*each)(void *ctx, struct stoa__block *b),
+			     void *ctx)
+{
+	for (uint32_t i = 0; i < STOA__LIVE_BLOCKS; i++)
+		if (g->live[i])
+			each(ctx, &g->live[i]->block);
+	for (uint32_t i = 0; g->overlay && i < g->overlay->n; i++) {
+		struct stoa__pages *pages = g->overlay->column[i].pages;
+
+		for (uint32_t p = 0; p < STOA__PAGES; p++)
+			if (pages->page[p])
+				each(ctx, &pages->page[p]->block);
+		each(ctx, &pages->block);
+	}
+	if (g->overlay)
+		each(ctx, &g->overlay->block);
+	each(ctx, g->base ? &g->base->block : &g->tail->block);
+	each(ctx, &g->block);
+}
+
+static void retire_block(void *ctx, struct stoa__block *b)
+{
+	stoa__block_retire(ctx, b);
+}
+
+void stoa__group_retire(struct stoa__version *w, struct stoa__group *g)
+{
+	for_group_blocks(g, retire_block, w);
+}
+
+static int retire_each_group(void *ctx, uint64_t key, void *value)
+{
+	(void)key;
+	stoa__group_retire(ctx, value);
+	return STOA_OK;
+}
+
+/* Retires all of a table that is in no tree any more, without changing it: older versions may see it. */
+static int retire_table(void *ctx, uint64_t id, void *value)
+{
+	struct stoa__version *w = ctx;
+	struct stoa__table *t = value;
+	struct stoa__node *groups = t->groups;
+
+	(void)id;
+	(void)stoa__tree_walk(groups, 0, retire_each_group, w);
+	stoa__tree_retire(w, &groups);
+	if (t->tail)
+		stoa__group_retire(w, t->tail);
+	stoa__block_retire(w, &t->schema->block);
+	stoa__block_retire(w, &t->block);
+	return STOA_OK;
+}
+
+int stoa__table_remove(struct stoa__version *w, struct stoa__table *t)
+{
+	STOA_TRY(stoa__tree_remove(w, &w->tables, t->id));
+	return retire_table(w, t->id, t);
+}
+
+void stoa__table_retire_all(struct stoa__version *w)
+{
+	(void)stoa__tree_walk(w->tables, 0, retire_table, w);
+	stoa__tree_retire(w, &w->tables);
+}
+
+static void free_block(void *ctx, struct stoa__block *b)
+{
+	stoa__block_free(ctx, b);
+}
+
+static void free_group(struct stoa__history *h, void *value)
+{
+	for_group_blocks(value, free_block, h);
+}
+
+static void free_table(struct stoa__history *h, void *value)
+{
+	struct stoa__table *t = value;
+
+	stoa__tree_free(h, t->groups, free_group);
+	if (t->tail)
+		free_group(h, t->tail);
+	stoa__block_free(h, &t->schema->block);
+	stoa__block_free(h, &t->block);
+}
+
+void stoa__table_free_all(struct stoa__version *v)
+{
+	stoa__tree_free(v->history, v->tables, free_table);
+}
+
+int stoa__table_remove_group(struct stoa__version *w, struct stoa__table *t, struct stoa__group *g)
+{
+	STOA_TRY(stoa__tree_remove(w, &t->groups, g->first));
+	t->n_groups--;
+	t->n_rows -= g->n_rows - g->n_dead;
+	stoa__group_retire(w, g);
+	return STOA_OK;
+}
+
+/* ---- finding and reading ---- */
+
+bool stoa__table_locate(const struct stoa__table *t, uint64_t rowid, struct stoa__place *out)
+{
+	struct stoa__group *g = t->tail;
+	int64_t row;
+
+	if (g && rowid >= g->first) {
+		row = rowid - g->first < t->tail_rows ? (int64_t)(rowid - g->first) : -1;
+	} else {
+		g = stoa__tree_floor(t->groups, rowid);
+		row = g ? stoa__base_row(g->base, rowid) : -1;
+	}
+	if (row < 0 || !stoa__group_alive(g, (uint32_t)row))
+		return false;
+	out->group = g;
+	out->row = (uint32_t)row;
+	return true;
+}
+
+int stoa__group_value(const struct stoa__group *g, const struct stoa__schema *schema, uint32_t slot,
+		      uint32_t row, struct stoa__buf *scratch, struct stoa_value *out,
+		      struct stoa_error *err)
+{
+	const struct stoa__slot *s = &schema->slots[slot];
+	const struct stoa__page *page = stoa__group_overlay(g, s->id, row);
+	const struct stoa__chunk *c = NULL;
+
+	if (!page && g->tail)
+		page = g->tail->rows[row / STOA__PAGE_ROWS][slot];
+	if (page) {
+		stoa__page_value(page, row % STOA__PAGE_ROWS, out);
+	} else {
+		STOA_TRY(stoa__base_column(g->base, s->id, s->def.type, &c, err));
+		if (c)
+			STOA_TRY(stoa__base_value(g->base, c, row, scratch, out, err));
+		else
+			*out = s->absent;
+	}
+	if (out->type == STOA_DECIMAL)
+		out->scale = s->def.scale;
+	return STOA_OK;
+}
+
+void stoa__group_prefetch(const struct stoa__group *g, const struct stoa__schema *schema,
+			  uint32_t row)
+{
+	if (!g->base)
+		return;
+	for (uint32_t i = 0; i < schema->n_slots; i++) {
+		uint32_t slot = schema->slots[i].id;
+		const struct stoa__chunk *c = NULL;
+
+		if (slot < g->base->n_columns)
+			c = atomic_load_explicit(&g->base->column[slot], memory_order_acquire);
+		if (c && c->n_rows)
+			stoa__chunk_prefetch(c, row);
+	}
+}
+
+/* ---- tails ---- */
+
+static void release_tail(struct stoa__block *b)
+{
+	struct stoa__tail *tail = (struct stoa__tail *)b;
+
+	for (uint32_t p = 0; p < STOA__PAGES && tail->rows[p]; p++) {
+		for (uint32_t i = 0; i < tail->n_slots; i++)
+			if (tail->rows[p][i])
+				stoa__block_free(tail->history, &tail->rows[p][i]->block);
+		stoa__free(tail->rows[p]);
+	}
+}
+
+int stoa__table_new_tail(struct stoa__version *w, struct stoa__table *t, uint64_t first)
+{
+	struct stoa__tail *tail = stoa__block_new(w, STOA__KIND_TAIL, sizeof *tail);
+	struct stoa__group *g;
+
+	if (!tail)
+		return STOA_ENOMEM;
+	g = stoa__block_new(w, STOA__KIND_GROUP, sizeof *g);
+	if (!g) {
+		stoa__block_retire(w, &tail->block);
+		return STOA_ENOMEM;
+	}
+	tail->block.release = release_tail;
+	tail->history = w->history;
+	tail->first = g->first = first;
+	tail->n_slots = t->schema->n_slots;
+	g->tail = tail;
+	t->tail = g;
+	t->tail_rows = t->tail_shared = 0;
+	return STOA_OK;
+}
+
+struct stoa__page *stoa__tail_page(struct stoa__version *w, struct stoa__tail *tail,
+				   const struct stoa__schema *schema, uint32_t page, uint32_t slot)
+{
+	struct stoa__page *p;
+
+	if (!tail->rows[page]) {
+		tail->rows[page] = stoa__calloc(tail->n_slots, sizeof *tail->rows[page]);
+		if (!tail->rows[page])
+			return NULL;
+	}
+	p = tail->rows[page][slot];
+	if (!p) {
+		p = stoa__page_new(w, w->history->symbols, schema->slots[slot].def.type);
+		if (p)
+			stoa__block_adopt(&p->block);
+		tail->rows[page][slot] = p;
+	}
+	return p;
+}
+
+/* ---- making parts of a group the working version's own ---- */
+
+int stoa__group_own(struct stoa__version *w, struct stoa__table *t, struct stoa__group **g)
+{
+	struct stoa__group *old = *g, *copy;
+	int rc = STOA_OK;
+
+	if (stoa__block_owned(w, &old->block))
+		return STOA_OK;
+	copy = stoa__block_new(w, STOA__KIND_GROUP, sizeof *copy);
+	if (!copy)
+		return STOA_ENOMEM;
+	memcpy(&copy->block + 1, &old->block + 1, sizeof *copy - sizeof copy->block);
+	if (old == t->tail)
+		t->tail = copy;
+	else
+		rc = stoa__tree_put(w, &t->groups, old->first, copy);
+	stoa__block_retire(w, rc < 0 ? &copy->block : &old->block);
+	if (rc == STOA_OK)
+		*g = copy;
+	return rc;
+}
+
+int stoa__group_own_live(struct stoa__version *w, struct stoa__group *g, uint32_t block,
+			 struct stoa__live **out)
+{
+	if (!g->live[block]) {
+		struct stoa__live *l = stoa__block_new(w, STOA__KIND_LIVE, sizeof *l);
+
+		if (!l)
+			return STOA_ENOMEM;
+		memset(l->words, 0xff, sizeof l->words);
+		g->live[block] = l;
+	}
+	STOA_TRY(stoa__block_own(w, &g->live[block]));
+	*out = g->live[block];
+	return STOA_OK;
+}
+
+/* The overlay of @g as an owned one with a column for slot id @slot. */
+static int own_overlay_column(struct stoa__version *w, struct stoa__group *g, uint32_t slot,
+			      struct stoa__overlay_column **out)
+{
+	struct stoa__overlay *old = g->overlay, *o;
+	uint32_t n = old ? old->n : 0, i;
+
+	for (i = 0; i < n && old->column[i].slot != slot; i++)
+		;
+	if (i < n) {
+		STOA_TRY(stoa__block_own(w, &g->overlay));
+		*out = &g->overlay->column[i];
+		return stoa__block_own(w, &(*out)->pages);
+	}
+	o = stoa__block_new(w, STOA__KIND_OVERLAY, sizeof *o + (n + 1) * sizeof o->column[0]);
+	if (!o)
+		return STOA_ENOMEM;
+	if (n)
+		memcpy(o->column, old->column, n * sizeof o->column[0]);
+	o->n = n + 1;
+	o->column[n].slot = slot;
+	o->column[n].pages = stoa__block_new(w, STOA__KIND_PAGES, sizeof *o->column[n].pages);
+	if (!o->column[n].pages) {
+		stoa__block_retire(w, &o->block);
+		return STOA_ENOMEM;
+	}
+	if (old)
+		stoa__block_retire(w, &old->block);
+	g->overlay = o;
+	*out = &o->column[n];
+	return STOA_OK;
+}
+
+/* Makes page @p, number @at of @slot, speak for all rows that there are. */
+static int fill_page(struct stoa__version *w, const struct stoa__table *t,
+		     const struct stoa__group *g, uint32_t slot, uint32_t at, struct stoa__page *p,
+		     struct stoa_error *err)
+{
+	uint32_t from = at * STOA__PAGE_ROWS, n = stoa__group_rows(t, g) - from;
+	struct stoa__buf scratch = STOA__BUF_INIT;
+	int rc = STOA_OK;
+
+	if (n > STOA__PAGE_ROWS)
+		n = STOA__PAGE_ROWS;
+	while (p->n_rows < n) {
+		struct stoa__element e;
+		struct stoa_value v;
+
+		stoa__buf_reset(&scratch);
+		rc = stoa__group_value(g, t->schema, slot, from + p->n_rows, &scratch, &v, err);
+		if (rc < 0)
+			break;
+		rc = stoa__element_make(w->history->symbols, p->type, &v, &e);
+		if (rc < 0) {
+			rc = stoa__fail_memory(err);
+			break;
+		}
+		stoa__page_put(p, p->n_rows++, &e);
+	}
+	stoa__buf_release(&scratch);
+	return rc;
+}
+
+int stoa__group_new_page(struct stoa__version *w, struct stoa__table *t, struct stoa__group *g,
+			 uint32_t slot, uint32_t at, struct stoa__page **out)
+{
+	const struct stoa__slot *s = &t->schema->slots[slot];
+	struct stoa__overlay_column *column;
+
+	STOA_TRY(own_overlay_column(w, g, s->id, &column));
+	*out = stoa__page_new(w, w->history->symbols, s->def.type);
+	if (!*out)
+		return STOA_ENOMEM;
+	column->pages->page[at] = *out;
+	return STOA_OK;
+}
+
+int stoa__group_own_page(struct stoa__version *w, struct stoa__table *t, struct stoa__group *g,
+			 uint32_t slot, uint32_t row, struct stoa__page **out,
+			 struct stoa_error *err)
+{
+	uint32_t at = row / STOA__PAGE_ROWS;
+	struct stoa__overlay_column *column;
+
+	if (own_overlay_column(w, g, t->schema->slots[slot].id, &column) < 0)
+		return stoa__fail_memory(err);
+	if (!column->pages->page[at]) {
+		/* Speaks for no row until it is filled. */
+		if (stoa__group_new_page(w, t, g, slot, at, out) < 0)
+			return stoa__fail_memory(err);
+	} else if (stoa__page_own(w, &column->pages->page[at]) < 0) {
+		return stoa__fail_memory(err);
+	}
+	*out = column->pages->page[at];
+	return fill_page(w, t, g, slot, at, *out, err);
+}
+
+/* ---- changes ---- */
+
+/* Elements of @values for the slots at @slots (NULL: all in order); none is left on failure. */
+static int make_elements(struct stoa__version *w, const struct stoa__schema *schema,
+			 const uint32_t *slots, const struct stoa_value *values, size_t n,
+			 struct stoa__element *out, struct stoa_error *err)
+{
+	struct stoa__symbols *symbols = w->history->symbols;
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned type = schema->slots[slots ? slots[i] : i].def.type;
+
+		if (stoa__element_make(symbols, type, &values[i], &out[i]) < 0) {
+			while (i--)
+				stoa__element_drop(symbols,
+						   schema->slots[slots ? slots[i] : i].def.type,
+						   &out[i]);
+			return stoa__fail_memory(err);
+		}
+	}
+	return STOA_OK;
+}
+
+#define ELEMENTS_ON_STACK 32
+
+int stoa__table_insert(struct stoa__version *w, struct stoa__table *t,
+		       const struct stoa_value *values, uint64_t *rowid, struct stoa_error *err)
+{
+	uint32_t n = t->schema->n_slots, page;
+	struct stoa__element few[ELEMENTS_ON_STACK], *elements = few;
+	int rc;
+
+	if (t->tail && (t->tail_rows == STOA__GROUP_ROWS ||
+			t->tail->tail->text_bytes > STOA__GROUP_BYTES_MAX))
+		STOA_TRY(stoa__table_seal(w, t, err));
+	if (!t->tail && stoa__table_new_tail(w, t, t->next_rowid) < 0)
+		return stoa__fail_memory(err);
+	page = t->tail_rows / STOA__PAGE_ROWS;
+	if (t->tail_rows % STOA__PAGE_ROWS == 0)
+		for (uint32_t i = 0; i < n; i++)
+			if (!stoa__tail_page(w, t->tail->tail, t->schema, page, i))
+				return stoa__fail_memory(err);
+	if (n > ELEMENTS_ON_STACK) {
+		elements = stoa__alloc(n * sizeof *elements);
+		if (!elements)
+			return stoa__fail_memory(err);
+	}
+	rc = make_elements(w, t->schema, NULL, values, n, elements, err);
+	if (rc == STOA_OK) {
+		struct stoa__page **pages = t->tail->tail->rows[page];
+
+		for (uint32_t i = 0; i < n; i++)
+			stoa__page_put(pages[i], t->tail_rows % STOA__PAGE_ROWS, &elements[i]);
+		for (uint32_t i = 0; i < n; i++)
+			if (values[i].type == STOA_TEXT || values[i].type == STOA_BLOB)
+				t->tail->tail->text_bytes += values[i].len;
+		t->tail_rows++;
+		t->n_rows++;
+		*rowid = t->next_rowid++;
+	}
+	if (elements != few)
+		stoa__free(elements);
+	return rc;
+}
+
+/*
+ * The pages that hold a row's slots, changeable: the tail's own for a row that no older version counts and
+ * that no overlay speaks for, the overlay's for all others. What they show is the same afterwards.
+ */
+static int own_pages(struct stoa__version *w, struct stoa__table *t, struct stoa__place *at,
+		     const uint32_t *slots, size_t n, struct stoa__page **out,
+		     struct stoa_error *err)
+{
+	bool in_place = at->group->tail && at->row >= t->tail_shared;
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t id = t->schema->slots[slots[i]].id;
+
+		if (in_place && !stoa__group_overlay(at->group, id, at->row)) {
+			out[i] = at->group->tail->rows[at->row / STOA__PAGE_ROWS][slots[i]];
+			continue;
+		}
+		if (stoa__group_own(w, t, &at->group) < 0)
+			return stoa__fail_memory(err);
+		STOA_TRY(stoa__group_own_page(w, t, at->group, slots[i], at->row, &out[i], err));
+	}
+	return STOA_OK;
+}
+
+int stoa__table_update(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,
+		       const uint32_t *slots, const struct stoa_value *values, size_t n,
+		       struct stoa_error *err)
+{
+	struct stoa__element few[ELEMENTS_ON_STACK], *elements = few;
+	struct stoa__page *few_pages[ELEMENTS_ON_STACK], **pages = few_pages;
+	int rc = STOA_OK;
+
+	if (n > ELEMENTS_ON_STACK) {
+		elements = stoa__alloc(n * sizeof *elements);
+		pages = stoa__alloc(n * sizeof *pages);
+		if (!elements || !pages)
+			rc = stoa__fail_memory(err);
+	}
+	if (rc == STOA_OK)
+		rc = own_pages(w, t, &at, slots, n, pages, err);
+	if (rc == STOA_OK)
+		rc = make_elements(w, t->schema, slots, values, n, elements, err);
+	if (rc == STOA_OK)
+		for (size_t i = 0; i < n; i++)
+			stoa__page_put(pages[i], at.row % STOA__PAGE_ROWS, &elements[i]);
+	if (n > ELEMENTS_ON_STACK) {
+		stoa__free(elements);
+		stoa__free(pages);
+	}
+	return rc;
+}
+
+int stoa__table_delete(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,
+		       struct stoa_error *err)
+{
+	struct stoa__live *live;
+
+	if (!at.group->tail && at.group->n_dead + 1 == at.group->n_rows)
+		return stoa__table_remove_group(w, t, at.group) < 0 ? stoa__fail_memory(err) :
+								       STOA_OK;
+	if (stoa__group_own(w, t, &at.group) < 0 ||
+	    stoa__group_own_live(w, at.group, at.row / STOA__LIVE_ROWS, &live) < 0)
+		return stoa__fail_memory(err);
+	live->words[at.row % STOA__LIVE_ROWS / 64] &= ~((uint64_t)1 << (at.row % 64));
+	at.group->n_dead++;
+	t->n_rows--;
+	return STOA_OK;
+}
+
+int stoa__table_add_group(struct stoa__version *w, struct stoa__table *t, struct stoa__base *base,
+			  struct stoa__group **out, struct stoa_error *err)
+{
+	struct stoa__group *g = stoa__block_new(w, STOA__KIND_GROUP, sizeof *g);
+
+	if (!g)
+		return stoa__fail_memory(err);
+	g->first = base->first;
+	g->n_rows = base->n_rows;
+	g->base = base;
+	if (stoa__tree_put(w, &t->groups, g->first, g) < 0) {
+		stoa__block_retire(w, &g->block);
+		return stoa__fail_memory(err);
+	}
+	t->n_groups++;
+	t->n_rows += g->n_rows;
+	if (t->next_rowid <= base->last)
+		t->next_rowid = base->last + 1;
+	*out = g;
+	return STOA_OK;
+}

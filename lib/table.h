@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table.h - one version of a table: groups of rows, a tail, and how rows are found, read and changed
+ *
+ *     groups: tree, first rowid -> group (sealed)        tail: the group that rows are appended to
+ *     group:  base (encoded)  or  tail (pages)
+ *             live[16]        NULL: all of its 4,096 rows live
+ *             overlay         per slot id, pages in place of the base's or tail's values
+ *
+ * Rows of the tail that no older version counts are changed in place, all other rows through
+ * overlays and live bitmaps, copied when they are not the working version's own.
+ *
+ * Invariants: (1) rowids ascend over the groups and into the tail; next_rowid is above them all.
+ * (2) A sealed group has a live row. (3) n_rows is the sum of live rows. (4) Row r of the tail has
+ * rowid tail->first + r, for r < tail_rows. (5) Rows from tail_shared on are seen by no older version.
+ *
+ * These functions take values that stoa__convert() has passed. Writers own the table block they pass.
+ */
+#ifndef STOA__TABLE_H
+#define STOA__TABLE_H
+
+#include "base.h"
+#include "page.h"
+#include "schema.h"
+#include "tree.h"
+
+struct stoa__live {
+	struct stoa__block block;
+	uint64_t words[STOA__LIVE_ROWS / 64];
+};
+
+struct stoa__pages {
+	struct stoa__block block;
+	struct stoa__page *page[STOA__PAGES];
+};
+
+struct stoa__overlay {
+	struct stoa__block block;
+	uint32_t n;
+	struct stoa__overlay_column {
+		uint32_t slot;	/* slot id */
+		struct stoa__pages *pages;
+	} column[];
+};
+
+/* Pages of the newest rows; page p of slot position i is rows[p][i]. Shared by versions, appended to in place. */
+struct stoa__tail {
+	struct stoa__block block;
+	struct stoa__history *history;
+	uint64_t first;
+	uint64_t persisted;	/* rows in the catalog; the checkpoint's own */
+	uint64_t text_bytes;	/* of text and blobs appended, about */
+	uint32_t n_slots;
+	struct stoa__page **rows[STOA__PAGES];
+};
+
+struct stoa__group {
+	struct stoa__block block;
+	uint64_t first;
+	uint32_t n_rows;		/* of a tail: 0, the table knows */
+	uint32_t n_dead;
+	struct stoa__base *base;	/* one of the two */
+	struct stoa__tail *tail;
+	struct stoa__overlay *overlay;
+	struct stoa__live *live[STOA__LIVE_BLOCKS];
+};
+
+struct stoa__table {
+	struct stoa__block block;
+	uint32_t id;
+	bool frozen;
+	uint32_t tail_rows;
+	uint32_t tail_shared;
+	uint64_t next_rowid;
+	uint64_t n_rows;
+	uint64_t n_groups;
+	struct stoa__schema *schema;
+	struct stoa__node *groups;
+	struct stoa__group *tail;	/* NULL until the first row */
+};
+
+/* Where a row lies. */
+struct stoa__place {
+	struct stoa__group *group;
+	uint32_t row;
+};
+
+/* The table of version @v, or NULL. */
+struct stoa__table *stoa__table_find(const struct stoa__version *v, uint32_t id);
+/* The same, owned by working version @w. STOA_OK, STOA_ENOTFOUND (no text), STOA_ENOMEM. */
+int stoa__table_own(struct stoa__version *w, uint32_t id, struct stoa__table **out);
+/* A new, empty table under @id. */
+int stoa__table_new(struct stoa__version *w, uint32_t id, struct stoa__schema *schema,
+		    struct stoa__table **out);
+/* Retires a table and all it has, and takes it out of @w. */
+int stoa__table_remove(struct stoa__version *w, struct stoa__table *t);
+/* Retires all tables of @w, which has none afterwards. */
+void stoa__table_retire_all(struct stoa__version *w);
+/* Frees all a version has at once; when the history goes. */
+void stoa__table_free_all(struct stoa__version *v);
+
+/* Rows stored in @g, dead ones included. */
+static inline uint32_t stoa__group_rows(const struct stoa__table *t, const struct stoa__group *g)
+{
+	return g->tail ? t->tail_rows : g->n_rows;
+}
+static inline uint64_t stoa__group_rowid(const struct stoa__group *g, uint32_t row)
+{
+	return g->tail ? g->first + row : stoa__base_rowid(g->base, row);
+}
+static inline bool stoa__group_alive(const struct stoa__group *g, uint32_t row)
+{
+	const struct stoa__live *l = g->live[row / STOA__LIVE_ROWS];
+
+	return !l || (l->words[row % STOA__LIVE_ROWS / 64] >> (row % 64) & 1);
+}
+/* The overlay's pages of slot id @slot, or NULL. */
+static inline struct stoa__pages *stoa__group_pages(const struct stoa__group *g, uint32_t slot)
+{
+	for (uint32_t i = 0; g->overlay && i < g->overlay->n; i++)
+		if (g->overlay->column[i].slot == slot)
+			return g->overlay->column[i].pages;
+	return NULL;
+}
+/* The overlay's page that speaks for row @row of slot id @slot, or NULL. */
+static inline struct stoa__page *stoa__group_overlay(const struct stoa__group *g, uint32_t slot,
+						     uint32_t row)
+{
+	const struct stoa__pages *pages = stoa__group_pages(g, slot);
+	struct stoa__page *page = pages ? pages->page[row / STOA__PAGE_ROWS] : NULL;
+
+	return page && row % STOA__PAGE_ROWS < page->n_rows ? page : NULL;
+}
+
+/* Finds a live row. */
+bool stoa__table_locate(const struct stoa__table *t, uint64_t rowid, struct stoa__place *out);
+/* One value of a row; bytes borrow from the version or from what is appended to @scratch. */
+int stoa__group_value(const struct stoa__group *g, const struct stoa__schema *schema, uint32_t slot,
+		      uint32_t row, struct stoa__buf *scratch, struct stoa_value *out,
+		      struct stoa_error *err);
+/* Hints the processor at a row that is about to be read whole. */
+void stoa__group_prefetch(const struct stoa__group *g, const struct stoa__schema *schema,
+			  uint32_t row);
+
+/* Adds a row, one value for each slot. STOA_ENOMEM or the errors of stoa__table_seal(): nothing changed. */
+int stoa__table_insert(struct stoa__version *w, struct stoa__table *t,
+		       const struct stoa_value *values, uint64_t *rowid, struct stoa_error *err);
+int stoa__table_update(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,
+		       const uint32_t *slots, const struct stoa_value *values, size_t n,
+		       struct stoa_error *err);
+int stoa__table_delete(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,
+		       struct stoa_error *err);
+/* Adds a sealed group after all rows; the tail must be empty. */
+int stoa__table_add_group(struct stoa__version *w, struct stoa__table *t, struct stoa__base *base,
+			  struct stoa__group **out, struct stoa_error *err);
+/* Takes a sealed group out and retires what it has. */
+int stoa__table_remove_group(struct stoa__version *w, struct stoa__table *t, struct stoa__group *g);
+
+/* seal.c: encodes the tail's live rows into a group, in heap; then the table has no tail. */
+int stoa__table_seal(struct stoa__version *w, struct stoa__table *t, struct stoa_error *err);
+
+/* Retires a group, sealed or a tail, and all it has. */
+void stoa__group_retire(struct stoa__version *w, struct stoa__group *g);
+
+/* For loading a catalog. */
+int stoa__table_new_tail(struct stoa__version *w, struct stoa__table *t, uint64_t first);
+struct stoa__page *stoa__tail_page(struct stoa__version *w, struct stoa__tail *tail,
+				   const struct stoa__schema *schema, uint32_t page, uint32_t slot);
+int stoa__group_own_page(struct stoa__version *w, struct stoa__table *t, struct stoa__group *g,
+			 uint32_t slot, uint32_t row, struct stoa__page **out,
+			 struct stoa_error *err);
+/* An empty page @at of the overlay of slot position @slot, to be filled; there must be none yet. */
+int stoa__group_new_page(struct stoa__version *w, struct stoa__table *t, struct stoa__group *g,
+			 uint32_t slot, uint32_t at, struct stoa__page **out);
+int stoa__group_own_live(struct stoa__version *w, struct stoa__group *g, uint32_t block,
+			 struct stoa__live **out);
+int stoa__group_own(struct stoa__version *w, struct stoa__table *t, struct stoa__group **g);
+
+#endif

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * txn.c - transactions: begin, commit, abort, savepoints
+ *
+ * A commit of a durable database is three steps: the log record is appended and the working version becomes the head,
+ * under the writer's lock; the lock is given up, so that the next transaction may begin on the new head; the
+ * flush is awaited, shared with whoever commits meanwhile, and the version is published. Readers thus see only what
+ * is on the disk, unless a commit was lazy.
+ */
+#include <string.h>
+
+#include "core/alloc.h"
+#include "db.h"
+
+/* ---- the writer's lock: a flag, so that a transaction may end in another thread than it began in ---- */
+
+static void take(struct stoa_db *db)
+{
+	db->writer_busy = true;
+	db->writer = pthread_self();
+}
+
+void stoa__writer_lock(struct stoa_db *db)
+{
+	pthread_mutex_lock(&db->mutex);
+	while (db->writer_busy)
+		pthread_cond_wait(&db->writer_free, &db->mutex);
+	take(db);
+	pthread_mutex_unlock(&db->mutex);
+}
+
+bool stoa__writer_try(struct stoa_db *db)
+{
+	bool got;
+
+	pthread_mutex_lock(&db->mutex);
+	got = !db->writer_busy;
+	if (got)
+		take(db);
+	pthread_mutex_unlock(&db->mutex);
+	return got;
+}
+
+void stoa__writer_unlock(struct stoa_db *db)
+{
+	pthread_mutex_lock(&db->mutex);
+	db->writer_busy = false;
+	pthread_cond_signal(&db->writer_free);
+	pthread_mutex_unlock(&db->mutex);
+}
+
+/* ---- entering ---- */
+
+int stoa__txn_enter(const struct stoa_txn *txn, struct stoa_error *err)
+{
+	if (!txn)
+		return stoa__fail(err, STOA_EINVAL, "the transaction is NULL");
+	return stoa__db_enter(txn->db, err);
+}
+
+int stoa__txn_enter_write(const struct stoa_txn *txn, struct stoa_error *err)
+{
+	STOA_TRY(stoa__txn_enter(txn, err));
+	if (!txn->write)
+		return stoa__fail(err, STOA_EREADONLY,
+				  "this is a read transaction: begin one with STOA_WRITE");
+	return STOA_OK;
+}
+
+static int no_table(stoa_table id, struct stoa_error *err)
+{
+	return stoa__fail(err, STOA_ENOTFOUND, "there is no table number %u", id);
+}
+
+int stoa__txn_table(const struct stoa_txn *txn, stoa_table id, struct stoa__table **out,
+		    struct stoa_error *err)
+{
+	*out = stoa__table_find(txn->version, id);
+	return *out ? STOA_OK : no_table(id, err);
+}
+
+int stoa__txn_own_table(struct stoa_txn *txn, stoa_table id, struct stoa__table **out,
+			struct stoa_error *err)
+{
+	struct stoa__table *t = stoa__table_find(txn->version, id);
+
+	if (!t)
+		return no_table(id, err);
+	if (t->frozen)
+		return stoa__fail(err, STOA_EREADONLY, "table \"%s\" is frozen", t->schema->name);
+	return stoa__table_own(txn->version, id, out) < 0 ? stoa__fail_memory(err) : STOA_OK;
+}
+
+int stoa__txn_freeze(struct stoa_txn *txn, struct stoa__version **out, struct stoa_error *err)
+{
+	struct stoa__version *next;
+
+	if (!txn->write) {
+		stoa__version_hold(txn->version);
+		*out = txn->version;
+		return STOA_OK;
+	}
+	next = stoa__history_freeze(txn->version);
+	if (!next)
+		return stoa__fail_memory(err);
+	*out = txn->version;	/* its hold as the working version is now the caller's */
+	txn->version = next;
+	return STOA_OK;
+}
+
+/* ---- begin ---- */
+
+/* Takes the writer's lock for a transaction; STOA_ESTATE if this thread has it. */
+static int writer_begin(struct stoa_db *db, struct stoa_error *err)
+{
+	int rc = STOA_OK;
+
+	if (db->read_only)
+		return stoa__fail(err, STOA_EREADONLY, "the database was opened read-only");
+	pthread_mutex_lock(&db->mutex);
+	if (db->writer_busy && pthread_equal(db->writer, pthread_self()))
+		rc = stoa__fail(err, STOA_ESTATE,
+				"this thread has a write transaction open: finish it first");
+	while (rc == STOA_OK && db->writer_busy)
+		pthread_cond_wait(&db->writer_free, &db->mutex);
+	if (rc == STOA_OK && atomic_load(&db->failed))
+		rc = stoa__fail(err, STOA_EREADONLY,
+				"an earlier write to the disk failed: the database is read-only "
+				"until it is reopened");
+	if (rc == STOA_OK)
+		take(db);
+	pthread_mutex_unlock(&db->mutex);
+	return rc;
+}
+
+static void count_txns(struct stoa_db *db, int change)
+{
+	pthread_mutex_lock(&db->mutex);
+	db->n_txns += (uint32_t)change;
+	pthread_mutex_unlock(&db->mutex);
+}
+
+int stoa_begin(stoa_db *db, unsigned flags, stoa_txn **out, struct stoa_error *err)
+{
+	struct stoa_txn *txn;
+	int rc;
+
+	if (!out)
+		return stoa__fail(err, STOA_EINVAL, "there is no room for the transaction");
+	*out = NULL;
+	STOA_TRY(stoa__db_enter(db, err));
+	if (flags & ~STOA_WRITE)
+		return stoa__fail(err, STOA_EINVAL, "unknown flags 0x%x", flags & ~STOA_WRITE);
+	txn = stoa__calloc(1, sizeof *txn);
+	if (!txn)
+		return stoa__fail_memory(err);
+	txn->db = db;
+	txn->write = flags & STOA_WRITE;
+	txn->durability = db->options.durability;
+	if (!txn->write) {
+		txn->base = txn->version = stoa__history_snapshot(&db->history);
+	} else {
+		rc = writer_begin(db, err);
+		if (rc < 0)
+			goto fail;
+		txn->base = db->history.head;
+		txn->version = stoa__history_begin(&db->history);
+		if (!txn->version) {
+			stoa__writer_unlock(db);
+			rc = stoa__fail_memory(err);
+			goto fail;
+		}
+	}
+	count_txns(db, 1);
+	*out = txn;
+	return STOA_OK;
+fail:
+	stoa__free(txn);
+	return rc;
+}
+
+int stoa_set_durability(stoa_txn *txn, int durability, struct stoa_error *err)
+{
+	STOA_TRY(stoa__txn_enter_write(txn, err));
+	if (durability < STOA_DURABILITY_DEFAULT || durability > STOA_NONE)
+		return stoa__fail(err, STOA_EINVAL, "there is no durability number %d", durability);
+	txn->durability = durability ? durability : txn->db->options.durability;
+	return STOA_OK;
+}
+
+/* ---- savepoints ---- */
+
+int stoa_savepoint(stoa_txn *txn, uint32_t *out, struct stoa_error *err)
+{
+	struct stoa__mark *marks;
+
+	STOA_TRY(stoa__txn_enter_write(txn, err));
+	if (txn->n_appenders)
+		return stoa__fail(err, STOA_ESTATE, "close the appenders before a savepoint");
+	marks = stoa__realloc_array(txn->marks, txn->n_marks + 1, sizeof *marks);
+	if (!marks)
+		return stoa__fail_memory(err);
+	txn->marks = marks;
+	STOA_TRY(stoa__txn_freeze(txn, &marks[txn->n_marks].version, err));
+	marks[txn->n_marks].redo_len = txn->redo.len;
+	*out = (uint32_t)++txn->n_marks;
+	return STOA_OK;
+}
+
+/* Gives up savepoints from number @from on (from 0). */
+static void drop_marks(struct stoa_txn *txn, size_t from)
+{
+	while (txn->n_marks > from)
+		stoa__version_drop(txn->marks[--txn->n_marks].version);
+}
+
+int stoa_rollback_to(stoa_txn *txn, uint32_t savepoint, struct stoa_error *err)
+{
+	STOA_TRY(stoa__txn_enter_write(txn, err));
+	if (!savepoint || savepoint > txn->n_marks)
+		return stoa__fail(err, STOA_EINVAL, "the transaction has no savepoint %u",
+				  savepoint);
+	if (txn->n_appenders)
+		return stoa__fail(err, STOA_ESTATE, "close the appenders before a rollback");
+	stoa__history_rollback(txn->version, txn->marks[savepoint - 1].version, txn->base);
+	drop_marks(txn, savepoint);
+	txn->redo.len = txn->marks[savepoint - 1].redo_len;
+	return STOA_OK;
+}
+
+/* ---- end ---- */
+
+static void txn_free(struct stoa_txn *txn)
+{
+	count_txns(txn->db, -1);
+	stoa__buf_release(&txn->redo);
+	stoa__buf_release(&txn->scratch);
+	stoa__free(txn->marks);
+	stoa__free(txn->files);
+	stoa__free(txn);
+}
+
+/* Segment files of a transaction that does not take place; those that stay are removed at the next open. */
+static void remove_files(struct stoa_txn *txn)
+{
+	for (size_t i = 0; i < txn->n_files; i++)
+		(void)stoa__segment_unlink(&txn->db->dir, txn->files[i], NULL);
+}
+
+/* Undoes everything and gives the writer's lock back. */
+static void undo(struct stoa_txn *txn)
+{
+	remove_files(txn);
+	stoa__history_rollback(txn->version, txn->base, txn->base);
+	drop_marks(txn, 0);
+	stoa__history_end(txn->version, txn->base);
+	stoa__writer_unlock(txn->db);
+}
+
+void stoa_abort(stoa_txn *txn)
+{
+	if (!txn)
+		return;
+	if (stoa__txn_enter(txn, NULL) == STOA_EFORKED)
+		return;	/* the parent's; its locks may be in any state here */
+	if (txn->write)
+		undo(txn);
+	else
+		stoa__version_drop(txn->version);
+	txn_free(txn);
+}
+
+static void wake_worker(struct stoa_db *db, bool flush, bool checkpoint)
+{
+	if (!db->has_worker)
+		return;
+	pthread_mutex_lock(&db->mutex);
+	db->want_flush |= flush;
+	db->want_checkpoint |= checkpoint;
+	pthread_cond_signal(&db->work);
+	pthread_mutex_unlock(&db->mutex);
+}
+
+/* The working version becomes the head, and the writer's lock is given back. */
+static void become_head(struct stoa_txn *txn, uint64_t commit)
+{
+	stoa__history_commit(txn->version, txn->base, commit);
+	drop_marks(txn, 0);
+	stoa__writer_unlock(txn->db);
+}
+
+/* The flush failed: what is on the disk is not known, so nothing more is written or published. */
+static int flush_failed(struct stoa_db *db, struct stoa_error *err)
+{
+	struct stoa_error why = { 0 };
+
+	if (err)
+		why = *err;
+	atomic_store(&db->failed, true);
+	return stoa__fail(err, STOA_EUNKNOWN,
+			  "the commit could not be made durable (%.300s): the database is read-only "
+			  "now; reopen it to see whether the commit took place",
+			  why.text);
+}
+
+static int commit_logged(struct stoa_txn *txn, uint64_t commit, struct stoa_error *err)
+{
+	struct stoa_db *db = txn->db;
+	int rc = stoa__log_append(db->log, commit, txn->redo.p, txn->redo.len, err);
+
+	if (rc < 0) {
+		undo(txn);
+		return rc;
+	}
+	become_head(txn, commit);
+	if (stoa__log_bytes(db->log) > db->options.log_max_bytes)
+		wake_worker(db, false, true);
+	if (txn->durability == STOA_FULL) {
+		if (stoa__log_flush(db->log, commit, true, err) < 0)
+			return flush_failed(db, err);
+	} else if (txn->durability == STOA_LAZY) {
+		wake_worker(db, true, false);
+	}
+	stoa__history_publish(&db->history, commit);
+	return STOA_OK;
+}
+
+/*
+ * The transaction wrote segment files: a checkpoint of its working version is its commit. A log record without
+ * operations goes before it, so that numbers in the log go on; if the checkpoint fails, a commit that changes
+ * nothing has that number.
+ */
+static int commit_bulk(struct stoa_txn *txn, uint64_t commit, struct stoa_error *err)
+{
+	struct stoa_db *db = txn->db;
+	int rc = stoa__log_append(db->log, commit, "", 0, err);
+
+	if (rc < 0) {
+		undo(txn);
+		return rc;
+	}
+	rc = stoa__checkpoint_working(db, txn->version, commit, err);
+	if (rc < 0) {
+		stoa__history_rollback(txn->version, txn->base, txn->base);
+		if (rc != STOA_EUNKNOWN)
+			remove_files(txn);
+	}
+	become_head(txn, commit);
+	stoa__history_publish(&db->history, commit);
+	return rc;
+}
+
+int stoa_commit(stoa_txn *txn, struct stoa_error *err)
+{
+	uint64_t commit;
+	int rc = stoa__txn_enter(txn, err);
+
+	if (rc < 0)
+		return rc;
+	if (!txn->write || !txn->dirty || txn->n_appenders) {
+		if (txn->n_appenders)
+			rc = stoa__fail(err, STOA_ESTATE,
+					"an appender is open: the transaction was aborted");
+		stoa_abort(txn);
+		return rc;
+	}
+	commit = txn->base->commit + 1;
+	if (!txn->db->path) {
+		become_head(txn, commit);
+		stoa__history_publish(&txn->db->history, commit);
+	} else if (txn->bulk) {
+		rc = commit_bulk(txn, commit, err);
+	} else {
+		rc = commit_logged(txn, commit, err);
+	}
+	txn_free(txn);
+	return rc;
+}
