@@ -4,9 +4,15 @@
 ## into sqlite_tests, a shell script into script_tests. `make check-long` runs the same with STOA_LONG=1.
 
 cmocka_tests += \
+	%D%/alloc_test \
+	%D%/bitmap_test \
+	%D%/buf_test \
+	%D%/chunk_test \
 	%D%/file_test \
+	%D%/fsst_test \
 	%D%/lock_test \
 	%D%/log_test \
+	%D%/packed_test \
 	%D%/segment_test \
 	%D%/text_test \
 	%D%/type_test \
