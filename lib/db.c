@@ -338,6 +338,7 @@ static int load(struct stoa_db *db, struct stoa_error *err)
 		return rc;
 	}
 	stoa__log_close(old, false);
+	db->log_from = log;
 	db->checkpoint_stamp = stored->stamp;
 	stoa__history_commit(w, base, r.commit);
 	stoa__version_drop(stored);

@@ -49,6 +49,7 @@ struct stoa_db {
 	struct stoa__lock lock;
 	struct stoa__catalog *catalog;
 	struct stoa__log *log;
+	struct stoa__log_position log_from;	/* where the catalog that was read leaves off */
 	pthread_t worker;
 	bool has_worker;
 

@@ -12,6 +12,7 @@ libstoa_all_la_SOURCES += \
 	%D%/block.h \
 	%D%/bulk.c \
 	%D%/bulk.h \
+	%D%/check.c \
 	%D%/checkpoint.c \
 	%D%/cursor.c \
 	%D%/cursor.h \

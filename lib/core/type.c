@@ -16,8 +16,6 @@
  */
 #include "type.h"
 
-#include "source.h"
-
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
@@ -25,6 +23,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "source.h"
 #include "text.h"
 
 #define DAY_US INT64_C(86400000000)

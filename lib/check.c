@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check.c - is every byte of a database what was stored?
+ *
+ * From the bottom up: the catalog's file, byte by byte; then the catalog's records, by loading them; the log; each segment file; each
+ * chunk in it against its group and slot. What cannot be trusted is reported and not looked into further.
+ */
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/type.h"
+#include "db.h"
+
+struct check {
+	stoa_check_report *report;
+	void *ctx;
+	uint64_t n_found;
+	struct stoa_db *db;
+	const struct stoa__table *table;
+	struct stoa__segment **segments;	/* those checked */
+	size_t n_segments;
+	struct stoa_error *err;
+};
+
+static void found(void *ctx, const char *file, uint64_t offset, const char *what)
+{
+	struct check *c = ctx;
+
+	c->n_found++;
+	if (c->report)
+		c->report(c->ctx, file, offset, what);
+}
+
+/* Turns damage that a call met into a finding; other errors are passed on. */
+static int note(struct check *c, int rc, const char *file, const struct stoa_error *why)
+{
+	if (rc >= 0)
+		return STOA_OK;
+	if (rc != STOA_ECORRUPT) {
+		if (c->err)
+			*c->err = *why;
+		return rc;
+	}
+	found(c, file, why->offset, why->text);
+	return STOA_OK;
+}
+
+static int check_image(void *ctx, const uint8_t *image, size_t len, const char **why)
+{
+	struct stoa__chunk chunk;
+
+	(void)ctx;
+	if (stoa__chunk_open(image, len, &chunk, why) < 0)
+		return STOA_ECORRUPT;
+	return stoa__chunk_check(&chunk, why);
+}
+
+static int check_segment(struct check *c, struct stoa__segment *s)
+{
+	struct stoa__segment **segments;
+	struct stoa_error why = { 0 };
+	uint64_t before = c->n_found;
+	char name[32];
+	int rc;
+
+	for (size_t i = 0; i < c->n_segments; i++)
+		if (c->segments[i] == s)
+			return STOA_OK;
+	segments = stoa__realloc_array(c->segments, c->n_segments + 1, sizeof *segments);
+	if (!segments)
+		return stoa__fail_memory(c->err);
+	c->segments = segments;
+	segments[c->n_segments++] = s;
+	stoa__segment_name(stoa__segment_file(s), name);
+	rc = stoa__segment_check(s, check_image, found, c, &why);
+	return rc == STOA_ECORRUPT && c->n_found > before ? STOA_OK : note(c, rc, name, &why);
+}
+
+/* Do the columns of a group fit its table? */
+static int check_group(void *ctx, uint64_t first, void *value)
+{
+	struct check *c = ctx;
+	const struct stoa__group *g = value;
+	struct stoa_error why = { 0 };
+	char name[32] = "memory";
+	int rc = STOA_OK;
+
+	(void)first;
+	if (g->base->segment) {
+		STOA_TRY(check_segment(c, g->base->segment));
+		stoa__segment_name(stoa__segment_file(g->base->segment), name);
+	}
+	for (uint32_t i = 0; i < c->table->schema->n_slots && rc == STOA_OK; i++) {
+		const struct stoa__slot *slot = &c->table->schema->slots[i];
+		const struct stoa__chunk *chunk;
+
+		rc = stoa__base_column(g->base, slot->id, slot->def.type, &chunk, &why);
+	}
+	return note(c, rc, name, &why);
+}
+
+static int check_table(void *ctx, uint64_t id, void *value)
+{
+	struct check *c = ctx;
+
+	(void)id;
+	c->table = value;
+	return stoa__tree_walk(c->table->groups, 0, check_group, c);
+}
+
+static int check_open(struct check *c)
+{
+	struct stoa__version *v = stoa__history_snapshot(&c->db->history);
+	struct stoa_error why = { 0 };
+	int rc = stoa__log_check(&c->db->dir, c->db->log_from, true, found, c, &why);
+
+	if (rc == STOA_ECORRUPT && c->n_found)
+		rc = STOA_OK;
+	else
+		rc = note(c, rc, "log", &why);
+	if (rc == STOA_OK)
+		rc = stoa__tree_walk(v->tables, 0, check_table, c);
+	stoa__version_drop(v);
+	return rc;
+}
+
+/* The catalog's file as bytes, before anything in it is believed. */
+static int check_catalog(struct check *c, const char *path, int32_t wait_ms)
+{
+	struct stoa__dir dir;
+	struct stoa__lock lock;
+	struct stoa_error why = { 0 };
+	int rc;
+
+	STOA_TRY(stoa__dir_open(path, &dir, c->err));
+	rc = stoa__lock_open(&dir, true, &lock, c->err);
+	if (rc < 0) {
+		stoa__dir_close(&dir);
+		return rc;
+	}
+	rc = stoa__lock_writer(&lock, wait_ms, c->err);
+	if (rc == STOA_OK) {
+		rc = stoa__catalog_check(&dir, found, c, &why);
+		rc = rc == STOA_ECORRUPT && c->n_found ? STOA_OK :
+							 note(c, rc, "catalog.mdb", &why);
+	}
+	stoa__lock_close(&lock, rc != STOA_EBUSY);
+	stoa__dir_close(&dir);
+	return rc;
+}
+
+int stoa_check(const char *path, stoa_check_report *report, void *ctx, struct stoa_error *err)
+{
+	struct stoa_options options = STOA_OPTIONS_INIT;
+	struct check c = { .report = report, .ctx = ctx, .err = err };
+	struct stoa_error why = { 0 };
+	int rc;
+
+	if (!path || !*path)
+		return stoa__fail(err, STOA_EINVAL, "a directory to check is needed");
+	STOA_TRY(check_catalog(&c, path, options.busy_ms));
+	if (!c.n_found) {
+		options.flags = STOA_OPEN_READ_ONLY;
+		rc = stoa_open(path, &options, &c.db, &why);
+		STOA_TRY(note(&c, rc, path, &why));
+	}
+	if (c.db) {
+		rc = check_open(&c);
+		stoa__free(c.segments);
+		(void)stoa_close(c.db, NULL);
+		STOA_TRY(rc);
+	}
+	if (!c.n_found)
+		return STOA_OK;
+	return stoa__fail(err, STOA_ECORRUPT, "%s: %llu things are wrong", path,
+			  (unsigned long long)c.n_found);
+}
