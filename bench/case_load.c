@@ -57,6 +57,7 @@ static void run_stoa(const struct bench_case *c, const struct bench_entry *e)
 	bench_stoa_close(db);
 	report(start, csv, path);
 	bench_answer_number((double)rows);
+	bench_answer_row();
 	bench_remove(path);
 }
 

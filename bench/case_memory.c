@@ -42,6 +42,7 @@ static void run_stoa(const struct bench_case *c, const struct bench_entry *e)
 	bench_metric("of it by stoa_stat", "B/record", BENCH_LESS,
 		     (double)stat.memory_bytes / RECORDS);
 	bench_answer_number((double)stat.n_rows);
+	bench_answer_row();
 	stoa_abort(txn);
 	bench_stoa_close(db);
 }

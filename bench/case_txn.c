@@ -97,6 +97,7 @@ static void answer_stoa(stoa_db *db)
 		sum += (double)v[2].i;
 	}
 	bench_answer_number(sum);
+	bench_answer_row();
 	stoa_abort(txn);
 }
 
