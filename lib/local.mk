@@ -87,4 +87,28 @@ libstoa_all_la_SOURCES += \
 	%D%/core/type.h
 
 ## lib/csv/
-libstoa_all_la_SOURCES +=
+libstoa_all_la_SOURCES += \
+	%D%/csv/dict.c \
+	%D%/csv/dict.h \
+	%D%/csv/fast.h \
+	%D%/csv/head.c \
+	%D%/csv/head.h \
+	%D%/csv/import.c \
+	%D%/csv/infer.c \
+	%D%/csv/infer.h \
+	%D%/csv/input.c \
+	%D%/csv/input.h \
+	%D%/csv/parse.c \
+	%D%/csv/parse.h \
+	%D%/csv/rows.c \
+	%D%/csv/rows.h \
+	%D%/csv/scan.c \
+	%D%/csv/scan.h \
+	%D%/csv/scan_avx2.c \
+	%D%/csv/scan_avx512.c \
+	%D%/csv/scan_scalar.c \
+	%D%/csv/scan_template.h \
+	%D%/csv/split.c \
+	%D%/csv/split.h \
+	%D%/csv/work.c \
+	%D%/csv/work.h

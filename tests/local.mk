@@ -4,6 +4,7 @@
 ## into sqlite_tests, a shell script into script_tests. `make check-long` runs the same with STOA_LONG=1.
 
 cmocka_tests += \
+	%D%/csv_scan_test \
 	%D%/alloc_test \
 	%D%/bitmap_test \
 	%D%/buf_test \

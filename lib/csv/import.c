@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * import.c - a CSV file into a table, all of it or nothing
+ *
+ * A table that is there gives the types; the file's columns are matched with its slots by name. A table
+ * that is not is made with the types of a sample (head.c), and the import begins at once. When a
+ * value turns up that its column's guessed type cannot hold, what was loaded is dropped, nothing of it
+ * having been seen by anyone; then all of the file is looked at, and the import that follows has
+ * types that fit. So a file is read at most three times, and nearly always once.
+ *
+ *	open -> head -> plan -> work (parse, encode | add in order) -> finish
+ *	                 ^        | misfit
+ *	                 +- infer all
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "../bulk.h"
+#include "../core/alloc.h"
+#include "../core/type.h"
+#include "head.h"
+#include "parse.h"
+#include "work.h"
+
+#define THREADS_MAX 64
+#define MEMORY_BYTES ((size_t)224 << 20)	/* of all threads, unless their number was asked for */
+#define ENCODE_BYTES ((size_t)8 << 20)		/* of an encoded row group and the making of it, roughly */
+#define BYTES_PER_THREAD ((uint64_t)1 << 20)	/* of file that make a thread worth its while */
+
+struct import {
+	stoa_txn *txn;
+	const char *name;	/* of the table */
+	stoa_table table;
+	bool exists;		/* the table was there before us */
+	uint32_t savepoint;	/* before the table we make */
+	struct stoa_csv_options options;
+	struct stoa__csv_input in;
+	struct stoa__csv_head head;
+	struct stoa__csv_plan plan;
+	struct stoa__bulk *bulk;
+};
+
+/* ---- a thread's part -------------------------------------------------------------------- */
+
+struct loader {
+	struct stoa__csv_parser *parser;
+	struct stoa__bulk_group *group;	/* encoded, not yet handed over */
+	size_t n_rows;
+};
+
+static void *loader_begin(void *ctx)
+{
+	struct import *im = ctx;
+	struct loader *l = stoa__calloc(1, sizeof *l);
+
+	if (!l)
+		return NULL;
+	l->parser = stoa__csv_parser_new(&im->plan);
+	if (!l->parser) {
+		stoa__free(l);
+		return NULL;
+	}
+	return l;
+}
+
+static void loader_end(void *ctx, void *state)
+{
+	struct loader *l = state;
+
+	(void)ctx;
+	if (l->group)
+		stoa__bulk_group_free(l->group);
+	stoa__csv_parser_free(l->parser);
+	stoa__free(l);
+}
+
+static int loader_block(void *ctx, void *state, struct stoa__csv_block *block,
+			struct stoa__csv_fault *fault, struct stoa_error *err)
+{
+	const struct stoa__bulk_column *columns;
+	struct import *im = ctx;
+	struct loader *l = state;
+
+	STOA_TRY(stoa__csv_parse(l->parser, block, &columns, &l->n_rows, fault));
+	if (l->n_rows == 0)
+		return STOA_OK;
+	return stoa__bulk_encode(im->bulk, columns, im->plan.n_columns, l->n_rows, &l->group, err);
+}
+
+static int loader_take(void *ctx, void *state, uint64_t *rows, struct stoa_error *err)
+{
+	struct import *im = ctx;
+	struct loader *l = state;
+	struct stoa__bulk_group *group = l->group;
+
+	*rows = l->n_rows;
+	l->group = NULL;
+	return group ? stoa__bulk_add(im->bulk, group, err) : STOA_OK;
+}
+
+/* ---- looking at all of the file --------------------------------------------------------- */
+
+static void *inferrer_begin(void *ctx)
+{
+	struct import *im = ctx;
+	struct stoa__csv_infer *state = stoa__alloc(sizeof *state);
+
+	if (state && stoa__csv_infer_init(state, &im->head.dialect, im->head.n_columns) < 0) {
+		stoa__free(state);
+		return NULL;
+	}
+	return state;
+}
+
+static void inferrer_end(void *ctx, void *state)
+{
+	(void)ctx;
+	stoa__csv_infer_release(state);
+	stoa__free(state);
+}
+
+static int inferrer_block(void *ctx, void *state, struct stoa__csv_block *block,
+			  struct stoa__csv_fault *fault, struct stoa_error *err)
+{
+	(void)ctx;
+	(void)err;
+	return stoa__csv_infer_text(state, block->text, block->len, fault);
+}
+
+/* A thread's findings are joined again after each block: what they share is no sum. */
+static int inferrer_take(void *ctx, void *state, uint64_t *rows, struct stoa_error *err)
+{
+	struct import *im = ctx;
+
+	(void)err;
+	*rows = 0;
+	stoa__csv_infer_join(&im->head.infer, state);
+	return STOA_OK;
+}
+
+/* ---- threads ---------------------------------------------------------------------------- */
+
+/* As many as there are processors, and no more than the file and the memory they take are worth. */
+static unsigned choose_threads(const struct import *im)
+{
+	size_t each = STOA__CSV_BLOCK_BYTES + ENCODE_BYTES +
+		      stoa__csv_parser_bytes(&im->plan, STOA_GROUP_MAX);
+	uint64_t useful = im->in.size / BYTES_PER_THREAD + 1;
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	uint64_t n = im->options.n_threads;
+
+	if (n == 0) {
+		n = processors > 0 ? (uint64_t)processors : 1;
+		n = n < MEMORY_BYTES / each ? n : MEMORY_BYTES / each;
+	}
+	n = n < useful ? n : useful;
+	n = n < THREADS_MAX ? n : THREADS_MAX;
+	return n > 0 ? (unsigned)n : 1;
+}
+
+static struct stoa__csv_job job_of(struct import *im)
+{
+	return (struct stoa__csv_job){
+		.in = &im->in,
+		.dialect = &im->head.dialect,
+		.offset = im->head.offset,
+		.records = STOA_GROUP_MAX,
+		.n_threads = choose_threads(im),
+		.ctx = im,
+		.progress = im->options.progress,
+		.progress_ctx = im->options.ctx,
+	};
+}
+
+/* ---- the plan --------------------------------------------------------------------------- */
+
+static int make_columns(struct import *im, size_t n, struct stoa_error *err)
+{
+	stoa__free(im->plan.columns);
+	im->plan.columns = stoa__calloc(n, sizeof *im->plan.columns);
+	im->plan.n_columns = n;
+	im->plan.dialect = im->head.dialect;
+	im->plan.n_sources = im->head.n_columns;
+	return im->plan.columns ? STOA_OK : stoa__fail_memory(err);
+}
+
+/* Every column of the file a slot, of the type that is known so far to fit. */
+static int plan_new_table(struct import *im, struct stoa_error *err)
+{
+	STOA_TRY(make_columns(im, im->head.n_columns, err));
+	for (size_t i = 0; i < im->head.n_columns; i++) {
+		struct stoa__csv_column *c = &im->plan.columns[i];
+
+		c->slot.name = im->head.names[i];
+		stoa__csv_infer_slot(&im->head.infer, i, &c->slot);
+		c->source = (int)i;
+		c->inferred = true;
+	}
+	return STOA_OK;
+}
+
+/* The slot that column @i of the file goes to. */
+static int find_slot(const struct import *im, const struct stoa_table_info *info, size_t i,
+		     size_t *slot, struct stoa_error *err)
+{
+	if (!im->head.header) {		/* no names: by position */
+		*slot = i;
+		return STOA_OK;
+	}
+	for (size_t k = 0; k < info->n_slots; k++) {
+		if (stoa__name_equal(info->slots[k].name, im->head.names[i])) {
+			*slot = k;
+			return STOA_OK;
+		}
+	}
+	return stoa__fail_at(err, STOA_ENOTFOUND, 1, 0,
+			     "%s: column \"%.*s\" is no slot of table \"%.*s\"", im->in.path,
+			     STOA_NAME_MAX, im->head.names[i], STOA_NAME_MAX, im->name);
+}
+
+static int check_missing(const struct import *im, const struct stoa__csv_column *c,
+			 struct stoa_error *err)
+{
+	if (c->source >= 0 || !(c->slot.flags & STOA_NOT_NULL) || c->slot.value.type != STOA_NULL)
+		return STOA_OK;
+	return stoa__fail(err, STOA_ENULL,
+			  "%s: no column for slot \"%.*s\", which is not null and has no default",
+			  im->in.path, STOA_NAME_MAX, c->slot.name);
+}
+
+static int plan_existing_table(struct import *im, const struct stoa_table_info *info,
+			       struct stoa_error *err)
+{
+	if (!im->head.header && im->head.n_columns != info->n_slots)
+		return stoa__fail(err, STOA_EINVAL,
+				  "%s: %zu columns without names, for the %zu slots of table \"%.*s\": "
+				  "give them names in a header",
+				  im->in.path, im->head.n_columns, info->n_slots, STOA_NAME_MAX,
+				  im->name);
+	STOA_TRY(make_columns(im, info->n_slots, err));
+	for (size_t k = 0; k < info->n_slots; k++) {
+		im->plan.columns[k].slot = info->slots[k];
+		im->plan.columns[k].source = -1;
+	}
+	for (size_t i = 0; i < im->head.n_columns; i++) {
+		size_t k = 0;
+
+		STOA_TRY(find_slot(im, info, i, &k, err));
+		im->plan.columns[k].source = (int)i;
+	}
+	for (size_t k = 0; k < info->n_slots; k++)
+		STOA_TRY(check_missing(im, &im->plan.columns[k], err));
+	return STOA_OK;
+}
+
+/* ---- one attempt ------------------------------------------------------------------------ */
+
+static int create_table(struct import *im, struct stoa_error *err)
+{
+	size_t n = im->plan.n_columns;
+	struct stoa_slot *slots = stoa__calloc(n, sizeof *slots);
+	int rc;
+
+	if (!slots)
+		return stoa__fail_memory(err);
+	for (size_t i = 0; i < n; i++)
+		slots[i] = im->plan.columns[i].slot;
+	rc = stoa_table_create(im->txn, im->name, slots, n, &im->table, err);
+	stoa__free(slots);
+	return rc;
+}
+
+/* Takes back the table we made, if we did. */
+static void undo(const struct import *im)
+{
+	if (!im->exists)
+		(void)!stoa_rollback_to(im->txn, im->savepoint, NULL);
+}
+
+static int load(struct import *im, uint64_t *rows, struct stoa__csv_fault *fault,
+		struct stoa_error *err)
+{
+	struct stoa__csv_job job = job_of(im);
+	int rc;
+
+	job.begin = loader_begin;
+	job.end = loader_end;
+	job.block = loader_block;
+	job.take = loader_take;
+	STOA_TRY(stoa__bulk_open(im->txn, im->table, &im->bulk, err));
+	rc = stoa__csv_work(&job, rows, fault, err);
+	if (rc == STOA_OK)
+		return stoa__bulk_finish(im->bulk, err);
+	stoa__bulk_abort(im->bulk);
+	return rc;
+}
+
+/* Loads all of the file, or nothing. A misfit is told by @fault. */
+static int attempt(struct import *im, uint64_t *rows, struct stoa__csv_fault *fault,
+		   struct stoa_error *err)
+{
+	int rc = im->exists ? STOA_OK : create_table(im, err);
+
+	if (rc == STOA_OK)
+		rc = load(im, rows, fault, err);
+	if (rc < 0)
+		undo(im);
+	return rc;
+}
+
+/* Finds types that fit every value of the file. */
+static int infer_all(struct import *im, struct stoa_error *err)
+{
+	struct stoa__csv_job job = job_of(im);
+	struct stoa__csv_fault fault;
+	uint64_t rows;
+
+	job.begin = inferrer_begin;
+	job.end = inferrer_end;
+	job.block = inferrer_block;
+	job.take = inferrer_take;
+	return stoa__csv_work(&job, &rows, &fault, err);
+}
+
+/* ---- all of it -------------------------------------------------------------------------- */
+
+static int import_new(struct import *im, uint64_t *rows, struct stoa_error *err)
+{
+	struct stoa__csv_fault fault = { 0 };
+	int rc;
+
+	if (im->head.n_columns == 0)
+		return stoa__fail_at(err, STOA_ESYNTAX, 1, 1,
+				     "%s is empty: there are no columns to make a table of",
+				     im->in.path);
+	STOA_TRY(stoa_savepoint(im->txn, &im->savepoint, err));
+	STOA_TRY(plan_new_table(im, err));
+	rc = attempt(im, rows, &fault, err);
+	if (rc == STOA_OK || !fault.misfit)
+		return rc;
+	STOA_TRY(infer_all(im, err));
+	STOA_TRY(plan_new_table(im, err));
+	return attempt(im, rows, &fault, err);
+}
+
+static int import_existing(struct import *im, const struct stoa_table_info *info, uint64_t *rows,
+			   struct stoa_error *err)
+{
+	struct stoa__csv_fault fault = { 0 };
+
+	if (im->head.n_columns == 0)
+		return STOA_OK;		/* no rows in the file: none to add */
+	STOA_TRY(plan_existing_table(im, info, err));
+	return attempt(im, rows, &fault, err);
+}
+
+static int import(struct import *im, struct stoa__csv_wishes *wishes, uint64_t *rows,
+		  struct stoa_error *err)
+{
+	struct stoa_table_info info;
+	int rc = stoa_table_find(im->txn, im->name, &im->table, err);
+
+	if (rc < 0 && rc != STOA_ENOTFOUND)
+		return rc;
+	im->exists = rc == STOA_OK;
+	if (im->exists) {
+		STOA_TRY(stoa_table_info(im->txn, im->table, &info, err));
+		wishes->known = info.slots;
+		wishes->n_known = info.n_slots;
+	}
+	STOA_TRY(stoa__csv_head_read(&im->in, wishes, &im->head, err));
+	return im->exists ? import_existing(im, &info, rows, err) : import_new(im, rows, err);
+}
+
+static bool separates(char c)
+{
+	return c > 0 && c != '\n' && c != '\r';
+}
+
+/* The caller's options, with defaults filled in. */
+static int check_options(const struct stoa_csv_options *given, struct stoa_csv_options *out,
+			 struct stoa__csv_wishes *wishes, struct stoa_error *err)
+{
+	static const struct stoa_csv_options defaults = STOA_CSV_OPTIONS_INIT;
+	char quote;
+
+	*out = given ? *given : defaults;
+	if (out->size != sizeof *out)
+		return stoa__fail(err, STOA_EINVAL,
+				  "the options' size is %zu: start from STOA_CSV_OPTIONS_INIT",
+				  out->size);
+	quote = out->quote ? out->quote : '"';
+	if ((out->delimiter && !separates(out->delimiter)) || !separates(quote) ||
+	    out->delimiter == quote)
+		return stoa__fail(err, STOA_EINVAL,
+				  "delimiter and quote are two ASCII characters, and no newlines");
+	if (out->header < -1 || out->header > 1)
+		return stoa__fail(err, STOA_EINVAL, "header is 1, 0 or -1");
+	*wishes = (struct stoa__csv_wishes){ out->delimiter, quote, out->header,
+					     out->null_text ? out->null_text : "", NULL, 0 };
+	return STOA_OK;
+}
+
+int stoa_import_csv(stoa_txn *txn, const char *table, const char *path,
+		    const struct stoa_csv_options *options, uint64_t *rows, struct stoa_error *err)
+{
+	struct stoa__csv_wishes wishes;
+	struct import im;
+	uint64_t n = 0;
+	int rc;
+
+	memset(&im, 0, sizeof im);
+	if (!txn || !table || !path)
+		return stoa__fail(err, STOA_EINVAL, "transaction, table and path must be given");
+	STOA_TRY(check_options(options, &im.options, &wishes, err));
+	im.txn = txn;
+	im.name = table;
+	STOA_TRY(stoa__csv_input_open(path, &im.in, err));
+	rc = import(&im, &wishes, &n, err);
+	stoa__free(im.plan.columns);
+	stoa__csv_head_release(&im.head);
+	stoa__csv_input_close(&im.in);
+	if (rc == STOA_OK && rows)
+		*rows = n;
+	return rc;
+}

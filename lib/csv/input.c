@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* input.c - the bytes of a file to import: opened, copied first if need be, read by offset */
+#include "input.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../storage/file.h"
+#include "../core/alloc.h"
+
+#define COPY_BYTES ((size_t)256 << 10)
+
+static int fail_errno(const char *path, const char *what, int errno_value, struct stoa_error *err)
+{
+	return stoa__fail(err, stoa__from_errno(errno_value), "%s: cannot %s: %s", path, what,
+			  strerror(errno_value));
+}
+
+/* A file without a name, that goes when it is closed. */
+static int open_temporary(int *fd, struct stoa_error *err)
+{
+	const char *dir = getenv("TMPDIR");
+	char name[4096];
+	int n;
+
+	if (!dir || !*dir)
+		dir = "/tmp";
+	*fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (*fd >= 0)
+		return STOA_OK;
+	n = snprintf(name, sizeof name, "%s/stoa-XXXXXX", dir);
+	if (n < 0 || (size_t)n >= sizeof name)
+		return stoa__fail(err, STOA_EINVAL, "TMPDIR is too long");
+	*fd = mkostemp(name, O_CLOEXEC);
+	if (*fd < 0)
+		return fail_errno(dir, "make a temporary file", errno, err);
+	unlink(name);
+	return STOA_OK;
+}
+
+static int write_all(int fd, const char *p, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int copy(int from, int to, char *buf, const char *path, uint64_t *size,
+		struct stoa_error *err)
+{
+	int errno_value;
+	ssize_t n;
+
+	for (*size = 0;; *size += (uint64_t)n) {
+		do
+			n = read(from, buf, COPY_BYTES);
+		while (n < 0 && errno == EINTR);
+		if (n < 0)
+			return fail_errno(path, "read", errno, err);
+		if (n == 0)
+			return STOA_OK;
+		errno_value = write_all(to, buf, (size_t)n);
+		if (errno_value)
+			return fail_errno(path, "copy to a temporary file", errno_value, err);
+	}
+}
+
+/* Puts a copy of all that can be read from in->fd in its place. */
+static int spool(struct stoa__csv_input *in, struct stoa_error *err)
+{
+	char *buf = stoa__alloc(COPY_BYTES);
+	int fd = -1;
+	int rc;
+
+	if (!buf)
+		return stoa__fail_memory(err);
+	rc = open_temporary(&fd, err);
+	if (rc == STOA_OK)
+		rc = copy(in->fd, fd, buf, in->path, &in->size, err);
+	stoa__free(buf);
+	if (rc < 0) {
+		if (fd >= 0)
+			close(fd);
+		return rc;
+	}
+	close(in->fd);
+	in->fd = fd;
+	return STOA_OK;
+}
+
+int stoa__csv_input_open(const char *path, struct stoa__csv_input *out, struct stoa_error *err)
+{
+	struct stoa__csv_input in = { -1, path, 0 };
+	struct stat st;
+	int rc = STOA_OK;
+
+	out->fd = -1;
+	in.fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (in.fd < 0)
+		return fail_errno(path, "open", errno, err);
+	if (fstat(in.fd, &st) != 0)
+		rc = fail_errno(path, "read", errno, err);
+	else if (S_ISDIR(st.st_mode))
+		rc = stoa__fail(err, STOA_EINVAL, "%s is a directory: name a file", path);
+	else if (S_ISREG(st.st_mode))
+		in.size = (uint64_t)st.st_size;
+	else
+		rc = spool(&in, err);
+	if (rc < 0) {
+		close(in.fd);
+		return rc;
+	}
+	posix_fadvise(in.fd, 0, 0, POSIX_FADV_SEQUENTIAL);	/* advice: nothing depends on it */
+	*out = in;
+	return STOA_OK;
+}
+
+void stoa__csv_input_close(struct stoa__csv_input *in)
+{
+	if (in->fd >= 0)
+		close(in->fd);
+	in->fd = -1;
+}
+
+int stoa__csv_input_read(const struct stoa__csv_input *in, uint64_t offset, char *p, size_t len,
+			 size_t *got, struct stoa_error *err)
+{
+	*got = 0;
+	while (*got < len) {
+		ssize_t n = pread(in->fd, p + *got, len - *got, (off_t)(offset + *got));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail_errno(in->path, "read", errno, err);
+		if (n == 0)
+			break;
+		*got += (size_t)n;
+	}
+	return STOA_OK;
+}
+
+/* Line and column, from 1, of @offset; 0 where the file cannot be read any more. */
+static void place(const struct stoa__csv_input *in, uint64_t offset, uint64_t *line,
+		  uint64_t *column)
+{
+	char buf[16384];
+	uint64_t at = 0, line_start = 0;
+
+	for (*line = 1; at < offset;) {
+		size_t want = offset - at < sizeof buf ? (size_t)(offset - at) : sizeof buf;
+		size_t got;
+		const char *p = buf;
+
+		if (stoa__csv_input_read(in, at, buf, want, &got, NULL) < 0 || got < want) {
+			*line = *column = 0;
+			return;
+		}
+		while ((p = memchr(p, '\n', (size_t)(buf + got - p)))) {
+			p++;
+			++*line;
+			line_start = at + (uint64_t)(p - buf);
+		}
+		at += got;
+	}
+	*column = offset - line_start + 1;
+}
+
+int stoa__csv_input_fail(const struct stoa__csv_input *in, int code, uint64_t offset,
+			 const char *text, struct stoa_error *err)
+{
+	uint64_t line, column;
+
+	if (!err)
+		return code;
+	place(in, offset, &line, &column);
+	stoa__fail_at(err, code, line, column, "%s: %s", in->path, text);
+	err->offset = offset;
+	return code;
+}
