@@ -50,17 +50,35 @@ static struct stoa__block *block_of(struct stoa__link *l)
 
 /* ---- blocks ---- */
 
+/* A block just made enters the working version. */
+static void bear(struct stoa__version *w, struct stoa__block *b)
+{
+	b->born = w->stamp;
+	list_add(&w->born, &b->link);
+	atomic_fetch_add_explicit(&w->history->bytes[b->kind], b->size, memory_order_relaxed);
+}
+
 void *stoa__block_new(struct stoa__version *w, enum stoa__block_kind kind, size_t size)
 {
 	struct stoa__block *b = stoa__calloc(1, size);
 
 	if (!b)
 		return NULL;
-	b->born = w->stamp;
 	b->kind = (uint8_t)kind;
 	b->size = size;
-	list_add(&w->born, &b->link);
-	atomic_fetch_add_explicit(&w->history->bytes[kind], size, memory_order_relaxed);
+	bear(w, b);
+	return b;
+}
+
+void *stoa__block_copy(struct stoa__version *w, const struct stoa__block *old)
+{
+	struct stoa__block *b = stoa__alloc(old->size);
+
+	STOA_ASSERT(!old->release);
+	if (!b)
+		return NULL;
+	memcpy(b, old, old->size);
+	bear(w, b);
 	return b;
 }
 
@@ -112,11 +130,9 @@ int stoa__block_own(struct stoa__version *w, void *slot)
 	memcpy(&old, slot, sizeof old);
 	if (stoa__block_owned(w, old))
 		return STOA_OK;
-	STOA_ASSERT(!old->release);
-	b = stoa__block_new(w, old->kind, old->size);
+	b = stoa__block_copy(w, old);
 	if (!b)
 		return STOA_ENOMEM;
-	memcpy(b + 1, old + 1, old->size - sizeof *old);
 	stoa__block_retire(w, old);
 	memcpy(slot, &b, sizeof b);
 	return STOA_OK;

@@ -121,6 +121,8 @@ uint64_t stoa__history_n_snapshots(struct stoa__history *h);
 
 /* A zeroed block of @size bytes, born in @w. NULL when memory is out. */
 void *stoa__block_new(struct stoa__version *w, enum stoa__block_kind kind, size_t size);
+/* A copy of @old, which owns nothing beside its memory, born in @w. NULL when memory is out. */
+void *stoa__block_copy(struct stoa__version *w, const struct stoa__block *old);
 /* @b is not part of @w any more. */
 void stoa__block_retire(struct stoa__version *w, struct stoa__block *b);
 /*

@@ -27,10 +27,9 @@ int stoa__table_own(struct stoa__version *w, uint32_t id, struct stoa__table **o
 		return STOA_OK;
 	}
 	/* The copy must be in the tree before the original may go, so no stoa__block_own(). */
-	t = stoa__block_new(w, STOA__KIND_TABLE, sizeof *t);
+	t = stoa__block_copy(w, &old->block);
 	if (!t)
 		return STOA_ENOMEM;
-	memcpy(&t->block + 1, &old->block + 1, sizeof *t - sizeof t->block);
 	t->tail_shared = t->tail_rows;
 	rc = stoa__tree_put(w, &w->tables, id, t);
 	stoa__block_retire(w, rc < 0 ? &t->block : &old->block);
@@ -285,10 +284,9 @@ int stoa__group_own(struct stoa__version *w, struct stoa__table *t, struct stoa_
 
 	if (stoa__block_owned(w, &old->block))
 		return STOA_OK;
-	copy = stoa__block_new(w, STOA__KIND_GROUP, sizeof *copy);
+	copy = stoa__block_copy(w, &old->block);
 	if (!copy)
 		return STOA_ENOMEM;
-	memcpy(&copy->block + 1, &old->block + 1, sizeof *copy - sizeof copy->block);
 	if (old == t->tail)
 		t->tail = copy;
 	else
