@@ -73,6 +73,27 @@ static void values_release(struct values *v)
 	free(v->lens);
 }
 
+/* All at once is the same as one by one. */
+static void assert_all_at_once(const struct stoa__fsst_encoder *e, const struct values *v)
+{
+	uint8_t *one = malloc(2 * v->total + 1), *all = malloc(2 * v->total + 1);
+	uint32_t *lens = malloc(v->n * sizeof *lens);
+	size_t at = 0, from = 0;
+
+	assert_true(stoa__fsst_encode_all(e, v->bytes, v->lens, v->n, all, lens) <= 2 * v->total);
+	for (size_t i = 0; i < v->n; i++) {
+		size_t len = stoa__fsst_encode(e, v->bytes + from, v->lens[i], one + at);
+
+		assert_int_equal(lens[i], len);
+		from += v->lens[i];
+		at += len;
+	}
+	assert_memory_equal(one, all, at);
+	free(lens);
+	free(all);
+	free(one);
+}
+
 /* Compresses and decompresses each value in memory of the size promised. Returns the total. */
 static size_t assert_comes_back(const struct stoa__fsst_encoder *e, const struct values *v)
 {
@@ -114,6 +135,7 @@ static void any_values_come_back(void **state)
 			assert_non_null(e);
 			assert_true(stoa__fsst_table_valid(stoa__fsst_encoder_table(e)));
 			assert_comes_back(e, &v);
+			assert_all_at_once(e, &v);
 			stoa__fsst_encoder_free(e);
 			values_release(&v);
 		}

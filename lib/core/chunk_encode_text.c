@@ -147,32 +147,10 @@ static int write_compressed(const struct text *t, unsigned encoding, const uint8
 
 /* ---- FSST ------------------------------------------------------------------------------- */
 
-/*
- * Compresses all values, which lie at @raw, into @out; STOA_END when it turns out not to help. @out has
- * room for @t->total and twice the longest value.
- */
-static int fsst_values(const struct text *t, const struct stoa__fsst_encoder *e, const uint8_t *raw,
-		       uint8_t *out, uint64_t *out_len)
-{
-	uint64_t at = 0;
-
-	for (size_t i = 0; i < t->n; i++) {
-		size_t len = stoa__fsst_encode(e, raw, t->lens[i], out + at);
-
-		t->stored[i] = (uint32_t)len;
-		raw += t->lens[i];
-		at += len;
-		if (at > t->total)
-			return STOA_END;
-	}
-	*out_len = at;
-	return STOA_OK;
-}
-
 static int try_fsst(const struct text *t, struct stoa__buf *out)
 {
 	uint8_t *raw = stoa__alloc(t->total + 8);	/* the encoder looks 8 bytes ahead */
-	uint8_t *small = stoa__alloc(t->total + 2 * (size_t)t->longest);
+	uint8_t *small = stoa__alloc(2 * t->total);	/* of which no more is touched than is used */
 	struct stoa__fsst_encoder *e = NULL;
 	uint64_t small_len;
 	int rc = STOA_ENOMEM;
@@ -187,10 +165,9 @@ static int try_fsst(const struct text *t, struct stoa__buf *out)
 	rc = STOA_END;
 	if (stoa__fsst_encoder_ratio(e) * 100 > WORTH_PERCENT + 5)
 		goto out;
-	rc = fsst_values(t, e, raw, small, &small_len);
-	if (rc == STOA_OK)
-		rc = write_compressed(t, STOA__ENC_FSST, small, small_len,
-				      stoa__fsst_encoder_table(e), out);
+	small_len = stoa__fsst_encode_all(e, raw, t->lens, t->n, small, t->stored);
+	rc = write_compressed(t, STOA__ENC_FSST, small, small_len, stoa__fsst_encoder_table(e),
+			      out);
 out:
 	stoa__fsst_encoder_free(e);
 	stoa__free(small);
@@ -269,7 +246,8 @@ static int encode(const struct text *t, struct stoa__buf *out)
 		return STOA_EFULL;
 	if (t->total_long > t->total / 2)
 		rc = try_zstd(t, out);
-	if (rc == STOA_END && t->a->type == STOA_TEXT && t->total >= SHORT_TOTAL)
+	if (rc == STOA_END && t->a->type == STOA_TEXT && t->total >= SHORT_TOTAL &&
+	    t->total < STOA__FSST_TOTAL_MAX)
 		rc = try_fsst(t, out);
 	return rc == STOA_END ? write_plain(t, out) : rc;
 }

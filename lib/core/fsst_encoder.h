@@ -15,13 +15,13 @@
 struct stoa__fsst_long {
 	uint64_t symbol;
 	uint16_t move;
-	uint8_t drop;	/* 64 - 8 * length */
+	uint8_t len;
+	uint8_t drop;	/* 64 - 8 * len */
 };
 
 struct stoa__fsst_encoder {
 	struct stoa__fsst_long longs[1 << STOA__FSST_HASH_BITS];
 	uint16_t shorts[65536];	/* moves by the next two bytes, for whatever is not long */
-	uint16_t singles[256];	/* moves by the next byte alone */
 	struct stoa__fsst_table table;
 	unsigned n;		/* symbols */
 	double ratio;
@@ -47,16 +47,17 @@ static inline uint32_t stoa__fsst_hash(uint64_t word)
 	return (uint32_t)(word & 0xffffff) * 2654435769u >> (32 - STOA__FSST_HASH_BITS);
 }
 
-/* The move at @in with @left >= 1 bytes to go; 8 bytes are readable. */
-static inline unsigned stoa__fsst_careful(const struct stoa__fsst_encoder *e, const uint8_t *in,
-					  size_t left)
+/* The move for @word, the next 8 bytes, of which @left >= 1 belong to the string. */
+static inline unsigned stoa__fsst_best(const struct stoa__fsst_encoder *e, uint64_t word,
+				       size_t left)
 {
-	uint64_t word = stoa__load_u64(in);
 	const struct stoa__fsst_long *l = &e->longs[stoa__fsst_hash(word)];
+	/* Of a last byte, the pair with a zero: no symbol of two bytes ends in one. */
+	unsigned brief = e->shorts[word & (left == 1 ? 0xff : 0xffff)];
+	unsigned fits = ((word ^ l->symbol) << l->drop == 0) & (l->len <= left);
 
-	if ((word ^ l->symbol) << l->drop == 0 && stoa__fsst_eats(l->move) <= left)
-		return l->move;
-	return left >= 2 ? e->shorts[word & 0xffff] : e->singles[word & 0xff];
+	/* Chosen by a mask: no predictor could know which it is, and compilers like branches. */
+	return brief ^ ((brief ^ l->move) & (0 - fits));
 }
 
 #endif

@@ -23,7 +23,8 @@
 #define PIECE_BYTES 512		/* of a longer value a piece like this is taken */
 #define PIECES_MAX 4096
 #define N_IDS 512		/* bytes, then symbols */
-#define PAIR_SLOTS 65536	/* twice what a sample can fill */
+#define PAIR_SLOTS 32768
+#define PAIRS_MAX 28000		/* a sample of noise has more; then the rest goes uncounted */
 #define CANDIDATE_SLOTS 8192
 #define CANDIDATES_MAX 6000
 #define BEST_MAX 400		/* more than fit a table: some will be turned away */
@@ -51,6 +52,7 @@ struct trainer {
 	size_t sample_len;
 	uint32_t used[N_IDS];
 	struct pair pairs[PAIR_SLOTS];
+	unsigned n_pairs;
 	struct symbol candidates[CANDIDATE_SLOTS];
 	unsigned n_candidates;
 	struct symbol best[BEST_MAX];	/* a heap, the least at the top */
@@ -65,8 +67,6 @@ static void encoder_reset(struct stoa__fsst_encoder *e)
 
 	for (size_t i = 0; i < 65536; i++)
 		e->shorts[i] = escape;
-	for (size_t i = 0; i < 256; i++)
-		e->singles[i] = escape;
 	memset(e->longs, 0, sizeof e->longs);
 	e->longs[0].symbol = 1;
 	memset(&e->table, 0, sizeof e->table);
@@ -75,7 +75,6 @@ static void encoder_reset(struct stoa__fsst_encoder *e)
 
 static void add_single(struct stoa__fsst_encoder *e, uint8_t byte, uint16_t move)
 {
-	e->singles[byte] = move;
 	for (size_t next = 0; next < 256; next++) {
 		uint16_t *brief = &e->shorts[byte | next << 8];
 
@@ -92,17 +91,20 @@ static bool add_long(struct stoa__fsst_encoder *e, const struct symbol *s, uint1
 		return false;
 	l->symbol = s->bytes;
 	l->move = move;
+	l->len = (uint8_t)s->len;
 	l->drop = (uint8_t)(64 - 8 * s->len);
 	return true;
 }
 
-/* False when the symbol's place is taken. */
+/* False when the symbol's place is taken, or it may have none: see stoa__fsst_best(). */
 static bool encoder_add(struct stoa__fsst_encoder *e, const struct symbol *s)
 {
 	uint16_t move = stoa__fsst_move(e->n, s->len, 1);
 
 	if (s->len == 1)
 		add_single(e, (uint8_t)s->bytes, move);
+	else if (s->len == 2 && s->bytes < 256)
+		return false;
 	else if (s->len == 2)
 		e->shorts[s->bytes] = move;
 	else if (!add_long(e, s, move))
@@ -183,7 +185,12 @@ static void count_pair(struct trainer *t, unsigned first, unsigned second)
 
 	while (t->pairs[slot].n && t->pairs[slot].ids != ids)
 		slot = (slot + 1) % PAIR_SLOTS;
-	t->pairs[slot].ids = ids;
+	if (t->pairs[slot].n == 0) {
+		if (t->n_pairs == PAIRS_MAX)
+			return;
+		t->n_pairs++;
+		t->pairs[slot].ids = ids;
+	}
 	t->pairs[slot].n++;
 }
 
@@ -194,7 +201,7 @@ static void count_piece(struct trainer *t, const struct stoa__fsst_encoder *e, c
 	unsigned previous = N_IDS;
 
 	while (p < end) {
-		unsigned move = stoa__fsst_careful(e, p, (size_t)(end - p));
+		unsigned move = stoa__fsst_best(e, stoa__load_u64(p), (size_t)(end - p));
 		unsigned code = move & 0xff, eats = stoa__fsst_eats(move);
 		unsigned id = code == STOA__FSST_ESCAPE ? *p : 256 + code;
 
@@ -217,7 +224,9 @@ static void count(struct trainer *t, const struct stoa__fsst_encoder *e, unsigne
 	const uint8_t *p = t->sample;
 
 	memset(t->used, 0, sizeof t->used);
-	memset(t->pairs, 0, sizeof t->pairs);
+	if (with_pairs)
+		memset(t->pairs, 0, sizeof t->pairs);
+	t->n_pairs = 0;
 	for (unsigned i = 0; i < t->n_pieces; i++) {
 		/* A few pieces are all looked at always: a share of them would be nothing. */
 		if (t->n_pieces < 32 || mix(i + 1) % 128 < share)
@@ -380,7 +389,7 @@ static double measure(const struct trainer *t, const struct stoa__fsst_encoder *
 		const uint8_t *end = p + t->piece_len[i];
 
 		while (p < end) {
-			unsigned move = stoa__fsst_careful(e, p, (size_t)(end - p));
+			unsigned move = stoa__fsst_best(e, stoa__load_u64(p), (size_t)(end - p));
 
 			written += stoa__fsst_writes(move);
 			p += stoa__fsst_eats(move);
