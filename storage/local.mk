@@ -1,7 +1,10 @@
 ## SPDX-License-Identifier: MIT
 
 libstoa_all_la_SOURCES += \
+	%D%/catalog.c \
 	%D%/catalog.h \
+	%D%/catalog_sum.c \
+	%D%/catalog_sum.h \
 	%D%/file.c \
 	%D%/file.h \
 	%D%/lock.c \
@@ -13,4 +16,6 @@ libstoa_all_la_SOURCES += \
 	%D%/segment.h \
 	%D%/segment_format.h \
 	%D%/segment_read.c \
-	%D%/segment_write.c
+	%D%/segment_write.c \
+	%D%/validate.c \
+	%D%/validate.h

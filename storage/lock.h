@@ -7,7 +7,8 @@
  * nothing, and which the kernel gives back when their holder dies, however it dies.
  *
  *   byte 0, exclusive: the writer, for as long as it has the database open. Its pid, in decimal with a
- *           newline, is the content of the file; a clean close truncates it to nothing.
+ *           newline, is the content of the file; a clean close truncates it to nothing. So a file that is not
+ *           empty while nobody holds the byte is that of a crash.
  *   byte 1, shared: a process that reads the catalog and opens the files it names, for milliseconds;
  *           exclusive: the writer, while it commits the catalog and removes files.
  */

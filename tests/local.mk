@@ -4,11 +4,12 @@
 ## into sqlite_tests, a shell script into script_tests. `make check-long` runs the same with STOA_LONG=1.
 
 cmocka_tests += \
-	%D%/csv_scan_test \
 	%D%/alloc_test \
 	%D%/bitmap_test \
 	%D%/buf_test \
+	%D%/catalog_test \
 	%D%/chunk_test \
+	%D%/csv_scan_test \
 	%D%/file_test \
 	%D%/fsst_test \
 	%D%/lock_test \
