@@ -15,6 +15,7 @@ struct check {
 	stoa_check_report *report;
 	void *ctx;
 	uint64_t n_found;
+	bool torn_ok;		/* the last writer did not close: what it was writing may be half there */
 	struct stoa_db *db;
 	const struct stoa__table *table;
 	struct stoa__segment **segments;	/* those checked */
@@ -112,7 +113,7 @@ static int check_open(struct check *c)
 {
 	struct stoa__version *v = stoa__history_snapshot(&c->db->history);
 	struct stoa_error why = { 0 };
-	int rc = stoa__log_check(&c->db->dir, c->db->log_from, true, found, c, &why);
+	int rc = stoa__log_check(&c->db->dir, c->db->log_from, c->torn_ok, found, c, &why);
 
 	if (rc == STOA_ECORRUPT && c->n_found)
 		rc = STOA_OK;
@@ -130,9 +131,12 @@ static int check_catalog(struct check *c, const char *path, int32_t wait_ms)
 	struct stoa__dir dir;
 	struct stoa__lock lock;
 	struct stoa_error why = { 0 };
+	uint64_t owner = 0;
 	int rc;
 
 	STOA_TRY(stoa__dir_open(path, &dir, c->err));
+	/* A clean close leaves the lock file empty. */
+	c->torn_ok = stoa__file_size(&dir, "lock", &owner, NULL) == STOA_OK && owner > 0;
 	rc = stoa__lock_open(&dir, true, &lock, c->err);
 	if (rc < 0) {
 		stoa__dir_close(&dir);
@@ -140,11 +144,12 @@ static int check_catalog(struct check *c, const char *path, int32_t wait_ms)
 	}
 	rc = stoa__lock_writer(&lock, wait_ms, c->err);
 	if (rc == STOA_OK) {
-		rc = stoa__catalog_check(&dir, found, c, &why);
+		rc = stoa__catalog_check(&dir, c->torn_ok, found, c, &why);
 		rc = rc == STOA_ECORRUPT && c->n_found ? STOA_OK :
 							 note(c, rc, "catalog.mdb", &why);
 	}
-	stoa__lock_close(&lock, rc != STOA_EBUSY);
+	/* What a crash left is for the next writer to clear up: it has to see that there was one. */
+	stoa__lock_close(&lock, !lock.crashed);
 	stoa__dir_close(&dir);
 	return rc;
 }

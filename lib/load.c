@@ -26,6 +26,7 @@ struct loader {
 	struct file *files;
 	size_t n_files;
 	struct stoa__buf scratch;
+	struct stoa__buf image;	/* a chunk image, aligned as the catalog's values are not */
 };
 
 static int malformed(const char *what, struct stoa_error *err)
@@ -119,17 +120,30 @@ static int load_table(struct loader *l, uint32_t id, struct stoa__reader *r,
 	return STOA_OK;
 }
 
+/* Opens the rest of a record as a chunk; it lives until the next is opened. */
+static int open_image(struct loader *l, struct stoa__reader *r, struct stoa__chunk *c,
+		      const char *what, struct stoa_error *err)
+{
+	const char *why;
+
+	stoa__buf_reset(&l->image);
+	if (stoa__buf_put(&l->image, r->p, stoa__reader_left(r)) < 0)
+		return stoa__fail_memory(err);
+	if (stoa__chunk_open(l->image.p, l->image.len, c, &why) < 0)
+		return malformed(what, err);
+	return STOA_OK;
+}
+
 /* ---- groups ---- */
 
 /* Rowid offsets of a group with gaps, from their chunk. */
-static int load_offsets(struct loader *l, const uint8_t *image, size_t len, uint32_t n_rows,
-			uint16_t *out, struct stoa_error *err)
+static int load_offsets(struct loader *l, struct stoa__reader *r, uint32_t n_rows, uint16_t *out,
+			struct stoa_error *err)
 {
 	struct stoa__chunk c;
-	const char *why;
 
-	if (stoa__chunk_open(image, len, &c, &why) < 0 || c.type != STOA_U16 ||
-	    c.n_rows != n_rows || c.n_null)
+	STOA_TRY(open_image(l, r, &c, "a row group", err));
+	if (c.type != STOA_U16 || c.n_rows != n_rows || c.n_null)
 		return malformed("a row group", err);
 	if (stoa__chunk_read(&c, 0, n_rows, out, &l->scratch) < 0)
 		return stoa__fail_memory(err);
@@ -176,7 +190,7 @@ static int load_group(struct loader *l, struct stoa__table *t, uint64_t first,
 		offsets = stoa__alloc(n_rows * sizeof *offsets);
 		if (!offsets)
 			return stoa__fail_memory(err);
-		rc = load_offsets(l, r->p, stoa__reader_left(r), n_rows, offsets, err);
+		rc = load_offsets(l, r, n_rows, offsets, err);
 	}
 	if (rc == STOA_OK)
 		rc = add_group(l, t, first, n_rows, offsets, segment, index, err);
@@ -223,14 +237,13 @@ static int slot_of(const struct stoa__schema *schema, uint32_t id)
 }
 
 /* Puts the values of an image into a page; they must fit the slot. */
-static int fill_page(struct loader *l, const struct stoa__slot *slot, const uint8_t *image,
-		     size_t len, uint32_t n_rows, struct stoa__page *page, struct stoa_error *err)
+static int fill_page(struct loader *l, const struct stoa__slot *slot, struct stoa__reader *r,
+		     uint32_t n_rows, struct stoa__page *page, struct stoa_error *err)
 {
 	struct stoa__chunk c;
-	const char *why;
 
-	if (stoa__chunk_open(image, len, &c, &why) < 0 || c.type != slot->def.type ||
-	    c.encoding == STOA__ENC_DICT_ID || c.n_rows != n_rows || n_rows > STOA__PAGE_ROWS)
+	STOA_TRY(open_image(l, r, &c, "rows", err));
+	if (c.type != slot->def.type || c.encoding == STOA__ENC_DICT_ID || c.n_rows != n_rows || n_rows > STOA__PAGE_ROWS)
 		return malformed("rows", err);
 	for (uint32_t i = 0; i < n_rows; i++) {
 		struct stoa__element e;
@@ -265,7 +278,7 @@ static int load_overlay(struct loader *l, struct stoa__table *t, struct stoa__gr
 		return malformed("changed rows", err);
 	if (stoa__group_new_page(l->w, t, g, (uint32_t)slot, at, &page) < 0)
 		return stoa__fail_memory(err);
-	return fill_page(l, &t->schema->slots[slot], r->p, stoa__reader_left(r), n_rows, page, err);
+	return fill_page(l, &t->schema->slots[slot], r, n_rows, page, err);
 }
 
 static int load_tail(struct loader *l, struct stoa__table *t, uint32_t slot_id, uint32_t at,
@@ -284,7 +297,7 @@ static int load_tail(struct loader *l, struct stoa__table *t, uint32_t slot_id, 
 		if (!stoa__tail_page(l->w, t->tail->tail, t->schema, p, (uint32_t)slot))
 			return stoa__fail_memory(err);
 	page = t->tail->tail->rows[at][slot];
-	return fill_page(l, &t->schema->slots[slot], r->p, stoa__reader_left(r), n_rows, page, err);
+	return fill_page(l, &t->schema->slots[slot], r, n_rows, page, err);
 }
 
 /* Every page of a tail must have come: one that is missing was never filled. */
@@ -371,6 +384,7 @@ int stoa__load(struct stoa_db *db, struct stoa__version *w, struct stoa__log_pos
 		stoa__segment_unref(l.files[i].segment);
 	stoa__free(l.files);
 	stoa__buf_release(&l.scratch);
+	stoa__buf_release(&l.image);
 	*log = l.log;
 	*commit = l.commit;
 	return rc;
