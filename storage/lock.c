@@ -31,6 +31,7 @@ int stoa__lock_open(const struct stoa__dir *dir, bool writer, struct stoa__lock 
 		    struct stoa_error *err)
 {
 	out->writer = false;
+	out->crashed = false;
 	out->pid = getpid();
 	return stoa__file_open(dir, NAME, writer ? O_RDWR | O_CREAT : O_RDONLY, &out->fd, err);
 }
@@ -101,14 +102,17 @@ static int poll_writer(int fd, int32_t wait_ms)
 	return 0;
 }
 
-/* Puts our pid into the file in place of whatever is there. */
-static int write_pid(const struct stoa__lock *lock, struct stoa_error *err)
+/* Puts our pid into the file in place of whatever is there. It is never empty meanwhile: that means clean. */
+static int write_pid(struct stoa__lock *lock, struct stoa_error *err)
 {
 	char text[24];
 	int len = snprintf(text, sizeof text, "%ld\n", (long)lock->pid);
+	uint64_t size;
 
-	STOA_TRY(stoa__file_truncate(lock->fd, NAME, 0, err));
-	return stoa__file_write(lock->fd, NAME, 0, text, (size_t)len, err);
+	STOA_TRY(stoa__file_size_of(lock->fd, NAME, &size, err));
+	lock->crashed = size > 0;
+	STOA_TRY(stoa__file_write(lock->fd, NAME, 0, text, (size_t)len, err));
+	return stoa__file_truncate(lock->fd, NAME, (uint64_t)len, err);
 }
 
 int stoa__lock_writer(struct stoa__lock *lock, int32_t wait_ms, struct stoa_error *err)

@@ -22,6 +22,7 @@
 struct stoa__lock {
 	int fd;
 	bool writer;	/* byte 0 is ours */
+	bool crashed;	/* and when we took it, the last one who had it had not closed cleanly */
 	pid_t pid;	/* who opened it: a child after fork() must not unlock */
 };
 
@@ -31,12 +32,12 @@ struct stoa__lock {
  */
 int stoa__lock_open(const struct stoa__dir *dir, bool writer, struct stoa__lock *out,
 		    struct stoa_error *err);
-/* Takes byte 0. STOA_EBUSY with the owner's pid after @wait_ms (0 none, -1 for ever). */
+/* Takes byte 0, and sets @lock->crashed. STOA_EBUSY with the owner's pid after @wait_ms (0 none, -1 for ever). */
 int stoa__lock_writer(struct stoa__lock *lock, int32_t wait_ms, struct stoa_error *err);
 /* Takes byte 1; waits. */
 int stoa__lock_catalog(struct stoa__lock *lock, bool exclusive, struct stoa_error *err);
 void stoa__unlock_catalog(struct stoa__lock *lock);
-/* @clean: truncates the file first. Gives all back; in a child after fork() it only closes. */
+/* @clean: truncates the file first, if byte 0 is ours. Gives all back; in a child after fork() it only closes. */
 void stoa__lock_close(struct stoa__lock *lock, bool clean);
 
 #endif

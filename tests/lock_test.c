@@ -110,7 +110,12 @@ static void a_killed_holder_leaves_nothing_stuck(void **state)
 	end_child(child_that_holds(p, true));
 	lock = opened(p, true);
 	assert_int_equal(stoa__lock_writer(&lock, 0, &p->err), STOA_OK);
+	assert_true(lock.crashed);
 	assert_int_equal(stoa__lock_catalog(&lock, true, &p->err), STOA_OK);
+	stoa__lock_close(&lock, true);
+	lock = opened(p, true);
+	assert_int_equal(stoa__lock_writer(&lock, 0, &p->err), STOA_OK);
+	assert_false(lock.crashed);
 	stoa__lock_close(&lock, true);
 }
 
