@@ -54,7 +54,8 @@ static void counts_agree_with_one_by_one(void **state)
 
 	(void)state;
 	for (int round = 0; round < 20000; round++) {
-		size_t from = testing_below(&rng, N_BITS), n = testing_below(&rng, N_BITS - from + 1);
+		size_t from = testing_below(&rng, N_BITS);
+		size_t n = testing_below(&rng, N_BITS - from + 1);
 		uint64_t *w = make_words(from + n, &rng);
 
 		assert_int_equal(stoa__bitmap_count(w, from, n), naive_count(w, from, n));

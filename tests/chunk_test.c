@@ -34,9 +34,10 @@ struct column {
 enum nulls { NULLS_NONE, NULLS_NONE_WITH_BITS, NULLS_ALL, NULLS_SOME, NULLS_MOST, NULLS_FIRST,
 	     NULLS_LAST, NULLS_ALTERNATE, N_NULLS };
 
-static const char *const words[] = { "carefully", "final",  "deposits", "sleep",   "quickly",
-				     "above",	  "the",    "ironic",	"r\xc3\xa9gime", "requests",
-				     "furiously", "pending" };
+static const char *const words[] = {
+	"carefully", "final", "deposits", "sleep", "quickly", "above", "the", "ironic",
+	"r\xc3\xa9gime", "requests", "furiously", "pending",
+};
 #define N_WORDS (sizeof words / sizeof words[0])
 
 static bool null_here(enum nulls nulls, size_t row, size_t n, uint64_t *rng)
@@ -105,7 +106,8 @@ static void make_integers(struct column *c, unsigned shape, uint64_t *rng)
 
 static double make_double(unsigned shape, uint64_t *rng)
 {
-	static const double odd[] = { 0.0, -0.0, (double)INFINITY, (double)-INFINITY, 1e300, 5e-324 };
+	static const double odd[] = { 0.0,   -0.0, (double)INFINITY, (double)-INFINITY,
+				      1e300, 5e-324 };
 	uint64_t bits = testing_random(rng);
 	double d;
 
@@ -157,7 +159,8 @@ static size_t make_bytes_of(unsigned type, unsigned shape, char *p, uint64_t *rn
 	size_t len = 0;
 
 	if (type == STOA_STRING)
-		return (size_t)sprintf(p, "s%u", (unsigned)testing_below(rng, distinct[shape % 12]));
+		return (size_t)sprintf(p, "s%u",
+				       (unsigned)testing_below(rng, distinct[shape % 12]));
 	switch (shape % 6) {
 	case 0:
 		return 0;
@@ -194,7 +197,8 @@ static void make_bytes(struct column *c, unsigned shape, uint64_t *rng)
 			room = 2 * room + 4096;
 			c->heap = realloc(c->heap, room);
 		}
-		values[i].len = (uint32_t)make_bytes_of(c->a.type, shape, c->heap + c->heap_len, rng);
+		values[i].len =
+			(uint32_t)make_bytes_of(c->a.type, shape, c->heap + c->heap_len, rng);
 		c->heap_len += values[i].len;
 	}
 	room = 0;
@@ -351,11 +355,11 @@ static void assert_codes(const struct column *c, const struct stoa__chunk *chunk
 static void assert_plain(const struct column *c, const struct stoa__chunk *chunk)
 {
 	size_t width = stoa__type_width(c->a.type);
-	const uint8_t *plain = stoa__chunk_plain(chunk);
+	const uint8_t *plain = stoa__chunk_plain(chunk), *values = c->values;
 
 	for (size_t i = 0; plain && i < c->n; i++)
 		if (stoa__bit_get(c->validity, i))
-			assert_memory_equal(plain + i * width, (uint8_t *)c->values + i * width, width);
+			assert_memory_equal(plain + i * width, values + i * width, width);
 }
 
 static void open_or_fail(const void *image, size_t len, struct stoa__chunk *out)
@@ -646,17 +650,18 @@ static void strings_by_value_by_code_and_by_id_have_one_image(void **state)
 		stoa__buf_reset(&by_id);
 		stoa__buf_reset(&inlined);
 		assert_int_equal(stoa__chunk_encode(&c.a, n, &by_value), STOA_OK);
-		assert_int_equal(stoa__chunk_encode_codes(codes, c.validity, n, list, 300, &by_code),
-				 STOA_OK);
+		assert_int_equal(
+			stoa__chunk_encode_codes(codes, c.validity, n, list, 300, &by_code),
+			STOA_OK);
 		assert_int_equal(stoa__chunk_encode_ids(ids, c.validity, n, &by_id), STOA_OK);
 		open_or_fail(by_id.p, by_id.len, &chunk);
 		assert_int_equal(chunk.encoding, STOA__ENC_DICT_ID);
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < n; i++) {
+			uint32_t code = (uint32_t)stoa__chunk_packed(&chunk, i);
+
 			if (stoa__bit_get(c.validity, i))
-				assert_int_equal(
-					stoa__chunk_entry_id(&chunk,
-							     (uint32_t)stoa__chunk_packed(&chunk, i)),
-					ids[i]);
+				assert_int_equal(stoa__chunk_entry_id(&chunk, code), ids[i]);
+		}
 		assert_int_equal(stoa__chunk_inline_ids(&chunk, bytes_of, list, &inlined), STOA_OK);
 		assert_int_equal(by_value.len, by_code.len);
 		assert_memory_equal(by_value.p, by_code.p, by_code.len);
@@ -704,7 +709,8 @@ static void read_everything(const struct stoa__chunk *c, struct stoa__buf *scrat
 			assert_in_range(v.i, 0, 1);
 	}
 	stoa__buf_reset(scratch);
-	if (stoa__chunk_read(c, 0, c->n_rows, values, scratch) == STOA_OK && family == STOA__BYTES) {
+	if (stoa__chunk_read(c, 0, c->n_rows, values, scratch) == STOA_OK &&
+	    family == STOA__BYTES) {
 		const struct stoa_bytes *s = (const void *)values;
 
 		for (size_t i = 0; i < c->n_rows; i++)
@@ -744,12 +750,13 @@ static void no_flipped_byte_makes_a_reader_overrun(void **state)
 	(void)state;
 	for (unsigned type = STOA_BOOL; type <= STOA_BLOB; type++)
 		for (unsigned i = 0; i < (testing_long() ? 12 : 4); i++) {
-			unsigned shape = stoa__type_family(type) == STOA__BYTES ? i : 3 * i;
+			bool is_bytes = stoa__type_family(type) == STOA__BYTES;
+			unsigned shape = is_bytes ? i : 3 * i;
 			struct stoa__buf out = STOA__BUF_INIT;
 			struct column c;
 
 			/* Long texts have a test of their own. */
-			if (type != STOA_STRING && stoa__type_family(type) == STOA__BYTES && i % 6 == 3)
+			if (is_bytes && type != STOA_STRING && i % 6 == 3)
 				shape++;
 			c = make_column(type, shape, (enum nulls)(3 * i % N_NULLS),
 					40 + testing_below(&rng, 30), &rng);

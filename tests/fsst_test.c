@@ -22,8 +22,10 @@ enum kind { KIND_WORDS, KIND_NOISE, KIND_ONE_BYTE, KIND_ZEROS, KIND_URLS, KIND_L
 
 static size_t make_value(enum kind kind, uint8_t *p, uint64_t *rng)
 {
-	static const char *const words[] = { "carefully ", "final ", "deposits ", "the ", "quickly ",
-					     "foxes ",	   "above ", "ironic ",	  "r\xc3\xa9sum\xc3\xa9 " };
+	static const char *const words[] = {
+		"carefully ", "final ", "deposits ", "the ", "quickly ",
+		"foxes ",     "above ", "ironic ",   "r\xc3\xa9sum\xc3\xa9 ",
+	};
 	size_t len = 0, want = testing_below(rng, 50);
 
 	switch (kind) {

@@ -15,7 +15,8 @@ static uint64_t mask_of(size_t n)
 
 /*
  * Ones in a word, by adding ever wider fields (Warren, Hacker's Delight, 5-1): without the popcnt
- * instruction, which the baseline lacks, compilers call a function for each word; this they vectorise.
+ * instruction, which the baseline lacks, compilers call a function for each word; this they
+ * vectorise.
  */
 static uint64_t ones(uint64_t x)
 {
@@ -62,7 +63,7 @@ void stoa__bitmap_copy(uint64_t *dst, size_t at, const uint64_t *src, size_t fro
 {
 	while (n > 0) {
 		size_t shift = at % 64;
-		size_t k = n < 64 - shift ? n : 64 - shift;	/* as far as this word of @dst goes */
+		size_t k = n < 64 - shift ? n : 64 - shift;	/* to the end of a word */
 		uint64_t mask = mask_of(k) << shift;
 		uint64_t *to = &dst[at / 64];
 

@@ -2,12 +2,13 @@
 /*
  * chunk.c - opens an image and reads single values in it (image.h has the bytes)
  *
- * What is checked when. stoa__chunk_open() looks at the header alone: every size that the readers trust
- * follows from it. What lies within sections is checked where it is used, by a comparison whose branch is
- * never taken: a code against the dictionary's length, a string's offsets against the bytes, a length against
- * what is left. So a chunk of 65,536 rows opens as fast as one of 1, and an image with any bytes at all
- * leads to wrong values or STOA_ECORRUPT, but to no read outside it. That the values are right is what the
- * checksum of whoever stores the image is for, and stoa__chunk_check().
+ * What is checked when. stoa__chunk_open() looks at the header alone: every size that the readers
+ * trust follows from it. What lies within sections is checked where it is used, by a comparison
+ * whose branch is never taken: a code against the dictionary's length, a string's offsets against
+ * the bytes, a length against what is left. So a chunk of 65,536 rows opens as fast as one of 1,
+ * and an image with any bytes at all leads to wrong values or STOA_ECORRUPT, but to no read
+ * outside it. That the values are right is what the checksum of whoever stores the image is for,
+ * and stoa__chunk_check().
  */
 #include "chunk.h"
 
@@ -60,7 +61,7 @@ static bool width_fits(const struct stoa__image_header *h)
 	if (!stoa__packed_width_valid(h->width))
 		return false;
 	if (h->type == STOA_BOOL)
-		return h->base + h->width <= 1;	/* so that no value but 0 and 1 can come out */
+		return h->base + h->width <= 1;	/* no value but 0 and 1 can come out */
 	if (h->encoding == STOA__ENC_PACKED)
 		return h->width <= 8 * stoa__type_width(h->type);
 	return h->width <= 32;

@@ -16,18 +16,19 @@
 #include "buf.h"
 
 /*
- * Layout of the values. Everything that is a number, dictionary codes included, is *packed*: a base
- * and an array of unsigned differences of 0, 1, 2, 4, 8, 16, 24, 32 or 64 bits (0: all equal the base).
+ * Layout of the values. Everything that is a number, dictionary codes included, is *packed*: a
+ * base and an array of unsigned differences of 0, 1, 2, 4, 8, 16, 24, 32 or 64 bits (0: all equal
+ * the base).
  */
 enum stoa__encoding {
 	STOA__ENC_PACKED = 1,	/* STOA__INT and STOA__UINT types: base + packed */
-	STOA__ENC_RAW = 2,	/* f32, f64, uuid: the C array; all-equal ones keep one element (width 0) */
-	STOA__ENC_SCALED = 3,	/* f64 whose every value is exactly (double)i / 10^k: packed i (after ALP, SIGMOD 2024) */
-	STOA__ENC_DICT = 4,	/* string: packed codes over the chunk's list of strings, the bytes in the chunk */
-	STOA__ENC_DICT_ID = 5,	/* string: the same over a list of symbol ids; never leaves memory */
-	STOA__ENC_BYTES = 6,	/* text, blob: lengths packed, an offset every 32 rows, the bytes as they are */
-	STOA__ENC_FSST = 7,	/* text: the same, bytes compressed by FSST (Boncz, Neumann, Leis, VLDB 2020) */
-	STOA__ENC_ZVALUES = 8,	/* text, blob: the same, each value a tag byte and the bytes, with zstd where that helps */
+	STOA__ENC_RAW = 2,	/* f32, f64, uuid: the C array; one element where all are equal */
+	STOA__ENC_SCALED = 3,	/* f64, each exactly (double)i / 10^k: packed i */
+	STOA__ENC_DICT = 4,	/* string: packed codes over a list of strings in the chunk */
+	STOA__ENC_DICT_ID = 5,	/* string: the same over symbol ids; never leaves memory */
+	STOA__ENC_BYTES = 6,	/* text, blob: packed lengths, an offset every 32 rows, bytes */
+	STOA__ENC_FSST = 7,	/* text: the same, values compressed by FSST (fsst.h) */
+	STOA__ENC_ZVALUES = 8,	/* text, blob: the same, long values by zstd */
 };
 
 /* What an opened image is. The fields are for reading; pointers borrow from the image. */
@@ -36,12 +37,12 @@ struct stoa__chunk {
 	size_t len;
 	uint8_t type;		/* enum stoa_type */
 	uint8_t encoding;
-	uint8_t scale;		/* k of STOA__ENC_SCALED; of decimals, the digits after the point */
-	uint8_t width;		/* bits of a packed value, code or length; RAW: of an element, or 0 */
+	uint8_t scale;		/* SCALED: k; decimals: digits after the point */
+	uint8_t width;		/* bits of a packed number; RAW: of an element, or 0 */
 	uint32_t n_rows;
 	uint32_t n_null;
-	uint32_t n_dict;	/* entries of the list; entry 0 .. n_dict - 1, each used, in no order */
-	bool has_range;		/* min and max are set: false for bytes, uuid, and when all is NULL */
+	uint32_t n_dict;	/* entries of the list: distinct, each used, by first use */
+	bool has_range;		/* min and max are set; never for bytes, uuids, all NULL */
 	union {
 		int64_t i;	/* STOA__INT types */
 		uint64_t u;	/* STOA__UINT types */
@@ -49,13 +50,13 @@ struct stoa__chunk {
 	} min, max;
 	bool has_nan;
 	uint32_t value_max;		/* FSST, ZVALUES: the longest value, decompressed */
-	uint64_t base;			/* of packed values, as two's complement; the smallest, or 0 */
-	const uint64_t *validity;	/* NULL when nothing is NULL; else STOA__WORDS(n_rows) words */
+	uint64_t base;			/* of packed numbers: the smallest, or 0 */
+	const uint64_t *validity;	/* STOA__WORDS(n_rows); NULL when no row is NULL */
 	const uint8_t *values;		/* packed values or codes, raw elements */
-	const uint8_t *list;		/* DICT: offsets (u32, n_dict + 1); DICT_ID: ids (u32) */
+	const uint8_t *list;		/* DICT: u32 offsets, n_dict + 1; DICT_ID: u32 ids */
 	const uint8_t *bytes;		/* of dictionary strings or values */
 	size_t bytes_len;
-	const uint8_t *offsets;		/* BYTES, FSST, ZVALUES: u64 for every 32nd row, then the end */
+	const uint8_t *offsets;		/* of bytes: u64 for every 32nd row, then the end */
 	const void *fsst;		/* decoder table within the image */
 };
 
@@ -64,14 +65,14 @@ struct stoa__chunk {
  * @a:    values as in a struct stoa_array (STOA_STRING too: as struct stoa_bytes); any type
  * @n:    1 .. STOA__GROUP_ROWS
  *
- * The image starts at a multiple of 64 bytes from the start of @out, is a multiple of 64 bytes long and
- * equal for equal columns: NULLs encode as zero. Returns STOA_OK or STOA_ENOMEM; STOA_EFULL
- * if it would pass STOA__CHUNK_BYTES_MAX; @out is as before on failure.
+ * The image starts at a multiple of 64 bytes from the start of @out, is a multiple of 64 bytes
+ * long and equal for equal columns: NULLs encode as zero. Returns STOA_OK or STOA_ENOMEM;
+ * STOA_EFULL if it would pass STOA__CHUNK_BYTES_MAX; @out is as before on failure.
  */
 int stoa__chunk_encode(const struct stoa_array *a, size_t n, struct stoa__buf *out);
 /*
- * A string column given as codes over a list of distinct strings; codes of NULL rows are ignored. Entries that no
- * row uses are dropped, the others numbered as rows first use them.
+ * A string column given as codes over a list of distinct strings; codes of NULL rows are ignored.
+ * Entries that no row uses are dropped, the others numbered as rows first use them.
  */
 int stoa__chunk_encode_codes(const uint32_t *codes, const uint64_t *validity, size_t n,
 			     const struct stoa_bytes *list, size_t n_list, struct stoa__buf *out);
@@ -84,8 +85,8 @@ int stoa__chunk_inline_ids(const struct stoa__chunk *c,
 			   struct stoa__buf *out);
 
 /*
- * Opens an image, which lies at a multiple of 8 (copy what LMDB hands out). STOA_OK, or STOA_ECORRUPT with
- * *@why saying what is wrong. O(1).
+ * Opens an image, which lies at a multiple of 8 (copy what LMDB hands out). STOA_OK, or
+ * STOA_ECORRUPT with *@why saying what is wrong. O(1).
  */
 int stoa__chunk_open(const void *image, size_t len, struct stoa__chunk *out, const char **why);
 
@@ -94,17 +95,21 @@ static inline bool stoa__chunk_is_null(const struct stoa__chunk *c, size_t row)
 	return c->validity && !(c->validity[row / 64] >> (row % 64) & 1);
 }
 /*
- * Packed value @row (PACKED, SCALED, or a code of DICT and DICT_ID), base added; of a NULL row, the base. A code
- * is below n_dict, unless that is 0.
+ * Packed value @row (PACKED, SCALED, or a code of DICT and DICT_ID), base added; of a NULL row,
+ * the base. A code is below n_dict, unless that is 0.
  */
 uint64_t stoa__chunk_packed(const struct stoa__chunk *c, size_t row);
-/* Entry @code of DICT as bytes (borrows from the image); of DICT_ID as an id. Empty, or 0, when @code >= n_dict. */
+/*
+ * Entry @code of DICT as bytes (borrows from the image); of DICT_ID as an id. Empty, or 0, when
+ * @code >= n_dict.
+ */
 struct stoa_bytes stoa__chunk_entry(const struct stoa__chunk *c, uint32_t code);
 uint32_t stoa__chunk_entry_id(const struct stoa__chunk *c, uint32_t code);
 /*
  * Value @row of any encoding but DICT_ID. @scratch holds decompressed bytes, appended; the value
  * borrows from it or from the image. STOA_ENOMEM, or STOA_ECORRUPT when bytes do not decompress.
- * @scratch may move when it grows, so a value that borrows from it is good until it is next appended to.
+ * @scratch may move when it grows, so a value that borrows from it is good until it is next
+ * appended to.
  */
 int stoa__chunk_value(const struct stoa__chunk *c, size_t row, struct stoa__buf *scratch,
 		      struct stoa_value *out);
@@ -112,18 +117,24 @@ int stoa__chunk_value(const struct stoa__chunk *c, size_t row, struct stoa__buf 
 void stoa__chunk_prefetch(const struct stoa__chunk *c, size_t row);
 /*
  * Rows [from, from + n) as elements of a struct stoa_array; NULL rows give zero. For bytes types
- * @scratch is appended to first, then elements point into it or the image (never at memory that moved).
- * Not for DICT_ID. @scratch may be NULL for types of fixed width, which never fail.
+ * @scratch is appended to first, then elements point into it or the image (never at memory that
+ * moved). Not for DICT_ID. @scratch may be NULL for types of fixed width, which never fail.
  */
 int stoa__chunk_read(const struct stoa__chunk *c, size_t from, size_t n, void *values,
 		     struct stoa__buf *scratch);
 /* The same widened to int64_t (STOA__INT) or uint64_t (STOA__UINT), or to double (floats). */
 void stoa__chunk_read_wide(const struct stoa__chunk *c, size_t from, size_t n, void *values);
-/* Codes of rows [from, from + n) of DICT and DICT_ID, each below n_dict (0 where NULL, or n_dict is 0). */
+/*
+ * Codes of rows [from, from + n) of DICT and DICT_ID, each below n_dict (0 where NULL, or n_dict
+ * is 0).
+ */
 void stoa__chunk_codes(const struct stoa__chunk *c, size_t from, size_t n, uint32_t *codes);
 /* All elements as they lie, when they are a plain C array of the type with base 0; else NULL. */
 const void *stoa__chunk_plain(const struct stoa__chunk *c);
-/* Reads everything: are all codes in range, all values within min and max, all bytes well formed? For stoa check. */
+/*
+ * Reads everything: are all codes in range, all values within min and max, all bytes well formed?
+ * For stoa check.
+ */
 int stoa__chunk_check(const struct stoa__chunk *c, const char **why);
 
 #endif

@@ -2,9 +2,10 @@
 /*
  * chunk_check.c - reads a whole chunk and says what is wrong with it
  *
- * Checks what image.h promises and what stoa__chunk_open() takes on trust: counts against bits, values
- * against the range, codes against the list, lengths against offsets, that bytes decompress and texts are UTF-8,
- * and that padding is zero, so that there is no byte in an image that may be anything.
+ * Checks what image.h promises and what stoa__chunk_open() takes on trust: counts against bits,
+ * values against the range, codes against the list, lengths against offsets, that bytes decompress
+ * and texts are UTF-8, and that padding is zero, so that there is no byte in an image that may be
+ * anything.
  */
 #include "chunk.h"
 
@@ -132,7 +133,8 @@ static bool fits_type(unsigned type, const struct stoa_value *v)
 	if (stoa__type_family(type) == STOA__UINT)
 		return bits == 64 || v->u >> bits == 0;
 	if (stoa__type_family(type) == STOA__INT)
-		return bits == 64 || v->i == (int64_t)((uint64_t)v->i << (64 - bits)) >> (64 - bits);
+		return bits == 64 ||
+		       v->i == (int64_t)((uint64_t)v->i << (64 - bits)) >> (64 - bits);
 	return true;
 }
 

@@ -2,14 +2,14 @@
 /*
  * chunk_encode.c - encodes columns of numbers and uuids
  *
- * Two passes: one finds the range, from which base, width and size follow, so that the image
- * is made in one piece at its final size; the other packs. Each is a kernel over the caller's array
- * or, where there are NULLs, over blocks of it with a harmless value in their place: a value of the column in the
- * first pass, the base in the second.
+ * Two passes: one finds the range, from which base, width and size follow, so that the image is
+ * made in one piece at its final size; the other packs. Each is a kernel over the caller's array
+ * or, where there are NULLs, over blocks of it with a harmless value in their place: a value of
+ * the column in the first pass, the base in the second.
  *
- * Base. Zero, where that takes no wider values than the minimum would, since such values can be read in
- * place; else the minimum. Either way packed differences are ordered as unsigned numbers, which is what a
- * predicate on them relies on.
+ * Base. Zero, where that takes no wider values than the minimum would, since such values can be
+ * read in place; else the minimum. Either way packed differences are ordered as unsigned numbers,
+ * which is what a predicate on them relies on.
  */
 #include "chunk_encode.h"
 

@@ -15,8 +15,8 @@ int stoa__encode_string(const struct stoa_array *a, size_t n, size_t n_null,
 int stoa__encode_text(const struct stoa_array *a, size_t n, size_t n_null, struct stoa__buf *out);
 
 /*
- * A run of numbers as the encoders go through it: by blocks, each as an array without NULLs. Elements are
- * 1 << @log2 bytes wide.
+ * A run of numbers as the encoders go through it: by blocks, each as an array without NULLs.
+ * Elements are 1 << @log2 bytes wide.
  */
 struct stoa__run {
 	const uint8_t *values;
@@ -25,11 +25,11 @@ struct stoa__run {
 	unsigned log2;
 };
 
-#define STOA__RUN_BLOCK 1024	/* elements of a block: a multiple of 64, at home in the first-level cache */
+#define STOA__RUN_BLOCK 1024	/* elements: a multiple of 64 that the nearest cache holds */
 
 /*
- * The @n elements of the block that begins at @at: as they lie, or copied to @room, of 8 * STOA__RUN_BLOCK bytes,
- * with @fill where a row is NULL.
+ * The @n elements of the block that begins at @at: as they lie, or copied to @room, of 8 *
+ * STOA__RUN_BLOCK bytes, with @fill where a row is NULL.
  */
 const void *stoa__run_block(const struct stoa__run *r, size_t at, size_t n, uint64_t fill,
 			    void *room);

@@ -2,9 +2,9 @@
 /*
  * chunk_encode_string.c - encodes columns of strings, as codes over a list
  *
- * However the column is given, entries of the list are numbered in the order in which rows first use them, and
- * there are no others: equal columns have equal images, and a list that was made for many row groups,
- * or for a table, leaves in this one what this one needs.
+ * However the column is given, entries of the list are numbered in the order in which rows first
+ * use them, and there are no others: equal columns have equal images, and a list that was made for
+ * many row groups, or for a table, leaves in this one what this one needs.
  */
 #include "chunk_encode.h"
 
@@ -102,7 +102,9 @@ static bool same(const struct stoa_bytes *a, const struct stoa_bytes *b)
 	return a->len == b->len && (a->p == b->p || memcmp(a->p, b->p, a->len) == 0);
 }
 
-/* Numbers the strings of a column. Runs of one string, which sorted columns have, are not hashed. */
+/*
+ * Numbers the strings of a column. Runs of one string, which sorted columns have, are not hashed.
+ */
 static int code_strings(struct coded *c, const struct stoa_bytes *values, struct stoa__dict *d)
 {
 	const struct stoa_bytes *last = NULL;
@@ -145,8 +147,8 @@ out:
 }
 
 /*
- * Renumbers codes over @list by first use; the strings that are used go to @used. @renumber has a zero for each
- * entry: later its new code + 1.
+ * Renumbers codes over @list by first use; the strings that are used go to @used. @renumber has a
+ * zero for each entry: later its new code + 1.
  */
 static void renumber_codes(struct coded *c, const uint32_t *codes, const struct stoa_bytes *list,
 			   uint32_t *renumber, struct stoa_bytes *used)

@@ -2,15 +2,15 @@
 /*
  * chunk_encode_text.c - encodes columns of texts and blobs
  *
- * Three ways, of which the smallest is taken, though one that must be decompressed has to save at least
- * 15% to be worth the time of all later readers:
+ * Three ways, of which the smallest is taken, though one that must be decompressed has to save at
+ * least 15% to be worth the time of all later readers:
  *
  *   FSST      texts: symbols of up to 8 bytes; short values, each found and decompressed alone
  *   ZVALUES   columns of mostly long values: zstd on each, as FSST would not see far enough
  *   BYTES     as they are
  *
- * Whether compression helps is known early in most cases: FSST's sample tells before the column is looked
- * at, and zstd gives up once the first values did not shrink.
+ * Whether compression helps is known early in most cases: FSST's sample tells before the column is
+ * looked at, and zstd gives up once the first values did not shrink.
  */
 #include "chunk_encode.h"
 
@@ -150,7 +150,7 @@ static int write_compressed(const struct text *t, unsigned encoding, const uint8
 static int try_fsst(const struct text *t, struct stoa__buf *out)
 {
 	uint8_t *raw = stoa__alloc(t->total + 8);	/* the encoder looks 8 bytes ahead */
-	uint8_t *small = stoa__alloc(2 * t->total);	/* of which no more is touched than is used */
+	uint8_t *small = stoa__alloc(2 * t->total);	/* touched as far as it is used */
 	struct stoa__fsst_encoder *e = NULL;
 	uint64_t small_len;
 	int rc = STOA_ENOMEM;

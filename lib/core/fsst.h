@@ -2,12 +2,13 @@
 /*
  * fsst.h - Fast Static Symbol Table: short strings compressed one by one
  *
- * A table of up to 255 *symbols*, each of 1 to 8 bytes, is learnt from a sample. A compressed string is a run
- * of codes, a byte each: below 255 it stands for a symbol; 255 is followed by a byte that stands for itself.
- * Every string can be decompressed alone, at the speed of a few bytes per cycle.
+ * A table of up to 255 *symbols*, each of 1 to 8 bytes, is learnt from a sample. A compressed
+ * string is a run of codes, a byte each: below 255 it stands for a symbol; 255 is followed by a
+ * byte that stands for itself. Every string can be decompressed alone, at the speed of a few bytes
+ * per cycle.
  *
- * After Boncz, Neumann and Leis, FSST: Fast Random Access String Compression, VLDB 2020. fsst.c says where
- * we differ.
+ * After Boncz, Neumann and Leis, FSST: Fast Random Access String Compression, VLDB 2020. fsst.c
+ * says where we differ.
  *
  * Threads: an encoder and a table are read-only once made.
  */
@@ -32,8 +33,8 @@ _Static_assert(sizeof(struct stoa__fsst_table) == 2304, "stored as it is");
 bool stoa__fsst_table_valid(const struct stoa__fsst_table *t);
 
 /*
- * Decompresses @len bytes; @out has room for 8 * @len + 8. Returns the length, or SIZE_MAX when the last
- * byte announces another that is not there.
+ * Decompresses @len bytes; @out has room for 8 * @len + 8. Returns the length, or SIZE_MAX when
+ * the last byte announces another that is not there.
  */
 size_t stoa__fsst_decode(const struct stoa__fsst_table *t, const uint8_t *in, size_t len,
 			 uint8_t *out);
@@ -42,8 +43,9 @@ size_t stoa__fsst_decode(const struct stoa__fsst_table *t, const uint8_t *in, si
 struct stoa__fsst_encoder;
 
 /*
- * Learns a table from @n values of lengths @lens that lie one after another at @bytes. The same values give the
- * same table. NULL when memory is out. Cost: bounded, some 16 KB of them are looked at.
+ * Learns a table from @n values of lengths @lens that lie one after another at @bytes. The same
+ * values give the same table. NULL when memory is out. Cost: bounded, some 16 KB of them are
+ * looked at.
  */
 struct stoa__fsst_encoder *stoa__fsst_encoder_new(const uint8_t *bytes, const uint32_t *lens,
 						  size_t n);
@@ -53,14 +55,14 @@ const struct stoa__fsst_table *stoa__fsst_encoder_table(const struct stoa__fsst_
 double stoa__fsst_encoder_ratio(const struct stoa__fsst_encoder *e);
 
 /*
- * Compresses @len bytes into @out, which has room for 2 * @len. The 8 bytes behind @in must be readable.
- * Returns the length.
+ * Compresses @len bytes into @out, which has room for 2 * @len. The 8 bytes behind @in must be
+ * readable. Returns the length.
  */
 size_t stoa__fsst_encode(const struct stoa__fsst_encoder *e, const uint8_t *in, size_t len,
 			 uint8_t *out);
 /*
- * The same for @n strings that lie one after another, below STOA__FSST_TOTAL_MAX bytes in all; their lengths
- * go to @out_lens. Several at a time, which is twice as fast as one by one.
+ * The same for @n strings that lie one after another, below STOA__FSST_TOTAL_MAX bytes in all;
+ * their lengths go to @out_lens. Several at a time, which is twice as fast as one by one.
  */
 size_t stoa__fsst_encode_all(const struct stoa__fsst_encoder *e, const uint8_t *in,
 			     const uint32_t *lens, size_t n, uint8_t *out, uint32_t *out_lens);

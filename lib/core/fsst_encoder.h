@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fsst_encoder.h - the inside of an encoder, between fsst.c, which runs it, and fsst_train.c, which makes it */
+/* fsst_encoder.h - the inside of an encoder: fsst_train.c makes it, fsst.c runs it */
 #ifndef STOA__FSST_ENCODER_H
 #define STOA__FSST_ENCODER_H
 
@@ -9,8 +9,9 @@
 #define STOA__FSST_HASH_BITS 10
 
 /*
- * A symbol of 3 bytes or more. A word begins with it when (word ^ symbol) << drop is 0. In an empty place
- * drop is 0 and symbol is a word that hashes elsewhere, so that no word that comes here equals it.
+ * A symbol of 3 bytes or more. A word begins with it when (word ^ symbol) << drop is 0. In an
+ * empty place drop is 0 and symbol is a word that hashes elsewhere, so that no word that comes
+ * here equals it.
  */
 struct stoa__fsst_long {
 	uint64_t symbol;

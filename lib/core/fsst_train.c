@@ -2,15 +2,17 @@
 /*
  * fsst_train.c - learning a symbol table from a sample
  *
- * A few rounds, each over more of the sample than the one before. A round compresses with the table it has and
- * counts how often each symbol was used, and each pair of neighbours. The next table is made of the best of all these and
- * of all neighbours joined: symbols so grow up to twice their length in a round, and the greedy
- * encoder's habits are part of what is measured. The gain of a symbol is its length times its count.
- * The last round joins nothing, as nobody would measure the new ones.
+ * A few rounds, each over more of the sample than the one before. A round compresses with the
+ * table it has and counts how often each symbol was used, and each pair of neighbours. The next
+ * table is made of the best of all these and of all neighbours joined: symbols so grow up to twice
+ * their length in a round, and the greedy encoder's habits are part of what is measured. The gain
+ * of a symbol is its length times its count. The last round joins nothing, as nobody would measure
+ * the new ones.
  *
- * In counting, a byte that had to be escaped is a symbol too, with the id of its value; the table's symbols come
- * after them. A symbol's first byte is counted beside it, as the encoder might have begun with that
- * alone: without it, single bytes that long symbols cover would be lost and never come back.
+ * In counting, a byte that had to be escaped is a symbol too, with the id of its value; the
+ * table's symbols come after them. A symbol's first byte is counted beside it, as the encoder
+ * might have begun with that alone: without it, single bytes that long symbols cover would be lost
+ * and never come back.
  *
  * Everything is fixed, ties included: equal values learn equal tables.
  */
@@ -24,7 +26,7 @@
 #define PIECES_MAX 4096
 #define N_IDS 512		/* bytes, then symbols */
 #define PAIR_SLOTS 32768
-#define PAIRS_MAX 28000		/* a sample of noise has more; then the rest goes uncounted */
+#define PAIRS_MAX 28000		/* only noise has more, whose rest goes uncounted */
 #define CANDIDATE_SLOTS 8192
 #define CANDIDATES_MAX 6000
 #define BEST_MAX 400		/* more than fit a table: some will be turned away */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hash.c - XXH3 with 64 bits, from libxxhash; its results are stable since 0.8.0, so they may be stored */
+/* hash.c - XXH3 with 64 bits, from libxxhash; stable since 0.8.0, so that it may be stored */
 #include "hash.h"
 
 #include <xxhash.h>

@@ -35,6 +35,11 @@ static uint64_t offsets_size(const struct stoa__image_header *h)
 	return ((h->n_rows + STOA__IMAGE_STRIDE - 1) / STOA__IMAGE_STRIDE + 1) * sizeof(uint64_t);
 }
 
+static uint64_t fsst_size(const struct stoa__image_header *h)
+{
+	return h->encoding == STOA__ENC_FSST ? sizeof(struct stoa__fsst_table) : 0;
+}
+
 void stoa__image_layout(const struct stoa__image_header *h, struct stoa__image_layout *l)
 {
 	bool mixed = h->n_null > 0 && h->n_null < h->n_rows;
@@ -43,15 +48,14 @@ void stoa__image_layout(const struct stoa__image_header *h, struct stoa__image_l
 	l->values = align(l->validity + (mixed ? STOA__WORDS(h->n_rows) * sizeof(uint64_t) : 0));
 	l->list = align(l->values + values_size(h));
 	l->fsst = align(l->list + list_size(h));
-	l->offsets = align(l->fsst + (h->encoding == STOA__ENC_FSST ? sizeof(struct stoa__fsst_table)
-								    : 0));
+	l->offsets = align(l->fsst + fsst_size(h));
 	l->bytes = align(l->offsets + offsets_size(h));
 	l->len = align(l->bytes + h->bytes_len);
 }
 
 /*
- * Zeros at the end of the section [from, to): at least what is padding. A section is followed by at most
- * 63 bytes of alignment and 8 of slack, and what of this is data is written later.
+ * Zeros at the end of the section [from, to): at least what is padding. A section is followed by
+ * at most 63 bytes of alignment and 8 of slack, and what of this is data is written later.
  */
 static void zero_tail(uint8_t *image, uint64_t from, uint64_t to)
 {

@@ -10,9 +10,9 @@
  *        offsets    u64 for every 32nd row, then the end of the bytes       BYTES, FSST, ZVALUES
  *        bytes      of dictionary strings or values
  *
- * Each section begins at a multiple of 64 and is followed by zeros up to the next. No offset of a section
- * is stored: all follow from the header by stoa__image_layout(), so that none can lie, and an image is
- * sound as a whole when its length is what its header adds up to.
+ * Each section begins at a multiple of 64 and is followed by zeros up to the next. No offset of a
+ * section is stored: all follow from the header by stoa__image_layout(), so that none can lie, and
+ * an image is sound as a whole when its length is what its header adds up to.
  *
  * (1) Integers are little-endian.
  * (2) Bits of a validity word past the last row are 0. A column that is all NULL has no validity
@@ -34,7 +34,7 @@ struct stoa__image_header {
 	uint32_t magic;
 	uint8_t type;		/* enum stoa_type */
 	uint8_t encoding;	/* enum stoa__encoding */
-	uint8_t width;		/* bits of a value; RAW: of an element, 0 when one element stands for all */
+	uint8_t width;		/* bits of a value; RAW: of an element, 0 if one is all */
 	uint8_t scale;		/* SCALED: k; decimal: digits after the point */
 	uint32_t n_rows;
 	uint32_t n_null;
@@ -82,7 +82,8 @@ void stoa__image_layout(const struct stoa__image_header *h, struct stoa__image_l
 /*
  * Begins an image at the end of @out: makes room, writes header and validity, and the zeros behind
  * every section; the caller writes the sections and then calls stoa__image_commit(). STOA_OK,
- * STOA_ENOMEM, or STOA_EFULL when the image is too long; @out's content is as it was until the commit.
+ * STOA_ENOMEM, or STOA_EFULL when the image is too long; @out's content is as it was until the
+ * commit.
  */
 int stoa__image_begin(struct stoa__buf *out, const struct stoa__image_header *h,
 		      const uint64_t *validity, struct stoa__image_layout *l, uint8_t **image);

@@ -25,12 +25,12 @@ struct stoa__kernels {
 	const char *name;
 
 	/*
-	 * Smallest and largest of n >= 1 elements x, by log2, in the order of x ^ @flip as a signed
-	 * number, and returned like that, sign-extended: flip is 0 for signed elements, the top bit for
-	 * unsigned ones.
+	 * Smallest and largest of n >= 1 elements x, by log2, in the order of x ^ @flip as a
+	 * signed number, and returned like that, sign-extended: flip is 0 for signed elements, the
+	 * top bit for unsigned ones.
 	 */
 	struct stoa__range (*range[4])(const void *in, size_t n, uint64_t flip);
-	/* The same for floats and doubles, mapped to integers of the same order (stoa__order_f64()). */
+	/* The same for floats and doubles, as integers of the same order (below). */
 	struct stoa__range (*range_f32)(const float *in, size_t n);
 	struct stoa__range (*range_f64)(const double *in, size_t n);
 
@@ -47,8 +47,8 @@ struct stoa__kernels {
 	void (*spread24)(uint32_t *out, const uint8_t *in, size_t n);
 
 	/*
-	 * out[i] = the integer nearest to in[i] * power. True if every in[i] is exactly, bit for bit,
-	 * (double)out[i] / power and |out[i]| <= 2^51; else @out is of no use.
+	 * out[i] = the integer nearest to in[i] * power. True if every in[i] is exactly, bit for
+	 * bit, (double)out[i] / power and |out[i]| <= 2^51; else @out is of no use.
 	 */
 	bool (*scale)(int64_t *out, const double *in, size_t n, double power);
 	/* out[i] = in[i] / power, |in[i]| <= 2^51. @out may be @in. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* kernels_avx2.c - the kernels for x86-64 processors with AVX2; called only where stoa__cpu_avx2() */
+/*
+ * kernels_avx2.c - the kernels for x86-64 processors with AVX2; called only where stoa__cpu_avx2()
+ */
 #include "cpu.h"
 
 #if defined(__x86_64__)

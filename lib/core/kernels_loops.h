@@ -38,8 +38,8 @@ RANGE(32)
 RANGE(64)
 
 /*
- * Floats are compared as integers, since compilers may not reorder the comparison of floats. A NaN is
- * beyond both infinities.
+ * Floats are compared as integers, since compilers may not reorder the comparison of floats. A NaN
+ * is beyond both infinities.
  */
 #define RANGE_FLOAT(FLOAT, BITS, INFINITY_BITS)                                              \
 	KERNEL static struct stoa__range range_f##BITS(const FLOAT *in, size_t n)            \

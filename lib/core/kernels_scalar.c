@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* kernels_scalar.c - the kernels for any processor of the architecture, and the choice among builds */
+/*
+ * kernels_scalar.c - the kernels for any processor of the architecture, and the choice among
+ * builds
+ */
 #include "cpu.h"
 
 #define KERNEL STOA__KERNEL

@@ -2,10 +2,10 @@
 /*
  * lengths.c - finds and decompresses values that are bytes (lengths.h)
  *
- * Decompressed values go to the caller's scratch buffer. It may move while a range of rows is read, so
- * until the last value is there each is noted as its offset in the buffer; then all are made pointers.
- * Which values those are, rather than borrowed from the image, follows from the encoding
- * and, in ZVALUES, from the tag.
+ * Decompressed values go to the caller's scratch buffer. It may move while a range of rows is
+ * read, so until the last value is there each is noted as its offset in the buffer; then all are
+ * made pointers. Which values those are, rather than borrowed from the image, follows from the
+ * encoding and, in ZVALUES, from the tag.
  */
 #include "lengths.h"
 
@@ -87,8 +87,8 @@ static int decode_zstd(const struct stoa__chunk *c, const uint8_t *p, size_t sto
 }
 
 /*
- * The value stored in @stored bytes at @p. In the image: *@out. In @scratch, appended: *@out has the
- * length, p is NULL, and the caller knows where it began.
+ * The value stored in @stored bytes at @p. In the image: *@out. In @scratch, appended: *@out has
+ * the length, p is NULL, and the caller knows where it began.
  */
 static int decode(const struct stoa__chunk *c, const uint8_t *p, size_t stored,
 		  struct stoa__buf *scratch, struct stoa_bytes *out)

@@ -2,8 +2,9 @@
 /*
  * lengths.h - reading values that are bytes, found by their lengths: BYTES, FSST and ZVALUES
  *
- * Lengths are packed, often in a byte each, where offsets would take two or four; every 32nd row has
- * its offset written out, so that finding a value is an offset and the sum of at most 31 lengths.
+ * Lengths are packed, often in a byte each, where offsets would take two or four; every 32nd row
+ * has its offset written out, so that finding a value is an offset and the sum of at most 31
+ * lengths.
  */
 #ifndef STOA__LENGTHS_H
 #define STOA__LENGTHS_H

@@ -3,8 +3,8 @@
  * packed.c - writing and reading runs of packed integers
  *
  * Both directions go by blocks that stay in the first-level cache: a width under a byte takes two
- * steps, elements <-> bytes <-> bits, and so does one of three bytes, elements <-> 4 bytes <-> 3. That
- * makes each kernel a plain loop, and their number a sum and not a product.
+ * steps, elements <-> bytes <-> bits, and so does one of three bytes, elements <-> 4 bytes <-> 3.
+ * That makes each kernel a plain loop, and their number a sum and not a product.
  */
 #include "packed.h"
 
@@ -14,13 +14,13 @@
 
 unsigned stoa__packed_width(uint64_t max)
 {
-	static const uint8_t widths[65] = {
-		0,  1,	2,  4,	4,  8,	8,  8,	8,  16, 16, 16, 16, 16, 16, 16, 16, 24, 24, 24, 24, 24,
-		24, 24, 24, 32, 32, 32, 32, 32, 32, 32, 32, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
-		64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
-	};
+	unsigned bits = max ? 64 - (unsigned)__builtin_clzll(max) : 0;
 
-	return widths[max ? 64 - __builtin_clzll(max) : 0];
+	if (bits <= 2)
+		return bits;
+	if (bits <= 4)
+		return 4;
+	return bits <= 32 ? (bits + 7) / 8 * 8 : 64;
 }
 
 /* log2 of the bytes of an element with @width bits: 8, 16, 32 or 64. */
@@ -98,8 +98,8 @@ static void fill(void *out, unsigned log2, size_t n, uint64_t value)
 }
 
 /*
- * Values [from, from + n) of a run of 1, 2 or 4 bits, from + n rounded up to 8 being within a block's
- * reach: spreads whole groups of 8 and skips the few before @from.
+ * Values [from, from + n) of a run of 1, 2 or 4 bits, from + n rounded up to 8 being within a
+ * block's reach: spreads whole groups of 8 and skips the few before @from.
  */
 static void unpack_bits(const struct stoa__kernels *k, const uint8_t *run, unsigned width,
 			size_t from, size_t n, uint64_t base, void *out, unsigned log2)

@@ -53,7 +53,8 @@ void stoa__pack(uint8_t *run, unsigned width, const void *in, unsigned log2, siz
 		uint64_t base);
 
 /*
- * Values [from, from + n) plus @base, as elements of 1 << @log2 bytes: what does not fit is cut off.
+ * Values [from, from + n) plus @base, as elements of 1 << @log2 bytes: what does not fit is cut
+ * off.
  * @out is aligned to its elements.
  */
 void stoa__unpack(const uint8_t *run, unsigned width, size_t from, size_t n, uint64_t base,

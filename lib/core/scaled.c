@@ -26,9 +26,9 @@ static int grow_scale(const double *values, size_t n, int k)
 }
 
 /*
- * A scale found for one sample may fail later: then the block in which it failed is searched for the
- * next one, which serves what came before as well (scaled.h). Each step makes k larger, so
- * all is looked at a few times at most.
+ * A scale found for one sample may fail later: then the block in which it failed is searched for
+ * the next one, which serves what came before as well (scaled.h). Each step makes k larger, so all
+ * is looked at a few times at most.
  */
 static int find_scale(const double *values, size_t n, int64_t *out)
 {
@@ -47,7 +47,9 @@ int stoa__scaled_encode(const double *values, size_t n, int64_t *out)
 {
 	int k;
 
-	/* Most columns that fail do so in the first few values, most that do not keep their scale. */
+	/*
+	 * Most columns that fail do so in the first few values, most that do not keep their scale.
+	 */
 	k = grow_scale(values, n < SAMPLE ? n : SAMPLE, 0);
 	if (k < 0 || scales(values, n, k, out))
 		return k;
