@@ -9,8 +9,7 @@ example_programs += \
 	%D%/records \
 	%D%/scan
 
-EXTRA_PROGRAMS += $(example_programs)
-CLEANFILES += $(example_programs)
+check_PROGRAMS += $(example_programs)
 examples_append_LDADD = libstoa.la
 examples_records_LDADD = libstoa.la
 examples_scan_LDADD = libstoa.la

@@ -23,7 +23,8 @@ cmocka_tests += \
 sqlite_tests +=
 
 script_tests += \
-	%D%/arrows_test.sh
+	%D%/arrows_test.sh \
+	%D%/examples_test.sh
 
 check_LTLIBRARIES += %D%/libtesting.la
 tests_libtesting_la_SOURCES = %D%/testing.c %D%/testing.h
