@@ -172,7 +172,7 @@ uint64_t bench_rss_heap(void); /* anonymous pages now, free heap given back firs
 /* Forgets the peak so far. */
 void bench_rss_reset(void);
 
-/* "DIR/NAME" in the bench's directory, in one of 8 buffers that take turns. */
+/* "DIR/NAME" in the bench's directory; good to the end of the process. */
 const char *bench_path(const char *name);
 const char *bench_path_sf(const char *stem, const char *suffix); /* DIR/STEM-sf1.SUFFIX */
 void bench_remove(const char *path);         /* a file or a directory with all in it */

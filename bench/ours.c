@@ -238,6 +238,7 @@ const char *bench_stoa_lineitem(int times)
 	const char *path = bench_path_sf(stem, "stoa");
 	if (bench_made(path))
 		return path;
+	const char *csv = bench_lineitem_csv();
 	bench_remove(path);
 	stoa_db *db = bench_stoa_open(path);
 	for (int i = 0; i < times; i++) {
@@ -245,7 +246,7 @@ const char *bench_stoa_lineitem(int times)
 
 		if (i == 0)
 			bench_stoa_create_lineitem(txn);
-		bench_stoa_import(txn, "lineitem", bench_lineitem_csv(), 2);
+		bench_stoa_import(txn, "lineitem", csv, 2);
 		bench_stoa_commit(txn);
 	}
 	bench_stoa_close(db);

@@ -85,29 +85,31 @@ void bench_rss_reset(void)
 
 /* ---- files ---- */
 
-static char *next_buffer(void)
+/* Paths are few and needed to the end: they are never freed. */
+static const char *keep(const char *path)
 {
-	static char buffers[8][BENCH_PATH_MAX];
-	static unsigned turn;
+	char *copy = strdup(path);
 
-	return buffers[turn++ % 8];
+	if (!copy)
+		bench_die("no memory for a path");
+	return copy;
 }
 
 const char *bench_path(const char *name)
 {
-	char *buffer = next_buffer();
+	char path[BENCH_PATH_MAX];
 
-	snprintf(buffer, BENCH_PATH_MAX, "%s/%s", bench_config.dir, name);
-	return buffer;
+	snprintf(path, sizeof(path), "%s/%s", bench_config.dir, name);
+	return keep(path);
 }
 
 const char *bench_path_sf(const char *stem, const char *suffix)
 {
-	char *buffer = next_buffer();
+	char path[BENCH_PATH_MAX];
 
-	snprintf(buffer, BENCH_PATH_MAX, "%s/%s-sf%g.%s", bench_config.dir, stem, bench_config.sf,
+	snprintf(path, sizeof(path), "%s/%s-sf%g.%s", bench_config.dir, stem, bench_config.sf,
 		 suffix);
-	return buffer;
+	return keep(path);
 }
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *where)
