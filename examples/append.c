@@ -38,7 +38,7 @@ struct readings {
 };
 
 static struct stoa_error err;
-static char rooms[N_ROOMS][16];
+static char rooms[N_ROOMS][20];
 
 static void must(int rc)
 {
