@@ -9,7 +9,10 @@ cmocka_tests += \
 	%D%/buf_test \
 	%D%/catalog_test \
 	%D%/chunk_test \
+	%D%/csv_head_test \
+	%D%/csv_parse_test \
 	%D%/csv_scan_test \
+	%D%/csv_work_test \
 	%D%/file_test \
 	%D%/fsst_test \
 	%D%/lock_test \

@@ -160,13 +160,15 @@ static int make_name(const struct stoa__csv_input *in, struct stoa__csv_head *h,
 
 	if (h->header)
 		rc = copy_name(r->fields[i], h->dialect.quote, &h->names[i]);
-	if (rc == STOA_ESYNTAX)
+	if (rc == STOA_ENOMEM)
+		return stoa__fail_memory(err);
+	if (rc < 0)
 		return stoa__csv_input_fail(in, rc, place, "text behind the closing quote of a name",
 					    err);
-	if (rc == STOA_OK && h->names[i] && !stoa__utf8_valid(h->names[i], strlen(h->names[i])))
+	if (h->names[i] && !stoa__utf8_valid(h->names[i], strlen(h->names[i])))
 		return stoa__csv_input_fail(in, STOA_ESYNTAX, place,
 					    "the name of a column is not valid UTF-8", err);
-	if (rc == STOA_OK && h->names[i] && *h->names[i])
+	if (h->names[i] && *h->names[i])
 		return STOA_OK;
 	snprintf(numbered, sizeof numbered, "c%zu", i + 1);
 	stoa__free(h->names[i]);

@@ -196,7 +196,7 @@ static struct value_kind kind_of(const char *p, size_t n)
 {
 	struct value_kind none = { 0, -1, 0 };
 
-	if (n == 0)
+	if (n == 0 || *p == '+')
 		return none;
 	if (is_digit(*p))
 		return digit_kind(p, n);
