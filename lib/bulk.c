@@ -116,11 +116,12 @@ void stoa__bulk_group_free(struct stoa__bulk_group *group)
 static int finish_file(struct stoa__bulk *b, struct stoa_error *err)
 {
 	struct stoa__segment_writer *writer = b->writer;
-	struct file *f = &b->files[b->n_files - 1];
+	struct file *f;
 
 	if (!writer)
 		return STOA_OK;
 	b->writer = NULL;
+	f = &b->files[b->n_files - 1];
 	return stoa__segment_finish(writer, &f->len, &f->root, err);
 }
 
