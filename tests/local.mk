@@ -13,6 +13,7 @@ cmocka_tests += \
 	%D%/csv_parse_test \
 	%D%/csv_scan_test \
 	%D%/csv_work_test \
+	%D%/import_test \
 	%D%/file_test \
 	%D%/fsst_test \
 	%D%/lock_test \
