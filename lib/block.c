@@ -372,8 +372,9 @@ void stoa__history_commit(struct stoa__version *w, struct stoa__version *base, u
 		v->commit = commit;
 	}
 	h->head = w;	/* its hold as the working version is now that of head */
-	base->holds--;	/* the transaction's; now that of head */
-	last = drop_locked(base, &doomed);
+	base->holds--;	/* the transaction's; what is left is that of head */
+	base->pending = base != h->published;
+	last = !base->pending && drop_locked(base, &doomed);
 	pthread_mutex_unlock(&h->mutex);
 	free_all(h, &doomed);
 	if (last)
@@ -392,22 +393,43 @@ void stoa__history_end(struct stoa__version *w, struct stoa__version *base)
 	stoa__version_drop(base);
 }
 
+/* Gives up what held the versions from @from to the one before @to until they were published. Mutex held. */
+static void drop_pending(struct stoa__version *from, struct stoa__version *to,
+			 struct stoa__link *doomed)
+{
+	struct stoa__version *v, *newer;
+
+	for (v = from; v != to; v = newer) {
+		newer = v->newer;
+		if (!v->pending)
+			continue;
+		v->pending = false;
+		if (drop_locked(v, doomed))
+			stoa__free(v);
+	}
+}
+
 void stoa__history_publish(struct stoa__history *h, uint64_t commit)
 {
 	struct stoa__version *v, *old;
+	struct stoa__link doomed;
 
+	list_init(&doomed);
 	pthread_mutex_lock(&h->mutex);
 	old = h->published;
 	for (v = h->head; v != old && v->commit > commit; v = v->older)
 		;
-	if (v == old) {
-		pthread_mutex_unlock(&h->mutex);
-		return;
+	if (v != old) {
+		/* Head's own hold stays with head; another's becomes that of the published version. */
+		if (v == h->head)
+			v->holds++;
+		v->pending = false;
+		h->published = v;
+		old->pending = true;
+		drop_pending(old, v, &doomed);
 	}
-	v->holds++;
-	h->published = v;
 	pthread_mutex_unlock(&h->mutex);
-	stoa__version_drop(old);
+	free_all(h, &doomed);
 }
 
 bool stoa__history_is_published(struct stoa__history *h, uint64_t commit)
@@ -420,13 +442,34 @@ bool stoa__history_is_published(struct stoa__history *h, uint64_t commit)
 	return yes;
 }
 
+uint64_t stoa__history_commit_of_head(struct stoa__history *h)
+{
+	uint64_t commit;
+
+	pthread_mutex_lock(&h->mutex);
+	commit = h->head->commit;
+	pthread_mutex_unlock(&h->mutex);
+	return commit;
+}
+
+bool stoa__history_is_held(struct stoa__history *h)
+{
+	bool held = false;
+
+	pthread_mutex_lock(&h->mutex);
+	for (struct stoa__version *v = h->oldest; v; v = v->newer)
+		held |= v->holds > (uint32_t)(v == h->head) + (v == h->published) + v->pending;
+	pthread_mutex_unlock(&h->mutex);
+	return held;
+}
+
 uint64_t stoa__history_n_snapshots(struct stoa__history *h)
 {
 	uint64_t n = 0;
 
 	pthread_mutex_lock(&h->mutex);
 	for (struct stoa__version *v = h->oldest; v && v != h->head; v = v->newer)
-		n += v != h->published;
+		n += v != h->published && !v->pending;
 	pthread_mutex_unlock(&h->mutex);
 	return n;
 }

@@ -68,6 +68,7 @@ struct stoa__version {
 	uint64_t stamp;
 	uint64_t commit;		/* number of the commit it shows */
 	uint32_t holds;
+	bool pending;			/* was head, is to be published: held until then */
 	bool gone;			/* rolled back: its cursors may no longer read */
 	struct stoa__link born;		/* only until it is committed */
 	struct stoa__link retired;	/* only while it is the working version */
@@ -108,7 +109,10 @@ struct stoa__version *stoa__history_freeze(struct stoa__version *w);
  */
 void stoa__history_rollback(struct stoa__version *w, struct stoa__version *to,
 			    const struct stoa__version *base);
-/* @w becomes head, showing commit number @commit; the hold on @base is given up. */
+/*
+ * @w becomes head, showing commit number @commit; the hold on @base is given up. Heads that are not published
+ * yet stay, so that each commit can be published for itself.
+ */
 void stoa__history_commit(struct stoa__version *w, struct stoa__version *base, uint64_t commit);
 /* Ends working version @w, equal to @base by now (rolled back), and the hold on @base. */
 void stoa__history_end(struct stoa__version *w, struct stoa__version *base);
@@ -116,6 +120,10 @@ void stoa__history_end(struct stoa__version *w, struct stoa__version *base);
 void stoa__history_publish(struct stoa__history *h, uint64_t commit);
 /* Is commit number @commit, or a later one, published? */
 bool stoa__history_is_published(struct stoa__history *h, uint64_t commit);
+/* Number of the newest commit, published or not. */
+uint64_t stoa__history_commit_of_head(struct stoa__history *h);
+/* Does anything hold a version, beside the history itself? */
+bool stoa__history_is_held(struct stoa__history *h);
 /* Versions that something holds, beyond the newest. */
 uint64_t stoa__history_n_snapshots(struct stoa__history *h);
 

@@ -197,7 +197,8 @@ static void *work(void *arg)
 		checkpoint = db->want_checkpoint;
 		db->want_flush = db->want_checkpoint = false;
 		pthread_mutex_unlock(&db->mutex);
-		if (flush && stoa__log_flush(db->log, 0, true, NULL) < 0)
+		if (flush && stoa__log_flush(db->log, stoa__history_commit_of_head(&db->history),
+					     true, NULL) < 0)
 			atomic_store(&db->failed, true);
 		/* One that fails is tried again when the log has grown further. */
 		if (checkpoint && !atomic_load(&db->failed) &&
@@ -500,9 +501,10 @@ int stoa_close(stoa_db *db, struct stoa_error *err)
 	pthread_mutex_lock(&db->mutex);
 	busy = db->n_txns || db->n_stmts;
 	pthread_mutex_unlock(&db->mutex);
-	if (busy)
-		return stoa__fail(err, STOA_ESTATE,
-				  "transactions or statements are open: finish them first");
+	if (busy || stoa__history_is_held(&db->history))
+		return stoa__fail(
+			err, STOA_ESTATE,
+			"transactions, cursors or statements are open: finish them first");
 	stop_worker(db);
 	if (db->path && !db->read_only && !atomic_load(&db->failed)) {
 		rc = stoa__checkpoint(db, err);

@@ -361,7 +361,7 @@ STOA_API STOA_CHECK_RESULT int stoa_open(const char *path, const struct stoa_opt
 /**
  * stoa_close() - write a checkpoint, give up the database and free the handle, whatever is returned
  *
- * Every transaction and statement must be finished, else STOA_ESTATE and nothing is closed. The
+ * Every transaction, cursor and statement must be finished, else STOA_ESTATE and nothing is closed. The
  * handle of a read-only or in-memory database writes nothing. NULL is fine. In a child after
  * fork() nothing is done: the handle is the parent's.
  *
