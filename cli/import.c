@@ -20,6 +20,7 @@ struct import {
 	bool quiet;
 	struct stoa_csv_options csv;
 	struct progress progress;
+	struct text done;	/* what to say once it is true: after the commit */
 };
 
 /* "data/flights-2001.csv.txt" -> "flights_2001": a name that SQL takes without quotes. */
@@ -66,19 +67,16 @@ static int make_table(struct session *s, const struct import *im)
 	return code;
 }
 
-static void say_done(const struct import *im, const char *table, uint64_t rows, double seconds,
-		     const char *path)
+static void note_done(struct import *im, const char *table, uint64_t rows, double seconds,
+		      const char *path)
 {
 	struct stat st;
 
-	if (im->quiet)
-		return;
-	printf("%s: %llu row%s in %.2f s", table, (unsigned long long)rows, rows == 1 ? "" : "s",
-	       seconds);
+	text_printf(&im->done, "%s: %llu row%s in %.2f s", table, (unsigned long long)rows,
+		    rows == 1 ? "" : "s", seconds);
 	if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && seconds > 0)
-		printf(" (%.0f MB/s)", (double)st.st_size / 1e6 / seconds);
-	putchar('\n');
-	fflush(stdout);
+		text_printf(&im->done, " (%.0f MB/s)", (double)st.st_size / 1e6 / seconds);
+	text_puts(&im->done, "\n");
 }
 
 static int import_file(struct session *s, struct import *im, const char *path)
@@ -95,7 +93,7 @@ static int import_file(struct session *s, struct import *im, const char *path)
 	rc = stoa_import_csv(s->txn, name, is_stdin ? "/dev/stdin" : path, &im->csv, &rows, &err);
 	progress_end(&im->progress);
 	if (rc >= 0)
-		say_done(im, name, rows, seconds_now() - start, path);
+		note_done(im, name, rows, seconds_now() - start, path);
 	else
 		code = rc == STOA_ECANCELED ? CLI_INTERRUPTED : report_error(shown, &err);
 	free(name);
@@ -121,9 +119,13 @@ static int import_files(struct import *im, const char *db, char **files, int n)
 		code = make_table(&s, im);
 	for (int i = 0; i < n && code == CLI_OK; i++)
 		code = import_file(&s, im, files[i]);
+	code = session_end(&s, code);
 	if (code != CLI_OK)
 		report("nothing was imported");
-	return session_end(&s, code);
+	else if (!im->quiet)
+		fwrite(im->done.p, 1, im->done.len, stdout);
+	text_release(&im->done);
+	return code;
 }
 
 static bool parse_delimiter(const char *s, char *out)

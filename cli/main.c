@@ -36,8 +36,8 @@ static void show_commands(FILE *out)
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		fprintf(out, "  %-8s %-22s %s\n", commands[i]->name, commands[i]->arguments,
 			commands[i]->summary);
-	fputs("  help     [SUBCOMMAND]           explain a subcommand, as SUBCOMMAND --help does\n"
-	      "  version                         print the version\n\n"
+	fputs("  help     [SUBCOMMAND]           Explain a subcommand, as SUBCOMMAND --help does\n"
+	      "  version                         Print the version\n\n"
 	      "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 damage found, 4 database in use.\n",
 	      out);
 }

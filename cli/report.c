@@ -45,16 +45,26 @@ int exit_code_of(int result)
 	}
 }
 
+/* The library's text without the "@where: " that it may begin with, since line and column come first. */
+static const char *text_after(const char *where, const char *text)
+{
+	size_t n = strlen(where);
+
+	return strncmp(text, where, n) == 0 && strncmp(text + n, ": ", 2) == 0 ? text + n + 2 : text;
+}
+
 int report_error(const char *where, const struct stoa_error *err)
 {
+	const char *text = where ? text_after(where, err->text) : err->text;
+
 	if (where && err->line && err->column)
-		report("%s:%" PRIu64 ":%" PRIu64 ": %s", where, err->line, err->column, err->text);
+		report("%s:%" PRIu64 ":%" PRIu64 ": %s", where, err->line, err->column, text);
 	else if (where && err->line)
-		report("%s:%" PRIu64 ": %s", where, err->line, err->text);
-	else if (where && !strstr(err->text, where))
-		report("%s: %s", where, err->text);
+		report("%s:%" PRIu64 ": %s", where, err->line, text);
+	else if (where && !strstr(text, where))
+		report("%s: %s", where, text);
 	else
-		report("%s", err->text);
+		report("%s", text);
 	return exit_code_of(err->code);
 }
 

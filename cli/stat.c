@@ -189,7 +189,7 @@ static int run(const struct command *self, int argc, char **argv)
 }
 
 const struct command command_stat = {
-	"stat", "DB", "Show what the database and its tables hold, and where the bytes are",
+	"stat", "DB", "Show how many rows there are and where the bytes are",
 	"  --json      as one JSON object, sizes in bytes; its keys are those of stoa.h\n"
 	"  -h, --help  this text\n",
 	run,

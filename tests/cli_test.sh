@@ -30,28 +30,30 @@ fi
 work=$(mktemp -d "${TMPDIR:-/tmp}/stoa-test-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-prelude='
+prelude=$(cat <<'END'
 run() {
 	local word code=0
 	printf "$"
 	for word; do
+		word=${word//"$data"/data}
 		case $word in
-		*[!-a-zA-Z0-9_./=,:]* | "") printf " '\''%s'\''" "${word//"$data"/data}" ;;
-		*) printf " %s" "${word//"$data"/data}" ;;
+		*[!-a-zA-Z0-9_./=,:]* | "") printf " '%s'" "${word//\'/\'\\\'\'}" ;;
+		*) printf " %s" "$word" ;;
 		esac
 	done
 	printf "\n"
 	"$@" || code=$?
 	[ $code -eq 0 ] || echo "[exit $code]"
 }
-'
+END
+)
 
 failed=0
 for name in "${cases[@]}"; do
 	expected=$top_srcdir/tests/cli/$name.out
 	mkdir "$work/$name"
 	# Times and speeds are not the same twice, and the tree may be anywhere.
-	(cd "$work/$name" && bash -c "$prelude . \"\$1\"" case "$top_srcdir/tests/cli/$name.sh" 2>&1 </dev/null) |
+	(cd "$work/$name" && bash -c "$prelude"$'\n. "$1"' case "$top_srcdir/tests/cli/$name.sh" 2>&1 </dev/null || true) |
 		sed -E "s|$data|data|g; s/in [0-9]+\.[0-9]+ s( \([0-9]+ MB\/s\))?/in a moment/" >"$work/$name.out"
 	if [ -n "$accept" ]; then
 		cp "$work/$name.out" "$expected"
