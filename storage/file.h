@@ -79,6 +79,9 @@ int stoa__from_errno(int errno_value);
 void stoa__file_fault_arm(long nth, int errno_value, bool forever);
 bool stoa__file_fault_disarm(void);
 
+/* Tests: from now on a sync is all of it but the wait for the disk, of which a test sees nothing. */
+void stoa__file_skip_syncs(bool skip);
+
 /*
  * Tests: @watch is told of every operation that changes what a power cut would leave, once it succeeded
  * (a failed write too: its first half). One thread at a time; NULL ends it.

@@ -19,3 +19,5 @@ libstoa_all_la_SOURCES += \
 	%D%/segment_write.c \
 	%D%/validate.c \
 	%D%/validate.h
+
+EXTRA_DIST += %D%/README.md

@@ -13,15 +13,16 @@ cmocka_tests += \
 	%D%/csv_parse_test \
 	%D%/csv_scan_test \
 	%D%/csv_work_test \
-	%D%/import_test \
 	%D%/file_test \
 	%D%/fsst_test \
+	%D%/import_test \
 	%D%/lock_test \
 	%D%/log_test \
 	%D%/packed_test \
 	%D%/segment_test \
 	%D%/text_test \
 	%D%/type_test \
+	%D%/validate_test \
 	%D%/version_test
 
 sqlite_tests +=

@@ -464,5 +464,6 @@ int main(void)
 		TEST(threads_share_a_segment),
 	};
 
+	stoa__file_skip_syncs(true);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
