@@ -87,7 +87,7 @@ static const unsigned shape_bits[] = { 0, 1, 2, 3, 4, 5, 8, 9, 16, 17, 24, 25, 3
 static void make_integers(struct column *c, unsigned shape, uint64_t *rng)
 {
 	size_t width = stoa__type_width(c->a.type);
-	unsigned bits = shape_bits[shape];
+	unsigned bits = shape_bits[shape % N_SHAPES];
 	uint64_t start = testing_below(rng, 2) ? testing_random(rng) >> testing_below(rng, 64) : 0;
 
 	if (c->a.type == STOA_BOOL) {
@@ -863,6 +863,26 @@ static void an_image_cut_short_or_misplaced_does_not_open(void **state)
 	stoa__buf_release(&out);
 }
 
+/* ---- limits ----------------------------------------------------------------------------- */
+
+static void a_column_beyond_four_gigabytes_is_refused_unread(void **state)
+{
+	/* Nobody may look at these bytes: there are fewer. */
+	const struct stoa_bytes huge = { "x", 1u << 30 }, half = { "y", 1u << 31 };
+	struct stoa_bytes texts[5] = { huge, huge, huge, huge, huge }, list[2] = { half, half };
+	struct stoa_array a = { STOA_TEXT, 0, texts, NULL };
+	uint32_t codes[2] = { 0, 1 };
+	struct stoa__buf out = STOA__BUF_INIT;
+
+	(void)state;
+	assert_int_equal(stoa__chunk_encode(&a, 5, &out), STOA_EFULL);
+	a.type = STOA_BLOB;
+	assert_int_equal(stoa__chunk_encode(&a, 5, &out), STOA_EFULL);
+	assert_int_equal(stoa__chunk_encode_codes(codes, NULL, 2, list, 2, &out), STOA_EFULL);
+	assert_int_equal(out.len, 0);
+	stoa__buf_release(&out);
+}
+
 /* ---- memory runs out -------------------------------------------------------------------- */
 
 /* Lets each allocation of an encode fail in turn: the buffer stays as it was. */
@@ -988,6 +1008,7 @@ int main(void)
 		cmocka_unit_test(every_flipped_byte_outside_of_values_is_found_by_the_check),
 		cmocka_unit_test(images_of_any_bytes_never_overrun),
 		cmocka_unit_test(an_image_cut_short_or_misplaced_does_not_open),
+		cmocka_unit_test(a_column_beyond_four_gigabytes_is_refused_unread),
 		cmocka_unit_test(encoding_is_all_or_nothing_when_memory_runs_out),
 		cmocka_unit_test(encoding_codes_and_ids_is_all_or_nothing_when_memory_runs_out),
 		cmocka_unit_test(reading_compressed_texts_reports_that_memory_ran_out),
