@@ -486,9 +486,23 @@ int stoa_open(const char *path, const struct stoa_options *options, stoa_db **ou
 	return STOA_OK;
 }
 
+/* Does the application hold anything of it? A checkpoint in the background, which holds a version too, is waited for. */
+static bool is_busy(struct stoa_db *db)
+{
+	bool busy;
+
+	pthread_mutex_lock(&db->mutex);
+	busy = db->n_txns || db->n_stmts;
+	pthread_mutex_unlock(&db->mutex);
+	pthread_mutex_lock(&db->checkpoint);
+	busy = busy || stoa__history_is_held(&db->history);
+	pthread_mutex_unlock(&db->checkpoint);
+	return busy;
+}
+
 int stoa_close(stoa_db *db, struct stoa_error *err)
 {
-	bool busy, clean = false;
+	bool clean = false;
 	int rc = STOA_OK;
 
 	if (!db)
@@ -498,10 +512,7 @@ int stoa_close(stoa_db *db, struct stoa_error *err)
 		db->has_worker = false;
 		return STOA_OK;
 	}
-	pthread_mutex_lock(&db->mutex);
-	busy = db->n_txns || db->n_stmts;
-	pthread_mutex_unlock(&db->mutex);
-	if (busy || stoa__history_is_held(&db->history))
+	if (is_busy(db))
 		return stoa__fail(
 			err, STOA_ESTATE,
 			"transactions, cursors or statements are open: finish them first");

@@ -9,6 +9,7 @@ cmocka_tests += \
 	%D%/buf_test \
 	%D%/catalog_test \
 	%D%/chunk_test \
+	%D%/crash_test \
 	%D%/csv_head_test \
 	%D%/csv_parse_test \
 	%D%/csv_scan_test \
@@ -32,7 +33,7 @@ script_tests += \
 	%D%/examples_test.sh
 
 check_LTLIBRARIES += %D%/libtesting.la
-tests_libtesting_la_SOURCES = %D%/testing.c %D%/testing.h
+tests_libtesting_la_SOURCES = %D%/ledger.c %D%/ledger.h %D%/testing.c %D%/testing.h
 
 LDADD = tests/libtesting.la libstoa_all.la $(CMOCKA_LIBS) $(SQLITE3_LIBS)
 

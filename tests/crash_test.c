@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * crash_test.c - writers killed at random instants lose nothing that was acknowledged
+ *
+ * A child opens the ledger, goes on where it stands, and tells through a pipe each commit that is on the disk
+ * by contract. It is killed with SIGKILL: after some time, or after some number of file operations. The parent checks
+ * every byte, reads every row, and finds some commit's state, whole, no older than the last one it was
+ * told of. Then comes the next child.
+ *
+ * Can it fail? With write_run() in storage/log.c made to skip its write now and then, it does at once.
+ */
+#include "testing.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ledger.h"
+#include "../storage/file.h"
+
+static const struct ledger ledger = { .bulk_every = 20, .schema_every = 15, .rows_max = 12 };
+
+/* ---- the child ---- */
+
+static long ops_left;	/* file operations until the end; -1: no end */
+
+/* The end comes once the operation took place, and before anybody knows. */
+static void count_op(void *ctx, enum stoa__file_op op, const char *name, uint64_t offset,
+		     const void *p, size_t len)
+{
+	(void)ctx;
+	(void)op;
+	(void)name;
+	(void)offset;
+	(void)p;
+	(void)len;
+	if (ops_left >= 0 && __atomic_fetch_sub(&ops_left, 1, __ATOMIC_RELAXED) == 0)
+		raise(SIGKILL);
+}
+
+static void die(const char *what, const struct stoa_error *err)
+{
+	fprintf(stderr, "child: %s: %s\n", what, err->text);
+	_exit(2);
+}
+
+static void acknowledge(int fd, uint64_t n)
+{
+	if (write(fd, &n, sizeof n) != sizeof n)
+		_exit(3);
+}
+
+/* The number of the newest commit; makes the tables where a crash came before them. */
+static uint64_t go_on_from(stoa_db *db, struct stoa_error *err)
+{
+	uint64_t n = 0;
+	int rc = ledger_verify_db(&ledger, db, &n, err);
+
+	if (rc == STOA_ENOTFOUND)
+		rc = ledger_create(db, err);
+	if (rc < 0)
+		die("what it found", err);
+	return n;
+}
+
+static int pick_durability(uint64_t *random)
+{
+	uint64_t r = testing_below(random, 10);
+
+	return r < 6 ? STOA_FULL : r < 9 ? STOA_LAZY : STOA_NONE;
+}
+
+static void child(const char *path, uint64_t random, int fd)
+{
+	struct stoa_options options = STOA_OPTIONS_INIT;
+	struct stoa_error err;
+	stoa_db *db;
+	uint64_t n, end;
+
+	ops_left = testing_below(&random, 2) ? (long)testing_below(&random, 300) : -1;
+	stoa__file_watch_with(count_op, NULL);
+	options.log_max_bytes = 4000u << testing_below(&random, 8);
+	options.lazy_ms = 1 + (uint32_t)testing_below(&random, 20);
+	if (stoa_open(path, &options, &db, &err) < 0)
+		die("open", &err);
+	n = go_on_from(db, &err);
+	acknowledge(fd, n);
+	end = n + 1 + testing_below(&random, 400);
+	while (n < end) {
+		int durability = pick_durability(&random);
+
+		if (ledger_commit(&ledger, db, ++n, durability, &err) < 0)
+			die("commit", &err);
+		if (durability == STOA_FULL)
+			acknowledge(fd, n);
+		if (testing_below(&random, 40))
+			continue;
+		if (stoa_checkpoint(db, &err) < 0)
+			die("checkpoint", &err);
+		acknowledge(fd, n);
+	}
+	if (stoa_close(db, &err) < 0)
+		die("close", &err);
+	acknowledge(fd, n);
+	_exit(0);
+}
+
+/* ---- the parent ---- */
+
+static void print_finding(void *ctx, const char *file, uint64_t offset, const char *what)
+{
+	(void)ctx;
+	printf("%s, offset %" PRIu64 ": %s\n", file, offset, what);
+}
+
+/* Runs a child for @us microseconds at most; the newest commit it acknowledged, or @before. */
+static uint64_t run_child(const char *path, uint64_t seed, useconds_t us, uint64_t before)
+{
+	uint64_t n, newest = before;
+	int fds[2], status;
+	pid_t pid;
+
+	fflush(NULL);
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		close(fds[0]);
+		child(path, seed, fds[1]);
+	}
+	close(fds[1]);
+	usleep(us);
+	kill(pid, SIGKILL);
+	while (read(fds[0], &n, sizeof n) == sizeof n) {
+		assert_true(n >= newest);
+		newest = n;
+	}
+	close(fds[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status) != SIGKILL)
+		fail_msg("the child ended with status 0x%x", (unsigned)status);
+	return newest;
+}
+
+static void check_every_byte(const char *path)
+{
+	struct stoa_error err;
+	int rc = stoa_check(path, print_finding, NULL, &err);
+
+	if (rc < 0)
+		fail_msg("stoa_check: %s", err.text);
+}
+
+/* What the database shows; 0 where a crash came before there was one. */
+static uint64_t look(const char *path, uint64_t random)
+{
+	struct stoa_options options = STOA_OPTIONS_INIT;
+	struct stoa_error err;
+	uint64_t n = 0;
+	stoa_db *db;
+	int rc;
+
+	options.flags = STOA_OPEN_NO_CREATE | (random % 2 ? STOA_OPEN_READ_ONLY : 0);
+	rc = stoa_open(path, &options, &db, &err);
+	if (rc == STOA_ENOTFOUND)
+		return 0;
+	if (rc < 0)
+		fail_msg("stoa_open: %s", err.text);
+	rc = ledger_verify_db(&ledger, db, &n, &err);
+	if (rc < 0 && rc != STOA_ENOTFOUND)
+		fail_msg("%s", err.text);
+	if (stoa_close(db, &err) < 0)
+		fail_msg("stoa_close: %s", err.text);
+	return n;
+}
+
+static void killed_writers_lose_nothing_that_was_acknowledged(void **state)
+{
+	uint64_t random = testing_seed(), n = 0;
+	char *dir = testing_tempdir();
+	const char *path = testing_path(dir, "crash.stoa");
+	int kills = testing_long() ? 600 : 60;
+
+	(void)state;
+	for (int i = 0; i < kills; i++) {
+		uint64_t acknowledged = run_child(path, testing_random(&random),
+						  (useconds_t)testing_below(&random, 120000), n);
+
+		if (access(path, F_OK) == 0)
+			check_every_byte(path);
+		n = look(path, testing_random(&random));
+		if (n < acknowledged)
+			fail_msg("kill %d: commit %" PRIu64 " was acknowledged, %" PRIu64 " is there",
+				 i, acknowledged, n);
+	}
+	printf("%d kills, %" PRIu64 " commits\n", kills, n);
+	testing_rmtree(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(killed_writers_lose_nothing_that_was_acknowledged),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
