@@ -86,8 +86,9 @@ static void types_are_the_narrowest_that_hold_every_value(void **state)
 	assert_head("x\n2023-02-29\n", ", 1 x:string");
 	assert_head("x\n2024-02-29\n2024-02-29 10:00\n", ", 1 x:timestamp");
 	assert_head("x\n10:00\n23:59:59.5\n", ", 1 x:time");
-	assert_head("x\n550e8400-e29b-41d4-a716-446655440000\nabcdef01-e29b-41d4-a716-446655440000\n",
-		    ", 1 x:uuid");
+	assert_head(
+		"x\n550e8400-e29b-41d4-a716-446655440000\nabcdef01-e29b-41d4-a716-446655440000\n",
+		", 1 x:uuid");
 }
 
 static void codes_and_mixtures_stay_text(void **state)
@@ -265,9 +266,10 @@ static void further_pieces_of_the_file_are_looked_at(void **state)
 
 static void joining_is_looking_at_both(void **state)
 {
-	static const char *const values[] = { "1",  "-3000000000", "1.25", "0.5",  "2024-01-01",
-					      "x",  "",		   "true", "007",  "18446744073709551615",
-					      "1e3" };
+	static const char *const values[] = {
+		"1",   "-3000000000",          "1.25", "0.5", "2024-01-01", "x", "", "true",
+		"007", "18446744073709551615", "1e3"
+	};
 	const struct stoa__csv_dialect d = { ',', '"', "", 0 };
 	uint64_t seed = testing_seed();
 
@@ -287,8 +289,10 @@ static void joining_is_looking_at_both(void **state)
 			char room[64 + 100] = { 0 }, *text = room + 64;
 			int n = sprintf(text, "%s,\n", values[testing_below(&seed, 11)]);
 
-			assert_int_equal(stoa__csv_infer_text(part, text, (size_t)n, &fault), STOA_OK);
-			assert_int_equal(stoa__csv_infer_text(&both, text, (size_t)n, &fault), STOA_OK);
+			assert_int_equal(stoa__csv_infer_text(part, text, (size_t)n, &fault),
+					 STOA_OK);
+			assert_int_equal(stoa__csv_infer_text(&both, text, (size_t)n, &fault),
+					 STOA_OK);
 		}
 		stoa__csv_infer_join(&a, &b);
 		stoa__csv_infer_join(&a, &b);	/* twice is once */
@@ -338,8 +342,9 @@ static void random_files_do_no_harm(void **state)
 		size_t len = testing_below(&seed, sizeof text);
 
 		for (size_t i = 0; i < len; i++)
-			text[i] = testing_below(&seed, 30) ? ",;|\n\"1a.-\r"[testing_below(&seed, 10)]
-							   : (char)testing_random(&seed);
+			text[i] = testing_below(&seed, 30) ?
+					  ",;|\n\"1a.-\r"[testing_below(&seed, 10)] :
+					  (char)testing_random(&seed);
 		w.header = (int)testing_below(&seed, 3) - 1;
 		if (read_head(text, len, &w, &h, NULL) == STOA_OK)
 			stoa__csv_head_release(&h);

@@ -2,8 +2,8 @@
 /*
  * csv_scan_test.c - every scan kernel does what the scalar one does, at every length and alignment
  *
- * Texts are random over an alphabet of what matters, and lie at the very end of a heap block of their
- * size, so that a sanitizer sees a kernel read beyond them.
+ * Texts are random over an alphabet of what matters, and lie at the very end of a heap block of
+ * their size, so that a sanitizer sees a kernel read beyond them.
  */
 #include "testing.h"
 

@@ -163,7 +163,8 @@ static void a_missing_table_is_made_with_the_types_of_the_file(void **state)
 		       "2,\"ol, \"\"x\"\"\",13.00,1970-01-01,false,\"two\nlines\"\n",
 		       2);
 	assert_slots(f, "id:i32 name:string price:decimal(18,2) born:date ok:bool note:string");
-	assert_rows(f, "1|tea|2.50|2024-02-29|true|~;2|ol, \"x\"|13.00|1970-01-01|false|two\nlines");
+	assert_rows(f,
+		    "1|tea|2.50|2024-02-29|true|~;2|ol, \"x\"|13.00|1970-01-01|false|two\nlines");
 }
 
 static void line_ends_marks_and_blank_lines_do_not_matter(void **state)
@@ -278,7 +279,8 @@ static void what_does_not_fit_the_table_is_told_with_its_place(void **state)
 		     "\"12345.67\" does not fit decimal(6,2)");
 	assert_fails(f, "id,name\n1,a\n\n,b\n", STOA_ENULL, 4, 1, "not null");
 	assert_fails(f, "name,id\n\"a\nb\",1\nc,40000\n", STOA_ERANGE, 4, 3, "40000");
-	assert_fails(f, "id,price\n1,2\n2,cheap\n", STOA_ETYPE, 3, 3, "\"cheap\" is no decimal(6,2)");
+	assert_fails(f, "id,price\n1,2\n2,cheap\n", STOA_ETYPE, 3, 3,
+		     "\"cheap\" is no decimal(6,2)");
 	assert_fails(f, "id,name\n1,a\n2,\"b\"c\n", STOA_ESYNTAX, 3, 6, "closing quote");
 	assert_fails(f, "id,name\n1,a\n2,b,c\n", STOA_ESYNTAX, 3, 1, "3 fields");
 	assert_fails(f, "id,name\n1,a\n2,\xff\n", STOA_ESYNTAX, 3, 3, "UTF-8");
@@ -479,7 +481,8 @@ static void an_import_is_there_when_the_database_is_opened_again(void **state)
 
 static struct stoa_value random_value(unsigned type, uint64_t *seed)
 {
-	static const char *const words[] = { "", "a", "two words", "say \"hi\"", "a,b", "x\ny", "caf\xc3\xa9" };
+	static const char *const words[] = { "",    "a",    "two words",  "say \"hi\"",
+					     "a,b", "x\ny", "caf\xc3\xa9" };
 	const char *word = words[testing_below(seed, 7)];
 	unsigned shift = (unsigned)testing_below(seed, 64);
 	struct stoa_value v = stoa_null();

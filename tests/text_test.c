@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* text_test.c - values print as documented and read back the same; bad text is refused, never misread */
+/*
+ * text_test.c - values print as documented and read back the same; bad text is refused, never
+ * misread
+ */
 #include "testing.h"
 
 #include <float.h>
@@ -142,8 +145,9 @@ static void floats_print_in_the_shortest_form(void **state)
 
 static void floats_of_all_shapes_are_refused_when_malformed(void **state)
 {
-	static const char *const bad[] = { "",	  "-",	 ".",	"e5",  "1e",   "1e+", "1e5.0", "0x1p3",
-					   "1,5", " 1", "1 ", "nanx", "infin", "--1", "1..2",  "1f" };
+	static const char *const bad[] = { "",      "-",     ".",    "e5", "1e", "1e+",
+					   "1e5.0", "0x1p3", "1,5",  " 1", "1 ", "nanx",
+					   "infin", "--1",   "1..2", "1f" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -260,7 +264,8 @@ static void random_floats_round_trip_and_no_digit_is_wasted(void **state)
 
 static void no_locale_gets_into_numbers(void **state)
 {
-	static const char *const names[] = { "de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "C.UTF-8" };
+	static const char *const names[] = { "de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8",
+					     "C.UTF-8" };
 	struct stoa_value v = stoa_f64(1.0 / 3);
 	char buf[40];
 	double x;
@@ -304,9 +309,10 @@ static void times_have_seconds_and_fractions_or_not(void **state)
 	assert_refused(STOA_TIME, 0, "24:00", STOA_ERANGE);
 	assert_refused(STOA_TIME, 0, "00:60", STOA_ERANGE);
 	assert_refused(STOA_TIME, 0, "00:00:60", STOA_ERANGE);
-	for (const char *const *bad = (const char *const[]){ "", "1:00", "12", "12:", "12:3", "12:30:",
-							     "12:30:1", "12:30:10.", "12:30:10.x",
-							     "12:30:10,5", "12:30x", NULL };
+	for (const char *const *bad =
+		     (const char *const[]){ "", "1:00", "12", "12:", "12:3", "12:30:", "12:30:1",
+					    "12:30:10.", "12:30:10.x", "12:30:10,5", "12:30x",
+					    NULL };
 	     *bad; bad++)
 		assert_refused(STOA_TIME, 0, *bad, STOA_ETYPE);
 }
@@ -320,7 +326,8 @@ static void timestamps_take_a_blank_or_t_and_an_offset(void **state)
 	assert_prints(STOA_TIMESTAMP, 0, "2026-01-01 00:30:00+01:00", "2025-12-31 23:30:00");
 	assert_prints(STOA_TIMESTAMP, 0, "2026-01-01 00:30:00-0130", "2026-01-01 02:00:00");
 	assert_prints(STOA_TIMESTAMP, 0, "2026-01-01 00:30+00", "2026-01-01 00:30:00");
-	assert_prints(STOA_TIMESTAMP, 0, "1969-12-31 23:59:59.999999", "1969-12-31 23:59:59.999999");
+	assert_prints(STOA_TIMESTAMP, 0, "1969-12-31 23:59:59.999999",
+		      "1969-12-31 23:59:59.999999");
 	assert_prints(STOA_TIMESTAMP, 0, "0001-01-01 00:00", "0001-01-01 00:00:00");
 	assert_refused(STOA_TIMESTAMP, 0, "0001-01-01 00:00+01", STOA_ERANGE);
 	assert_refused(STOA_TIMESTAMP, 0, "9999-12-31 23:59-00:01", STOA_ERANGE);
@@ -407,7 +414,8 @@ static struct stoa_value random_value(enum stoa_type type, uint8_t scale, uint64
 		break;
 	case STOA__UINT: v.u = testing_random(seed) >> (64 - 8 * stoa__type_width(type)); break;
 	case STOA__FLOAT:
-		v.f = (double)(int64_t)testing_random(seed) / (double)(testing_random(seed) >> shift | 1);
+		v.f = (double)(int64_t)testing_random(seed) /
+		      (double)(testing_random(seed) >> shift | 1);
 		v.f = type == STOA_F32 ? (double)(float)v.f : v.f;
 		break;
 	case STOA__UUID:
@@ -451,15 +459,18 @@ static void mutated_text_is_refused_or_means_what_it_prints(void **state)
 		char buf[64], *exact;
 		size_t n = stoa_value_print(&v, buf, sizeof buf);
 
-		for (unsigned edits = 1 + (unsigned)testing_below(&seed, 3); edits > 0 && n > 0; edits--)
-			buf[testing_below(&seed, n)] = "0123456789.-+:eETZ \xc3\x80x"[testing_below(&seed, 23)];
+		for (unsigned edits = 1 + (unsigned)testing_below(&seed, 3); edits > 0 && n > 0;
+		     edits--)
+			buf[testing_below(&seed, n)] =
+				"0123456789.-+:eETZ \xc3\x80x"[testing_below(&seed, 23)];
 		exact = malloc(n ? n : 1);	/* of that size, so that overreads are seen */
 		assert_non_null(exact);
 		memcpy(exact, buf, n);
 		if (stoa_value_parse(type, scale, exact, n, &v, NULL) == STOA_OK) {
 			size_t m = stoa_value_print(&v, buf, sizeof buf);
 
-			assert_int_equal(stoa_value_parse(type, scale, buf, m, &back, NULL), STOA_OK);
+			assert_int_equal(stoa_value_parse(type, scale, buf, m, &back, NULL),
+					 STOA_OK);
 			assert_int_equal(stoa__value_compare(&v, &back), 0);
 		}
 		free(exact);

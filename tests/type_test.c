@@ -180,8 +180,10 @@ static void only_like_converts_to_like(void **state)
 		for (unsigned t = STOA_BOOL; t <= STOA_BLOB; t++) {
 			int want = t == alone[i] ? STOA_OK : STOA_ETYPE;
 
-			assert_int_equal(convert(alone[i], typed((enum stoa_type)t, 0), &out), want);
-			assert_int_equal(convert((enum stoa_type)t, typed(alone[i], 0), &out), want);
+			assert_int_equal(convert(alone[i], typed((enum stoa_type)t, 0), &out),
+					 want);
+			assert_int_equal(convert((enum stoa_type)t, typed(alone[i], 0), &out),
+					 want);
 		}
 	}
 	assert_int_equal(convert(STOA_I32, stoa_text("1"), &out), STOA_ETYPE);

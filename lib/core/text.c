@@ -4,22 +4,22 @@
  *
  * Integers, dates and the like are plain loops over digits. Two things here deserve an essay.
  *
- * Reading a float. The text is m x 10^e with m of up to 19 digits: (1) where m < 2^53 and 10^|e| is a
- * double too (|e| <= 22), one multiplication or division of exact operands rounds once and is right (W.
- * Clinger, PLDI 1990). (2) Otherwise, for |e| <= 27, 10^e = 5^e 2^e and 5^27 < 2^63: the product
- * m x 5^e is exact in 128 bits, and the quotient of m, shifted to the top of 128 bits, by 5^-e has 64
- * bits or more, its remainder telling whether more follow; one rounding of that to 53 (or 24) bits is
- * right again. That covers what programs print. (3) The rest (1e300, 40 digits) goes to strtod() in the
- * "C" locale, whose answer is exact, after all digits beyond the 780th have been folded into one:
- * no halfway point between two doubles has more than 767.
+ * Reading a float. The text is m x 10^e with m of up to 19 digits: (1) where m < 2^53 and 10^|e| is
+ * a double too (|e| <= 22), one multiplication or division of exact operands rounds once and is
+ * right (W. Clinger, PLDI 1990). (2) Otherwise, for |e| <= 27, 10^e = 5^e 2^e and 5^27 < 2^63: the
+ * product m x 5^e is exact in 128 bits, and the quotient of m, shifted to the top of 128 bits, by
+ * 5^-e has 64 bits or more, its remainder telling whether more follow; one rounding of that to 53
+ * (or 24) bits is right again. That covers what programs print. (3) The rest (1e300, 40 digits)
+ * goes to strtod() in the "C" locale, whose answer is exact, after all digits beyond the 780th have
+ * been folded into one: no halfway point between two doubles has more than 767.
  *
- * Printing a float. A decimal of up to 15 digits is the only one of that length whose nearest double
- * it is. So if i = x 10^k, rounded, has at most 15 digits and i / 10^k gives x back, i is the
- * shortest text. That covers what people put into databases; the rest tries 15, 16 and 17 digits of
- * printf(), of which only the digits are used, so that no locale's point gets in. For floats the
- * numbers are 6 and 9; k stays within 8 there, since i / 10^k rounded to double first could only then hit a
- * halfway point of floats without being one if it came closer to it than 2^-53: it cannot, two
- * such fractions differ by 1 / (10^k 2^25) at least, relatively.
+ * Printing a float. A decimal of up to 15 digits is the only one of that length whose nearest
+ * double it is. So if i = x 10^k, rounded, has at most 15 digits and i / 10^k gives x back, i is
+ * the shortest text. That covers what people put into databases; the rest tries 15, 16 and 17
+ * digits of printf(), of which only the digits are used, so that no locale's point gets in. For
+ * floats the numbers are 6 and 9; k stays within 8 there, since i / 10^k rounded to double first
+ * could only then hit a halfway point of floats without being one if it came closer to it than
+ * 2^-53: it cannot, two such fractions differ by 1 / (10^k 2^25) at least, relatively.
  */
 #include "text.h"
 
@@ -128,7 +128,10 @@ int stoa__parse_u64(const char *p, size_t n, uint64_t *out)
 	return STOA_OK;
 }
 
-/* The digits of a number: value, how many of them after the point, how many from the first that is not 0. */
+/*
+ * The digits of a number: value, how many of them after the point, how many from the first that is
+ * not 0.
+ */
 struct decimal_text {
 	uint64_t m;		/* the first 19 significant digits */
 	int64_t exponent;	/* of 10, for m */
@@ -205,7 +208,9 @@ static uint64_t pow5(unsigned k)
 	return x;
 }
 
-/* @v x 2^@e, with a bit more below if @sticky, to the nearest number of @bits bits; ties to even. */
+/*
+ * @v x 2^@e, with a bit more below if @sticky, to the nearest number of @bits bits; ties to even.
+ */
 static double round_once(unsigned __int128 v, bool sticky, int e, unsigned bits)
 {
 	uint64_t high = (uint64_t)(v >> 64);
@@ -298,7 +303,10 @@ static double nearest(const char *p, const struct decimal_text *d, int64_t expon
 		return 0;
 	if (!narrow && !d->sticky && d->m <= (uint64_t)1 << DBL_MANT_DIG && e >= -22 && e <= 22)
 		return e < 0 ? (double)d->m / pow10_double[-e] : (double)d->m * pow10_double[e];
-	/* All results are normal numbers: 10^-27 is one of either type, 10^19 x 10^19 is below FLT_MAX. */
+	/*
+	 * All results are normal numbers: 10^-27 is one of either type, 10^19 x 10^19 is below
+	 * FLT_MAX.
+	 */
 	if (!d->sticky && e >= -27 && e <= (narrow ? 19 : 27))
 		return scale_exactly(d->m, (int)e, narrow ? FLT_MANT_DIG : DBL_MANT_DIG);
 	return slow_float(p, d, exponent, narrow);
@@ -722,7 +730,10 @@ static size_t lay_out(const char *d, size_t n_digits, int point, char *out)
 	return n;
 }
 
-/* @x > 0 as up to @most digits and a few powers of ten; 0 when it takes more. See the top of the file. */
+/*
+ * @x > 0 as up to @most digits and a few powers of ten; 0 when it takes more. See the top of the
+ * file.
+ */
 static size_t short_digits(double x, bool narrow, char *d, int *point)
 {
 	unsigned most = narrow ? FLT_DIG : DBL_DIG;

@@ -2,8 +2,8 @@
 /*
  * text.h - values to text and back, without locale and without allocating
  *
- * The parsers take exactly @n bytes at @p and want all of them to be the value: no blanks around it.
- * They return STOA_OK; STOA_ETYPE when the bytes are not of the form; STOA_ERANGE when they are
+ * The parsers take exactly @n bytes at @p and want all of them to be the value: no blanks around
+ * it. They return STOA_OK; STOA_ETYPE when the bytes are not of the form; STOA_ERANGE when they are
  * and the value does not fit. *@out is set only with STOA_OK. Threads: any.
  */
 #ifndef STOA__TEXT_H
@@ -21,7 +21,10 @@ int stoa__parse_bool(const char *p, size_t n, int64_t *out);
 /* [+-]digits */
 int stoa__parse_i64(const char *p, size_t n, int64_t *out);
 int stoa__parse_u64(const char *p, size_t n, uint64_t *out);
-/* [+-]digits[.digits], as a multiple of 10^-@scale; 18 digits at most; none but zeros beyond @scale. */
+/*
+ * [+-]digits[.digits], as a multiple of 10^-@scale; 18 digits at most; none but zeros beyond
+ * @scale.
+ */
 int stoa__parse_decimal(const char *p, size_t n, unsigned scale, int64_t *out);
 /* A decimal number with or without point and exponent, nan, inf, infinity; the nearest double. */
 int stoa__parse_f64(const char *p, size_t n, double *out);
@@ -37,7 +40,9 @@ int stoa__parse_timestamp(const char *p, size_t n, int64_t *out);
 int stoa__parse_uuid(const char *p, size_t n, uint8_t out[16]);
 
 #define STOA__PRINT_MAX 48	/* room for any value but bytes, with a NUL */
-/* The shortest decimal that reads back as @x; of the type float when @narrow. Returns the length. */
+/*
+ * The shortest decimal that reads back as @x; of the type float when @narrow. Returns the length.
+ */
 size_t stoa__print_float(double x, bool narrow, char out[STOA__PRINT_MAX]);
 
 #endif

@@ -23,7 +23,9 @@ size_t stoa__type_width(unsigned type);
 /* Smallest and largest value of a STOA__INT type; for decimal, of its precision. */
 void stoa__type_range(unsigned type, unsigned precision, int64_t *min, int64_t *max);
 
-/* The type as SQL writes it, "decimal(12,2)"; as snprintf: returns the bytes that all of it needs. */
+/*
+ * The type as SQL writes it, "decimal(12,2)"; as snprintf: returns the bytes that all of it needs.
+ */
 size_t stoa__type_print(const struct stoa_slot *slot, char *buf, size_t size);
 
 /*
@@ -32,12 +34,12 @@ size_t stoa__type_print(const struct stoa_slot *slot, char *buf, size_t size);
  * @out:  the value as the slot stores it; bytes still borrow what @in borrows
  *
  * Integer to any number type that holds it, exactly; decimal to another scale, or to an integer, if
- * no digit is lost; f32 to f64; integer to f64 and f32 when exact, decimal when its digits come back
- * from the float (up to 15, or 6 for f32); f64 to f32 when exact; string, text and blob to each
- * other, the first two checked to be UTF-8; bool only to bool. Dates (years 1 to 9999), times and
- * timestamps are checked for range. NULL is refused for a not-null slot.
- * Returns STOA_OK, STOA_ETYPE, STOA_ERANGE, STOA_ENULL, or STOA_EINVAL for bytes that are no UTF-8,
- * with the slot's name in the text; @out is left alone then.
+ * no digit is lost; f32 to f64; integer to f64 and f32 when exact, decimal when its digits come
+ * back from the float (up to 15, or 6 for f32); f64 to f32 when exact; string, text and blob to
+ * each other, the first two checked to be UTF-8; bool only to bool. Dates (years 1 to 9999), times
+ * and timestamps are checked for range. NULL is refused for a not-null slot. Returns STOA_OK,
+ * STOA_ETYPE, STOA_ERANGE, STOA_ENULL, or STOA_EINVAL for bytes that are no UTF-8, with the slot's
+ * name in the text; @out is left alone then.
  */
 int stoa__convert(const struct stoa_slot *slot, const struct stoa_value *in, struct stoa_value *out,
 		  struct stoa_error *err);

@@ -2,8 +2,8 @@
 /*
  * dict.c - the distinct strings of a column in one block, and a code for each
  *
- * Open addressing with linear probing. A slot carries 32 bits of the hash beside the code, so that a probe
- * that meets another string almost never has to look at its bytes. (1) At most half of the
+ * Open addressing with linear probing. A slot carries 32 bits of the hash beside the code, so that
+ * a probe that meets another string almost never has to look at its bytes. (1) At most half of the
  * slots are taken. (2) slots[i] names a code below n, and each code is named once.
  */
 #include "dict.h"
@@ -80,8 +80,9 @@ static int reserve(struct stoa__csv_dict *d)
 }
 
 /*
- * Are @n bytes at @a and @b equal? Most strings are short: those are compared in a register, as far as 8
- * bytes from the start, which are readable behind any field; memcmp() takes longer to be called.
+ * Are @n bytes at @a and @b equal? Most strings are short: those are compared in a register, as far
+ * as 8 bytes from the start, which are readable behind any field; memcmp() takes longer to be
+ * called.
  */
 static inline bool equal(const char *a, const char *b, size_t n)
 {

@@ -2,11 +2,12 @@
 /*
  * fast.h - the common forms of numbers and dates, eight digits at a time
  *
- * These read up to 8 bytes beyond their field, which STOA__CSV_PAD allows. Each takes the forms that files are
- * full of and returns false for all others, bad ones included: lib/core/text.h judges those.
+ * These read up to 8 bytes beyond their field, which STOA__CSV_PAD allows. Each takes the forms
+ * that files are full of and returns false for all others, bad ones included: lib/core/text.h
+ * judges those.
  *
- * Eight digits in one word (a well-known trick of arithmetic within a register): subtract '0' from each
- * byte, add neighbours times ten to pairs, pairs times hundred to fours, fours to one number.
+ * Eight digits in one word (a well-known trick of arithmetic within a register): subtract '0' from
+ * each byte, add neighbours times ten to pairs, pairs times hundred to fours, fours to one number.
  */
 #ifndef STOA__CSV_FAST_H
 #define STOA__CSV_FAST_H
@@ -77,7 +78,8 @@ static inline bool stoa__csv_fast_integer(const char *p, size_t n, int64_t *out)
 	bool minus = *p == '-';
 	uint64_t u;
 
-	if (stoa__csv_fast_is_code(p + minus, n) || !stoa__csv_fast_unsigned(p + minus, n - minus, &u))
+	if (stoa__csv_fast_is_code(p + minus, n) ||
+	    !stoa__csv_fast_unsigned(p + minus, n - minus, &u))
 		return false;
 	*out = minus ? -(int64_t)u : (int64_t)u;
 	return true;
@@ -87,7 +89,7 @@ static inline bool stoa__csv_fast_integer(const char *p, size_t n, int64_t *out)
 static inline bool stoa__csv_fast_decimal(const char *p, size_t n, size_t scale, int64_t *out)
 {
 	bool minus = n > 0 && *p == '-';
-	size_t whole = n - minus - scale - 1;	/* wraps around, to a large number, when too short */
+	size_t whole = n - minus - scale - 1; /* wraps around, to a large number, when too short */
 	uint64_t a, b;
 	int64_t x;
 
@@ -98,7 +100,8 @@ static inline bool stoa__csv_fast_decimal(const char *p, size_t n, size_t scale,
 	b = stoa__csv_fast_load(p + whole + 1, scale);
 	if (!stoa__csv_fast_digits(a) || !stoa__csv_fast_digits(b))
 		return false;
-	x = (int64_t)stoa__csv_fast_eight(a) * stoa__pow10[scale] + (int64_t)stoa__csv_fast_eight(b);
+	x = (int64_t)stoa__csv_fast_eight(a) * stoa__pow10[scale] +
+	    (int64_t)stoa__csv_fast_eight(b);
 	*out = minus ? -x : x;
 	return true;
 }
@@ -136,8 +139,9 @@ static inline bool stoa__csv_fast_double(const char *p, size_t n, double *out)
 }
 
 /*
- * YYYY-MM-DD as days since 1970-01-01, any but the 29th of February. Counts from March, as Hinnant does (see
- * stoa__days_from_civil()), in years from 0, so that all divisions are of small unsigned numbers.
+ * YYYY-MM-DD as days since 1970-01-01, any but the 29th of February. Counts from March, as Hinnant
+ * does (see stoa__days_from_civil()), in years from 0, so that all divisions are of small unsigned
+ * numbers.
  */
 static inline bool stoa__csv_fast_date(const char *p, size_t n, int32_t *out)
 {
@@ -166,7 +170,8 @@ static inline bool stoa__csv_fast_date(const char *p, size_t n, int32_t *out)
 		return false;
 	y = year - (month <= 2);
 	m = month > 2 ? month - 3 : month + 9;
-	*out = (int32_t)(y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1) - 719468;
+	*out = (int32_t)(y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1) -
+	       719468;
 	return true;
 }
 

@@ -5,9 +5,9 @@
  *	file    | BOM | header |  records ...  |   piece   |   piece   | ... |  last piece |
  *	sample                 |  up to 4 MiB  |      some of 64 KiB each, spread out      |
  *
- * The sample is a guess that saves work, never a decision: a value that does not fit later makes the
- * import look at all of the file (import.c). Pieces from the middle begin behind a newline, which may be one
- * within quotes; a piece that makes no sense is left out.
+ * The sample is a guess that saves work, never a decision: a value that does not fit later makes
+ * the import look at all of the file (import.c). Pieces from the middle begin behind a newline,
+ * which may be one within quotes; a piece that makes no sense is left out.
  *
  * A first record is taken for a header when each of its fields is a name (text, not a number, date
  * or the like), no two are equal, and none of them occurs in its own column further down.
@@ -28,7 +28,7 @@
 /* The start of the file, as one block of whole records. */
 struct sample {
 	struct stoa__csv_block block;
-	char *first;		/* the first record that is not blank, and the bytes up to the next */
+	char *first; /* the first record that is not blank, and the bytes up to the next */
 	size_t first_len;
 };
 
@@ -42,7 +42,8 @@ static int check_mark(const struct stoa__csv_input *in, uint64_t *skip, struct s
 
 	*skip = 0;
 	STOA_TRY(stoa__csv_input_read(in, 0, (char *)mark, sizeof mark, &got, err));
-	if (got >= 2 && ((mark[0] == 0xff && mark[1] == 0xfe) || (mark[0] == 0xfe && mark[1] == 0xff)))
+	if (got >= 2 &&
+	    ((mark[0] == 0xff && mark[1] == 0xfe) || (mark[0] == 0xfe && mark[1] == 0xff)))
 		return stoa__csv_input_fail(in, STOA_ESYNTAX, 0,
 					    "the text is UTF-16: convert it to UTF-8", err);
 	if (got == 3 && memcmp(mark, "\xef\xbb\xbf", 3) == 0)
@@ -152,7 +153,8 @@ static int copy_name(struct stoa__csv_field f, char quote, char **out)
 
 /* Name of column @i: the header's, or c and its number where there is none. */
 static int make_name(const struct stoa__csv_input *in, struct stoa__csv_head *h,
-		     const struct sample *s, const struct record *r, size_t i, struct stoa_error *err)
+		     const struct sample *s, const struct record *r, size_t i,
+		     struct stoa_error *err)
 {
 	uint64_t place = s->block.offset + (uint64_t)(r->fields[i].p - s->block.text);
 	char numbered[24];
@@ -163,8 +165,8 @@ static int make_name(const struct stoa__csv_input *in, struct stoa__csv_head *h,
 	if (rc == STOA_ENOMEM)
 		return stoa__fail_memory(err);
 	if (rc < 0)
-		return stoa__csv_input_fail(in, rc, place, "text behind the closing quote of a name",
-					    err);
+		return stoa__csv_input_fail(in, rc, place,
+					    "text behind the closing quote of a name", err);
 	if (h->names[i] && !stoa__utf8_valid(h->names[i], strlen(h->names[i])))
 		return stoa__csv_input_fail(in, STOA_ESYNTAX, place,
 					    "the name of a column is not valid UTF-8", err);
@@ -185,8 +187,8 @@ static int check_names(const struct stoa__csv_input *in, const struct stoa__csv_
 		for (size_t k = 0; k < i; k++) {
 			if (!stoa__name_equal(h->names[i], h->names[k]))
 				continue;
-			snprintf(text, sizeof text, "two columns are called \"%.*s\"", STOA_NAME_MAX,
-				 h->names[i]);
+			snprintf(text, sizeof text, "two columns are called \"%.*s\"",
+				 STOA_NAME_MAX, h->names[i]);
 			return stoa__csv_input_fail(in, STOA_ESYNTAX, s->block.offset, text, err);
 		}
 	}
@@ -215,8 +217,8 @@ static bool is_known(const struct stoa__csv_wishes *wishes, const char *name)
 }
 
 /*
- * What the fields of the first record look like: names that are all different, of which none was seen in
- * its column? Or, any that is known?
+ * What the fields of the first record look like: names that are all different, of which none was
+ * seen in its column? Or, any that is known?
  */
 static int judge_header(const struct stoa__csv_head *h, const struct stoa__csv_wishes *wishes,
 			const struct record *r, bool *header)
@@ -347,8 +349,8 @@ static int read_head(const struct stoa__csv_input *in, const struct stoa__csv_wi
 	if (s->block.len == 0)
 		return STOA_OK;
 	find_first(s, wishes->quote);
-	h->dialect = (struct stoa__csv_dialect){ wishes->delimiter, wishes->quote, wishes->null_text,
-						 strlen(wishes->null_text) };
+	h->dialect = (struct stoa__csv_dialect){ wishes->delimiter, wishes->quote,
+						 wishes->null_text, strlen(wishes->null_text) };
 	if (!h->dialect.delimiter)
 		h->dialect.delimiter =
 			stoa__csv_sniff_delimiter(s->block.text, s->block.len, wishes->quote);

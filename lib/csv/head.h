@@ -2,8 +2,8 @@
 /*
  * head.h - what is found out about a CSV file before it is imported
  *
- * From the first megabytes, and some pieces from further on: the delimiter, whether the first record is a
- * header, the names of the columns and a first guess of their types.
+ * From the first megabytes, and some pieces from further on: the delimiter, whether the first
+ * record is a header, the names of the columns and a first guess of their types.
  */
 #ifndef STOA__CSV_HEAD_H
 #define STOA__CSV_HEAD_H
@@ -17,7 +17,9 @@ struct stoa__csv_wishes {
 	char quote;
 	int header;		/* 0 no, 1 yes, -1 find out */
 	const char *null_text;
-	/* Column names that speak for a header where one is found in the first record; may be NULL. */
+	/*
+	 * Column names that speak for a header where one is found in the first record; may be NULL.
+	 */
 	const struct stoa_slot *known;
 	size_t n_known;
 };

@@ -2,11 +2,11 @@
 /*
  * import.c - a CSV file into a table, all of it or nothing
  *
- * A table that is there gives the types; the file's columns are matched with its slots by name. A table
- * that is not is made with the types of a sample (head.c), and the import begins at once. When a
- * value turns up that its column's guessed type cannot hold, what was loaded is dropped, nothing of it
- * having been seen by anyone; then all of the file is looked at, and the import that follows has
- * types that fit. So a file is read at most three times, and nearly always once.
+ * A table that is there gives the types; the file's columns are matched with its slots by name. A
+ * table that is not is made with the types of a sample (head.c), and the import begins at once.
+ * When a value turns up that its column's guessed type cannot hold, what was loaded is dropped,
+ * nothing of it having been seen by anyone; then all of the file is looked at, and the import that
+ * follows has types that fit. So a file is read at most three times, and nearly always once.
  *
  *	open -> head -> plan -> work (parse, encode | add in order) -> finish
  *	                 ^        | misfit
@@ -23,8 +23,8 @@
 #include "work.h"
 
 #define THREADS_MAX 64
-#define MEMORY_BYTES ((size_t)224 << 20)	/* of all threads, unless their number was asked for */
-#define ENCODE_BYTES ((size_t)8 << 20)		/* of an encoded row group and the making of it, roughly */
+#define MEMORY_BYTES ((size_t)224 << 20) /* of all threads, unless their number was asked for */
+#define ENCODE_BYTES ((size_t)8 << 20)   /* of an encoded row group and the making of it, roughly */
 #define BYTES_PER_THREAD ((uint64_t)1 << 20)	/* of file that make a thread worth its while */
 
 struct import {
@@ -232,11 +232,11 @@ static int plan_existing_table(struct import *im, const struct stoa_table_info *
 			       struct stoa_error *err)
 {
 	if (!im->head.header && im->head.n_columns != info->n_slots)
-		return stoa__fail(err, STOA_EINVAL,
-				  "%s: %zu columns without names, for the %zu slots of table \"%.*s\": "
-				  "give them names in a header",
-				  im->in.path, im->head.n_columns, info->n_slots, STOA_NAME_MAX,
-				  im->name);
+		return stoa__fail(
+			err, STOA_EINVAL,
+			"%s: %zu columns without names, for the %zu slots of table \"%.*s\": "
+			"give them names in a header",
+			im->in.path, im->head.n_columns, info->n_slots, STOA_NAME_MAX, im->name);
 	STOA_TRY(make_columns(im, info->n_slots, err));
 	for (size_t k = 0; k < info->n_slots; k++) {
 		im->plan.columns[k].slot = info->slots[k];

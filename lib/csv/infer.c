@@ -5,12 +5,12 @@
  * Each value is a set of bits, the types that give it back unchanged; a column's candidates are the
  * intersection. So the rules are a table of what a text may be:
  *
- *	12, -7			INT F64; UINT too unless negative; neither F64 nor decimal beyond 2^53
+ *	12, -7			INT F64; UINT too unless negative; not F64 beyond 2^53
  *	18446744073709551615	UINT
  *	12.34			DECIMAL (1 to 4 digits after the point, 18 in all) F64
  *	1e5, .5, nan, 1.23456	F64
  *	2026-01-31		DATE TIMESTAMP
- *	007, +49123, 1.2.3	nothing: zeros and signs in front belong to codes, and codes are text
+ *	007, +49123, 1.2.3	nothing: a zero or + in front makes a code, codes are text
  *
  * Decimals must agree in their number of fraction digits, since 12.5 beside 12.34 is rather a
  * measured quantity than an amount. A column of DECIMAL and INT values is F64.
@@ -48,7 +48,10 @@ enum {
 
 #define SNIFF_RECORDS 100
 
-/* How many fields do the first records have: all the same number, or 0? *@first: those of the first. */
+/*
+ * How many fields do the first records have: all the same number, or 0? *@first: those of the
+ * first.
+ */
 static size_t fields_of_all(const char *text, size_t len, char delimiter, char quote, size_t *first)
 {
 	size_t n = 1, records = 0, begin = 0;
@@ -136,7 +139,7 @@ static struct value_kind number_kind(const char *p, size_t n)
 	if (whole - sign > 1 && p[sign] == '0')
 		return v;	/* 007 */
 	if (whole == n) {
-		if (n == sign + 1 && sign && p[1] == '0')	/* -0 is no integer: its sign would go */
+		if (n == sign + 1 && sign && p[1] == '0') /* -0 is no integer: its sign would go */
 			return (struct value_kind){ F64, -1, 0 };
 		return integer_kind(p, n);
 	}
@@ -362,7 +365,10 @@ static int see(struct stoa__csv_guess *g, const char *p, size_t n)
 	return g->kinds ? STOA_OK : count_distinct(g, p, n);
 }
 
-/* One field of column @i. A quoted empty one is NULL to every type but text, which will be unmoved by it. */
+/*
+ * One field of column @i. A quoted empty one is NULL to every type but text, which will be unmoved
+ * by it.
+ */
 static int see_field(struct stoa__csv_infer *in, size_t i, struct stoa__csv_field f,
 		     struct stoa__csv_fault *fault)
 {
@@ -374,7 +380,8 @@ static int see_field(struct stoa__csv_infer *in, size_t i, struct stoa__csv_fiel
 		return STOA_OK;
 	if (f.n > 0 && *f.p == d->quote) {
 		if (stoa__csv_unquote(&f, d->quote, &at) < 0)
-			return stoa__csv_fault(fault, STOA_ESYNTAX, (size_t)(begin - in->rows.text) + at,
+			return stoa__csv_fault(fault, STOA_ESYNTAX,
+					       (size_t)(begin - in->rows.text) + at,
 					       "text behind the closing quote of a field");
 		if (f.n == 0 && d->null_len == 0)
 			return STOA_OK;

@@ -2,9 +2,9 @@
 /*
  * infer.h - what a CSV file is: its dialect, whether it has a header, the types of its columns
  *
- * A column's type is the narrowest that every value seen reads as, without loss. Values seen narrow a
- * set of candidates; sets of different parts of a file are joined, so parts can be looked at
- * by different threads.
+ * A column's type is the narrowest that every value seen reads as, without loss. Values seen narrow
+ * a set of candidates; sets of different parts of a file are joined, so parts can be looked at by
+ * different threads.
  */
 #ifndef STOA__CSV_INFER_H
 #define STOA__CSV_INFER_H
@@ -14,7 +14,7 @@
 /* What one column's values have in common. */
 struct stoa__csv_guess {
 	uint32_t kinds;		/* candidates left: bits of infer.c; 0: nothing but text */
-	int fraction;		/* digits after the point, the same in all decimals; -1: none seen */
+	int fraction; /* digits after the point, the same in all decimals; -1: none seen */
 	int64_t min, max;	/* of integers */
 	uint64_t n;		/* values, NULLs not counted */
 	uint32_t len_max;	/* bytes of the longest */
@@ -37,8 +37,8 @@ int stoa__csv_infer_init(struct stoa__csv_infer *in, const struct stoa__csv_dial
 			 size_t n_columns);
 void stoa__csv_infer_release(struct stoa__csv_infer *in);
 /*
- * Looks at all values of a block's text, which is as stoa__csv_rows_start() wants it and is unquoted in
- * place. STOA_OK; STOA_ENOMEM; the code of @fault, with the rows before it counted.
+ * Looks at all values of a block's text, which is as stoa__csv_rows_start() wants it and is
+ * unquoted in place. STOA_OK; STOA_ENOMEM; the code of @fault, with the rows before it counted.
  */
 int stoa__csv_infer_text(struct stoa__csv_infer *in, char *text, size_t len,
 			 struct stoa__csv_fault *fault);
@@ -53,7 +53,10 @@ void stoa__csv_infer_slot(const struct stoa__csv_infer *in, size_t i, struct sto
  */
 bool stoa__csv_fits(const struct stoa_slot *slot, const char *p, size_t n);
 
-/* Are @n bytes at @p what a column may be called: with a letter, and no number, date or other value? */
+/*
+ * Are @n bytes at @p what a column may be called: with a letter, and no number, date or other
+ * value?
+ */
 bool stoa__csv_is_name(const char *p, size_t n);
 /* Is it among the distinct values that were seen in column @i while that was text? */
 bool stoa__csv_infer_seen(const struct stoa__csv_infer *in, size_t i, const char *p, size_t n);

@@ -2,9 +2,9 @@
 /*
  * input.h - the bytes of a file to import
  *
- * Import reads a file more than once and from several threads, by offset. What cannot be read so (a pipe, a
- * terminal) is first copied to a temporary file that has no name. Files are read, not mapped: a file
- * that another program cuts off in the meantime is an error then and not a SIGBUS.
+ * Import reads a file more than once and from several threads, by offset. What cannot be read so (a
+ * pipe, a terminal) is first copied to a temporary file that has no name. Files are read, not
+ * mapped: a file that another program cuts off in the meantime is an error then and not a SIGBUS.
  */
 #ifndef STOA__CSV_INPUT_H
 #define STOA__CSV_INPUT_H

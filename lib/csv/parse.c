@@ -2,10 +2,10 @@
 /*
  * parse.c - a block of CSV text into the columns of a row group
  *
- * The rows of a block come in runs (rows.h) of some hundreds; each run is parsed column by column, a loop
- * per type, so that a loop's branches see one kind of text and its code stays in the cache, while
- * the run's text stays in the cache from column to column. Parsing row by row took twice as long on TPC-H
- * lineitem, nearly all of it mispredicted jumps on the type.
+ * The rows of a block come in runs (rows.h) of some hundreds; each run is parsed column by column,
+ * a loop per type, so that a loop's branches see one kind of text and its code stays in the cache,
+ * while the run's text stays in the cache from column to column. Parsing row by row took twice as
+ * long on TPC-H lineitem, nearly all of it mispredicted jumps on the type.
  *
  * A field takes one of three ways: plain; special (a quote in front, or the text of NULL), which is
  * turned into plain or NULL; and, when the fast form of its type does not match (fast.h), the slow
@@ -83,8 +83,8 @@ static int fail_field(const struct stoa__csv_parser *p, const struct column *c,
 }
 
 /* The field's text is no value of the slot's type. */
-static int refuse(const struct stoa__csv_parser *p, const struct column *c, struct stoa__csv_field f,
-		  int code, struct stoa__csv_fault *fault)
+static int refuse(const struct stoa__csv_parser *p, const struct column *c,
+		  struct stoa__csv_field f, int code, struct stoa__csv_fault *fault)
 {
 	char text[48], type[32];
 
@@ -195,7 +195,10 @@ static inline __attribute__((always_inline)) int each_field(struct stoa__csv_par
 
 /* ---- fields by type --------------------------------------------------------------------- */
 
-/* May a value of this text be in a column of this type? Where the type is our guess, what made us guess it decides. */
+/*
+ * May a value of this text be in a column of this type? Where the type is our guess, what made us
+ * guess it decides.
+ */
 static bool fits(const struct column *c, struct stoa__csv_field f)
 {
 	return !c->plan->inferred || stoa__csv_fits(&c->plan->slot, f.p, f.n);
@@ -376,7 +379,8 @@ static inline int put_any(struct stoa__csv_parser *p, struct column *c, struct s
 			  size_t i, struct stoa__csv_fault *fault)
 {
 	enum stoa_type type = (enum stoa_type)c->plan->slot.type;
-	bool lenient = type == STOA_BOOL || type == STOA_U64;	/* reads more than a guess is made of */
+	bool lenient = type == STOA_BOOL ||
+		       type == STOA_U64; /* reads more than a guess is made of */
 	struct stoa_value v;
 	int rc = lenient && !fits(c, f) ? STOA_ETYPE
 					: stoa_value_parse(type, 0, f.p, f.n, &v, NULL);
@@ -486,7 +490,9 @@ static int make_arrays(struct column *c, size_t n)
 	return STOA_OK;
 }
 
-/* Every row of a column that the file does not have: the default or NULL, once and for all blocks. */
+/*
+ * Every row of a column that the file does not have: the default or NULL, once and for all blocks.
+ */
 static void fill_default(struct column *c, size_t n)
 {
 	const struct stoa_value *v = &c->plan->slot.value;

@@ -2,8 +2,8 @@
 /*
  * parse.h - a block of CSV text into the columns of a row group
  *
- * A parser belongs to one thread and is used for one block after another; its arrays grow to what a block
- * needs and stay. Values come out as slots hold them: of the slot's type, in range, not NULL
+ * A parser belongs to one thread and is used for one block after another; its arrays grow to what a
+ * block needs and stay. Values come out as slots hold them: of the slot's type, in range, not NULL
  * where that is not allowed.
  */
 #ifndef STOA__CSV_PARSE_H
@@ -34,8 +34,9 @@ struct stoa__csv_parser;
 struct stoa__csv_parser *stoa__csv_parser_new(const struct stoa__csv_plan *plan);
 void stoa__csv_parser_free(struct stoa__csv_parser *p);
 /*
- * Parses @block, whose text is changed. STOA_OK: *@out has plan->n_columns columns of *@n_rows rows, which
- * may be 0; they borrow from the parser and the block, until the next call. Else the code of @fault.
+ * Parses @block, whose text is changed. STOA_OK: *@out has plan->n_columns columns of *@n_rows
+ * rows, which may be 0; they borrow from the parser and the block, until the next call. Else the
+ * code of @fault.
  */
 int stoa__csv_parse(struct stoa__csv_parser *p, struct stoa__csv_block *block,
 		    const struct stoa__bulk_column **out, size_t *n_rows,

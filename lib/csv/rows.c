@@ -11,8 +11,9 @@
  * When the rest is less than a row it moves to the front and the scan fills the window again.
  *
  * (1) ends[next - 1] + 1 is where the next record begins. (2) All entries are below @scanned. (3)
- * n_newlines is the number of newlines among entries [next, n_ends): so a run of k rows whose k last
- * separators are newlines is regular throughout when n_newlines is k, and the rows need no second look.
+ * n_newlines is the number of newlines among entries [next, n_ends): so a run of k rows whose k
+ * last separators are newlines is regular throughout when n_newlines is k, and the rows need no
+ * second look.
  */
 #include "rows.h"
 
@@ -23,7 +24,8 @@
 #include "../core/alloc.h"
 #include "../core/error.h"
 
-#define WINDOW 16384	/* entries, 64 KiB: with the text they point into, half of a small second-level cache */
+/* Entries: 64 KiB of them; with the text they point into, half of a small second-level cache. */
+#define WINDOW 16384
 
 int stoa__csv_fault(struct stoa__csv_fault *fault, int code, size_t offset, const char *format, ...)
 {
@@ -92,7 +94,9 @@ static bool ends_row(const struct stoa__csv_rows *r, size_t i)
 	return r->text[r->ends[i]] == '\n';
 }
 
-/* Entries of the record that begins at entry @i, its newline included; 0 when that is out of sight. */
+/*
+ * Entries of the record that begins at entry @i, its newline included; 0 when that is out of sight.
+ */
 static size_t record_len(const struct stoa__csv_rows *r, size_t i)
 {
 	for (size_t k = i; k < r->n_ends; k++)
@@ -130,7 +134,10 @@ static size_t some_regular(const struct stoa__csv_rows *r)
 	}
 }
 
-/* What is to be said of the record at @next, which has @len entries and is neither regular nor blank. */
+/*
+ * What is to be said of the record at @next, which has @len entries and is neither regular nor
+ * blank.
+ */
 static int irregular(const struct stoa__csv_rows *r, size_t len, struct stoa__csv_fault *fault)
 {
 	size_t begin = (uint32_t)(r->ends[(ptrdiff_t)r->next - 1] + 1);
@@ -148,7 +155,8 @@ static int irregular(const struct stoa__csv_rows *r, size_t len, struct stoa__cs
 		return stoa__csv_fault(fault, STOA_ESYNTAX, begin,
 				       "the record has over %zu fields and should have %zu",
 				       r->n_ends - r->next, r->n_columns);
-	return stoa__csv_fault(fault, STOA_ESYNTAX, (uint32_t)(r->ends[(ptrdiff_t)r->n_ends - 1] + 1),
+	return stoa__csv_fault(fault, STOA_ESYNTAX,
+			       (uint32_t)(r->ends[(ptrdiff_t)r->n_ends - 1] + 1),
 			       "a quoted field is never closed");
 }
 

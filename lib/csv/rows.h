@@ -2,10 +2,11 @@
 /*
  * rows.h - a block of CSV text as runs of regular rows
  *
- * The scan gives offsets of separators; here they become rows. In a regular file every n-th of them is a
- * newline, and a run of rows is nothing but an index into the offsets: field f of row r lies between
- * entries r * n + f - 1 and r * n + f. Blank lines end a run and are passed over; a record with another
- * number of fields, or a quote out of place, is a fault, reported when all rows before it were given.
+ * The scan gives offsets of separators; here they become rows. In a regular file every n-th of them
+ * is a newline, and a run of rows is nothing but an index into the offsets: field f of row r lies
+ * between entries r * n + f - 1 and r * n + f. Blank lines end a run and are passed over; a record
+ * with another number of fields, or a quote out of place, is a fault, reported when all rows before
+ * it were given.
  */
 #ifndef STOA__CSV_ROWS_H
 #define STOA__CSV_ROWS_H
@@ -35,7 +36,10 @@ int stoa__csv_fault(struct stoa__csv_fault *fault, int code, size_t offset, cons
 
 #define STOA__CSV_PAD 64	/* readable bytes before and behind a block's text */
 
-/* Walks the rows of one block. The text belongs to the caller and may be unquoted in place behind us. */
+/*
+ * Walks the rows of one block. The text belongs to the caller and may be unquoted in place behind
+ * us.
+ */
 struct stoa__csv_rows {
 	const struct stoa__csv_scan_kernel *kernel;
 	struct stoa__csv_dialect dialect;
@@ -45,7 +49,7 @@ struct stoa__csv_rows {
 	size_t scanned;
 	struct stoa__csv_scan scan;
 	uint32_t *room;
-	uint32_t *ends;		/* offsets of separators; ends[-1] + 1 is where the first field begins */
+	uint32_t *ends; /* offsets of separators; ends[-1] + 1 is where the first field begins */
 	size_t n_ends;
 	size_t cap;
 	size_t next;		/* first entry not given out yet */
@@ -59,8 +63,8 @@ void stoa__csv_rows_release(struct stoa__csv_rows *r);
 /* Begins a block of @len bytes, which starts with a record and ends with a newline unless empty. */
 void stoa__csv_rows_start(struct stoa__csv_rows *r, char *text, size_t len);
 /*
- * The next run: @n rows of n_columns fields whose separators begin at entry @first. STOA_ROW, STOA_END, or
- * the code of @fault. The entries are good until the next call.
+ * The next run: @n rows of n_columns fields whose separators begin at entry @first. STOA_ROW,
+ * STOA_END, or the code of @fault. The entries are good until the next call.
  */
 int stoa__csv_rows_next(struct stoa__csv_rows *r, size_t *first, size_t *n,
 			struct stoa__csv_fault *fault);
@@ -85,7 +89,8 @@ static inline struct stoa__csv_field stoa__csv_field(const struct stoa__csv_rows
 
 /*
  * Takes the quotes off a field that begins with one, in place, and halves doubled ones. STOA_OK, or
- * STOA_ESYNTAX when something follows the closing quote: *@at is then where, from the field's start.
+ * STOA_ESYNTAX when something follows the closing quote: *@at is then where, from the field's
+ * start.
  */
 int stoa__csv_unquote(struct stoa__csv_field *f, char quote, size_t *at);
 

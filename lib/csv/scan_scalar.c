@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* scan_scalar.c - ends of fields and records, byte by byte: the specification of all scan kernels */
+/*
+ * scan_scalar.c - ends of fields and records, byte by byte: the specification of all scan kernels
+ */
 #include "scan.h"
 
 /* Passes one byte: is it unquoted? */
@@ -20,8 +22,8 @@ static bool step(struct stoa__csv_scan *s, char c, size_t at)
 	return !s->quoted;
 }
 
-static size_t fields(struct stoa__csv_scan *s, const char *text, size_t from, size_t to, uint32_t *out,
-		     size_t *n, size_t cap)
+static size_t fields(struct stoa__csv_scan *s, const char *text, size_t from, size_t to,
+		     uint32_t *out, size_t *n, size_t cap)
 {
 	for (size_t i = from; i < to; i++) {
 		char c = text[i];

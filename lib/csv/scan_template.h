@@ -8,7 +8,7 @@
  *
  *	text       a , " x , y " , b \n
  *	quote          1         1
- *	inside         1 1 1 1 1 .		prefix XOR of quote: from the opening to before the closing one
+ *	inside         1 1 1 1 1 .		prefix XOR: from an opening quote on
  *	separator    1             1   1	(delimiter | newline) & ~inside
  *
  * Quotes are rare in most files: a word without any, outside of quotes, skips that part.
@@ -31,7 +31,8 @@ static inline TARGET uint64_t prefix_xor(uint64_t x)
 }
 
 /* The bytes of a last, short word, with zeros behind; what they mark is masked away. */
-static inline TARGET struct words classify_tail(const struct stoa__csv_scan *s, const char *p, size_t n)
+static inline TARGET struct words classify_tail(const struct stoa__csv_scan *s, const char *p,
+						size_t n)
 {
 	uint64_t keep = ((uint64_t)1 << n) - 1;
 	char padded[64] = { 0 };
@@ -46,8 +47,8 @@ static inline TARGET struct words classify_tail(const struct stoa__csv_scan *s, 
 }
 
 /* Which bytes are quoted; moves the state past a word that ends with byte @last. */
-static inline TARGET uint64_t inside_of(struct stoa__csv_scan *s, const struct words *w, unsigned last,
-					size_t base)
+static inline TARGET uint64_t inside_of(struct stoa__csv_scan *s, const struct words *w,
+					unsigned last, size_t base)
 {
 	uint64_t inside = prefix_xor(w->quote) ^ s->quoted;
 	uint64_t separator = (w->newline | w->delimiter) & ~inside;

@@ -2,8 +2,8 @@
 /*
  * split.c - a file cut into blocks of whole records, a row group's worth each
  *
- * A block is read with a guess of its length, a little more than the last one needed, and cut where the
- * scan has counted enough records; the bytes behind the cut are read again with the next block.
+ * A block is read with a guess of its length, a little more than the last one needed, and cut where
+ * the scan has counted enough records; the bytes behind the cut are read again with the next block.
  * That costs a sixteenth of the reading and saves copies and any state between blocks.
  */
 #include "split.h"
@@ -62,7 +62,8 @@ static int append(const struct stoa__csv_splitter *s, struct stoa__csv_block *b,
 
 	if (reserve(b, b->len + want) < 0)
 		return stoa__fail_memory(err);
-	STOA_TRY(stoa__csv_input_read(s->in, b->offset + b->len, b->text + b->len, want, &got, err));
+	STOA_TRY(
+		stoa__csv_input_read(s->in, b->offset + b->len, b->text + b->len, want, &got, err));
 	b->len += got;
 	*eof = got < want;
 	return STOA_OK;
@@ -111,7 +112,7 @@ int stoa__csv_split_next(struct stoa__csv_splitter *s, struct stoa__csv_block *b
 		b->len = last_end;
 	memset(b->text + b->len, 0, STOA__CSV_PAD);
 	b->number = s->number++;
-	s->at += b->len;	/* beyond the end by one when a newline was added: nothing is there */
+	s->at += b->len; /* beyond the end by one when a newline was added: nothing is there */
 	s->guess = b->len + b->len / 16 + 4096;
 	return STOA_ROW;
 }

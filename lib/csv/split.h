@@ -2,9 +2,10 @@
 /*
  * split.h - a file cut into blocks of whole records, a row group's worth each
  *
- * Whether a newline ends a record depends on every quote before it, so the cuts are found in one pass
- * from the start, a simple one (stoa__csv_scan_kernel.records) that is many times faster than parsing. A block is read
- * into memory of its own, so that one thread can read the next while others parse.
+ * Whether a newline ends a record depends on every quote before it, so the cuts are found in one
+ * pass from the start, a simple one (stoa__csv_scan_kernel.records) that is many times faster than
+ * parsing. A block is read into memory of its own, so that one thread can read the next while
+ * others parse.
  */
 #ifndef STOA__CSV_SPLIT_H
 #define STOA__CSV_SPLIT_H
@@ -15,12 +16,15 @@
 #define STOA__CSV_BLOCK_BYTES ((size_t)16 << 20)	/* of splitter.bytes, to begin with */
 #define STOA__CSV_RECORD_BYTES ((size_t)3 << 30)	/* the longest record */
 
-/* Text of whole records, with STOA__CSV_PAD readable bytes on both sides. Reused from block to block. */
+/*
+ * Text of whole records, with STOA__CSV_PAD readable bytes on both sides. Reused from block to
+ * block.
+ */
 struct stoa__csv_block {
 	char *room;
 	size_t cap;
 	char *text;
-	size_t len;		/* the last byte is a newline, put there if the file has none at its end */
+	size_t len; /* the last byte is a newline, put there if the file has none at its end */
 	uint64_t offset;	/* in the file */
 	uint64_t number;	/* from 0 */
 	size_t n_records;	/* at least as many as there will be rows; blank lines may count */

@@ -2,13 +2,15 @@
 /*
  * work.c - the blocks of a file, worked on by several threads, their results taken in order
  *
- * Two locks. split_lock: who cuts off the next block (reading it, a few milliseconds). lock: all other
- * shared state, held for moments. A thread that holds split_lock may take lock, never the other way.
+ * Two locks. split_lock: who cuts off the next block (reading it, a few milliseconds). lock: all
+ * other shared state, held for moments. A thread that holds split_lock may take lock, never the
+ * other way.
  *
- * (1) Blocks are numbered without gaps, and `turn` is the one to be handed over next. (2) failed_at is the number of
- * the earliest block known to be bad; no block beyond it is begun or handed over, and each one before
- * it is, so it only ever goes down and in the end names the first bad block of the file. (3) The
- * calling thread only waits and reports progress, so a callback of the application never runs elsewhere.
+ * (1) Blocks are numbered without gaps, and `turn` is the one to be handed over next. (2) failed_at
+ * is the number of the earliest block known to be bad; no block beyond it is begun or handed over,
+ * and each one before it is, so it only ever goes down and in the end names the first bad block of
+ * the file. (3) The calling thread only waits and reports progress, so a callback of the
+ * application never runs elsewhere.
  */
 #include "work.h"
 
@@ -91,7 +93,9 @@ static int next_block(struct work *w, struct worker *me)
 	return rc;
 }
 
-/* Waits until the results of all earlier blocks are taken: true; false when this one is not wanted. */
+/*
+ * Waits until the results of all earlier blocks are taken: true; false when this one is not wanted.
+ */
 static bool wait_turn(struct work *w, uint64_t number)
 {
 	bool mine;
@@ -142,7 +146,7 @@ static void work(struct work *w)
 
 	memset(&me, 0, sizeof me);
 	me.state = w->job->begin(w->job->ctx);
-	if (!me.state)	/* without memory for a thread, the others go on; block 0 stands for "at once" */
+	if (!me.state)	/* as if the first block had failed: nothing further is begun */
 		fail(w, 0, stoa__fail_memory(&me.error), &me);
 	while (me.state && next_block(w, &me) == STOA_ROW && do_block(w, &me))
 		;
@@ -211,7 +215,9 @@ static void wait_for_all(struct work *w)
 	pthread_mutex_unlock(&w->lock);
 }
 
-/* Starts up to @n threads; signals are left to the application's own. Returns how many there are. */
+/*
+ * Starts up to @n threads; signals are left to the application's own. Returns how many there are.
+ */
 static unsigned start(struct work *w, pthread_t *threads, unsigned n)
 {
 	sigset_t all, before;
