@@ -3,6 +3,7 @@
 libstoa_all_la_SOURCES += \
 	%D%/catalog.c \
 	%D%/catalog.h \
+	%D%/catalog_check.c \
 	%D%/catalog_sum.c \
 	%D%/catalog_sum.h \
 	%D%/file.c \
