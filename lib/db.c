@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -51,30 +50,20 @@ int stoa__db_enter(const struct stoa_db *db, struct stoa_error *err)
 
 /* ---- creating ---- */
 
-static int make_dir(const char *path, struct stoa_error *err)
-{
-	if (mkdir(path, 0777) == 0)
-		return STOA_OK;
-	return stoa__fail(err, stoa__from_errno(errno), "%s: cannot be made: %s", path,
-			  strerror(errno));
-}
-
 static int fill_new(const char *path, const struct stoa_options *o, struct stoa_error *err)
 {
 	struct stoa__catalog_options options = { .create = true, .map_bytes = o->map_bytes };
 	struct stoa__catalog *cat = NULL;
-	char sub[PATH_MAX + 16];
 	struct stoa__dir dir;
 	int rc;
 
-	for (int i = 0; i < 2; i++) {
-		snprintf(sub, sizeof sub, "%s/%s", path, i ? "segments" : "log");
-		STOA_TRY(make_dir(sub, err));
-	}
-	if (getrandom(options.uuid, sizeof options.uuid, 0) != sizeof options.uuid)
-		return stoa__fail(err, STOA_EIO, "the system gives no random bytes");
+	STOA_TRY(stoa__random(options.uuid, sizeof options.uuid, err));
 	STOA_TRY(stoa__dir_open(path, &dir, err));
 	rc = stoa__dir_check_filesystem(&dir, err);
+	if (rc == STOA_OK)
+		rc = stoa__dir_make(&dir, "log", err);
+	if (rc == STOA_OK)
+		rc = stoa__dir_make(&dir, "segments", err);
 	if (rc == STOA_OK)
 		rc = stoa__catalog_open(&dir, &options, &cat, err);
 	if (rc == STOA_OK)
@@ -123,10 +112,9 @@ static int create(const char *path, const struct stoa_options *o, struct stoa_er
 	uint32_t salt;
 	int rc;
 
-	if (getrandom(&salt, sizeof salt, 0) != sizeof salt)
-		return stoa__fail(err, STOA_EIO, "the system gives no random bytes");
+	STOA_TRY(stoa__random(&salt, sizeof salt, err));
 	snprintf(temporary, sizeof temporary, "%s.new-%08x", path, salt);
-	STOA_TRY(make_dir(temporary, err));
+	STOA_TRY(stoa__dir_create(temporary, err));
 	rc = fill_new(temporary, o, err);
 	if (rc == STOA_OK && rename(temporary, path) < 0 && errno != ENOTEMPTY && errno != EEXIST)
 		rc = stoa__fail(err, stoa__from_errno(errno), "%s: cannot be made: %s", path,
@@ -519,7 +507,7 @@ int stoa_close(stoa_db *db, struct stoa_error *err)
 	stop_worker(db);
 	if (db->path && !db->read_only && !atomic_load(&db->failed)) {
 		rc = stoa__checkpoint(db, err);
-		clean = rc == STOA_OK;
+		clean = rc == STOA_OK && stoa__catalog_settle(db->catalog, NULL) == STOA_OK;
 	}
 	db_free(db, clean);
 	return rc;
