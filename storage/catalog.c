@@ -672,8 +672,7 @@ int stoa__catalog_begin(struct stoa__catalog *cat, struct stoa_error *err)
 		return stoa__fail(err, STOA_EREADONLY, "the catalog was opened for reading only");
 	if (cat->txn)
 		return stoa__fail(err, STOA_ESTATE, "a catalog transaction is open already");
-	if (cat->sum_behind)
-		STOA_TRY(write_sum(cat, err));
+	STOA_TRY(stoa__catalog_settle(cat, err));
 	STOA_TRY(make_room(cat, err));
 	e = mdb_txn_begin(cat->env, NULL, 0, &cat->txn);
 	if (e != MDB_SUCCESS) {
@@ -770,7 +769,7 @@ int stoa__catalog_put(struct stoa__catalog *cat, const void *key, size_t key_len
 int stoa__catalog_delete(struct stoa__catalog *cat, const void *key, size_t key_len,
 			 struct stoa_error *err)
 {
-	uint64_t old;
+	uint64_t old = 0;
 	struct key k;
 	int there;
 	int e;
@@ -931,6 +930,11 @@ static void after_commit(struct stoa__catalog *cat, uint64_t txnid)
 	if (stoa__file_size(cat->dir, CATALOG_NAME, &size, NULL) == STOA_OK)
 		cat->size = size;
 	(void)write_sum(cat, NULL);	/* else the next begin does it, or fails */
+}
+
+int stoa__catalog_settle(struct stoa__catalog *cat, struct stoa_error *err)
+{
+	return cat->sum_behind ? write_sum(cat, err) : STOA_OK;
 }
 
 int stoa__catalog_commit(struct stoa__catalog *cat, struct stoa_error *err)
