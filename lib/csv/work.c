@@ -203,7 +203,7 @@ static void wait_for_all(struct work *w)
 
 	clock_gettime(CLOCK_MONOTONIC, &next);
 	pthread_mutex_lock(&w->lock);
-	while (w->n_running > 0) {
+	do {	/* at least one report, of how it ended */
 		next.tv_nsec += PROGRESS_NS;
 		next.tv_sec += next.tv_nsec / 1000000000;
 		next.tv_nsec %= 1000000000;
@@ -211,7 +211,7 @@ static void wait_for_all(struct work *w)
 		       pthread_cond_timedwait(&w->moved, &w->lock, &next) == 0)
 			;
 		report(w);
-	}
+	} while (w->n_running > 0);
 	pthread_mutex_unlock(&w->lock);
 }
 
