@@ -77,6 +77,8 @@ int stoa__catalog_keys(struct stoa__catalog *cat, const void *prefix, size_t pre
 /* The caller holds byte 1 exclusively. Durable on return. Ends the transaction, whatever is returned. */
 int stoa__catalog_commit(struct stoa__catalog *cat, struct stoa_error *err);
 void stoa__catalog_abort(struct stoa__catalog *cat);
+/* Before a clean close: writes the sum of the last commit if that has failed so far. */
+int stoa__catalog_settle(struct stoa__catalog *cat, struct stoa_error *err);
 uint64_t stoa__catalog_size(const struct stoa__catalog *cat);	/* bytes of catalog.mdb */
 
 /*

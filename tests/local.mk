@@ -14,6 +14,7 @@ cmocka_tests += \
 	%D%/csv_parse_test \
 	%D%/csv_scan_test \
 	%D%/csv_work_test \
+	%D%/fault_test \
 	%D%/file_test \
 	%D%/fsst_test \
 	%D%/import_test \
@@ -33,7 +34,8 @@ script_tests += \
 	%D%/examples_test.sh
 
 check_LTLIBRARIES += %D%/libtesting.la
-tests_libtesting_la_SOURCES = %D%/ledger.c %D%/ledger.h %D%/testing.c %D%/testing.h
+tests_libtesting_la_SOURCES = %D%/ledger.c %D%/ledger.h %D%/testing.c %D%/testing.h \
+	%D%/tree.c %D%/tree.h
 
 LDADD = tests/libtesting.la libstoa_all.la $(CMOCKA_LIBS) $(SQLITE3_LIBS)
 

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fault_test.c - the nth file operation of a workload fails, once or for good, for every n
+ *
+ * The workload opens a ledger, commits in all three ways and by a bulk load, writes checkpoints, and closes.
+ * Whatever fails says STOA_EIO or STOA_EFULL (or, of a commit, STOA_EUNKNOWN, and from then on STOA_EREADONLY),
+ * and the database shows the commit before. Opened again without faults it is sound, and shows no commit older than
+ * the newest that was acknowledged as being on the disk and none that was refused.
+ *
+ * LMDB's own operations do not pass the seam that fails here; catalog_test has those.
+ */
+#include "testing.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../storage/file.h"
+#include "ledger.h"
+#include "tree.h"
+
+static const struct ledger ledger = { .bulk_every = 6, .schema_every = 4, .rows_max = 5 };
+
+#define FIRST 3	/* commits that are there when the workload begins */
+#define LAST 13
+
+struct run {
+	const char *path;
+	stoa_db *db;
+	uint64_t acknowledged;	/* is on the disk */
+	uint64_t shown;		/* the newest that succeeded */
+	uint64_t possible;	/* the newest that may have */
+	int n_failed;
+	bool read_only;		/* after STOA_EUNKNOWN */
+};
+
+/* A call failed: is that one of the ways in which it may? */
+static void expect_failure(struct run *r, int rc, const struct stoa_error *err)
+{
+	r->n_failed++;
+	if (rc == STOA_EIO || rc == STOA_EFULL || rc == STOA_EUNKNOWN ||
+	    (rc == STOA_EREADONLY && r->read_only))
+		return;
+	fail_msg("%s: %s", stoa_result_name(rc), err->text);
+}
+
+/* What the database shows is what it showed before the call that failed. */
+static void expect_unchanged(struct run *r)
+{
+	struct stoa_error err;
+	uint64_t n;
+	int rc = ledger_verify_db(&ledger, r->db, &n, &err);
+
+	if (rc == STOA_EIO || rc == STOA_EFULL)
+		return;		/* it has to read the file, and that fails too */
+	if (rc < 0)
+		fail_msg("%s: %s", stoa_result_name(rc), err.text);
+	assert_int_equal(n, r->shown);
+}
+
+static void commit(struct run *r, uint64_t n, int durability)
+{
+	struct stoa_error err;
+	int rc;
+
+	rc = ledger_commit(&ledger, r->db, n, durability, &err);
+	if (rc < 0) {
+		expect_failure(r, rc, &err);
+		if (r->read_only)
+			assert_int_equal(rc, STOA_EREADONLY);
+		if (rc == STOA_EUNKNOWN) {
+			r->read_only = true;
+			r->possible = n;
+		}
+		if (r->n_failed < 3)
+			expect_unchanged(r);
+		return;
+	}
+	r->shown = r->possible = n;
+	if (durability == STOA_FULL)
+		r->acknowledged = n;
+}
+
+static void checkpoint(struct run *r)
+{
+	struct stoa_error err;
+	int rc = stoa_checkpoint(r->db, &err);
+
+	if (rc < 0) {
+		expect_failure(r, rc, &err);
+		r->read_only |= rc == STOA_EUNKNOWN;
+		expect_unchanged(r);
+	} else {
+		r->acknowledged = r->shown;
+	}
+}
+
+/* Each commit is tried until it took place, or as often as it may take. */
+static void work(struct run *r)
+{
+	static const int durabilities[] = { STOA_FULL, STOA_LAZY, STOA_NONE };
+
+	for (int tries = 0; r->shown < LAST && tries < LAST + 3; tries++) {
+		uint64_t n = r->shown + 1;
+
+		commit(r, n, durabilities[n % 3]);
+		if (n % 5 == 0)
+			checkpoint(r);
+	}
+}
+
+static void open_work_close(struct run *r)
+{
+	struct stoa_options options = STOA_OPTIONS_INIT;
+	struct stoa_error err;
+	int rc;
+
+	options.flags = STOA_OPEN_NO_CREATE;
+	options.lazy_ms = 60000;	/* the background thread takes no turn of its own */
+	rc = stoa_open(r->path, &options, &r->db, &err);
+	if (rc < 0) {
+		assert_null(r->db);
+		expect_failure(r, rc, &err);
+		return;
+	}
+	work(r);
+	rc = stoa_close(r->db, &err);
+	if (rc < 0)
+		expect_failure(r, rc, &err);
+	else if (!r->read_only)
+		r->acknowledged = r->shown;
+}
+
+static void print_finding(void *ctx, const char *file, uint64_t offset, const char *what)
+{
+	(void)ctx;
+	printf("%s, offset %" PRIu64 ": %s\n", file, offset, what);
+}
+
+static void expect_sound(const struct run *r)
+{
+	struct stoa_error err;
+	stoa_db *db;
+	uint64_t n;
+
+	if (stoa_check(r->path, print_finding, NULL, &err) < 0 ||
+	    stoa_open(r->path, NULL, &db, &err) < 0 ||
+	    ledger_verify_db(&ledger, db, &n, &err) < 0 ||
+	    ledger_commit(&ledger, db, n + 1, STOA_FULL, &err) < 0 || stoa_close(db, &err) < 0)
+		fail_msg("afterwards: %s", err.text);
+	if (n < r->acknowledged || n > r->possible)
+		fail_msg("afterwards: commit %" PRIu64 " is there; %" PRIu64 " was acknowledged, %" PRIu64
+			 " is possible",
+			 n, r->acknowledged, r->possible);
+}
+
+/* Prints which fault it was when the test fails in the middle of it. */
+static struct {
+	long nth;
+	int code;
+	bool forever, over;
+} now = { .over = true };
+
+static void print_fault(void)
+{
+	if (!now.over)
+		fprintf(stderr, "with operation %ld failing with %s%s\n", now.nth,
+			now.code == EIO ? "EIO" : "ENOSPC", now.forever ? " for ever" : "");
+}
+
+/* One run; was the fault met? */
+static bool run_with_fault(const struct tree *tree, const char *path, long nth, int code,
+			   bool forever)
+{
+	struct run r = { .path = path, .acknowledged = FIRST, .shown = FIRST, .possible = FIRST };
+	bool fired;
+
+	now.nth = nth;
+	now.code = code;
+	now.forever = forever;
+	now.over = false;
+	tree_write(tree, path);
+	stoa__file_fault_arm(nth, code, forever);
+	open_work_close(&r);
+	fired = stoa__file_fault_disarm();
+	if (!fired)
+		assert_int_equal(r.n_failed, 0);
+	expect_sound(&r);
+	now.over = true;
+	return fired;
+}
+
+/* A ledger of FIRST commits; with @log the last of them are in the redo log alone. */
+static struct tree *prepare(const char *path, bool log)
+{
+	struct stoa_error err;
+	struct tree *tree;
+	stoa_db *db;
+
+	assert_int_equal(stoa_open(path, NULL, &db, &err), STOA_OK);
+	assert_int_equal(ledger_create(db, &err), STOA_OK);
+	assert_int_equal(stoa_checkpoint(db, &err), STOA_OK);
+	for (uint64_t n = 1; n <= FIRST; n++)
+		assert_int_equal(ledger_commit(&ledger, db, n, STOA_FULL, &err), STOA_OK);
+	tree = log ? tree_read(path) : NULL;
+	assert_int_equal(stoa_close(db, &err), STOA_OK);
+	return tree ? tree : tree_read(path);
+}
+
+static void every_nth(bool log)
+{
+	char *dir = testing_tempdir();
+	const char *path = testing_path(dir, "fault.stoa");
+	struct tree *tree = prepare(path, log);
+	uint64_t random = testing_seed();
+	uint64_t step = testing_long() ? 1 : 16;
+
+	atexit(print_fault);
+	for (int mode = 0; mode < 4; mode++) {
+		long nth = (long)testing_below(&random, step);
+
+		while (run_with_fault(tree, path, nth, mode % 2 ? EIO : ENOSPC, mode / 2))
+			nth += 1 + (long)testing_below(&random, 2 * step - 1);
+		printf("%ld operations\n", nth);
+	}
+	tree_free(tree);
+	testing_rmtree(dir);
+}
+
+static void a_failing_operation_leaves_the_commit_before(void **state)
+{
+	(void)state;
+	every_nth(false);
+}
+
+static void a_failing_operation_leaves_the_commit_before_after_a_crash_too(void **state)
+{
+	(void)state;
+	every_nth(true);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_failing_operation_leaves_the_commit_before),
+		cmocka_unit_test(a_failing_operation_leaves_the_commit_before_after_a_crash_too),
+	};
+
+	/* Nothing here depends on what a disk does with a sync, and a disk takes its time. */
+	if (access("/dev/shm", W_OK) == 0)
+		setenv("TMPDIR", "/dev/shm", 0);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
