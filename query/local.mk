@@ -4,13 +4,52 @@
 ## who builds from a tarball needs no Lemon.
 
 libstoa_all_la_SOURCES += \
+	%D%/agg.c \
+	%D%/agg.h \
 	%D%/arena.c \
 	%D%/arena.h \
 	%D%/ast.c \
 	%D%/ast.h \
+	%D%/bind.c \
+	%D%/bind.h \
+	%D%/bind_call.c \
+	%D%/bound.h \
+	%D%/cast.c \
+	%D%/compile.c \
+	%D%/dict.c \
+	%D%/engine.h \
+	%D%/func.h \
+	%D%/func_number.c \
+	%D%/func_text.c \
+	%D%/func_time.c \
+	%D%/keys.c \
+	%D%/keys.h \
 	%D%/lexer.c \
+	%D%/like.c \
+	%D%/loops.h \
+	%D%/loops_avx2.c \
+	%D%/loops_body.h \
+	%D%/loops_scalar.c \
+	%D%/machine.c \
+	%D%/machine.h \
+	%D%/op.h \
+	%D%/op_aggregate.c \
+	%D%/op_build.c \
+	%D%/op_filter.c \
+	%D%/op_project.c \
+	%D%/op_scan.c \
+	%D%/op_sort.c \
 	%D%/parse.c \
-	%D%/parse.h
+	%D%/parse.h \
+	%D%/plan.c \
+	%D%/plan.h \
+	%D%/prog.h \
+	%D%/result.c \
+	%D%/result.h \
+	%D%/steps.c \
+	%D%/stmt.c \
+	%D%/types.c \
+	%D%/vec.c
 nodist_libstoa_all_la_SOURCES = %D%/sql.c %D%/sql.h
 
 BUILT_SOURCES += %D%/sql.h

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * agg.h - the running values of aggregates, an array over groups each
+ *
+ * sum(x) and avg(x) share a sum and a count; whatever several aggregates need is kept once (a *state*).
+ */
+#ifndef STOA__AGG_H
+#define STOA__AGG_H
+
+#include "bind.h"
+#include "func.h"
+#include "keys.h"
+#include "prog.h"
+
+enum stoa__state_kind {
+	STOA__STATE_COUNT,
+	STOA__STATE_SUM_INT,	/* __int128 */
+	STOA__STATE_SUM_F64,
+	STOA__STATE_MIN,
+	STOA__STATE_MAX,
+	STOA__STATE_MOMENTS,	/* count, mean, sum of squared differences */
+};
+
+struct stoa__moments {
+	double n, mean, m2;
+};
+
+struct stoa__state {
+	uint8_t kind;		/* enum stoa__state_kind */
+	uint8_t phys;		/* of MIN and MAX */
+	bool distinct;
+	const struct stoa__bound *arg;		/* NULL: count(*) */
+	const struct stoa__bound *filter;
+	int arg_output;		/* of the program that the rows run through; -1: none */
+	int filter_output;
+	uint32_t cap;		/* groups that the arrays have room for */
+	int64_t *count;		/* COUNT */
+	__int128 *sum;
+	double *f64;		/* SUM_F64 */
+	union stoa__datum *best;	/* MIN, MAX */
+	uint8_t *seen;
+	struct stoa__moments *moments;
+	struct stoa__arena bytes;	/* of strings in @best */
+	size_t bytes_dead;		/* of them, given up */
+	struct stoa__keyer keyer;	/* DISTINCT */
+	struct stoa__tuples tuples;
+};
+
+struct stoa__aggregator {
+	const struct stoa__agg *aggs;
+	size_t n_aggs;
+	struct stoa__state *states;
+	size_t n_states;
+	int (*refs)[2];		/* of each aggregate: its states; -1: none */
+	const struct stoa__loops *loops;
+	/* Room for a batch: */
+	uint8_t *flags;
+	uint32_t *sel;
+	uint32_t *groups;
+	void *values;
+	uint64_t *words;
+	void *flat;
+};
+
+/*
+ * @exprs grows by the arguments and filters that the program must compute; room for four for each
+ * aggregate; *@n_exprs is there already.
+ */
+int stoa__aggregator_init(struct stoa__aggregator *ag, const struct stoa__agg *aggs, size_t n_aggs,
+			  const struct stoa__bound **exprs, size_t *n_exprs,
+			  struct stoa_error *err);
+void stoa__aggregator_release(struct stoa__aggregator *ag);
+/* Room for @n groups, new ones empty. */
+int stoa__aggregator_grow(struct stoa__aggregator *ag, uint32_t n, struct stoa_error *err);
+/* Adds the @n rows of @m's newest run to @groups (NULL: all to group 0) of @n_groups. */
+int stoa__aggregator_update(struct stoa__aggregator *ag, const struct stoa__machine *m,
+			    const uint32_t *groups, size_t n, uint32_t n_groups,
+			    struct stoa_error *err);
+/* The result of aggregate @i in @n groups from @from on, into @values (of its physical kind) and @valid. */
+int stoa__aggregator_result(const struct stoa__aggregator *ag, size_t i, uint32_t from, size_t n,
+			    void *values, uint64_t *valid, struct stoa_error *err);
+
+#endif

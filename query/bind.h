@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bind.h - from syntax tree to bound expressions: what the files of the binder share
+ *
+ * bind.c     nodes, constants, names, operators
+ * bind_call.c  functions, CASE, aggregates
+ * cast.c     conversion between types, explicit and implied
+ * plan.c     the query as a whole
+ *
+ * Functions give NULL after an error, which is in @err with its place, and take NULL children,
+ * so that errors need be looked at once per expression only.
+ */
+#ifndef STOA__BIND_H
+#define STOA__BIND_H
+
+#include "ast.h"
+#include "bound.h"
+
+/* A column that names can mean. */
+struct stoa__scope_column {
+	const char *name;
+	struct stoa__type type;
+	bool not_null;
+	uint32_t slot;		/* position in the table; STOA__SLOT_ROWID */
+	uint32_t index;		/* in the scan's output; UINT32_MAX until it is used */
+};
+#define STOA__SLOT_ROWID UINT32_MAX
+
+enum stoa__agg_kind {
+	STOA__AGG_COUNT,	/* arg NULL: count(*) */
+	STOA__AGG_SUM, STOA__AGG_AVG, STOA__AGG_MIN, STOA__AGG_MAX,
+	STOA__AGG_VAR_SAMP, STOA__AGG_VAR_POP, STOA__AGG_STDDEV_SAMP, STOA__AGG_STDDEV_POP,
+	STOA__AGG_BOOL_AND, STOA__AGG_BOOL_OR,
+};
+struct stoa__agg {
+	uint8_t kind;		/* enum stoa__agg_kind */
+	bool distinct;
+	struct stoa__type type;	/* of the result */
+	struct stoa__bound *arg;
+	struct stoa__bound *filter;
+	uint32_t line, column;
+};
+
+struct stoa__binder {
+	struct stoa__arena *arena;
+	struct stoa_error *err;
+	int rc;
+	struct stoa_bytes table;	/* what qualifiers may say; p is NULL without FROM */
+	struct stoa__scope_column *scope;
+	size_t n_scope;
+	size_t n_used;			/* columns of the scan's output */
+	const struct stoa_value *params;	/* NULL while preparing: all unknown */
+	uint32_t n_params;
+	const char *no_aggregates;	/* where we are, if aggregates may not be here: "WHERE" */
+	struct stoa__agg *aggs;
+	size_t n_aggs, cap_aggs;
+	int64_t now;			/* for current_timestamp; 0: not asked yet */
+};
+
+/* ---- bind.c -------------------------------------------------------------------------------- */
+
+struct stoa__bound *stoa__bind(struct stoa__binder *bn, const struct stoa__ast *a);
+/* An expression that must be boolean; @what for the message: "WHERE". */
+struct stoa__bound *stoa__bind_condition(struct stoa__binder *bn, const struct stoa__ast *a,
+					 const char *what);
+/* Sets the error, at @a; gives NULL. */
+struct stoa__bound *stoa__bind_fail(struct stoa__binder *bn, const struct stoa__token *at, int code,
+				    const char *format, ...) __attribute__((format(printf, 4, 5)));
+struct stoa__bound *stoa__bound_new(struct stoa__binder *bn, int kind, const struct stoa__token *at,
+				    struct stoa__type type, uint32_t n_args);
+struct stoa__bound *stoa__bound_const(struct stoa__binder *bn, const struct stoa__token *at,
+				      struct stoa__type type, const struct stoa_value *v);
+struct stoa__bound *stoa__bound_null(struct stoa__binder *bn, const struct stoa__token *at,
+				     struct stoa__type type);
+/* One step on one or two arguments. */
+struct stoa__bound *stoa__bound_op(struct stoa__binder *bn, const struct stoa__token *at, int code,
+				   unsigned op, struct stoa__type type, struct stoa__bound *a,
+				   struct stoa__bound *b);
+struct stoa__bound *stoa__bound_call(struct stoa__binder *bn, const struct stoa__token *at,
+				     const struct stoa__fn *fn, struct stoa__type type,
+				     struct stoa__bound **args, uint32_t n_args);
+/* A finished node: flags from its arguments, and its value at once if they are constants. */
+struct stoa__bound *stoa__bound_done(struct stoa__binder *bn, struct stoa__bound *b);
+struct stoa__bound *stoa__bind_compare(struct stoa__binder *bn, const struct stoa__token *at,
+				       unsigned op, struct stoa__bound *a, struct stoa__bound *b);
+struct stoa__token stoa__bound_place(const struct stoa__bound *b);
+
+/* ---- cast.c -------------------------------------------------------------------------------- */
+
+/* CAST(@b AS @to). */
+struct stoa__bound *stoa__cast(struct stoa__binder *bn, const struct stoa__token *at,
+			       struct stoa__bound *b, struct stoa__type to);
+/* The conversion that an operator or function implies; @what for the message. */
+struct stoa__bound *stoa__coerce(struct stoa__binder *bn, const struct stoa__token *at,
+				 struct stoa__bound *b, struct stoa__type to);
+/* Is there one? */
+bool stoa__coercible(const struct stoa__bound *b, struct stoa__type to);
+/* Brings @n expressions to their common type, which goes to *@type. False after an error. */
+bool stoa__unify(struct stoa__binder *bn, const struct stoa__token *at, struct stoa__bound **args,
+		 uint32_t n, struct stoa__type *type);
+
+/* ---- bind_call.c --------------------------------------------------------------------------- */
+
+struct stoa__bound *stoa__bind_call(struct stoa__binder *bn, const struct stoa__ast *a);
+struct stoa__bound *stoa__bind_case(struct stoa__binder *bn, const struct stoa__ast *a);
+struct stoa__bound *stoa__bind_extract(struct stoa__binder *bn, const struct stoa__ast *a);
+struct stoa__bound *stoa__bind_now(struct stoa__binder *bn, const struct stoa__token *at,
+				   unsigned type);
+bool stoa__is_aggregate(const struct stoa__ast *a);
+
+#endif

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * keys.c - values as fixed-size keys
+ *
+ * Open addressing with linear probing in tables of ids, at most half full; the keys themselves lie densely, in order
+ * of arrival, which is the order of the result. Strings in dictionary form are hashed once per
+ * dictionary entry: the memo, code to word, lives as long as the dict_id stays the same.
+ */
+#include "keys.h"
+
+#include <string.h>
+
+#include "../lib/core/alloc.h"
+#include "../lib/core/bitmap.h"
+#include "../lib/core/error.h"
+#include "../lib/core/hash.h"
+#include "loops.h"
+#include "prog.h"
+
+#define IDS_MAX 0x7fffffffu
+
+bool stoa__grow(void **array, uint32_t *cap, uint32_t n, size_t size)
+{
+	uint64_t more = *cap ? *cap : 64;
+
+	if (n <= *cap)
+		return true;
+	while (more < n)
+		more *= 2;
+	if (more > IDS_MAX + UINT64_C(1))
+		return false;
+	void *p = stoa__realloc_array(*array, more, size);
+	if (!p)
+		return false;
+	*array = p;
+	*cap = (uint32_t)more;
+	return true;
+}
+
+/* ---- strings -------------------------------------------------------------------------------- */
+
+static int strings_rehash(struct stoa__strings *t)
+{
+	size_t size = t->size ? t->size * 2 : 64;
+	uint32_t *table = stoa__calloc(size, sizeof *table);
+
+	if (!table)
+		return STOA_ENOMEM;
+	for (uint32_t id = 0; id < t->n; id++) {
+		size_t at = t->tags[id] & (size - 1);
+		while (table[at])
+			at = (at + 1) & (size - 1);
+		table[at] = id + 1;
+	}
+	stoa__free(t->table);
+	t->table = table;
+	t->size = size;
+	return STOA_OK;
+}
+
+static int strings_add(struct stoa__strings *t, struct stoa_bytes s, uint32_t tag, uint32_t *id)
+{
+	uint32_t cap = t->cap;
+	void *items = t->items, *tags = t->tags;
+
+	if (t->n >= IDS_MAX)
+		return STOA_EFULL;
+	if (t->n == cap) {
+		uint32_t cap_tags = cap;
+		if (!stoa__grow(&items, &cap, t->n + 1, sizeof *t->items))
+			return STOA_ENOMEM;
+		t->items = items;
+		if (!stoa__grow(&tags, &cap_tags, t->n + 1, sizeof *t->tags))
+			return STOA_ENOMEM;
+		t->tags = tags;
+		t->cap = cap;
+	}
+	char *copy = stoa__arena_copy(&t->arena, s.p, s.len);
+	if (!copy)
+		return STOA_ENOMEM;
+	t->items[t->n] = (struct stoa_bytes){ copy, s.len };
+	t->tags[t->n] = tag;
+	*id = t->n++;
+	return STOA_OK;
+}
+
+int stoa__strings_put(struct stoa__strings *t, struct stoa_bytes s, uint32_t *id)
+{
+	if (t->n * (size_t)2 >= t->size)
+		STOA_TRY(strings_rehash(t));
+	uint32_t tag = (uint32_t)stoa__hash(s.p ? s.p : "", s.len);
+	size_t at = tag & (t->size - 1);
+	for (; t->table[at]; at = (at + 1) & (t->size - 1)) {
+		uint32_t have = t->table[at] - 1;
+		struct stoa_bytes x = t->items[have];
+		if (t->tags[have] == tag && x.len == s.len && (!s.len || !memcmp(x.p, s.p, s.len))) {
+			*id = have;
+			return STOA_OK;
+		}
+	}
+	STOA_TRY(strings_add(t, s, tag, id));
+	t->table[at] = *id + 1;
+	return STOA_OK;
+}
+
+void stoa__strings_release(struct stoa__strings *t)
+{
+	stoa__arena_release(&t->arena);
+	stoa__free(t->items);
+	stoa__free(t->table);
+	stoa__free(t->tags);
+	memset(t, 0, sizeof *t);
+}
+
+/* ---- keyers --------------------------------------------------------------------------------- */
+
+static int put_string(struct stoa__keyer *k, struct stoa_bytes s, uint64_t *word,
+		      struct stoa_error *err)
+{
+	uint32_t id;
+	int rc = stoa__strings_put(&k->strings, s, &id);
+
+	if (rc == STOA_EFULL)
+		return stoa__fail(err, rc, "more than %u distinct strings in one group of rows", IDS_MAX);
+	if (rc < 0)
+		return stoa__fail_memory(err);
+	*word = id;
+	return STOA_OK;
+}
+
+static int begin_memo(struct stoa__keyer *k, const struct stoa__vec *v, struct stoa_error *err)
+{
+	if (k->dict_id == v->dict_id && k->n_memo == v->n_dict)
+		return STOA_OK;
+	uint64_t *memo = stoa__realloc_array(k->memo, (size_t)v->n_dict + 1, sizeof *memo);
+	if (!memo)
+		return stoa__fail_memory(err);
+	k->memo = memo;
+	k->n_memo = v->n_dict;
+	k->dict_id = v->dict_id;
+	memset(memo, 0, (size_t)v->n_dict * sizeof *memo);
+	return STOA_OK;
+}
+
+static int dict_words(struct stoa__keyer *k, const struct stoa__vec *v, size_t n, uint64_t *words,
+		      struct stoa_error *err)
+{
+	uint64_t unknown = 0;
+
+	STOA_TRY(begin_memo(k, v, err));
+	for (size_t i = 0; i < n; i++) {
+		words[i] = k->memo[v->codes[i]] - 1;
+		unknown |= words[i];
+	}
+	if (unknown != UINT64_MAX && !v->validity)
+		return STOA_OK;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t *word = &k->memo[v->codes[i]];
+		if (!stoa__bit_get(v->validity, i)) {
+			words[i] = 0;
+			continue;
+		}
+		if (!*word) {
+			STOA_TRY(put_string(k, v->dict[v->codes[i]], word, err));
+			++*word;
+		}
+		words[i] = *word - 1;
+	}
+	return STOA_OK;
+}
+
+static int bytes_words(struct stoa__keyer *k, const struct stoa__vec *v, size_t n, uint64_t *words,
+		       struct stoa_error *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		words[i] = 0;
+		if (!stoa__bit_get(v->validity, i))
+			continue;
+		if (v->kind == STOA__VEC_CONST && i > 0 && stoa__bit_get(v->validity, i - 1))
+			words[i] = words[i - 1];
+		else
+			STOA_TRY(put_string(k, v->bytes[v->kind == STOA__VEC_CONST ? 0 : i],
+					    &words[i], err));
+	}
+	return STOA_OK;
+}
+
+/* One bit pattern for each value that is equal: -0 is 0, every NaN the same. */
+static void normal_doubles(uint64_t *words, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		double x;
+		memcpy(&x, &words[i], 8);
+		if (x == 0)
+			words[i] = 0;
+		else if (x != x)
+			words[i] = UINT64_C(0x7ff8000000000000);
+	}
+}
+
+static void number_words(const struct stoa__keyer *k, const struct stoa__vec *v, size_t n,
+			 uint64_t *words)
+{
+	bool constant = v->kind == STOA__VEC_CONST;
+
+	if (k->phys == STOA__PHYS_BOOL)
+		for (size_t i = 0; i < n; i++)
+			words[i] = ((const uint8_t *)v->values)[constant ? 0 : i];
+	else if (constant)
+		for (size_t i = 0; i < n; i++)
+			words[i] = v->u64[0];
+	else
+		memcpy(words, v->values, n * sizeof *words);
+	if (k->phys == STOA__PHYS_F64)
+		normal_doubles(words, n);
+	for (size_t i = 0; v->validity && i < n; i++)
+		if (!stoa__bit_get(v->validity, i))
+			words[i] = 0;
+}
+
+int stoa__keyer_words(struct stoa__keyer *k, const struct stoa__vec *v, size_t n, uint64_t *words,
+		      struct stoa_error *err)
+{
+	if (v->kind == STOA__VEC_DICT)
+		return dict_words(k, v, n, words, err);
+	if (k->phys == STOA__PHYS_BYTES)
+		return bytes_words(k, v, n, words, err);
+	number_words(k, v, n, words);
+	return STOA_OK;
+}
+
+void stoa__keyer_release(struct stoa__keyer *k)
+{
+	stoa__strings_release(&k->strings);
+	stoa__free(k->memo);
+	k->memo = NULL;
+}
+
+/* ---- tuples --------------------------------------------------------------------------------- */
+
+/* Multiply and fold, word by word (after wyhash's mixing step). */
+static uint64_t hash_tuple(const uint64_t *w, size_t n)
+{
+	uint64_t h = UINT64_C(0x9e3779b97f4a7c15);
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned __int128 p =
+			(unsigned __int128)(h ^ w[i]) * UINT64_C(0xd6e8feb86659fd93);
+		h = (uint64_t)p ^ (uint64_t)(p >> 64);
+	}
+	return h;
+}
+
+static int tuples_rehash(struct stoa__tuples *t)
+{
+	size_t size = t->size ? t->size * 2 : 64;
+	uint32_t *table = stoa__calloc(size, sizeof *table);
+
+	if (!table)
+		return STOA_ENOMEM;
+	for (uint32_t id = 0; id < t->n; id++) {
+		size_t at = hash_tuple(t->rows + id * t->width, t->width) & (size - 1);
+		while (table[at])
+			at = (at + 1) & (size - 1);
+		table[at] = id + 1;
+	}
+	stoa__free(t->table);
+	t->table = table;
+	t->size = size;
+	return STOA_OK;
+}
+
+static int tuples_add(struct stoa__tuples *t, const uint64_t *tuple, size_t at,
+		      struct stoa_error *err)
+{
+	void *rows = t->rows;
+
+	if (t->n >= IDS_MAX)
+		return stoa__fail(err, STOA_EFULL, "more than %u groups", IDS_MAX);
+	if (!stoa__grow(&rows, &t->cap, t->n + 1, t->width * sizeof *tuple))
+		return stoa__fail_memory(err);
+	t->rows = rows;
+	memcpy(t->rows + t->n * t->width, tuple, t->width * sizeof *tuple);
+	t->table[at] = ++t->n;
+	return STOA_OK;
+}
+
+int stoa__tuples_put(struct stoa__tuples *t, const uint64_t *tuple, uint32_t *id, bool *fresh,
+		     struct stoa_error *err)
+{
+	if (t->n * (size_t)2 >= t->size && tuples_rehash(t) < 0)
+		return stoa__fail_memory(err);
+	size_t at = hash_tuple(tuple, t->width) & (t->size - 1);
+	*fresh = false;
+	for (; t->table[at]; at = (at + 1) & (t->size - 1)) {
+		*id = t->table[at] - 1;
+		if (!memcmp(t->rows + *id * t->width, tuple, t->width * sizeof *tuple))
+			return STOA_OK;
+	}
+	STOA_TRY(tuples_add(t, tuple, at, err));
+	*id = t->n - 1;
+	*fresh = true;
+	return STOA_OK;
+}
+
+void stoa__tuples_release(struct stoa__tuples *t)
+{
+	stoa__free(t->rows);
+	stoa__free(t->table);
+	memset(t, 0, sizeof *t);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * keys.h - values as fixed-size keys: what grouping, DISTINCT and count(DISTINCT) have in common
+ *
+ * A keyer turns a vector into 64-bit words, equal where the values are: numbers as their bits, strings as ids of
+ * a table of its own. A tuple table gives tuples of words dense ids, in order of first appearance. Both grow
+ * with the distinct values only.
+ */
+#ifndef STOA__KEYS_H
+#define STOA__KEYS_H
+
+#include "../lib/core/source.h"
+#include "arena.h"
+
+/* Distinct strings and their ids, from 0. */
+struct stoa__strings {
+	struct stoa__arena arena;
+	struct stoa_bytes *items;
+	uint32_t n, cap;
+	uint32_t *table;	/* id + 1 by hash; 0 is free */
+	uint32_t *tags;		/* hash bits of each id */
+	size_t size;		/* of @table: 0 or a power of two */
+};
+/* The id of @s, which is copied when new. STOA_OK, STOA_ENOMEM or STOA_EFULL. */
+int stoa__strings_put(struct stoa__strings *t, struct stoa_bytes s, uint32_t *id);
+void stoa__strings_release(struct stoa__strings *t);
+
+struct stoa__keyer {
+	uint8_t phys;
+	struct stoa__strings strings;	/* of PHYS_BYTES */
+	uint64_t dict_id;		/* whose codes @memo knows */
+	uint64_t *memo;			/* word + 1 by code; 0 is unknown */
+	uint32_t n_memo;
+};
+/* Words of the first @n rows; a NULL row's word is 0. */
+int stoa__keyer_words(struct stoa__keyer *k, const struct stoa__vec *v, size_t n, uint64_t *words,
+		      struct stoa_error *err);
+void stoa__keyer_release(struct stoa__keyer *k);
+
+struct stoa__tuples {
+	size_t width;		/* words of a tuple */
+	uint64_t *rows;		/* n tuples, side by side */
+	uint32_t n, cap;
+	uint32_t *table;	/* id + 1 by hash; 0 is free */
+	size_t size;
+};
+static inline void stoa__tuples_init(struct stoa__tuples *t, size_t width)
+{
+	*t = (struct stoa__tuples){ .width = width };
+}
+/* The id of @tuple, which is added when new: *@fresh. */
+int stoa__tuples_put(struct stoa__tuples *t, const uint64_t *tuple, uint32_t *id, bool *fresh,
+		     struct stoa_error *err);
+void stoa__tuples_release(struct stoa__tuples *t);
+
+/* Makes room for @n elements, at least doubling; false when out of memory. */
+bool stoa__grow(void **array, uint32_t *cap, uint32_t n, size_t size);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * op.h - operators: each pulls batches from the one below and offers its own, column by column
+ *
+ *     limit <- sort <- project <- filter <- aggregate <- filter <- scan
+ *
+ * The shape is that of struct stoa__source: next() finds the next rows, column() makes one column of them, and what
+ * nobody asks for is not made: a filter gathers, and a scan decodes, only what something above reads.
+ * Vectors are good until the next next(). Integers up to u32 come as int64_t, booleans as bytes.
+ */
+#ifndef STOA__OP_H
+#define STOA__OP_H
+
+#include "plan.h"
+#include "prog.h"
+
+struct stoa__op;
+struct stoa__op_ops {
+	/* STOA_ROW with *@n rows (1 .. STOA__BATCH_ROWS), STOA_END, or an error. */
+	int (*next)(struct stoa__op *op, size_t *n, struct stoa_error *err);
+	void (*close)(struct stoa__op *op);
+};
+struct stoa__op {
+	struct stoa__input input;	/* its column() */
+	const struct stoa__op_ops *ops;
+};
+
+static inline int stoa__op_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
+{
+	return op->ops->next(op, n, err);
+}
+static inline int stoa__op_column(struct stoa__op *op, size_t i, struct stoa__vec *out,
+				  struct stoa_error *err)
+{
+	return op->input.column(&op->input, i, out, err);
+}
+static inline void stoa__op_close(struct stoa__op *op)
+{
+	if (op)
+		op->ops->close(op);
+}
+
+/*
+ * All of these take over @child (or @source) at once, so that it is closed whatever happens; *@out is NULL
+ * on failure. Expressions and keys must outlive the operator; programs are put in @arena.
+ */
+
+/* One row without columns. */
+int stoa__op_one(struct stoa__op **out, struct stoa_error *err);
+/* @rowid: the column that is the rowid; SIZE_MAX for none. @where: conditions that row groups may be skipped by. */
+int stoa__op_scan(struct stoa__source *source, size_t n_columns, size_t rowid,
+		  struct stoa__bound *const *where, size_t n_where, struct stoa__op **out,
+		  struct stoa_error *err);
+int stoa__op_filter(struct stoa__op *child, struct stoa__arena *arena, size_t n_columns,
+		    struct stoa__bound *const *where, size_t n_where, struct stoa__op **out,
+		    struct stoa_error *err);
+int stoa__op_project(struct stoa__op *child, struct stoa__arena *arena,
+		     struct stoa__bound *const *exprs, size_t n_exprs, struct stoa__op **out,
+		     struct stoa_error *err);
+/* Columns: keys, then aggregates. Without keys there is one row. */
+int stoa__op_aggregate(struct stoa__op *child, struct stoa__arena *arena,
+		       struct stoa__bound *const *keys, size_t n_keys, bool global,
+		       const struct stoa__agg *aggs, size_t n_aggs, struct stoa__op **out,
+		       struct stoa_error *err);
+/* @limit: rows wanted; UINT64_MAX: all. Equal rows keep their order. */
+int stoa__op_sort(struct stoa__op *child, const struct stoa__type *types, size_t n_columns,
+		  const struct stoa__order_key *order, size_t n_order, uint64_t limit,
+		  struct stoa__op **out, struct stoa_error *err);
+int stoa__op_limit(struct stoa__op *child, size_t n_columns, uint64_t offset, uint64_t limit,
+		   struct stoa__op **out, struct stoa_error *err);
+
+/* The operators of a plan, on tables that are opened through @tables. */
+int stoa__op_build(const struct stoa__plan *plan, struct stoa__tables *tables,
+		   struct stoa__arena *arena, struct stoa__op **out, struct stoa_error *err);
+
+#endif

@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * op_aggregate.c - GROUP BY, DISTINCT, and aggregates over everything
+ *
+ * Each row's keys become a tuple of 64-bit words and a bit for each that is NULL (keys.h); a hash table gives each
+ * distinct tuple the number of its group. In front of it stands a direct table wherever keys are few: if
+ * the words of each key lie in a small range (strings always do: their words are ids), then
+ *
+ *     cell = sum over keys of (0 if NULL, else word - base + 1) * stride
+ *
+ * and the group is one load away. The direct table is a cache: a row that falls out of its ranges makes it anew
+ * over larger ones, until it would pass DIRECT_MAX cells; then all goes through the hash table.
+ *
+ * Rows are consumed at the first next(); then groups come out in the order in which they first appeared.
+ */
+#include <string.h>
+
+#include "../lib/core/alloc.h"
+#include "../lib/core/bitmap.h"
+#include "../lib/core/error.h"
+#include "agg.h"
+#include "loops.h"
+#include "op.h"
+
+#define DIRECT_MAX 65536
+
+struct key {
+	struct stoa__type type;
+	struct stoa__keyer keyer;
+	uint64_t *words;	/* of a batch */
+	uint64_t base;		/* of the direct table's range */
+	uint64_t range;		/* words base .. base + range - 1 have cells */
+	uint64_t stride;
+};
+
+struct out_column {
+	void *values;
+	uint64_t *valid;
+};
+
+struct aggregate {
+	struct stoa__op op;
+	struct stoa__op *child;
+	struct stoa__machine *machine;
+	struct key *keys;
+	size_t n_keys;
+	size_t n_null_words;	/* words of a tuple that say what is NULL */
+	bool global;		/* one group, even of no rows */
+	struct stoa__tuples tuples;
+	uint64_t *rows;		/* tuples of a batch */
+	uint32_t *cells;
+	uint32_t *groups;
+	uint32_t *direct;	/* group + 1 by cell; NULL when there is no direct table */
+	bool no_direct;		/* given up for good */
+	struct stoa__aggregator ag;
+	uint32_t n_groups;
+	bool consumed;
+	uint32_t at;		/* group that comes next */
+	uint32_t batch_at;	/* first group of the current batch */
+	size_t batch_n;
+	struct out_column *out;
+	bool *ready;
+};
+
+/* ---- direct table --------------------------------------------------------------------------- */
+
+static const struct stoa__vec *key_vec(const struct aggregate *a, size_t k)
+{
+	return stoa__machine_output(a->machine, k);
+}
+
+/* Words' range in this batch; of strings all ids so far. */
+static void word_range(const struct key *k, const struct stoa__vec *v, size_t n, uint64_t *lo,
+		       uint64_t *hi)
+{
+	const int64_t *w = (const int64_t *)k->words;
+
+	if (k->keyer.phys == STOA__PHYS_BYTES) {
+		*lo = 0;
+		*hi = k->keyer.strings.n ? k->keyer.strings.n - 1 : 0;
+		return;
+	}
+	(void)v;
+	*lo = (uint64_t)stoa__loops()->min_i64(w, n);
+	*hi = (uint64_t)stoa__loops()->max_i64(w, n);
+}
+
+static bool in_range(const struct key *k, uint64_t lo, uint64_t hi)
+{
+	return lo - k->base < k->range && hi - k->base < k->range;
+}
+
+/* The smallest range of 2^k words that holds the old range and lo .. hi; false if that is too many. */
+static bool extend_range(struct key *k, uint64_t lo, uint64_t hi)
+{
+	uint64_t range = 16;
+
+	if (k->range) {
+		uint64_t last = k->base + (k->range - 1);
+		lo = (int64_t)k->base < (int64_t)lo ? k->base : lo;
+		hi = (int64_t)last > (int64_t)hi ? last : hi;
+	}
+	while (range <= hi - lo && range <= DIRECT_MAX)
+		range *= 2;
+	k->base = lo;
+	k->range = range;
+	return range <= DIRECT_MAX;
+}
+
+/* Makes the direct table anew, empty, if the ranges allow one. */
+static int make_direct(struct aggregate *a, struct stoa_error *err)
+{
+	uint64_t cells = 1;
+
+	stoa__free(a->direct);
+	a->direct = NULL;
+	for (size_t k = 0; k < a->n_keys; k++) {
+		a->keys[k].stride = cells;
+		cells *= a->keys[k].range + 1;
+		if (cells > DIRECT_MAX) {
+			a->no_direct = true;
+			return STOA_OK;
+		}
+	}
+	a->direct = stoa__calloc(cells, sizeof *a->direct);
+	if (!a->direct)
+		return stoa__fail_memory(err);
+	return STOA_OK;
+}
+
+/* Is there a direct table for this batch's words? */
+static int check_direct(struct aggregate *a, size_t n, struct stoa_error *err)
+{
+	bool fits = a->direct != NULL;
+
+	if (a->no_direct)
+		return STOA_OK;
+	for (size_t k = 0; k < a->n_keys; k++) {
+		uint64_t lo, hi;
+		if (a->keys[k].keyer.phys == STOA__PHYS_F64) {
+			a->no_direct = true;
+			return STOA_OK;
+		}
+		word_range(&a->keys[k], key_vec(a, k), n, &lo, &hi);
+		if (a->direct && in_range(&a->keys[k], lo, hi))
+			continue;
+		fits = false;
+		if (!extend_range(&a->keys[k], lo, hi)) {
+			a->no_direct = true;
+			stoa__free(a->direct);
+			a->direct = NULL;
+			return STOA_OK;
+		}
+	}
+	return fits ? STOA_OK : make_direct(a, err);
+}
+
+static void find_cells(struct aggregate *a, size_t n)
+{
+	for (size_t k = 0; k < a->n_keys; k++) {
+		const struct key *key = &a->keys[k];
+		const uint64_t *valid = key_vec(a, k)->validity;
+		uint32_t stride = (uint32_t)key->stride;
+		const uint64_t *w = key->words;
+		uint64_t off = key->base - 1;
+		if (k == 0)
+			for (size_t i = 0; i < n; i++)
+				a->cells[i] = (uint32_t)(w[i] - off) * stride;
+		else
+			for (size_t i = 0; i < n; i++)
+				a->cells[i] += (uint32_t)(w[i] - off) * stride;
+		for (size_t i = 0; valid && i < n; i++)
+			if (!stoa__bit_get(valid, i))
+				a->cells[i] -= (uint32_t)(w[i] - off) * stride;
+	}
+}
+
+/* ---- groups --------------------------------------------------------------------------------- */
+
+static size_t tuple_width(const struct aggregate *a)
+{
+	return a->n_keys + a->n_null_words;
+}
+
+/* The tuple of row @i, in @rows[0]. */
+static void make_tuple(struct aggregate *a, size_t i)
+{
+	uint64_t *t = a->rows;
+
+	memset(t + a->n_keys, 0, a->n_null_words * sizeof *t);
+	for (size_t k = 0; k < a->n_keys; k++) {
+		t[k] = a->keys[k].words[i];
+		if (!stoa__bit_get(key_vec(a, k)->validity, i))
+			t[a->n_keys + k / 64] |= (uint64_t)1 << (k % 64);
+	}
+}
+
+static int hash_row(struct aggregate *a, size_t i, uint32_t *group, struct stoa_error *err)
+{
+	bool fresh;
+
+	make_tuple(a, i);
+	return stoa__tuples_put(&a->tuples, a->rows, group, &fresh, err);
+}
+
+static int direct_groups(struct aggregate *a, size_t n, struct stoa_error *err)
+{
+	find_cells(a, n);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t *cell = &a->direct[a->cells[i]];
+		if (!*cell) {
+			STOA_TRY(hash_row(a, i, cell, err));
+			++*cell;
+		}
+		a->groups[i] = *cell - 1;
+	}
+	return STOA_OK;
+}
+
+static int find_groups(struct aggregate *a, size_t n, struct stoa_error *err)
+{
+	for (size_t k = 0; k < a->n_keys; k++)
+		STOA_TRY(stoa__keyer_words(&a->keys[k].keyer, key_vec(a, k), n, a->keys[k].words, err));
+	STOA_TRY(check_direct(a, n, err));
+	if (a->direct)
+		return direct_groups(a, n, err);
+	for (size_t i = 0; i < n; i++)
+		STOA_TRY(hash_row(a, i, &a->groups[i], err));
+	return STOA_OK;
+}
+
+/* ---- consuming ------------------------------------------------------------------------------ */
+
+static int consume_batch(struct aggregate *a, size_t n, struct stoa_error *err)
+{
+	STOA_TRY(stoa__machine_run(a->machine, &a->child->input, n, NULL, err));
+	if (a->n_keys) {
+		STOA_TRY(find_groups(a, n, err));
+		a->n_groups = a->tuples.n;
+	}
+	STOA_TRY(stoa__aggregator_grow(&a->ag, a->n_groups, err));
+	return stoa__aggregator_update(&a->ag, a->machine, a->n_keys ? a->groups : NULL, n,
+				       a->n_groups, err);
+}
+
+static int consume(struct aggregate *a, struct stoa_error *err)
+{
+	size_t n;
+
+	if (!a->n_keys && a->global)
+		a->n_groups = 1;
+	STOA_TRY(stoa__aggregator_grow(&a->ag, a->n_groups, err));
+	for (;;) {
+		int rc = stoa__op_next(a->child, &n, err);
+		if (rc < 0)
+			return rc;
+		if (rc == STOA_END)
+			break;
+		if (!a->n_keys)
+			a->n_groups = 1;
+		STOA_TRY(consume_batch(a, n, err));
+	}
+	/* What the child holds is of no use any more. */
+	stoa__op_close(a->child);
+	a->child = NULL;
+	a->consumed = true;
+	return STOA_OK;
+}
+
+static int aggregate_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
+{
+	struct aggregate *a = (struct aggregate *)op;
+
+	if (!a->consumed)
+		STOA_TRY(consume(a, err));
+	if (a->at == a->n_groups)
+		return STOA_END;
+	a->batch_at = a->at;
+	a->batch_n = a->n_groups - a->at;
+	if (a->batch_n > STOA__BATCH_ROWS)
+		a->batch_n = STOA__BATCH_ROWS;
+	a->at += (uint32_t)a->batch_n;
+	memset(a->ready, 0, (a->n_keys + a->ag.n_aggs) * sizeof *a->ready);
+	*n = a->batch_n;
+	return STOA_ROW;
+}
+
+/* ---- columns -------------------------------------------------------------------------------- */
+
+static void key_values(const struct aggregate *a, size_t k, struct out_column *o)
+{
+	const struct key *key = &a->keys[k];
+	size_t width = tuple_width(a);
+
+	memset(o->valid, 0, STOA__WORDS(a->batch_n) * 8);
+	for (size_t i = 0; i < a->batch_n; i++) {
+		const uint64_t *t = a->tuples.rows + (a->batch_at + i) * width;
+		bool null = t[a->n_keys + k / 64] >> (k % 64) & 1;
+		if (!null)
+			stoa__bit_set(o->valid, i);
+		if (key->keyer.phys == STOA__PHYS_BOOL)
+			((uint8_t *)o->values)[i] = (uint8_t)t[k];
+		else if (key->keyer.phys != STOA__PHYS_BYTES)
+			((uint64_t *)o->values)[i] = t[k];
+		else
+			((struct stoa_bytes *)o->values)[i] =
+				null ? (struct stoa_bytes){ "", 0 } : key->keyer.strings.items[t[k]];
+	}
+}
+
+static struct stoa__type column_type(const struct aggregate *a, size_t i)
+{
+	return i < a->n_keys ? a->keys[i].type : a->ag.aggs[i - a->n_keys].type;
+}
+
+static int make_column(struct aggregate *a, size_t i, struct stoa_error *err)
+{
+	struct out_column *o = &a->out[i];
+	size_t width = stoa__phys_width(stoa__prog_phys(column_type(a, i).type));
+
+	if (!o->values) {
+		o->values = stoa__alloc_aligned(STOA__BATCH_ROWS * width);
+		o->valid = stoa__alloc_aligned(STOA__WORDS(STOA__BATCH_ROWS) * 8);
+		if (!o->values || !o->valid) {
+			stoa__free(o->values);
+			stoa__free(o->valid);
+			memset(o, 0, sizeof *o);
+			return stoa__fail_memory(err);
+		}
+	}
+	if (i < a->n_keys)
+		key_values(a, i, o);
+	else
+		STOA_TRY(stoa__aggregator_result(&a->ag, i - a->n_keys, a->batch_at, a->batch_n,
+						 o->values, o->valid, err));
+	a->ready[i] = true;
+	return STOA_OK;
+}
+
+static int aggregate_column(struct stoa__input *in, size_t i, struct stoa__vec *out,
+			    struct stoa_error *err)
+{
+	struct aggregate *a = (struct aggregate *)in;
+	struct stoa__type t = column_type(a, i);
+
+	if (!a->ready[i])
+		STOA_TRY(make_column(a, i, err));
+	memset(out, 0, sizeof *out);
+	out->kind = STOA__VEC_FLAT;
+	out->phys = (uint8_t)stoa__prog_phys(t.type);
+	out->type = t.type;
+	out->scale = t.scale;
+	out->n = a->batch_n;
+	out->values = a->out[i].values;
+	if (stoa__bitmap_count(a->out[i].valid, 0, a->batch_n) != a->batch_n)
+		out->validity = a->out[i].valid;
+	return STOA_OK;
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static void aggregate_close(struct stoa__op *op)
+{
+	struct aggregate *a = (struct aggregate *)op;
+	size_t n_columns = a->n_keys + a->ag.n_aggs;
+
+	stoa__op_close(a->child);
+	stoa__machine_free(a->machine);
+	for (size_t k = 0; a->keys && k < a->n_keys; k++) {
+		stoa__keyer_release(&a->keys[k].keyer);
+		stoa__free(a->keys[k].words);
+	}
+	for (size_t i = 0; a->out && i < n_columns; i++) {
+		stoa__free(a->out[i].values);
+		stoa__free(a->out[i].valid);
+	}
+	stoa__aggregator_release(&a->ag);
+	stoa__tuples_release(&a->tuples);
+	stoa__free(a->keys);
+	stoa__free(a->rows);
+	stoa__free(a->cells);
+	stoa__free(a->groups);
+	stoa__free(a->direct);
+	stoa__free(a->out);
+	stoa__free(a->ready);
+	stoa__free(a);
+}
+
+static int make_keys(struct aggregate *a, struct stoa__bound *const *keys, struct stoa_error *err)
+{
+	a->keys = stoa__calloc(a->n_keys + 1, sizeof *a->keys);
+	if (!a->keys)
+		return stoa__fail_memory(err);
+	for (size_t k = 0; k < a->n_keys; k++) {
+		a->keys[k].type = keys[k]->type;
+		a->keys[k].keyer.phys = (uint8_t)stoa__prog_phys(keys[k]->type.type);
+		a->keys[k].words = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof(uint64_t));
+		if (!a->keys[k].words)
+			return stoa__fail_memory(err);
+	}
+	return STOA_OK;
+}
+
+static int aggregate_init(struct aggregate *a, struct stoa__arena *arena,
+			  struct stoa__bound *const *keys, const struct stoa__agg *aggs,
+			  size_t n_aggs, struct stoa_error *err)
+{
+	size_t n_exprs = a->n_keys;
+	const struct stoa__bound **exprs =
+		stoa__arena_array(arena, a->n_keys + 4 * n_aggs + 1, sizeof(*exprs));
+	struct stoa__prog *prog;
+
+	if (!exprs)
+		return stoa__fail_memory(err);
+	for (size_t k = 0; k < a->n_keys; k++)
+		exprs[k] = keys[k];
+	STOA_TRY(make_keys(a, keys, err));
+	STOA_TRY(stoa__aggregator_init(&a->ag, aggs, n_aggs, exprs, &n_exprs, err));
+	STOA_TRY(stoa__prog_compile(arena, (struct stoa__bound *const *)exprs, n_exprs, &prog, err));
+	STOA_TRY(stoa__machine_new(prog, STOA__BATCH_ROWS, &a->machine, err));
+	a->rows = stoa__calloc(tuple_width(a) + 1, sizeof *a->rows);
+	a->cells = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof *a->cells);
+	a->groups = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof *a->groups);
+	a->out = stoa__calloc(a->n_keys + n_aggs + 1, sizeof *a->out);
+	a->ready = stoa__calloc(a->n_keys + n_aggs + 1, sizeof *a->ready);
+	if (!a->rows || !a->cells || !a->groups || !a->out || !a->ready)
+		return stoa__fail_memory(err);
+	return STOA_OK;
+}
+
+int stoa__op_aggregate(struct stoa__op *child, struct stoa__arena *arena,
+		       struct stoa__bound *const *keys, size_t n_keys, bool global,
+		       const struct stoa__agg *aggs, size_t n_aggs, struct stoa__op **out,
+		       struct stoa_error *err)
+{
+	static const struct stoa__op_ops ops = { aggregate_next, aggregate_close };
+	struct aggregate *a = stoa__calloc(1, sizeof *a);
+
+	*out = NULL;
+	if (!a) {
+		stoa__op_close(child);
+		return stoa__fail_memory(err);
+	}
+	a->op.input.column = aggregate_column;
+	a->op.ops = &ops;
+	a->child = child;
+	a->n_keys = n_keys;
+	a->n_null_words = (n_keys + 63) / 64;
+	a->global = global;
+	stoa__tuples_init(&a->tuples, n_keys + a->n_null_words);
+	int rc = aggregate_init(a, arena, keys, aggs, n_aggs, err);
+	if (rc < 0) {
+		aggregate_close(&a->op);
+		return rc;
+	}
+	*out = &a->op;
+	return STOA_OK;
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * op_scan.c - a table's rows, without the row groups that zone maps rule out
+ *
+ * Before a row group is entered, each condition is asked whether any value between the group's minimum and maximum
+ * could pass; one clear no skips the group unread. What a zone map cannot answer is "perhaps".
+ *
+ * Vectors change from the source's kinds to the engine's: u8 .. u32 are integers like others (the same bits), and
+ * booleans become bytes.
+ */
+#include <string.h>
+
+#include "../lib/core/alloc.h"
+#include "../lib/core/bitmap.h"
+#include "../lib/core/error.h"
+#include "../lib/core/type.h"
+#include "op.h"
+
+struct scan {
+	struct stoa__op op;
+	struct stoa__source *source;
+	size_t n_columns;
+	size_t rowid;		/* column; SIZE_MAX: none */
+	struct stoa__bound *const *where;
+	size_t n_where;
+	size_t n;		/* rows of the current batch */
+	const stoa_rowid *rowids;
+	uint8_t **bools;	/* by column, made when needed */
+	bool *bools_ready;
+};
+
+/* ---- zone maps ------------------------------------------------------------------------------ */
+
+/* The source's column for the engine's: the rowid is none of its. */
+static size_t source_column(const struct scan *s, size_t i)
+{
+	return s->rowid != SIZE_MAX && i > s->rowid ? i - 1 : i;
+}
+
+static bool may_compare(const struct stoa__bound *b, const struct stoa__zone *z)
+{
+	const struct stoa_value *c = &b->args[1]->value;
+
+	if (c->type == STOA_NULL)
+		return false;
+	if (c->type != z->min.type || (c->type == STOA_DECIMAL && c->scale != z->min.scale))
+		return true;
+	int lo = stoa__value_compare(&z->min, c);
+	int hi = z->has_nan ? 1 : stoa__value_compare(&z->max, c);
+	switch (b->op) {
+	case STOA__OP_EQ: return lo <= 0 && hi >= 0;
+	case STOA__OP_LT: return lo < 0;
+	case STOA__OP_LE: return lo <= 0;
+	case STOA__OP_GT: return hi > 0;
+	case STOA__OP_GE: return hi >= 0;
+	default: return true;
+	}
+}
+
+static bool may_range(const struct stoa__bound *b, const struct stoa__zone *z)
+{
+	return z->max.i >= b->lo && z->min.i <= b->hi && b->lo <= b->hi;
+}
+
+static bool may_in(const struct stoa__bound *b, const struct stoa__zone *z)
+{
+	for (uint32_t i = 1; i < b->n_args; i++) {
+		const struct stoa_value *c = &b->args[i]->value;
+		if (c->type != z->min.type || c->scale != z->min.scale)
+			return true;
+		if (stoa__value_compare(&z->min, c) <= 0 &&
+		    (z->has_nan || stoa__value_compare(&z->max, c) >= 0))
+			return true;
+	}
+	return false;
+}
+
+/* Zone values under the type that constants have: i8 is i64. */
+static void widen(struct stoa_value *v)
+{
+	struct stoa__type t = stoa__type_normal(stoa__type_plain(v->type));
+
+	if (v->type >= STOA_U8 && v->type <= STOA_U32)
+		v->i = (int64_t)v->u;
+	v->type = t.type;
+}
+
+static bool may_pass_zone(const struct stoa__bound *b, struct stoa__zone *z)
+{
+	bool all_null = z->n_rows && z->n_null == z->n_rows;
+
+	if (b->kind == STOA__BOUND_OP && b->code == STOA__CODE_IS_NULL)
+		return b->op ? !all_null : z->n_null > 0;
+	bool wants_value = b->kind == STOA__BOUND_IN ||
+			   (b->kind == STOA__BOUND_OP &&
+			    (b->code == STOA__CODE_RANGE || b->code == STOA__CODE_COMPARE));
+	if (!wants_value || (b->kind == STOA__BOUND_OP && b->op > STOA__OP_GE))
+		return true;
+	if (all_null)
+		return false;
+	if (!z->known || (b->kind == STOA__BOUND_IN && b->negated))
+		return true;
+	widen(&z->min);
+	widen(&z->max);
+	if (b->kind == STOA__BOUND_IN)
+		return may_in(b, z);
+	return b->code == STOA__CODE_RANGE ? may_range(b, z) : may_compare(b, z);
+}
+
+/* Could a row of the group ahead pass condition @b? */
+static bool may_pass(struct scan *s, const struct stoa__bound *b)
+{
+	struct stoa__zone z;
+	bool shaped = b->n_args >= 1 && b->args[0]->kind == STOA__BOUND_COLUMN &&
+		      (b->kind != STOA__BOUND_OP || b->n_args < 2 ||
+		       b->args[1]->kind == STOA__BOUND_CONST);
+
+	if (!shaped || b->args[0]->index == s->rowid)
+		return true;
+	memset(&z, 0, sizeof z);
+	if (!s->source->ops->zone(s->source, source_column(s, b->args[0]->index), &z))
+		return true;
+	return may_pass_zone(b, &z);
+}
+
+/* At the start of a row group: passes over it, and those behind, while a condition rules them out. */
+static void skip_groups(struct scan *s)
+{
+	size_t i = 0;
+
+	/* zone() answers at the start of a group only, so that elsewhere all may pass. */
+	while (i < s->n_where) {
+		if (may_pass(s, s->where[i])) {
+			i++;
+			continue;
+		}
+		s->source->ops->skip_group(s->source);
+		i = 0;
+	}
+}
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+static int scan_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
+{
+	struct scan *s = (struct scan *)op;
+
+	skip_groups(s);
+	int rc = s->source->ops->next(s->source, &s->n, &s->rowids, err);
+	*n = s->n;
+	if (s->n_columns)
+		memset(s->bools_ready, 0, s->n_columns * sizeof *s->bools_ready);
+	return rc;
+}
+
+static int bytes_of_bools(struct scan *s, size_t i, struct stoa__vec *v, struct stoa_error *err)
+{
+	if (!s->bools[i])
+		s->bools[i] = stoa__alloc_aligned(STOA__BATCH_ROWS);
+	uint8_t *out = s->bools[i];
+	if (!out)
+		return stoa__fail_memory(err);
+	bool spread = v->kind == STOA__VEC_CONST && v->validity;
+	if (!s->bools_ready[i]) {
+		for (size_t k = 0; k < v->n; k++)
+			out[k] = v->i64[v->kind == STOA__VEC_CONST ? 0 : k] != 0;
+		for (size_t k = 0; v->validity && k < v->n; k++)
+			out[k] &= stoa__bit_get(v->validity, k);
+		s->bools_ready[i] = true;
+	}
+	if (spread)	/* NULL rows differ from the others */
+		v->kind = STOA__VEC_FLAT;
+	v->values = out;
+	v->phys = STOA__PHYS_BOOL;
+	return STOA_OK;
+}
+
+static int scan_column(struct stoa__input *in, size_t i, struct stoa__vec *out,
+		       struct stoa_error *err)
+{
+	struct scan *s = (struct scan *)in;
+
+	if (i == s->rowid) {
+		memset(out, 0, sizeof *out);
+		out->kind = STOA__VEC_FLAT;
+		out->phys = STOA__PHYS_I64;
+		out->type = STOA_I64;
+		out->n = s->n;
+		out->values = s->rowids;
+		return STOA_OK;
+	}
+	STOA_TRY(s->source->ops->column(s->source, source_column(s, i), out, err));
+	if (out->type == STOA_BOOL)
+		return bytes_of_bools(s, i, out, err);
+	if (out->type >= STOA_U8 && out->type <= STOA_U32)
+		out->phys = STOA__PHYS_I64;
+	return STOA_OK;
+}
+
+static void scan_close(struct stoa__op *op)
+{
+	struct scan *s = (struct scan *)op;
+
+	s->source->ops->close(s->source);
+	for (size_t i = 0; s->bools && i < s->n_columns; i++)
+		stoa__free(s->bools[i]);
+	stoa__free(s->bools);
+	stoa__free(s->bools_ready);
+	stoa__free(s);
+}
+
+int stoa__op_scan(struct stoa__source *source, size_t n_columns, size_t rowid,
+		  struct stoa__bound *const *where, size_t n_where, struct stoa__op **out,
+		  struct stoa_error *err)
+{
+	static const struct stoa__op_ops ops = { scan_next, scan_close };
+	struct scan *s = stoa__calloc(1, sizeof *s);
+
+	*out = NULL;
+	if (!s) {
+		source->ops->close(source);
+		return stoa__fail_memory(err);
+	}
+	s->op.input.column = scan_column;
+	s->op.ops = &ops;
+	s->source = source;
+	s->n_columns = n_columns;
+	s->rowid = rowid;
+	s->where = where;
+	s->n_where = n_where;
+	s->bools = stoa__calloc(n_columns + 1, sizeof(*s->bools));
+	s->bools_ready = stoa__calloc(n_columns + 1, sizeof *s->bools_ready);
+	if (!s->bools || !s->bools_ready) {
+		scan_close(&s->op);
+		return stoa__fail_memory(err);
+	}
+	*out = &s->op;
+	return STOA_OK;
+}
+
+/* ---- no table ------------------------------------------------------------------------------- */
+
+struct one {
+	struct stoa__op op;
+	bool done;
+};
+
+static int one_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
+{
+	struct one *o = (struct one *)op;
+
+	(void)err;
+	if (o->done)
+		return STOA_END;
+	o->done = true;
+	*n = 1;
+	return STOA_ROW;
+}
+
+static int one_column(struct stoa__input *in, size_t i, struct stoa__vec *out,
+		      struct stoa_error *err)
+{
+	(void)in;
+	(void)out;
+	return stoa__fail(err, STOA_EINVAL, "there is no column %zu", i);
+}
+
+static void one_close(struct stoa__op *op)
+{
+	stoa__free(op);
+}
+
+int stoa__op_one(struct stoa__op **out, struct stoa_error *err)
+{
+	static const struct stoa__op_ops ops = { one_next, one_close };
+	struct one *o = stoa__calloc(1, sizeof *o);
+
+	*out = NULL;
+	if (!o)
+		return stoa__fail_memory(err);
+	o->op.input.column = one_column;
+	o->op.ops = &ops;
+	*out = &o->op;
+	return STOA_OK;
+}

@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * op_sort.c - ORDER BY, with and without LIMIT
+ *
+ * All rows are kept by column, strings once per distinct string of a dictionary. Sorting moves row numbers
+ * only: each with the first key as an unsigned integer of the same order (numbers mapped, strings by
+ * their first eight bytes, NULLs at their end), so that most comparisons touch nothing else. It is a merge sort,
+ * from below, thus stable: equal rows stay in the order in which they came.
+ *
+ * With a LIMIT of k rows at most 2k + 2 batches are kept: then the rows are sorted, and all but the first k
+ * given up.
+ */
+#include <string.h>
+
+#include "../lib/core/alloc.h"
+#include "../lib/core/bitmap.h"
+#include "../lib/core/error.h"
+#include "keys.h"
+#include "machine.h"
+#include "op.h"
+
+struct column {
+	struct stoa__type type;
+	uint8_t phys;
+	char *values;		/* by row, elements of the physical kind */
+	uint32_t cap;
+	uint64_t *valid;
+	uint32_t cap_valid;
+	bool has_nulls;
+	/* Strings. */
+	struct stoa__arena bytes;
+	uint64_t dict_id;
+	struct stoa_bytes *memo;	/* copies by code; p NULL: none yet */
+	uint32_t cap_memo, n_memo;
+	/* Output. */
+	void *out;
+	uint64_t *out_valid;
+	bool ready;
+};
+
+struct item {
+	uint64_t prefix;
+	uint32_t row;
+};
+
+struct sort {
+	struct stoa__op op;
+	struct stoa__op *child;
+	struct column *columns;
+	size_t n_columns;
+	const struct stoa__order_key *order;
+	size_t n_order;
+	uint64_t limit;
+	uint32_t n_rows;
+	struct item *items;
+	struct item *other;	/* the other side of each merge */
+	uint32_t cap_items, cap_other;
+	bool sorted;
+	uint32_t at, batch_at;
+	size_t batch_n;
+};
+
+/* ---- keeping rows --------------------------------------------------------------------------- */
+
+static int grow_column(struct column *c, uint32_t n, struct stoa_error *err)
+{
+	void *values = c->values, *valid = c->valid;
+
+	if (!stoa__grow(&values, &c->cap, n, stoa__phys_width(c->phys)))
+		return stoa__fail_memory(err);
+	c->values = values;
+	if (!stoa__grow(&valid, &c->cap_valid, (uint32_t)STOA__WORDS(n), 8))
+		return stoa__fail_memory(err);
+	c->valid = valid;
+	return STOA_OK;
+}
+
+static int copy_bytes(struct column *c, struct stoa_bytes *b, struct stoa_error *err)
+{
+	b->p = stoa__arena_copy(&c->bytes, b->p, b->len);
+	return b->p ? STOA_OK : stoa__fail_memory(err);
+}
+
+static int begin_memo(struct column *c, const struct stoa__vec *v, struct stoa_error *err)
+{
+	void *memo = c->memo;
+
+	if (c->dict_id == v->dict_id && c->n_memo == v->n_dict)
+		return STOA_OK;
+	if (!stoa__grow(&memo, &c->cap_memo, v->n_dict, sizeof *c->memo))
+		return stoa__fail_memory(err);
+	c->memo = memo;
+	if (v->n_dict)
+		memset(c->memo, 0, v->n_dict * sizeof *c->memo);
+	c->dict_id = v->dict_id;
+	c->n_memo = v->n_dict;
+	return STOA_OK;
+}
+
+static int keep_dict(struct column *c, const struct stoa__vec *v, struct stoa_bytes *out,
+		     struct stoa_error *err)
+{
+	STOA_TRY(begin_memo(c, v, err));
+	for (size_t i = 0; i < v->n; i++) {
+		out[i] = (struct stoa_bytes){ "", 0 };
+		if (!stoa__bit_get(v->validity, i))
+			continue;
+		struct stoa_bytes *m = &c->memo[v->codes[i]];
+		if (!m->p) {
+			*m = v->dict[v->codes[i]];
+			STOA_TRY(copy_bytes(c, m, err));
+		}
+		out[i] = *m;
+	}
+	return STOA_OK;
+}
+
+static int keep_bytes(struct column *c, const struct stoa__vec *v, struct stoa_bytes *out,
+		      struct stoa_error *err)
+{
+	if (v->kind == STOA__VEC_DICT)
+		return keep_dict(c, v, out, err);
+	for (size_t i = 0; i < v->n; i++) {
+		out[i] = (struct stoa_bytes){ "", 0 };
+		if (!stoa__bit_get(v->validity, i))
+			continue;
+		out[i] = v->bytes[v->kind == STOA__VEC_CONST ? 0 : i];
+		STOA_TRY(copy_bytes(c, &out[i], err));
+	}
+	return STOA_OK;
+}
+
+static int keep_column(struct sort *s, struct column *c, const struct stoa__vec *v, size_t n,
+		       struct stoa_error *err)
+{
+	size_t width = stoa__phys_width(c->phys);
+	char *to;
+
+	STOA_TRY(grow_column(c, s->n_rows + (uint32_t)n, err));
+	to = c->values + s->n_rows * width;
+	stoa__bitmap_copy(c->valid, s->n_rows, v->validity, 0, n);
+	c->has_nulls |= v->validity != NULL;
+	if (c->phys == STOA__PHYS_BYTES)
+		return keep_bytes(c, v, (struct stoa_bytes *)(void *)to, err);
+	const void *flat = stoa__vec_flat(v, to);
+	if (flat != to)
+		memcpy(to, flat, n * width);
+	return STOA_OK;
+}
+
+static int keep_batch(struct sort *s, size_t n, struct stoa_error *err)
+{
+	if (s->n_rows > (1u << 30))
+		return stoa__fail(err, STOA_EFULL, "more than 2^30 rows to sort: add a WHERE or a LIMIT");
+	for (size_t i = 0; i < s->n_columns; i++) {
+		struct stoa__vec v;
+		STOA_TRY(stoa__op_column(s->child, i, &v, err));
+		STOA_TRY(keep_column(s, &s->columns[i], &v, n, err));
+	}
+	s->n_rows += (uint32_t)n;
+	return STOA_OK;
+}
+
+/* ---- comparing ------------------------------------------------------------------------------ */
+
+static union stoa__datum datum(const struct column *c, uint32_t row)
+{
+	union stoa__datum d = { .s = { NULL, 0 } };
+
+	if (c->phys == STOA__PHYS_BOOL)
+		d.i = c->values[row];
+	else
+		memcpy(&d, c->values + row * stoa__phys_width(c->phys), stoa__phys_width(c->phys));
+	return d;
+}
+
+static int compare_f64(double a, double b)
+{
+	if (a != a || b != b)
+		return (a != a) - (b != b);
+	return (a > b) - (a < b);
+}
+
+static int compare_values(const struct column *c, uint32_t a, uint32_t b)
+{
+	union stoa__datum x = datum(c, a), y = datum(c, b);
+
+	switch (c->phys) {
+	case STOA__PHYS_U64: return (x.u > y.u) - (x.u < y.u);
+	case STOA__PHYS_F64: return compare_f64(x.f, y.f);
+	case STOA__PHYS_BYTES: return stoa__compare_bytes(x.s, y.s);
+	default: return (x.i > y.i) - (x.i < y.i);
+	}
+}
+
+static int compare_key(const struct sort *s, const struct stoa__order_key *k, uint32_t a, uint32_t b)
+{
+	const struct column *c = &s->columns[k->output];
+	bool va = !c->has_nulls || stoa__bit_get(c->valid, a);
+	bool vb = !c->has_nulls || stoa__bit_get(c->valid, b);
+
+	if (!va || !vb) {
+		int nulls = vb - va;	/* 1: only @a is NULL */
+		return k->nulls_first ? -nulls : nulls;
+	}
+	int order = compare_values(c, a, b);
+	return k->descending ? -order : order;
+}
+
+/* The first key is decided by prefixes unless they are equal. */
+static int compare_items(const struct sort *s, const struct item *a, const struct item *b)
+{
+	if (a->prefix != b->prefix)
+		return a->prefix < b->prefix ? -1 : 1;
+	for (size_t k = 0; k < s->n_order; k++) {
+		int order = compare_key(s, &s->order[k], a->row, b->row);
+		if (order)
+			return order;
+	}
+	return 0;
+}
+
+static uint64_t order_of_f64(double x)
+{
+	uint64_t bits;
+
+	if (x == 0)
+		x = 0;		/* -0 is 0 */
+	memcpy(&bits, &x, 8);
+	if (x != x)
+		return UINT64_MAX;
+	return bits >> 63 ? ~bits : bits | (uint64_t)1 << 63;
+}
+
+static uint64_t order_of_bytes(struct stoa_bytes s)
+{
+	uint64_t x = 0;
+
+	for (uint32_t i = 0; i < 8; i++)
+		x = x << 8 | (i < s.len ? (unsigned char)s.p[i] : 0);
+	return x;
+}
+
+/* An integer that is in order where the first key is; ends are left to NULLs. */
+static uint64_t prefix_of(const struct sort *s, uint32_t row)
+{
+	const struct stoa__order_key *k = &s->order[0];
+	const struct column *c = &s->columns[k->output];
+	uint64_t x;
+
+	if (c->has_nulls && !stoa__bit_get(c->valid, row))
+		return k->nulls_first ? 0 : UINT64_MAX;
+	union stoa__datum d = datum(c, row);
+	switch (c->phys) {
+	case STOA__PHYS_U64: x = d.u; break;
+	case STOA__PHYS_F64: x = order_of_f64(d.f); break;
+	case STOA__PHYS_BYTES: x = order_of_bytes(d.s); break;
+	default: x = (uint64_t)d.i ^ (uint64_t)1 << 63; break;
+	}
+	if (k->descending)
+		x = ~x;
+	return x;
+}
+
+/* ---- sorting -------------------------------------------------------------------------------- */
+
+#define RUN 16
+
+static void insertion_sort(const struct sort *s, struct item *a, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		struct item x = a[i];
+		size_t k = i;
+		for (; k > 0 && compare_items(s, &x, &a[k - 1]) < 0; k--)
+			a[k] = a[k - 1];
+		a[k] = x;
+	}
+}
+
+static void merge(const struct sort *s, const struct item *a, size_t n_a, const struct item *b,
+		  size_t n_b, struct item *out)
+{
+	while (n_a && n_b) {
+		bool second = compare_items(s, b, a) < 0;
+		*out++ = second ? *b : *a;
+		b += second;
+		n_b -= second;
+		a += !second;
+		n_a -= !second;
+	}
+	memcpy(out, n_a ? a : b, (n_a + n_b) * sizeof *out);
+}
+
+static void merge_sort(struct sort *s, size_t n)
+{
+	for (size_t i = 0; i < n; i += RUN)
+		insertion_sort(s, s->items + i, n - i < RUN ? n - i : RUN);
+	for (size_t width = RUN; width < n; width *= 2) {
+		for (size_t i = 0; i < n; i += 2 * width) {
+			size_t n_a = n - i < width ? n - i : width;
+			size_t n_b = n - i - n_a < width ? n - i - n_a : width;
+			merge(s, s->items + i, n_a, s->items + i + n_a, n_b, s->other + i);
+		}
+		struct item *t = s->items;
+		s->items = s->other;
+		s->other = t;
+	}
+}
+
+static int sort_rows(struct sort *s, struct stoa_error *err)
+{
+	void *items = s->items, *other = s->other;
+	uint32_t cap = s->cap_items;
+
+	if (!stoa__grow(&items, &cap, s->n_rows, sizeof *s->items))
+		return stoa__fail_memory(err);
+	s->items = items;
+	if (!stoa__grow(&other, &s->cap_other, s->n_rows, sizeof *s->items))
+		return stoa__fail_memory(err);
+	s->other = other;
+	s->cap_items = cap < s->cap_other ? cap : s->cap_other;	/* they change places */
+	s->cap_other = s->cap_items;
+	for (uint32_t i = 0; i < s->n_rows; i++)
+		s->items[i] = (struct item){ prefix_of(s, i), i };
+	merge_sort(s, s->n_rows);
+	return STOA_OK;
+}
+
+/* ---- LIMIT ---------------------------------------------------------------------------------- */
+
+/* Rows items[0 .. n) of @c in that order, into fresh memory. */
+static int reorder(const struct sort *s, struct column *c, uint32_t n, struct stoa_error *err)
+{
+	size_t width = stoa__phys_width(c->phys);
+	struct stoa__arena bytes = STOA__ARENA_INIT;
+	char *values = stoa__realloc_array(NULL, c->cap, width);
+	uint64_t *valid = stoa__calloc(c->cap_valid, 8);
+
+	if (!values || !valid)
+		goto fail;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t row = s->items[i].row;
+		memcpy(values + i * width, c->values + row * width, width);
+		if (stoa__bit_get(c->valid, row))
+			stoa__bit_set(valid, i);
+		if (c->phys != STOA__PHYS_BYTES)
+			continue;
+		struct stoa_bytes *b = (struct stoa_bytes *)(void *)(values + i * width);
+		b->p = stoa__arena_copy(&bytes, b->p, b->len);
+		if (!b->p)
+			goto fail;
+	}
+	stoa__free(c->values);
+	stoa__free(c->valid);
+	stoa__arena_release(&c->bytes);
+	c->values = values;
+	c->valid = valid;
+	c->bytes = bytes;
+	c->dict_id = 0;		/* the memo's copies are gone */
+	c->n_memo = 0;
+	return STOA_OK;
+fail:
+	stoa__free(values);
+	stoa__free(valid);
+	stoa__arena_release(&bytes);
+	return stoa__fail_memory(err);
+}
+
+/* Gives up all but the first @limit rows. */
+static int prune(struct sort *s, struct stoa_error *err)
+{
+	uint32_t n = s->limit < s->n_rows ? (uint32_t)s->limit : s->n_rows;
+
+	STOA_TRY(sort_rows(s, err));
+	for (size_t i = 0; i < s->n_columns; i++)
+		STOA_TRY(reorder(s, &s->columns[i], n, err));
+	s->n_rows = n;
+	return STOA_OK;
+}
+
+/* ---- the operator --------------------------------------------------------------------------- */
+
+static int consume(struct sort *s, struct stoa_error *err)
+{
+	uint64_t enough = s->limit > UINT32_MAX ? UINT64_MAX : 2 * s->limit + 2 * STOA__BATCH_ROWS;
+	size_t n;
+
+	for (;;) {
+		int rc = stoa__op_next(s->child, &n, err);
+		if (rc < 0)
+			return rc;
+		if (rc == STOA_END)
+			break;
+		STOA_TRY(keep_batch(s, n, err));
+		if (s->n_rows >= enough)
+			STOA_TRY(prune(s, err));
+	}
+	stoa__op_close(s->child);
+	s->child = NULL;
+	STOA_TRY(sort_rows(s, err));
+	if (s->n_rows > s->limit)
+		s->n_rows = (uint32_t)s->limit;
+	s->sorted = true;
+	return STOA_OK;
+}
+
+static int sort_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
+{
+	struct sort *s = (struct sort *)op;
+
+	if (!s->sorted)
+		STOA_TRY(consume(s, err));
+	if (s->at == s->n_rows)
+		return STOA_END;
+	s->batch_at = s->at;
+	s->batch_n = s->n_rows - s->at;
+	if (s->batch_n > STOA__BATCH_ROWS)
+		s->batch_n = STOA__BATCH_ROWS;
+	s->at += (uint32_t)s->batch_n;
+	for (size_t i = 0; i < s->n_columns; i++)
+		s->columns[i].ready = false;
+	*n = s->batch_n;
+	return STOA_ROW;
+}
+
+static int make_out(const struct sort *s, struct column *c, struct stoa_error *err)
+{
+	size_t width = stoa__phys_width(c->phys);
+
+	if (!c->out)
+		c->out = stoa__alloc_aligned(STOA__BATCH_ROWS * width);
+	if (!c->out_valid)
+		c->out_valid = stoa__alloc_aligned(STOA__WORDS(STOA__BATCH_ROWS) * 8);
+	if (!c->out || !c->out_valid)
+		return stoa__fail_memory(err);
+	memset(c->out_valid, 0, STOA__WORDS(STOA__BATCH_ROWS) * 8);
+	for (size_t i = 0; i < s->batch_n; i++) {
+		uint32_t row = s->items[s->batch_at + i].row;
+		memcpy((char *)c->out + i * width, c->values + row * width, width);
+		if (stoa__bit_get(c->valid, row))
+			stoa__bit_set(c->out_valid, i);
+	}
+	c->ready = true;
+	return STOA_OK;
+}
+
+static int sort_column(struct stoa__input *in, size_t i, struct stoa__vec *out,
+		       struct stoa_error *err)
+{
+	struct sort *s = (struct sort *)in;
+	struct column *c = &s->columns[i];
+
+	if (!c->ready)
+		STOA_TRY(make_out(s, c, err));
+	memset(out, 0, sizeof *out);
+	out->kind = STOA__VEC_FLAT;
+	out->phys = c->phys;
+	out->type = c->type.type;
+	out->scale = c->type.scale;
+	out->n = s->batch_n;
+	out->values = c->out;
+	out->validity = c->has_nulls ? c->out_valid : NULL;
+	return STOA_OK;
+}
+
+static void sort_close(struct stoa__op *op)
+{
+	struct sort *s = (struct sort *)op;
+
+	stoa__op_close(s->child);
+	for (size_t i = 0; s->columns && i < s->n_columns; i++) {
+		struct column *c = &s->columns[i];
+		stoa__free(c->values);
+		stoa__free(c->valid);
+		stoa__free(c->memo);
+		stoa__free(c->out);
+		stoa__free(c->out_valid);
+		stoa__arena_release(&c->bytes);
+	}
+	stoa__free(s->columns);
+	stoa__free(s->items);
+	stoa__free(s->other);
+	stoa__free(s);
+}
+
+int stoa__op_sort(struct stoa__op *child, const struct stoa__type *types, size_t n_columns,
+		  const struct stoa__order_key *order, size_t n_order, uint64_t limit,
+		  struct stoa__op **out, struct stoa_error *err)
+{
+	static const struct stoa__op_ops ops = { sort_next, sort_close };
+	struct sort *s = stoa__calloc(1, sizeof *s);
+
+	*out = NULL;
+	if (!s) {
+		stoa__op_close(child);
+		return stoa__fail_memory(err);
+	}
+	s->op.input.column = sort_column;
+	s->op.ops = &ops;
+	s->child = child;
+	s->n_columns = n_columns;
+	s->order = order;
+	s->n_order = n_order;
+	s->limit = limit;
+	s->columns = stoa__calloc(n_columns + 1, sizeof *s->columns);
+	if (!s->columns) {
+		sort_close(&s->op);
+		return stoa__fail_memory(err);
+	}
+	for (size_t i = 0; i < n_columns; i++) {
+		s->columns[i].type = types[i];
+		s->columns[i].phys = (uint8_t)stoa__prog_phys(types[i].type);
+	}
+	*out = &s->op;
+	return STOA_OK;
+}
