@@ -16,6 +16,7 @@ cmocka_tests += \
 	%D%/csv_work_test \
 	%D%/fault_test \
 	%D%/file_test \
+	%D%/flip_test \
 	%D%/fsst_test \
 	%D%/import_test \
 	%D%/lock_test \
@@ -31,7 +32,11 @@ sqlite_tests +=
 
 script_tests += \
 	%D%/arrows_test.sh \
-	%D%/examples_test.sh
+	%D%/cli_test.sh \
+	%D%/damage_test.sh \
+	%D%/examples_test.sh \
+	%D%/readme_test.sh \
+	%D%/symbols_test.sh
 
 check_LTLIBRARIES += %D%/libtesting.la
 tests_libtesting_la_SOURCES = %D%/ledger.c %D%/ledger.h %D%/testing.c %D%/testing.h \
