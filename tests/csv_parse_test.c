@@ -643,12 +643,39 @@ static void inferred_types_hold_what_they_were_inferred_from(void **state)
 			assert_string_equal(printed, field);
 			continue;
 		}
-		type = (enum stoa_type)c.slot.type;	/* 12:30 prints as 12:30:00, -0.00 as 0.00 */
+		type = (enum stoa_type)c.slot.type; /* 12:30 prints as 12:30:00, -0.00 as 0.00 */
 		assert_int_equal(stoa_value_parse(type, c.slot.scale, field, n, &x, NULL), STOA_OK);
 		assert_int_equal(stoa_value_parse(type, c.slot.scale, printed, strlen(printed), &y,
 						  NULL), STOA_OK);
 		if (stoa__value_compare(&x, &y) != 0)
 			fail_msg("%s was read as %s", field, printed);
+	}
+}
+
+/* The short cut for floats decides as the rules do that types are guessed by. */
+static void floats_fit_a_guess_when_the_rules_say_so(void **state)
+{
+	static const char *const texts[] = { "+1.5",  "1e5",	"-nan", "nan",	"-Infinity", "01",
+					     "-01.5", "0",	"-0",	"00",	"0.5",	     "5.",
+					     ".5",    "-.5",	"1e400", "1e15", "9007199254740992",
+					     "9007199254740993", "-9007199254740993",
+					     "9007199254740993.0", "12345678901234567890123", "x" };
+	struct stoa__csv_column c = column(STOA_F64, 0);
+	uint64_t seed = testing_seed();
+
+	(void)state;
+	c.inferred = true;
+	for (size_t i = 0; i < 20000; i++) {
+		struct stoa__csv_fault fault;
+		char field[64], printed[64];
+		bool want;
+
+		field[random_number(&seed, field)] = 0;
+		if (i < sizeof texts / sizeof texts[0])
+			strcpy(field, texts[i]);
+		want = stoa__csv_fits(&c.slot, field, strlen(field));
+		if ((parse_one(&c, &plain, field, printed, &fault) == STOA_OK) != want)
+			fail_msg("%s: %d", field, want);
 	}
 }
 
@@ -828,6 +855,7 @@ int main(void)
 		cmocka_unit_test(null_is_what_the_dialect_says),
 		cmocka_unit_test(values_that_a_guess_was_not_made_of_are_misfits),
 		cmocka_unit_test(inferred_types_hold_what_they_were_inferred_from),
+		cmocka_unit_test(floats_fit_a_guess_when_the_rules_say_so),
 		cmocka_unit_test(missing_columns_have_their_default_in_every_row),
 		cmocka_unit_test(nulls_of_one_block_are_forgotten_in_the_next),
 		cmocka_unit_test(the_first_fault_of_a_block_is_told_with_its_offset),

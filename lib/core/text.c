@@ -38,11 +38,6 @@
 #define HOUR_US (60 * MINUTE_US)
 #define DAY_US (24 * HOUR_US)
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static char lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
@@ -93,7 +88,7 @@ static int digits(const char *p, size_t n, uint64_t *out)
 	if (n == 0)
 		return STOA_ETYPE;
 	for (size_t i = 0; i < n; i++) {
-		if (!is_digit(p[i]))
+		if (!stoa__is_digit(p[i]))
 			return STOA_ETYPE;
 		over |= __builtin_mul_overflow(x, 10u, &x);
 		over |= __builtin_add_overflow(x, (uint64_t)(p[i] - '0'), &x);
@@ -128,10 +123,7 @@ int stoa__parse_u64(const char *p, size_t n, uint64_t *out)
 	return STOA_OK;
 }
 
-/*
- * The digits of a number: value, how many of them after the point, how many from the first that is
- * not 0.
- */
+/* A number as m x 10^exponent, as far as 19 digits go. */
 struct decimal_text {
 	uint64_t m;		/* the first 19 significant digits */
 	int64_t exponent;	/* of 10, for m */
@@ -141,8 +133,8 @@ struct decimal_text {
 	bool sticky;		/* a digit that is not in m was not 0 */
 };
 
-/* Reads digits[.digits] as far as it goes. */
-static struct decimal_text scan_decimal(const char *p, size_t n)
+/* The same for any number of digits. */
+static struct decimal_text scan_long_decimal(const char *p, size_t n)
 {
 	struct decimal_text d = { 0, 0, 0, 0, false, false };
 	bool point = false;
@@ -154,7 +146,7 @@ static struct decimal_text scan_decimal(const char *p, size_t n)
 			point = true;
 			continue;
 		}
-		if (!is_digit(c))
+		if (!stoa__is_digit(c))
 			break;
 		d.any = true;
 		if (d.n_digits > 0 || c != '0')
@@ -168,6 +160,40 @@ static struct decimal_text scan_decimal(const char *p, size_t n)
 		}
 	}
 	return d;
+}
+
+/*
+ * Passes over the digits at p[*at], adding them to *@m, which wraps around when there are too many.
+ */
+static size_t take_digits(const char *p, size_t n, size_t *at, uint64_t *m)
+{
+	size_t begin = *at;
+	uint64_t x;
+
+	while (n - *at >= 8 && (memcpy(&x, p + *at, 8), stoa__is_eight_digits(x))) {
+		*m = *m * 100000000 + stoa__eight_digits(x);
+		*at += 8;
+	}
+	for (; *at < n && stoa__is_digit(p[*at]); ++*at)
+		*m = *m * 10 + (uint64_t)(p[*at] - '0');
+	return *at - begin;
+}
+
+/* Reads digits[.digits] as far as it goes. */
+static struct decimal_text scan_decimal(const char *p, size_t n)
+{
+	struct decimal_text d = { 0, 0, 0, 0, false, false };
+	size_t fraction = 0;
+
+	d.n_digits = take_digits(p, n, &d.end, &d.m);
+	if (d.end < n && p[d.end] == '.') {
+		d.end++;
+		fraction = take_digits(p, n, &d.end, &d.m);
+	}
+	d.n_digits += fraction;		/* leading zeros too: they do no harm to 19 digits */
+	d.any = d.n_digits > 0;
+	d.exponent = -(int64_t)fraction;
+	return d.n_digits <= 19 ? d : scan_long_decimal(p, n);
 }
 
 int stoa__parse_decimal(const char *p, size_t n, unsigned scale, int64_t *out)
@@ -286,7 +312,7 @@ static int parse_exponent(const char *p, size_t n, int64_t *out)
 	if (n == 0)
 		return STOA_ETYPE;
 	for (size_t i = 0; i < n; i++) {
-		if (!is_digit(p[i]))
+		if (!stoa__is_digit(p[i]))
 			return STOA_ETYPE;
 		x = x * 10 + (p[i] - '0');
 		x = x > 1000000 ? 1000000 : x;
@@ -361,7 +387,7 @@ static unsigned two(const char *p)
 
 static bool two_digits(const char *p)
 {
-	return is_digit(p[0]) && is_digit(p[1]);
+	return stoa__is_digit(p[0]) && stoa__is_digit(p[1]);
 }
 
 static unsigned days_in_month(unsigned year, unsigned month)
@@ -396,7 +422,7 @@ static int parse_fraction(const char *p, size_t n, int64_t *out)
 	if (n < 2 || p[0] != '.')
 		return STOA_ETYPE;
 	for (size_t i = 1; i < n; i++)
-		if (!is_digit(p[i]))
+		if (!stoa__is_digit(p[i]))
 			return STOA_ETYPE;
 	for (size_t i = 1; i < 7; i++)
 		us = us * 10 + (i < n ? p[i] - '0' : 0);
@@ -486,7 +512,7 @@ int stoa__parse_timestamp(const char *p, size_t n, int64_t *out)
 
 static int hex_digit(char c)
 {
-	if (is_digit(c))
+	if (stoa__is_digit(c))
 		return c - '0';
 	c = lower(c);
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
@@ -775,7 +801,7 @@ static size_t long_digits(double x, bool narrow, char *d, int *point)
 
 		snprintf(text, sizeof text, "%.*e", digits_wanted - 1, x);
 		for (n = 0; *p && *p != 'e'; p++)
-			if (is_digit(*p))
+			if (stoa__is_digit(*p))
 				d[n++] = *p;
 		*point = atoi(p + 1) + 1;
 		while (n > 1 && d[n - 1] == '0')

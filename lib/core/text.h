@@ -9,12 +9,38 @@
 #ifndef STOA__TEXT_H
 #define STOA__TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "../stoa.h"
 
 extern const int64_t stoa__pow10[19];	/* 10^0 .. 10^18 */
+
+static inline bool stoa__is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+/*
+ * Eight digits in one word, the first in the lowest byte. Are they all digits? And their value:
+ * subtract '0' from each byte, add neighbours times ten to pairs, pairs times hundred to fours,
+ * fours to one.
+ */
+static inline bool stoa__is_eight_digits(uint64_t x)
+{
+	const uint64_t high = UINT64_C(0xf0f0f0f0f0f0f0f0);
+
+	return ((x & high) | ((x + UINT64_C(0x0606060606060606)) & high) >> 4) ==
+	       UINT64_C(0x3333333333333333);
+}
+static inline uint64_t stoa__eight_digits(uint64_t x)
+{
+	x -= UINT64_C(0x3030303030303030);
+	x = x * 10 + (x >> 8);
+	return (((x & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x000f424000000064)) +
+		((x >> 16 & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x0000271000000001))) >>
+	       32;
+}
 
 /* true, false, t, f, 1, 0 in either case. */
 int stoa__parse_bool(const char *p, size_t n, int64_t *out);

@@ -5,9 +5,6 @@
  * These read up to 8 bytes beyond their field, which STOA__CSV_PAD allows. Each takes the forms
  * that files are full of and returns false for all others, bad ones included: lib/core/text.h
  * judges those.
- *
- * Eight digits in one word (a well-known trick of arithmetic within a register): subtract '0' from
- * each byte, add neighbours times ten to pairs, pairs times hundred to fours, fours to one number.
  */
 #ifndef STOA__CSV_FAST_H
 #define STOA__CSV_FAST_H
@@ -18,25 +15,6 @@
 #include <string.h>
 
 #include "../core/text.h"
-
-/* Are all eight bytes digits? */
-static inline bool stoa__csv_fast_digits(uint64_t x)
-{
-	const uint64_t high = UINT64_C(0xf0f0f0f0f0f0f0f0);
-
-	return ((x & high) | ((x + UINT64_C(0x0606060606060606)) & high) >> 4) ==
-	       UINT64_C(0x3333333333333333);
-}
-
-/* The value of eight digits, the first in the lowest byte. */
-static inline uint64_t stoa__csv_fast_eight(uint64_t x)
-{
-	x -= UINT64_C(0x3030303030303030);
-	x = x * 10 + (x >> 8);
-	return (((x & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x000f424000000064)) +
-		((x >> 16 & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x0000271000000001))) >>
-	       32;
-}
 
 /* @n digits, 1 to 8, as eight with zeros in front. */
 static inline uint64_t stoa__csv_fast_load(const char *p, size_t n)
@@ -55,15 +33,15 @@ static inline bool stoa__csv_fast_unsigned(const char *p, size_t n, uint64_t *ou
 
 	if (n - 1 < 8) {
 		low = stoa__csv_fast_load(p, n);
-		*out = stoa__csv_fast_eight(low);
-		return stoa__csv_fast_digits(low);
+		*out = stoa__eight_digits(low);
+		return stoa__is_eight_digits(low);
 	}
 	if (n - 1 >= 16)
 		return false;
 	high = stoa__csv_fast_load(p, n - 8);
 	memcpy(&low, p + n - 8, 8);
-	*out = stoa__csv_fast_eight(high) * 100000000 + stoa__csv_fast_eight(low);
-	return stoa__csv_fast_digits(high) && stoa__csv_fast_digits(low);
+	*out = stoa__eight_digits(high) * 100000000 + stoa__eight_digits(low);
+	return stoa__is_eight_digits(high) && stoa__is_eight_digits(low);
 }
 
 /* Is it a zero in front of another digit? Such a number is none where codes like 007 may come. */
@@ -98,10 +76,10 @@ static inline bool stoa__csv_fast_decimal(const char *p, size_t n, size_t scale,
 		return false;
 	a = stoa__csv_fast_load(p, whole);
 	b = stoa__csv_fast_load(p + whole + 1, scale);
-	if (!stoa__csv_fast_digits(a) || !stoa__csv_fast_digits(b))
+	if (!stoa__is_eight_digits(a) || !stoa__is_eight_digits(b))
 		return false;
-	x = (int64_t)stoa__csv_fast_eight(a) * stoa__pow10[scale] +
-	    (int64_t)stoa__csv_fast_eight(b);
+	x = (int64_t)stoa__eight_digits(a) * stoa__pow10[scale] +
+	    (int64_t)stoa__eight_digits(b);
 	*out = minus ? -x : x;
 	return true;
 }
@@ -160,9 +138,9 @@ static inline bool stoa__csv_fast_date(const char *p, size_t n, int32_t *out)
 	/* The month behind the year, then the day: YYYYMMDD. */
 	x = (x & UINT64_C(0xffffffff)) | (x >> 8 & UINT64_C(0x0000ffff00000000)) |
 	    (uint64_t)day_text << 48;
-	if (!stoa__csv_fast_digits(x))
+	if (!stoa__is_eight_digits(x))
 		return false;
-	x = stoa__csv_fast_eight(x);
+	x = stoa__eight_digits(x);
 	year = (uint32_t)x / 10000;
 	month = (uint32_t)x / 100 % 100;
 	day = (uint32_t)x % 100;

@@ -105,11 +105,6 @@ struct value_kind {
 	int64_t i;
 };
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* A number of digits alone, @minus in front, no zero before others. */
 static struct value_kind integer_kind(const char *p, size_t n)
 {
@@ -134,7 +129,7 @@ static struct value_kind number_kind(const char *p, size_t n)
 	size_t sign = *p == '-', whole = sign, fraction;
 	double f;
 
-	while (whole < n && is_digit(p[whole]))
+	while (whole < n && stoa__is_digit(p[whole]))
 		whole++;
 	if (whole - sign > 1 && p[sign] == '0')
 		return v;	/* 007 */
@@ -143,7 +138,7 @@ static struct value_kind number_kind(const char *p, size_t n)
 			return (struct value_kind){ F64, -1, 0 };
 		return integer_kind(p, n);
 	}
-	for (fraction = whole + 1; fraction < n && is_digit(p[fraction]); fraction++)
+	for (fraction = whole + 1; fraction < n && stoa__is_digit(p[fraction]); fraction++)
 		;
 	if (stoa__parse_f64(p, n, &f) == STOA_OK)
 		v.kinds = F64;
@@ -201,9 +196,9 @@ static struct value_kind kind_of(const char *p, size_t n)
 
 	if (n == 0 || *p == '+')
 		return none;
-	if (is_digit(*p))
+	if (stoa__is_digit(*p))
 		return digit_kind(p, n);
-	if (n > 1 && (*p == '-' || *p == '.') && (is_digit(p[1]) || strchr(".iI", p[1])))
+	if (n > 1 && (*p == '-' || *p == '.') && (stoa__is_digit(p[1]) || strchr(".iInN", p[1])))
 		return number_kind(p, n);
 	return word_kind(p, n);
 }

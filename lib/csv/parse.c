@@ -271,6 +271,17 @@ static inline int put_wide_decimal(struct stoa__csv_parser *p, struct column *c,
 }
 RUN(wide_decimal)
 
+/* fits() of what was read as @x; mostly without reading it once more. */
+static bool fits_f64(const struct column *c, struct stoa__csv_field f, double x)
+{
+	bool minus = *f.p == '-';
+	bool zero = f.n > 1u + minus && f.p[minus] == '0' && stoa__is_digit(f.p[minus + 1]);
+
+	if (c->plan->inferred && (*f.p == '+' || zero))
+		return false;
+	return (x > -0x1p53 && x < 0x1p53) || fits(c, f);
+}
+
 static inline int put_f64(struct stoa__csv_parser *p, struct column *c, struct stoa__csv_field f,
 			  size_t i, struct stoa__csv_fault *fault)
 {
@@ -279,7 +290,9 @@ static inline int put_f64(struct stoa__csv_parser *p, struct column *c, struct s
 
 	if (LIKELY(stoa__csv_fast_double(f.p, f.n, &values[i])))
 		return STOA_OK;
-	rc = fits(c, f) ? stoa__parse_f64(f.p, f.n, &values[i]) : STOA_ETYPE;
+	rc = stoa__parse_f64(f.p, f.n, &values[i]);
+	if (rc == STOA_OK && !fits_f64(c, f, values[i]))
+		rc = STOA_ETYPE;
 	return rc < 0 ? refuse(p, c, f, rc, fault) : STOA_OK;
 }
 RUN(f64)

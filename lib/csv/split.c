@@ -55,8 +55,8 @@ void stoa__csv_split_init(struct stoa__csv_splitter *s, const struct stoa__csv_i
 }
 
 /*
- * Bytes to read next: at first as many as the last block had; then what the records still wanted will
- * take, by those found so far, though not so much that one long record makes us read the file.
+ * Bytes to read next: at first as many as the last block had; then what the records still wanted
+ * will take, by those found so far, though not so much that one long record makes us read the file.
  */
 static size_t bytes_wanted(const struct stoa__csv_splitter *s, size_t len, size_t wanted)
 {
