@@ -370,7 +370,11 @@ STOA_API STOA_CHECK_RESULT int stoa_open(const char *path, const struct stoa_opt
  */
 STOA_API int stoa_close(stoa_db *db, struct stoa_error *err);
 
-/** stoa_checkpoint() - write a checkpoint now and wait for it; the redo log is empty afterwards */
+/**
+ * stoa_checkpoint() - write a checkpoint now and wait for it; the redo log is empty afterwards
+ *
+ * Waits for the write transaction that is open, if any; STOA_ESTATE if it is this thread's.
+ */
 STOA_API STOA_CHECK_RESULT int stoa_checkpoint(stoa_db *db, struct stoa_error *err);
 
 /**
@@ -761,7 +765,8 @@ struct stoa_progress {
  * @delimiter: 0 to find out: one of , ; tab |
  * @quote:     0 means "
  * @header:    1 the first record names the columns, 0 it does not (c1, c2, ...), -1 to find out
- * @null_text: an unquoted field that reads as NULL; NULL means the empty one
+ * @null_text: an unquoted field that reads as NULL; NULL means the empty one, and "" then is NULL
+ *             too where it cannot be a string
  * @n_threads: 0 means one for each processor
  * @progress:  called a few times a second, from the calling thread; any result but 0 cancels
  * @ctx:       handed to @progress
