@@ -107,7 +107,7 @@ struct bench_run {
 };
 
 void bench_metric(const char *name, const char *unit, enum bench_sense sense, double value);
-void bench_answer_number(double x); /* compared to eight digits */
+void bench_answer_number(double x); /* the same within 1 in 10^8 */
 void bench_answer_text(const char *p, size_t len);
 void bench_answer_row(void); /* ends a row */
 void bench_die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));

@@ -43,7 +43,7 @@ bench_stoa_bench_SOURCES = \
 	%D%/sqlite.h \
 	%D%/util.c \
 	$(tpch_sources)
-bench_stoa_bench_LDADD = libstoa.la -lsqlite3 -llmdb -ljansson
+bench_stoa_bench_LDADD = libstoa.la -lsqlite3 -llmdb -ljansson -lm
 
 ## The generator is tested like everything else; it needs no peer.
 cmocka_tests += tests/tpch_test

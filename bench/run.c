@@ -45,7 +45,7 @@ static void answer(const char *p, size_t len)
 void bench_answer_number(double x)
 {
 	char text[32];
-	int len = snprintf(text, sizeof(text), "%.8g|", x);
+	int len = snprintf(text, sizeof(text), "%.12g|", x);
 
 	answer(text, (size_t)len);
 }
