@@ -33,7 +33,7 @@ static const struct bench_case *const lists[] = {
 
 /* ---- one case ---- */
 
-/* Answers are cells, each with a bar or a newline after it; numbers may differ in their last digits. */
+/* Cells end with a bar or a newline; numbers may differ in their last digits. */
 static bool same_cell(const char *a, size_t a_len, const char *b, size_t b_len)
 {
 	char *a_end, *b_end;
