@@ -22,7 +22,9 @@ cmocka_tests += \
 	%D%/lock_test \
 	%D%/log_test \
 	%D%/packed_test \
+	%D%/query_test \
 	%D%/segment_test \
+	%D%/sql_test \
 	%D%/text_test \
 	%D%/type_test \
 	%D%/validate_test \
@@ -39,6 +41,7 @@ script_tests += \
 	%D%/symbols_test.sh
 
 check_LTLIBRARIES += %D%/libtesting.la
+tests_query_test_SOURCES = %D%/query_test.c %D%/array_source.c %D%/array_source.h
 tests_libtesting_la_SOURCES = %D%/ledger.c %D%/ledger.h %D%/testing.c %D%/testing.h \
 	%D%/tree.c %D%/tree.h
 
