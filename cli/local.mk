@@ -1,6 +1,6 @@
 ## SPDX-License-Identifier: MIT
 
-EXTRA_PROGRAMS += stoa
+bin_PROGRAMS += stoa
 stoa_LDADD = libstoa.la
 stoa_SOURCES = \
 	%D%/check.c \

@@ -13,8 +13,8 @@
  * the widths of that block are printed with and those that follow may only widen them. So memory is
  * bounded for any result, and a result of ordinary size lines up from end to end.
  *
- * On a terminal, cells are cut with an ellipsis so that a row is a line, widest columns first, and only
- * options.max_rows rows are shown; the rest are counted.
+ * On a terminal, cells are cut with an ellipsis so that a row is a line, widest columns first, but never
+ * numbers, which would read as others; and only options.max_rows rows are shown, the rest counted.
  * (1) Cells have neither control characters nor bad UTF-8: text_put_visible().
  * (2) NULL is NULL; the string NULL is shown as 'NULL'.
  */
@@ -107,6 +107,21 @@ static void put_row(struct writer *w, size_t first)
 	fputc('\n', w->out);
 }
 
+/* The widest column that may be cut, or n_columns. */
+static size_t widest_column(const struct writer *w)
+{
+	const struct table *t = w->state;
+	size_t widest = w->n_columns;
+
+	for (size_t i = 0; i < w->n_columns; i++) {
+		if (is_number(w->columns[i].type) || t->widths[i] <= WIDTH_MIN)
+			continue;
+		if (widest == w->n_columns || t->widths[i] > t->widths[widest])
+			widest = i;
+	}
+	return widest;
+}
+
 /* Takes columns off the widest column until a row fits on the terminal. */
 static void fit(struct writer *w)
 {
@@ -119,12 +134,9 @@ static void fit(struct writer *w)
 	for (size_t i = 0; i < w->n_columns; i++)
 		used += t->widths[i];
 	for (; used > room; used--) {
-		size_t widest = 0;
+		size_t widest = widest_column(w);
 
-		for (size_t i = 1; i < w->n_columns; i++)
-			if (t->widths[i] > t->widths[widest])
-				widest = i;
-		if (t->widths[widest] <= WIDTH_MIN)
+		if (widest == w->n_columns)
 			return;
 		t->widths[widest]--;
 	}

@@ -28,11 +28,11 @@ echo "5,000 flights within the United States, January to March 2001 (US DOT)"
 run import air.stoa flights.csv airports.csv
 run tables air.stoa
 run schema air.stoa
-run query air.stoa 'SELECT origin, count(*) AS flights, avg(delay) AS mean_delay
+run query air.stoa 'SELECT origin, count(*) AS flights, round(avg(delay), 1) AS mean_delay
     FROM flights GROUP BY origin ORDER BY flights DESC LIMIT 5'
 run query air.stoa "SELECT departure, origin, destination, delay
     FROM flights WHERE delay > 240 ORDER BY delay DESC LIMIT 5"
 run query air.stoa 'SELECT distance / 500 * 500 AS miles, count(*) AS flights, min(delay), max(delay)
-    FROM flights GROUP BY distance / 500 * 500 ORDER BY miles' --format markdown
+    FROM flights GROUP BY miles ORDER BY miles' --format markdown
 run export air.stoa "SELECT iata, name, city FROM airports WHERE state = 'HI'" --format jsonl
 run check air.stoa

@@ -23,7 +23,7 @@ export PATH=$top_builddir:$PATH LC_ALL=C.UTF-8
 
 cc() {
 	# shellcheck disable=SC2086
-	$CC ${STOA_SANITIZER:+-fsanitize=$STOA_SANITIZER} -I"$top_srcdir/lib" -L"$top_builddir/.libs" \
+	command $CC ${STOA_SANITIZER:+-fsanitize=$STOA_SANITIZER} -I"$top_srcdir/lib" -L"$top_builddir/.libs" \
 		-Wl,-rpath,"$top_builddir/.libs" "$@"
 }
 

@@ -32,11 +32,12 @@ run stoa query x.stoa 'SELECT b FROM t'
 run stoa query x.stoa 'SELECT a
 	FROM t
 	WHERE s = = 1'
-run stoa query x.stoa 'SELECT a / 0 FROM t'
 run stoa query x.stoa "SELECT 'é東' || a FROM t WHERE"
 run stoa export x.stoa nowhere
 run stoa export x.stoa t -o no/such/dir.csv
 run stoa import x.stoa good.csv -t t -q
+run stoa query x.stoa 'SELECT a / (a - 1) FROM t'
+run stoa query x.stoa 'SELECT a / (a - 1) FROM t' -f csv
 run stoa freeze x.stoa t
 run stoa import x.stoa good.csv -t t -q
 run stoa tables x.stoa

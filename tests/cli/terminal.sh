@@ -4,7 +4,8 @@ terminal() {
 	script -qec "stty cols $1; $2" /dev/null </dev/null | tr -d '\r'
 }
 run stoa import air.stoa "$data/flights.csv" "$data/airports.csv" -q
-terminal 60 "stoa query air.stoa 'SELECT * FROM airports LIMIT 3'"
+terminal 80 "stoa query air.stoa 'SELECT * FROM airports LIMIT 3'"
+terminal 30 "stoa query air.stoa 'SELECT * FROM airports LIMIT 1'"
 terminal 120 "stoa query air.stoa 'SELECT * FROM airports LIMIT 3'"
 terminal 40 "stoa query air.stoa 'SELECT origin, delay FROM flights' | tail -n 3"
 terminal 40 "stoa query air.stoa 'SELECT origin, delay FROM flights' > all; tail -n 1 all"
