@@ -314,6 +314,14 @@ struct stoa__version *stoa__history_freeze(struct stoa__version *w)
 	return next;
 }
 
+/* The version up to @v, of the same transaction, that a block born under stamp @born is to go with. */
+static struct stoa__version *birthplace(struct stoa__version *v, uint64_t born)
+{
+	while (v->older->stamp >= born)
+		v = v->older;
+	return v;
+}
+
 /* Sorts @list into what lives again in @to and what was born after it. */
 static void revive(struct stoa__link *list, struct stoa__version *to,
 		   const struct stoa__version *base, struct stoa__link *doomed)
@@ -326,7 +334,7 @@ static void revive(struct stoa__link *list, struct stoa__version *to,
 		if (born > to->stamp)
 			list_add(doomed, l);
 		else if (born > base->stamp)
-			list_add(&to->born, l);
+			list_add(&birthplace(to, born)->born, l);
 	}
 }
 

@@ -165,7 +165,9 @@ static int make_block(stoa_cursor *cur, size_t n_columns, struct stoa_error *err
 /* Makes row @at of @batch available in @block: STOA_ROW, STOA_END or an error. */
 static int reach_row(stoa_cursor *cur, size_t n_columns, struct stoa_error *err)
 {
-	if (cur->ended || cur->at >= cur->batch.n_rows) {
+	bool gone = cur->gone && *cur->gone;
+
+	if (gone || cur->ended || cur->at >= cur->batch.n_rows) {
 		int rc = pull(cur, &cur->batch, err);
 		if (rc != STOA_ROW)
 			return rc;

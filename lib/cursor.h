@@ -34,6 +34,7 @@ struct stoa_cursor {
 	const struct stoa__cursor_ops *ops;
 	uint8_t way;			/* enum stoa__cursor_way: batches and rows do not mix */
 	int ended;			/* 0, STOA_END, or the error that ended it */
+	const bool *gone;		/* once true, what batches borrow is no more; NULL: never */
 	struct stoa_batch batch;	/* the batch that rows are taken from */
 	size_t at;			/* row of it that comes next */
 	size_t block_at;		/* rows [block_at, block_end) of it are in @block */

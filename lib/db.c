@@ -524,6 +524,9 @@ int stoa_checkpoint(stoa_db *db, struct stoa_error *err)
 		return stoa__fail(err, STOA_EREADONLY,
 				  "an earlier write to the disk failed: the database is read-only "
 				  "until it is reopened");
+	if (stoa__writer_is_me(db))
+		return stoa__fail(err, STOA_ESTATE,
+				  "this thread has a write transaction open: finish it first");
 	return stoa__checkpoint(db, err);
 }
 

@@ -103,6 +103,8 @@ int stoa__txn_freeze(struct stoa_txn *txn, struct stoa__version **out, struct st
 
 void stoa__writer_lock(struct stoa_db *db);
 bool stoa__writer_try(struct stoa_db *db);
+/* Was it taken by this thread? Waiting for it would be for ever. */
+bool stoa__writer_is_me(struct stoa_db *db);
 void stoa__writer_unlock(struct stoa_db *db);
 
 /* ---- redo.c: operations in the log ---- */

@@ -637,6 +637,7 @@ static int scan_new(stoa_txn *txn, const struct stoa__table *t, const uint32_t *
 	}
 	s->source.ops = &source_ops;
 	stoa__cursor_init(&s->cursor, &cursor_ops);
+	s->cursor.gone = &s->version->gone;
 	*out = s;
 	return STOA_OK;
 }

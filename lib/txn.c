@@ -41,6 +41,16 @@ bool stoa__writer_try(struct stoa_db *db)
 	return got;
 }
 
+bool stoa__writer_is_me(struct stoa_db *db)
+{
+	bool me;
+
+	pthread_mutex_lock(&db->mutex);
+	me = db->writer_busy && pthread_equal(db->writer, pthread_self());
+	pthread_mutex_unlock(&db->mutex);
+	return me;
+}
+
 void stoa__writer_unlock(struct stoa_db *db)
 {
 	pthread_mutex_lock(&db->mutex);
@@ -350,6 +360,19 @@ static int commit_bulk(struct stoa_txn *txn, uint64_t commit, struct stoa_error 
 	return rc;
 }
 
+/* The head shows what it showed; a version for it all the same, as cursors of the transaction live on. */
+static void commit_nothing(struct stoa_txn *txn)
+{
+	struct stoa__history *h = &txn->db->history;
+	uint64_t commit = txn->base->commit;
+
+	stoa__history_commit(txn->version, txn->base, commit);
+	if (stoa__history_is_published(h, commit))
+		stoa__history_publish(h, commit);
+	drop_marks(txn, 0);
+	stoa__writer_unlock(txn->db);
+}
+
 int stoa_commit(stoa_txn *txn, struct stoa_error *err)
 {
 	uint64_t commit;
@@ -357,7 +380,7 @@ int stoa_commit(stoa_txn *txn, struct stoa_error *err)
 
 	if (rc < 0)
 		return rc;
-	if (!txn->write || !txn->dirty || txn->n_appenders) {
+	if (!txn->write || txn->n_appenders) {
 		if (txn->n_appenders)
 			rc = stoa__fail(err, STOA_ESTATE,
 					"an appender is open: the transaction was aborted");
@@ -365,7 +388,9 @@ int stoa_commit(stoa_txn *txn, struct stoa_error *err)
 		return rc;
 	}
 	commit = txn->base->commit + 1;
-	if (!txn->db->path) {
+	if (!txn->dirty) {
+		commit_nothing(txn);
+	} else if (!txn->db->path) {
 		become_head(txn, commit);
 		stoa__history_publish(&txn->db->history, commit);
 	} else if (txn->bulk) {

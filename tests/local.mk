@@ -21,6 +21,7 @@ cmocka_tests += \
 	%D%/import_test \
 	%D%/lock_test \
 	%D%/log_test \
+	%D%/model_test \
 	%D%/packed_test \
 	%D%/query_test \
 	%D%/segment_test \
@@ -41,6 +42,7 @@ script_tests += \
 	%D%/symbols_test.sh
 
 check_LTLIBRARIES += %D%/libtesting.la
+tests_model_test_SOURCES = %D%/model_test.c %D%/model.c %D%/model.h
 tests_query_test_SOURCES = %D%/query_test.c %D%/array_source.c %D%/array_source.h
 tests_libtesting_la_SOURCES = %D%/ledger.c %D%/ledger.h %D%/testing.c %D%/testing.h \
 	%D%/tree.c %D%/tree.h
