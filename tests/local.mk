@@ -9,6 +9,7 @@ cmocka_tests += \
 	%D%/buf_test \
 	%D%/catalog_test \
 	%D%/chunk_test \
+	%D%/churn_test \
 	%D%/crash_test \
 	%D%/csv_head_test \
 	%D%/csv_parse_test \
