@@ -125,6 +125,18 @@ static int check_open(struct check *c)
 	return rc;
 }
 
+/* One that lost its catalog is still one, and damaged. Nothing is written into what is not. */
+static bool is_database(const struct stoa__dir *dir)
+{
+	static const char *const names[] = { "catalog.mdb", "catalog.sum", "log", "segments" };
+	uint64_t size;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (stoa__file_size(dir, names[i], &size, NULL) != STOA_ENOTFOUND)
+			return true;
+	return false;
+}
+
 /* The catalog's file as bytes, before anything in it is believed. */
 static int check_catalog(struct check *c, const char *path, int32_t wait_ms)
 {
@@ -137,7 +149,8 @@ static int check_catalog(struct check *c, const char *path, int32_t wait_ms)
 	STOA_TRY(stoa__dir_open(path, &dir, c->err));
 	/* A clean close leaves the lock file empty. */
 	c->torn_ok = stoa__file_size(&dir, "lock", &owner, NULL) == STOA_OK && owner > 0;
-	rc = stoa__lock_open(&dir, true, &lock, c->err);
+	rc = is_database(&dir) ? stoa__lock_open(&dir, true, &lock, c->err) :
+				 stoa__fail(c->err, STOA_ENOTFOUND, "%s: there is no database", path);
 	if (rc < 0) {
 		stoa__dir_close(&dir);
 		return rc;

@@ -25,6 +25,12 @@ void stoa__cursor_init(struct stoa_cursor *cur, const struct stoa__cursor_ops *o
 {
 	memset(cur, 0, sizeof *cur);
 	cur->ops = ops;
+	cur->fork_generation = stoa__fork_generation;
+}
+
+static bool is_forked(const stoa_cursor *cur)
+{
+	return cur->fork_generation != stoa__fork_generation;
 }
 
 const struct stoa_column *stoa_columns(const stoa_cursor *cur, size_t *n_columns)
@@ -34,8 +40,8 @@ const struct stoa_column *stoa_columns(const stoa_cursor *cur, size_t *n_columns
 
 void stoa_cursor_close(stoa_cursor *cur)
 {
-	if (!cur)
-		return;
+	if (!cur || is_forked(cur))
+		return;	/* what the parent's other threads had locked stays locked in a child */
 	stoa__free(cur->block);
 	cur->ops->close(cur);
 }
@@ -59,12 +65,32 @@ static int pull(stoa_cursor *cur, struct stoa_batch *out, struct stoa_error *err
 	return rc;
 }
 
+static int fail_enter(const stoa_cursor *cur, struct stoa_error *err)
+{
+	if (!cur)
+		return stoa__fail(err, STOA_EINVAL, "the cursor is NULL");
+	if (is_forked(cur))
+		return stoa__fail(err, STOA_EFORKED,
+				  "the cursor was opened by the parent process: open the database here");
+	return stoa__fail(err, STOA_ESTATE,
+			  cur->way == STOA__CURSOR_BY_ROW ?
+				  "the cursor is read by row: stoa_next_batch() does not mix with stoa_next()" :
+				  "the cursor is read by batch: stoa_next() does not mix with stoa_next_batch()");
+}
+
+/* May the cursor be read in @way? */
+static inline bool may_enter(stoa_cursor *cur, uint8_t way)
+{
+	if (!cur || is_forked(cur) || (cur->way != STOA__CURSOR_FRESH && cur->way != way))
+		return false;
+	cur->way = way;
+	return true;
+}
+
 int stoa_next_batch(stoa_cursor *cur, struct stoa_batch *out, struct stoa_error *err)
 {
-	if (cur->way == STOA__CURSOR_BY_ROW)
-		return stoa__fail(err, STOA_ESTATE,
-				  "the cursor is read by row: stoa_next_batch() does not mix with stoa_next()");
-	cur->way = STOA__CURSOR_BY_BATCH;
+	if (!may_enter(cur, STOA__CURSOR_BY_BATCH))
+		return fail_enter(cur, err);
 	return pull(cur, out, err);
 }
 
@@ -188,10 +214,8 @@ int stoa_next(stoa_cursor *cur, const struct stoa_value **row, struct stoa_error
 {
 	size_t n_columns;
 
-	if (cur->way == STOA__CURSOR_BY_BATCH)
-		return stoa__fail(err, STOA_ESTATE,
-				  "the cursor is read by batch: stoa_next() does not mix with stoa_next_batch()");
-	cur->way = STOA__CURSOR_BY_ROW;
+	if (!may_enter(cur, STOA__CURSOR_BY_ROW))
+		return fail_enter(cur, err);
 	(void)cur->ops->columns(cur, &n_columns);
 	int rc = reach_row(cur, n_columns, err);
 	if (rc != STOA_ROW)

@@ -33,6 +33,7 @@ enum stoa__cursor_way { STOA__CURSOR_FRESH, STOA__CURSOR_BY_BATCH, STOA__CURSOR_
 struct stoa_cursor {
 	const struct stoa__cursor_ops *ops;
 	uint8_t way;			/* enum stoa__cursor_way: batches and rows do not mix */
+	uint64_t fork_generation;	/* in which it was opened: of no use in a child */
 	int ended;			/* 0, STOA_END, or the error that ended it */
 	const bool *gone;		/* once true, what batches borrow is no more; NULL: never */
 	struct stoa_batch batch;	/* the batch that rows are taken from */
@@ -42,6 +43,9 @@ struct stoa_cursor {
 	struct stoa_value *block;	/* by row: n_columns values each */
 	stoa_rowid rowid;
 };
+
+/* Goes up in a child by fork(). db.c's. */
+extern uint64_t stoa__fork_generation;
 
 /* A fresh cursor with @ops; all other fields of the struct around it are the caller's. */
 void stoa__cursor_init(struct stoa_cursor *cur, const struct stoa__cursor_ops *ops);

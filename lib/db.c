@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "core/alloc.h"
+#include "cursor.h"
 
 #define LAZY_MS_DEFAULT 100
 #define LOG_BYTES_DEFAULT ((uint64_t)64 << 20)
@@ -26,11 +27,11 @@
 
 /* ---- fork ---- */
 
-static uint64_t fork_generation;
+uint64_t stoa__fork_generation;
 
 static void forked(void)
 {
-	fork_generation++;
+	stoa__fork_generation++;
 }
 
 static void watch_forks(void)
@@ -42,13 +43,22 @@ int stoa__db_enter(const struct stoa_db *db, struct stoa_error *err)
 {
 	if (!db)
 		return stoa__fail(err, STOA_EINVAL, "the database is NULL");
-	if (db->fork_generation != fork_generation)
+	if (db->fork_generation != stoa__fork_generation)
 		return stoa__fail(err, STOA_EFORKED,
 				  "the database was opened by the parent process: open it again here");
 	return STOA_OK;
 }
 
 /* ---- creating ---- */
+
+static int fail_path(const char *path, const char *what, struct stoa_error *err)
+{
+	int e = errno;
+	char reason[128];
+
+	return stoa__fail(err, stoa__from_errno(e), "%s: %s: %s", path, what,
+			  strerror_r(e, reason, sizeof reason));
+}
 
 static int fill_new(const char *path, const struct stoa_options *o, struct stoa_error *err)
 {
@@ -117,8 +127,7 @@ static int create(const char *path, const struct stoa_options *o, struct stoa_er
 	STOA_TRY(stoa__dir_create(temporary, err));
 	rc = fill_new(temporary, o, err);
 	if (rc == STOA_OK && rename(temporary, path) < 0 && errno != ENOTEMPTY && errno != EEXIST)
-		rc = stoa__fail(err, stoa__from_errno(errno), "%s: cannot be made: %s", path,
-				strerror(errno));
+		rc = fail_path(path, "cannot be made", err);
 	remove_new(temporary);	/* still there unless it was renamed */
 	return rc == STOA_OK ? sync_parent(path, err) : rc;
 }
@@ -138,12 +147,14 @@ static int ensure(const char *path, const struct stoa_options *o, struct stoa_er
 			return stoa__fail(err, STOA_EEXIST, "%s: there is a database already", path);
 		return STOA_OK;
 	}
+	if (errno != ENOENT && errno != ENOTDIR)
+		return fail_path(path, "cannot be opened", err);
 	if (o->flags & (STOA_OPEN_NO_CREATE | STOA_OPEN_READ_ONLY))
 		return stoa__fail(err, STOA_ENOTFOUND, "%s: there is no database", path);
 	if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
 		return stoa__fail(err, STOA_EINVAL,
 				  "%s: this is a file; a database is a directory", path);
-	if (stat(path, &st) == 0 && rmdir(path) < 0)
+	if (rmdir(path) < 0 && (errno == ENOTEMPTY || errno == EEXIST))
 		return stoa__fail(err, STOA_EINVAL,
 				  "%s: this directory is not empty and not a stoa database: choose "
 				  "another name", path);
@@ -427,13 +438,18 @@ static struct stoa_db *db_new(const char *path)
 	if (!db)
 		return NULL;
 	db->lock.fd = db->dir.fd = -1;
-	db->fork_generation = fork_generation;
+	db->fork_generation = stoa__fork_generation;
 	pthread_mutex_init(&db->mutex, NULL);
 	pthread_mutex_init(&db->checkpoint, NULL);
 	pthread_cond_init(&db->writer_free, NULL);
 	pthread_cond_init(&db->work, NULL);
-	if (path)
-		db->path = stoa__strndup(path, strlen(path));
+	if (path) {
+		size_t len = strlen(path);
+
+		while (len > 1 && path[len - 1] == '/')
+			len--;
+		db->path = stoa__strndup(path, len);
+	}
 	if ((path && !db->path) || stoa__symbols_init(&db->symbols) < 0 ||
 	    stoa__history_init(&db->history) < 0) {
 		db_free(db, false);
@@ -496,8 +512,12 @@ int stoa_close(stoa_db *db, struct stoa_error *err)
 	if (!db)
 		return STOA_OK;
 	if (stoa__db_enter(db, NULL) == STOA_EFORKED) {
-		/* The threads and locks are the parent's: give back memory and descriptors only. */
-		db->has_worker = false;
+		/*
+		 * Threads, mutexes and memory that they guard are as fork() found them: left alone. But the lock would
+		 * outlive the parent, were its file open here.
+		 */
+		if (db->lock.fd >= 0)
+			stoa__lock_close(&db->lock, false);
 		return STOA_OK;
 	}
 	if (is_busy(db))

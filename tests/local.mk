@@ -19,11 +19,13 @@ cmocka_tests += \
 	%D%/file_test \
 	%D%/flip_test \
 	%D%/fsst_test \
+	%D%/group_test \
 	%D%/import_test \
 	%D%/lock_test \
 	%D%/log_test \
 	%D%/model_test \
 	%D%/packed_test \
+	%D%/process_test \
 	%D%/query_test \
 	%D%/segment_test \
 	%D%/sql_test \
