@@ -365,7 +365,53 @@ void stoa__history_rollback(struct stoa__version *w, struct stoa__version *to,
 	free_all(h, &doomed);
 }
 
-void stoa__history_commit(struct stoa__version *w, struct stoa__version *base, uint64_t commit)
+/* Gives up what held the versions from @from to the one before @to until they were published. Mutex held. */
+static void drop_pending(struct stoa__version *from, struct stoa__version *to,
+			 struct stoa__link *doomed)
+{
+	struct stoa__version *v, *newer;
+
+	for (v = from; v != to; v = newer) {
+		newer = v->newer;
+		if (!v->pending)
+			continue;
+		v->pending = false;
+		if (drop_locked(v, doomed))
+			stoa__free(v);
+	}
+}
+
+/* Publishes the newest version that shows a commit up to @commit. Mutex held. */
+static void publish_locked(struct stoa__history *h, uint64_t commit, struct stoa__link *doomed)
+{
+	struct stoa__version *v, *old = h->published;
+
+	for (v = h->head; v != old && v->commit > commit; v = v->older)
+		;
+	if (v == old)
+		return;
+	/* Head's own hold stays with head; another's becomes that of the published version. */
+	if (v == h->head)
+		v->holds++;
+	v->pending = false;
+	h->published = v;
+	old->pending = true;
+	drop_pending(old, v, doomed);
+}
+
+void stoa__history_publish(struct stoa__history *h, uint64_t commit)
+{
+	struct stoa__link doomed;
+
+	list_init(&doomed);
+	pthread_mutex_lock(&h->mutex);
+	publish_locked(h, commit, &doomed);
+	pthread_mutex_unlock(&h->mutex);
+	free_all(h, &doomed);
+}
+
+void stoa__history_commit(struct stoa__version *w, struct stoa__version *base, uint64_t commit,
+			  bool publish)
 {
 	struct stoa__history *h = w->history;
 	struct stoa__link doomed;
@@ -383,6 +429,8 @@ void stoa__history_commit(struct stoa__version *w, struct stoa__version *base, u
 	base->holds--;	/* the transaction's; what is left is that of head */
 	base->pending = base != h->published;
 	last = !base->pending && drop_locked(base, &doomed);
+	if (publish)
+		publish_locked(h, commit, &doomed);
 	pthread_mutex_unlock(&h->mutex);
 	free_all(h, &doomed);
 	if (last)
@@ -399,45 +447,6 @@ void stoa__history_end(struct stoa__version *w, struct stoa__version *base)
 	pthread_mutex_unlock(&h->mutex);
 	stoa__free(w);
 	stoa__version_drop(base);
-}
-
-/* Gives up what held the versions from @from to the one before @to until they were published. Mutex held. */
-static void drop_pending(struct stoa__version *from, struct stoa__version *to,
-			 struct stoa__link *doomed)
-{
-	struct stoa__version *v, *newer;
-
-	for (v = from; v != to; v = newer) {
-		newer = v->newer;
-		if (!v->pending)
-			continue;
-		v->pending = false;
-		if (drop_locked(v, doomed))
-			stoa__free(v);
-	}
-}
-
-void stoa__history_publish(struct stoa__history *h, uint64_t commit)
-{
-	struct stoa__version *v, *old;
-	struct stoa__link doomed;
-
-	list_init(&doomed);
-	pthread_mutex_lock(&h->mutex);
-	old = h->published;
-	for (v = h->head; v != old && v->commit > commit; v = v->older)
-		;
-	if (v != old) {
-		/* Head's own hold stays with head; another's becomes that of the published version. */
-		if (v == h->head)
-			v->holds++;
-		v->pending = false;
-		h->published = v;
-		old->pending = true;
-		drop_pending(old, v, &doomed);
-	}
-	pthread_mutex_unlock(&h->mutex);
-	free_all(h, &doomed);
 }
 
 bool stoa__history_is_published(struct stoa__history *h, uint64_t commit)

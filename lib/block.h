@@ -111,9 +111,10 @@ void stoa__history_rollback(struct stoa__version *w, struct stoa__version *to,
 			    const struct stoa__version *base);
 /*
  * @w becomes head, showing commit number @commit; the hold on @base is given up. Heads that are not published
- * yet stay, so that each commit can be published for itself.
+ * yet stay, so that each commit can be published for itself; with @publish this one is at once.
  */
-void stoa__history_commit(struct stoa__version *w, struct stoa__version *base, uint64_t commit);
+void stoa__history_commit(struct stoa__version *w, struct stoa__version *base, uint64_t commit,
+			  bool publish);
 /* Ends working version @w, equal to @base by now (rolled back), and the hold on @base. */
 void stoa__history_end(struct stoa__version *w, struct stoa__version *base);
 /* Publishes the newest version that shows a commit up to @commit. */

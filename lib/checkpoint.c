@@ -723,9 +723,7 @@ static int swap_version(struct stoa_db *db, struct stoa_error *err)
 	if (!w)
 		return stoa__fail_memory(err);
 	rc = apply_swaps(db, w, err);
-	stoa__history_commit(w, base, commit);
-	if (stoa__history_is_published(&db->history, commit))
-		stoa__history_publish(&db->history, commit);
+	stoa__history_commit(w, base, commit, stoa__history_is_published(&db->history, commit));
 	if (rc == STOA_OK)
 		stoa__swaps_release(db);
 	return rc;

@@ -340,9 +340,8 @@ static int load(struct stoa_db *db, struct stoa_error *err)
 	stoa__log_close(old, false);
 	db->log_from = log;
 	db->checkpoint_stamp = stored->stamp;
-	stoa__history_commit(w, base, r.commit);
+	stoa__history_commit(w, base, r.commit, true);
 	stoa__version_drop(stored);
-	stoa__history_publish(&db->history, r.commit);
 	return STOA_OK;
 }
 
@@ -496,7 +495,7 @@ static bool is_busy(struct stoa_db *db)
 	bool busy;
 
 	pthread_mutex_lock(&db->mutex);
-	busy = db->n_txns || db->n_stmts;
+	busy = atomic_load(&db->n_txns) || db->n_stmts;
 	pthread_mutex_unlock(&db->mutex);
 	pthread_mutex_lock(&db->checkpoint);
 	busy = busy || stoa__history_is_held(&db->history);

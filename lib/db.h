@@ -38,10 +38,10 @@ struct stoa_db {
 	pthread_cond_t work;		/* for the background thread */
 	bool writer_busy;
 	pthread_t writer;
-	uint32_t n_txns;
 	uint32_t n_stmts;
 	bool stop, want_flush, want_checkpoint;
 
+	_Atomic uint32_t n_txns;
 	_Atomic bool failed;		/* a flush failed: nothing is written any more */
 	_Atomic uint64_t next_file;	/* number for the next segment file */
 

@@ -143,13 +143,6 @@ static int writer_begin(struct stoa_db *db, struct stoa_error *err)
 	return rc;
 }
 
-static void count_txns(struct stoa_db *db, int change)
-{
-	pthread_mutex_lock(&db->mutex);
-	db->n_txns += (uint32_t)change;
-	pthread_mutex_unlock(&db->mutex);
-}
-
 int stoa_begin(stoa_db *db, unsigned flags, stoa_txn **out, struct stoa_error *err)
 {
 	struct stoa_txn *txn;
@@ -181,7 +174,7 @@ int stoa_begin(stoa_db *db, unsigned flags, stoa_txn **out, struct stoa_error *e
 			goto fail;
 		}
 	}
-	count_txns(db, 1);
+	atomic_fetch_add_explicit(&db->n_txns, 1, memory_order_relaxed);
 	*out = txn;
 	return STOA_OK;
 fail:
@@ -242,7 +235,7 @@ int stoa_rollback_to(stoa_txn *txn, uint32_t savepoint, struct stoa_error *err)
 
 static void txn_free(struct stoa_txn *txn)
 {
-	count_txns(txn->db, -1);
+	atomic_fetch_sub_explicit(&txn->db->n_txns, 1, memory_order_release);
 	stoa__buf_release(&txn->redo);
 	stoa__buf_release(&txn->scratch);
 	stoa__free(txn->marks);
@@ -291,10 +284,10 @@ static void wake_worker(struct stoa_db *db, bool flush, bool checkpoint)
 	pthread_mutex_unlock(&db->mutex);
 }
 
-/* The working version becomes the head, and the writer's lock is given back. */
-static void become_head(struct stoa_txn *txn, uint64_t commit)
+/* The working version becomes the head, published at once with @publish; the writer's lock is given back. */
+static void become_head(struct stoa_txn *txn, uint64_t commit, bool publish)
 {
-	stoa__history_commit(txn->version, txn->base, commit);
+	stoa__history_commit(txn->version, txn->base, commit, publish);
 	drop_marks(txn, 0);
 	stoa__writer_unlock(txn->db);
 }
@@ -322,15 +315,15 @@ static int commit_logged(struct stoa_txn *txn, uint64_t commit, struct stoa_erro
 		undo(txn);
 		return rc;
 	}
-	become_head(txn, commit);
+	become_head(txn, commit, txn->durability != STOA_FULL);
 	if (stoa__log_bytes(db->log) > db->options.log_max_bytes)
 		wake_worker(db, false, true);
-	if (txn->durability == STOA_FULL) {
-		if (stoa__log_flush(db->log, commit, true, err) < 0)
-			return flush_failed(db, err);
-	} else if (txn->durability == STOA_LAZY) {
+	if (txn->durability == STOA_LAZY)
 		wake_worker(db, true, false);
-	}
+	if (txn->durability != STOA_FULL)
+		return STOA_OK;
+	if (stoa__log_flush(db->log, commit, true, err) < 0)
+		return flush_failed(db, err);
 	stoa__history_publish(&db->history, commit);
 	return STOA_OK;
 }
@@ -355,22 +348,16 @@ static int commit_bulk(struct stoa_txn *txn, uint64_t commit, struct stoa_error 
 		if (rc != STOA_EUNKNOWN)
 			remove_files(txn);
 	}
-	become_head(txn, commit);
-	stoa__history_publish(&db->history, commit);
+	become_head(txn, commit, true);
 	return rc;
 }
 
 /* The head shows what it showed; a version for it all the same, as cursors of the transaction live on. */
 static void commit_nothing(struct stoa_txn *txn)
 {
-	struct stoa__history *h = &txn->db->history;
 	uint64_t commit = txn->base->commit;
 
-	stoa__history_commit(txn->version, txn->base, commit);
-	if (stoa__history_is_published(h, commit))
-		stoa__history_publish(h, commit);
-	drop_marks(txn, 0);
-	stoa__writer_unlock(txn->db);
+	become_head(txn, commit, stoa__history_is_published(&txn->db->history, commit));
 }
 
 int stoa_commit(stoa_txn *txn, struct stoa_error *err)
@@ -391,8 +378,7 @@ int stoa_commit(stoa_txn *txn, struct stoa_error *err)
 	if (!txn->dirty) {
 		commit_nothing(txn);
 	} else if (!txn->db->path) {
-		become_head(txn, commit);
-		stoa__history_publish(&txn->db->history, commit);
+		become_head(txn, commit, true);
 	} else if (txn->bulk) {
 		rc = commit_bulk(txn, commit, err);
 	} else {

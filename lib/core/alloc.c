@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define ALIGNMENT 64
+#define SMALL 1024
 
 enum fault_mode { FAULT_OFF, FAULT_ONCE, FAULT_FOREVER };
 
@@ -66,10 +67,15 @@ void *stoa__alloc(size_t size)
 void *stoa__calloc(size_t n, size_t size)
 {
 	size_t total;
+	void *p;
 
 	if (__builtin_mul_overflow(n, size, &total) || total > PTRDIFF_MAX || refuse())
 		return NULL;
-	return total ? calloc(n, size) : calloc(1, 1);
+	if (total > SMALL)
+		return calloc(n, size);
+	/* glibc's calloc() passes its per-thread cache by, which most small blocks could come from. */
+	p = malloc(total ? total : 1);
+	return p ? memset(p, 0, total) : NULL;
 }
 
 void *stoa__realloc(void *p, size_t size)
