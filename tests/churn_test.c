@@ -7,7 +7,8 @@
  * depend on how many have passed:
  *
  *     the rows that live; the tail, which is sealed when it is full, at 65,536 rows, and leaves out those that
- *     died in it; and dead rows in row groups that have a live one: of those there are two or three
+ *     died in it; dead rows in row groups that have a live one: of those there are two or three; and, while a
+ *     checkpoint runs in the background, the tail that it reads
  *
  * At the end the schema is changed, which seals the tail, and symbols are down to what the row groups need.
  */
@@ -28,7 +29,7 @@
 #define STRING_BYTES 24	/* about, of one string */
 /* A row of the tail: rowid and string slot, symbol, its hash slot and bytes, with room to grow. */
 #define ROW_BYTES 200
-#define SYMBOLS_MAX (TAIL + 4 * LIVE)
+#define SYMBOLS_MAX (2 * TAIL + 4 * LIVE)
 #define MEMORY_MAX ((uint64_t)SYMBOLS_MAX * ROW_BYTES)
 #define DISK_MAX ((uint64_t)40 << 20)
 #define PER_COMMIT 1000
