@@ -24,6 +24,7 @@ cmocka_tests += \
 	%D%/lock_test \
 	%D%/log_test \
 	%D%/model_test \
+	%D%/nomem_test \
 	%D%/packed_test \
 	%D%/process_test \
 	%D%/query_test \
