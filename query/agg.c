@@ -123,6 +123,11 @@ int stoa__aggregator_init(struct stoa__aggregator *ag, const struct stoa__agg *a
 	for (size_t i = 0; i < ag->n_states; i++) {
 		ag->states[i].arg_output = output_of(ag->states[i].arg, exprs, n_exprs);
 		ag->states[i].filter_output = output_of(ag->states[i].filter, exprs, n_exprs);
+		if (!ag->states[i].distinct)
+			continue;
+		ag->states[i].recent = stoa__calloc(STOA__RECENT, sizeof *ag->states[i].recent);
+		if (!ag->states[i].recent)
+			return stoa__fail_memory(err);
 	}
 	return make_room(ag, err);
 }
@@ -137,6 +142,7 @@ void stoa__aggregator_release(struct stoa__aggregator *ag)
 		stoa__free(s->best);
 		stoa__free(s->seen);
 		stoa__free(s->moments);
+		stoa__free(s->recent);
 		stoa__arena_release(&s->bytes);
 		stoa__keyer_release(&s->keyer);
 		stoa__tuples_release(&s->tuples);
@@ -432,6 +438,19 @@ static int extreme(const struct stoa__aggregator *ag, struct stoa__state *s, con
 
 /* ---- a batch -------------------------------------------------------------------------------- */
 
+/* Was (group, word) met lately? A slot of a small table answers for most rows where distinct values are few. */
+static bool met_lately(struct stoa__state *s, uint64_t group, uint64_t word)
+{
+	uint64_t hash = (group * UINT64_C(0x9e3779b97f4a7c15) ^ word) * UINT64_C(0xd6e8feb86659fd93);
+	struct stoa__recent *r = &s->recent[hash >> 52];
+
+	if (r->group == group + 1 && r->word == word)
+		return true;
+	*r = (struct stoa__recent){ group + 1, word };
+	return false;
+}
+_Static_assert(STOA__RECENT == 1 << 12, "the top 12 bits of a hash find the slot");
+
 /* Rows whose (group, value) has not been seen; @flags is narrowed to them. */
 static int keep_new(struct stoa__aggregator *ag, struct stoa__state *s, const struct stoa__vec *v,
 		    const uint32_t *groups, size_t n, struct stoa_error *err)
@@ -443,6 +462,10 @@ static int keep_new(struct stoa__aggregator *ag, struct stoa__state *s, const st
 		bool fresh = false;
 		if (!ag->flags[i])
 			continue;
+		if (met_lately(s, tuple[0], tuple[1])) {
+			ag->flags[i] = 0;
+			continue;
+		}
 		STOA_TRY(stoa__tuples_put(&s->tuples, tuple, &id, &fresh, err));
 		ag->flags[i] = fresh;
 	}

@@ -44,7 +44,14 @@ struct stoa__state {
 	size_t bytes_dead;		/* of them, given up */
 	struct stoa__keyer keyer;	/* DISTINCT */
 	struct stoa__tuples tuples;
+	struct stoa__recent *recent;	/* tuples met lately, by hash */
 };
+
+struct stoa__recent {
+	uint64_t group;		/* and 1, so that zeros are no tuple */
+	uint64_t word;
+};
+#define STOA__RECENT 4096
 
 struct stoa__aggregator {
 	const struct stoa__agg *aggs;

@@ -285,21 +285,60 @@ static int tuples_add(struct stoa__tuples *t, const uint64_t *tuple, size_t at,
 	return STOA_OK;
 }
 
-int stoa__tuples_put(struct stoa__tuples *t, const uint64_t *tuple, uint32_t *id, bool *fresh,
-		     struct stoa_error *err)
+static bool same_tuple(const uint64_t *a, const uint64_t *b, size_t width)
 {
-	if (t->n * (size_t)2 >= t->size && tuples_rehash(t) < 0)
-		return stoa__fail_memory(err);
-	size_t at = hash_tuple(tuple, t->width) & (t->size - 1);
+	uint64_t difference = 0;
+
+	for (size_t i = 0; i < width; i++)
+		difference |= a[i] ^ b[i];
+	return difference == 0;
+}
+
+static int put_hashed(struct stoa__tuples *t, const uint64_t *tuple, uint64_t hash, uint32_t *id,
+		      bool *fresh, struct stoa_error *err)
+{
+	size_t at = hash & (t->size - 1);
+
 	*fresh = false;
 	for (; t->table[at]; at = (at + 1) & (t->size - 1)) {
 		*id = t->table[at] - 1;
-		if (!memcmp(t->rows + *id * t->width, tuple, t->width * sizeof *tuple))
+		if (same_tuple(t->rows + *id * t->width, tuple, t->width))
 			return STOA_OK;
 	}
 	STOA_TRY(tuples_add(t, tuple, at, err));
 	*id = t->n - 1;
 	*fresh = true;
+	return STOA_OK;
+}
+
+int stoa__tuples_put(struct stoa__tuples *t, const uint64_t *tuple, uint32_t *id, bool *fresh,
+		     struct stoa_error *err)
+{
+	if (t->n * (size_t)2 >= t->size && tuples_rehash(t) < 0)
+		return stoa__fail_memory(err);
+	return put_hashed(t, tuple, hash_tuple(tuple, t->width), id, fresh, err);
+}
+
+int stoa__tuples_put_all(struct stoa__tuples *t, const uint64_t *tuples, size_t n, uint32_t *ids,
+			 struct stoa_error *err)
+{
+	uint64_t hashes[STOA__TUPLES_BATCH];
+	bool fresh;
+
+	while ((t->n + n) * 2 >= t->size)
+		if (tuples_rehash(t) < 0)
+			return stoa__fail_memory(err);
+	for (size_t i = 0; i < n; i++) {
+		hashes[i] = hash_tuple(tuples + i * t->width, t->width);
+		__builtin_prefetch(&t->table[hashes[i] & (t->size - 1)]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		uint32_t id = t->table[hashes[i] & (t->size - 1)];
+		if (id)
+			__builtin_prefetch(&t->rows[(id - 1) * t->width]);
+	}
+	for (size_t i = 0; i < n; i++)
+		STOA_TRY(put_hashed(t, tuples + i * t->width, hashes[i], &ids[i], &fresh, err));
 	return STOA_OK;
 }
 

@@ -28,8 +28,9 @@ struct key {
 	struct stoa__type type;
 	struct stoa__keyer keyer;
 	uint64_t *words;	/* of a batch */
+	int64_t lo, hi;		/* smallest and largest word so far */
 	uint64_t base;		/* of the direct table's range */
-	uint64_t range;		/* words base .. base + range - 1 have cells */
+	uint64_t range;		/* words base .. base + range - 1 have cells; 0: none yet */
 	uint64_t stride;
 };
 
@@ -47,7 +48,7 @@ struct aggregate {
 	size_t n_null_words;	/* words of a tuple that say what is NULL */
 	bool global;		/* one group, even of no rows */
 	struct stoa__tuples tuples;
-	uint64_t *rows;		/* tuples of a batch */
+	uint64_t *rows;		/* STOA__TUPLES_BATCH tuples */
 	uint32_t *cells;
 	uint32_t *groups;
 	uint32_t *direct;	/* group + 1 by cell; NULL when there is no direct table */
@@ -70,8 +71,7 @@ static const struct stoa__vec *key_vec(const struct aggregate *a, size_t k)
 }
 
 /* Words' range in this batch; of strings all ids so far. */
-static void word_range(const struct key *k, const struct stoa__vec *v, size_t n, uint64_t *lo,
-		       uint64_t *hi)
+static void word_range(const struct key *k, size_t n, int64_t *lo, int64_t *hi)
 {
 	const int64_t *w = (const int64_t *)k->words;
 
@@ -80,29 +80,28 @@ static void word_range(const struct key *k, const struct stoa__vec *v, size_t n,
 		*hi = k->keyer.strings.n ? k->keyer.strings.n - 1 : 0;
 		return;
 	}
-	(void)v;
-	*lo = (uint64_t)stoa__loops()->min_i64(w, n);
-	*hi = (uint64_t)stoa__loops()->max_i64(w, n);
+	*lo = stoa__loops()->min_i64(w, n);
+	*hi = stoa__loops()->max_i64(w, n);
 }
 
-static bool in_range(const struct key *k, uint64_t lo, uint64_t hi)
+static bool in_range(const struct key *k, int64_t lo, int64_t hi)
 {
-	return lo - k->base < k->range && hi - k->base < k->range;
+	return (uint64_t)lo - k->base < k->range && (uint64_t)hi - k->base < k->range;
 }
 
-/* The smallest range of 2^k words that holds the old range and lo .. hi; false if that is too many. */
-static bool extend_range(struct key *k, uint64_t lo, uint64_t hi)
+/* A range with some room on both sides of all words so far and lo .. hi; false if that is too many. */
+static bool extend_range(struct key *k, int64_t lo, int64_t hi)
 {
-	uint64_t range = 16;
+	uint64_t range = 16, span;
 
-	if (k->range) {
-		uint64_t last = k->base + (k->range - 1);
-		lo = (int64_t)k->base < (int64_t)lo ? k->base : lo;
-		hi = (int64_t)last > (int64_t)hi ? last : hi;
-	}
-	while (range <= hi - lo && range <= DIRECT_MAX)
+	k->lo = k->range && k->lo < lo ? k->lo : lo;
+	k->hi = k->range && k->hi > hi ? k->hi : hi;
+	span = (uint64_t)k->hi - (uint64_t)k->lo;
+	while (range <= span && range <= DIRECT_MAX)
 		range *= 2;
-	k->base = lo;
+	k->base = (uint64_t)k->lo;
+	if (k->lo >= INT64_MIN + DIRECT_MAX && k->keyer.phys != STOA__PHYS_BYTES)
+		k->base -= (range - span) / 2;
 	k->range = range;
 	return range <= DIRECT_MAX;
 }
@@ -136,12 +135,12 @@ static int check_direct(struct aggregate *a, size_t n, struct stoa_error *err)
 	if (a->no_direct)
 		return STOA_OK;
 	for (size_t k = 0; k < a->n_keys; k++) {
-		uint64_t lo, hi;
+		int64_t lo, hi;
 		if (a->keys[k].keyer.phys == STOA__PHYS_F64) {
 			a->no_direct = true;
 			return STOA_OK;
 		}
-		word_range(&a->keys[k], key_vec(a, k), n, &lo, &hi);
+		word_range(&a->keys[k], n, &lo, &hi);
 		if (a->direct && in_range(&a->keys[k], lo, hi))
 			continue;
 		fits = false;
@@ -182,16 +181,22 @@ static size_t tuple_width(const struct aggregate *a)
 	return a->n_keys + a->n_null_words;
 }
 
-/* The tuple of row @i, in @rows[0]. */
-static void make_tuple(struct aggregate *a, size_t i)
+/* The tuples of rows [from, from + n), side by side in @rows. */
+static void make_tuples(struct aggregate *a, size_t from, size_t n)
 {
-	uint64_t *t = a->rows;
+	size_t width = tuple_width(a);
 
-	memset(t + a->n_keys, 0, a->n_null_words * sizeof *t);
+	for (size_t k = 0; k < a->n_keys; k++)
+		for (size_t i = 0; i < n; i++)
+			a->rows[i * width + k] = a->keys[k].words[from + i];
+	for (size_t k = a->n_keys; k < width; k++)
+		for (size_t i = 0; i < n; i++)
+			a->rows[i * width + k] = 0;
 	for (size_t k = 0; k < a->n_keys; k++) {
-		t[k] = a->keys[k].words[i];
-		if (!stoa__bit_get(key_vec(a, k)->validity, i))
-			t[a->n_keys + k / 64] |= (uint64_t)1 << (k % 64);
+		const uint64_t *valid = key_vec(a, k)->validity;
+		for (size_t i = 0; valid && i < n; i++)
+			if (!stoa__bit_get(valid, from + i))
+				a->rows[i * width + a->n_keys + k / 64] |= (uint64_t)1 << (k % 64);
 	}
 }
 
@@ -199,8 +204,18 @@ static int hash_row(struct aggregate *a, size_t i, uint32_t *group, struct stoa_
 {
 	bool fresh;
 
-	make_tuple(a, i);
+	make_tuples(a, i, 1);
 	return stoa__tuples_put(&a->tuples, a->rows, group, &fresh, err);
+}
+
+static int hash_rows(struct aggregate *a, size_t n, struct stoa_error *err)
+{
+	for (size_t i = 0; i < n; i += STOA__TUPLES_BATCH) {
+		size_t m = n - i < STOA__TUPLES_BATCH ? n - i : STOA__TUPLES_BATCH;
+		make_tuples(a, i, m);
+		STOA_TRY(stoa__tuples_put_all(&a->tuples, a->rows, m, a->groups + i, err));
+	}
+	return STOA_OK;
 }
 
 static int direct_groups(struct aggregate *a, size_t n, struct stoa_error *err)
@@ -224,9 +239,7 @@ static int find_groups(struct aggregate *a, size_t n, struct stoa_error *err)
 	STOA_TRY(check_direct(a, n, err));
 	if (a->direct)
 		return direct_groups(a, n, err);
-	for (size_t i = 0; i < n; i++)
-		STOA_TRY(hash_row(a, i, &a->groups[i], err));
-	return STOA_OK;
+	return hash_rows(a, n, err);
 }
 
 /* ---- consuming ------------------------------------------------------------------------------ */
@@ -418,7 +431,7 @@ static int aggregate_init(struct aggregate *a, struct stoa__arena *arena,
 	STOA_TRY(stoa__aggregator_init(&a->ag, aggs, n_aggs, exprs, &n_exprs, err));
 	STOA_TRY(stoa__prog_compile(arena, (struct stoa__bound *const *)exprs, n_exprs, &prog, err));
 	STOA_TRY(stoa__machine_new(prog, STOA__BATCH_ROWS, &a->machine, err));
-	a->rows = stoa__calloc(tuple_width(a) + 1, sizeof *a->rows);
+	a->rows = stoa__calloc(tuple_width(a) + 1, STOA__TUPLES_BATCH * sizeof *a->rows);
 	a->cells = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof *a->cells);
 	a->groups = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof *a->groups);
 	a->out = stoa__calloc(a->n_keys + n_aggs + 1, sizeof *a->out);

@@ -2,8 +2,9 @@
 /*
  * op_project.c - expressions over the rows below; and LIMIT, which only counts
  *
- * All expressions are one program, run when the first of them is asked for. A bare column is
- * handed through as it is, dictionary and all.
+ * What is computed is one program, run when the first such column is asked for. A bare column is
+ * the child's own, dictionary and all, and not even read before somebody asks: so an ORDER BY with LIMIT reads the
+ * columns of the few rows that stand a chance.
  */
 #include <string.h>
 
@@ -16,8 +17,12 @@ struct project {
 	struct stoa__op op;
 	struct stoa__op *child;
 	struct stoa__machine *machine;
+	size_t *places;		/* by output: column of the child, or COMPUTED + output of the program */
+	size_t n_computed;
+	bool ready;		/* the program has run on this batch */
 	size_t n;
 };
+#define COMPUTED ((size_t)1 << 32)	/* added to the program's outputs in @places */
 
 static int project_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
 {
@@ -25,17 +30,21 @@ static int project_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
 	int rc = stoa__op_next(p->child, &p->n, err);
 
 	*n = p->n;
-	if (rc != STOA_ROW)
-		return rc;
-	STOA_TRY(stoa__machine_run(p->machine, &p->child->input, p->n, NULL, err));
-	return STOA_ROW;
+	p->ready = false;
+	return rc;
 }
 
 static int project_column(struct stoa__input *in, size_t i, struct stoa__vec *out,
 			  struct stoa_error *err)
 {
-	(void)err;
-	*out = *stoa__machine_output(((struct project *)in)->machine, i);
+	struct project *p = (struct project *)in;
+
+	if (p->places[i] < COMPUTED)
+		return stoa__op_column(p->child, p->places[i], out, err);
+	if (!p->ready)
+		STOA_TRY(stoa__machine_run(p->machine, &p->child->input, p->n, NULL, err));
+	p->ready = true;
+	*out = *stoa__machine_output(p->machine, p->places[i] - COMPUTED);
 	return STOA_OK;
 }
 
@@ -45,7 +54,29 @@ static void project_close(struct stoa__op *op)
 
 	stoa__op_close(p->child);
 	stoa__machine_free(p->machine);
+	stoa__free(p->places);
 	stoa__free(p);
+}
+
+static int project_init(struct project *p, struct stoa__arena *arena,
+			struct stoa__bound *const *exprs, size_t n_exprs, struct stoa_error *err)
+{
+	struct stoa__bound **computed = stoa__arena_array(arena, n_exprs + 1, sizeof(*computed));
+	struct stoa__prog *prog;
+
+	p->places = stoa__calloc(n_exprs + 1, sizeof *p->places);
+	if (!computed || !p->places)
+		return stoa__fail_memory(err);
+	for (size_t i = 0; i < n_exprs; i++) {
+		if (exprs[i]->kind == STOA__BOUND_COLUMN) {
+			p->places[i] = exprs[i]->index;
+		} else {
+			p->places[i] = COMPUTED + p->n_computed;
+			computed[p->n_computed++] = exprs[i];
+		}
+	}
+	STOA_TRY(stoa__prog_compile(arena, computed, p->n_computed, &prog, err));
+	return stoa__machine_new(prog, STOA__BATCH_ROWS, &p->machine, err);
 }
 
 int stoa__op_project(struct stoa__op *child, struct stoa__arena *arena,
@@ -54,7 +85,6 @@ int stoa__op_project(struct stoa__op *child, struct stoa__arena *arena,
 {
 	static const struct stoa__op_ops ops = { project_next, project_close };
 	struct project *p = stoa__calloc(1, sizeof *p);
-	struct stoa__prog *prog;
 
 	*out = NULL;
 	if (!p) {
@@ -64,9 +94,7 @@ int stoa__op_project(struct stoa__op *child, struct stoa__arena *arena,
 	p->op.input.column = project_column;
 	p->op.ops = &ops;
 	p->child = child;
-	int rc = stoa__prog_compile(arena, exprs, n_exprs, &prog, err);
-	if (rc == STOA_OK)
-		rc = stoa__machine_new(prog, STOA__BATCH_ROWS, &p->machine, err);
+	int rc = project_init(p, arena, exprs, n_exprs, err);
 	if (rc < 0) {
 		project_close(&p->op);
 		return rc;

@@ -7,8 +7,9 @@
  * their first eight bytes, NULLs at their end), so that most comparisons touch nothing else. It is a merge sort,
  * from below, thus stable: equal rows stay in the order in which they came.
  *
- * With a LIMIT of k rows at most 2k + 2 batches are kept: then the rows are sorted, and all but the first k
- * given up.
+ * With a LIMIT of k rows at most 2k and a batch are kept: then the rows are sorted, and all but the first k
+ * given up. From then on the prefix of the kth row is a threshold: rows beyond it are not kept, and of a batch without
+ * any other the other columns are not even asked for.
  */
 #include <string.h>
 
@@ -18,6 +19,8 @@
 #include "keys.h"
 #include "machine.h"
 #include "op.h"
+
+#define SLACK 64	/* rows kept beyond twice the LIMIT, so that small ones do not sort at each row */
 
 struct column {
 	struct stoa__type type;
@@ -58,6 +61,13 @@ struct sort {
 	bool sorted;
 	uint32_t at, batch_at;
 	size_t batch_n;
+	/* Of a LIMIT, once there are enough rows. */
+	bool has_threshold;
+	uint64_t threshold;
+	uint32_t *sel;
+	void *room;
+	uint64_t *room_valid;
+	void *key_room;
 };
 
 /* ---- keeping rows --------------------------------------------------------------------------- */
@@ -148,29 +158,17 @@ static int keep_column(struct sort *s, struct column *c, const struct stoa__vec 
 	return STOA_OK;
 }
 
-static int keep_batch(struct sort *s, size_t n, struct stoa_error *err)
-{
-	if (s->n_rows > (1u << 30))
-		return stoa__fail(err, STOA_EFULL, "more than 2^30 rows to sort: add a WHERE or a LIMIT");
-	for (size_t i = 0; i < s->n_columns; i++) {
-		struct stoa__vec v;
-		STOA_TRY(stoa__op_column(s->child, i, &v, err));
-		STOA_TRY(keep_column(s, &s->columns[i], &v, n, err));
-	}
-	s->n_rows += (uint32_t)n;
-	return STOA_OK;
-}
-
 /* ---- comparing ------------------------------------------------------------------------------ */
 
-static union stoa__datum datum(const struct column *c, uint32_t row)
+static union stoa__datum datum_in(const void *values, unsigned phys, size_t i)
 {
 	union stoa__datum d = { .s = { NULL, 0 } };
+	size_t width = stoa__phys_width(phys);
 
-	if (c->phys == STOA__PHYS_BOOL)
-		d.i = c->values[row];
+	if (phys == STOA__PHYS_BOOL)
+		d.i = ((const uint8_t *)values)[i];
 	else
-		memcpy(&d, c->values + row * stoa__phys_width(c->phys), stoa__phys_width(c->phys));
+		memcpy(&d, (const char *)values + i * width, width);
 	return d;
 }
 
@@ -183,7 +181,8 @@ static int compare_f64(double a, double b)
 
 static int compare_values(const struct column *c, uint32_t a, uint32_t b)
 {
-	union stoa__datum x = datum(c, a), y = datum(c, b);
+	union stoa__datum x = datum_in(c->values, c->phys, a);
+	union stoa__datum y = datum_in(c->values, c->phys, b);
 
 	switch (c->phys) {
 	case STOA__PHYS_U64: return (x.u > y.u) - (x.u < y.u);
@@ -241,25 +240,80 @@ static uint64_t order_of_bytes(struct stoa_bytes s)
 	return x;
 }
 
-/* An integer that is in order where the first key is; ends are left to NULLs. */
-static uint64_t prefix_of(const struct sort *s, uint32_t row)
+/* An integer that is in order where the first key is; NULLs are at the ends. */
+static uint64_t prefix_of_value(const struct stoa__order_key *k, unsigned phys, const void *values,
+				size_t i, bool valid)
 {
-	const struct stoa__order_key *k = &s->order[0];
-	const struct column *c = &s->columns[k->output];
+	union stoa__datum d;
 	uint64_t x;
 
-	if (c->has_nulls && !stoa__bit_get(c->valid, row))
+	if (!valid)
 		return k->nulls_first ? 0 : UINT64_MAX;
-	union stoa__datum d = datum(c, row);
-	switch (c->phys) {
+	d = datum_in(values, phys, i);
+	switch (phys) {
 	case STOA__PHYS_U64: x = d.u; break;
 	case STOA__PHYS_F64: x = order_of_f64(d.f); break;
 	case STOA__PHYS_BYTES: x = order_of_bytes(d.s); break;
 	default: x = (uint64_t)d.i ^ (uint64_t)1 << 63; break;
 	}
-	if (k->descending)
-		x = ~x;
-	return x;
+	return k->descending ? ~x : x;
+}
+
+static uint64_t prefix_of(const struct sort *s, uint32_t row)
+{
+	const struct stoa__order_key *k = &s->order[0];
+	const struct column *c = &s->columns[k->output];
+
+	return prefix_of_value(k, c->phys, c->values, row,
+			       !c->has_nulls || stoa__bit_get(c->valid, row));
+}
+
+/* Rows of the child's batch that a LIMIT leaves a chance: all (*@k == n), or those in @sel. */
+static int find_chances(struct sort *s, size_t n, size_t *k, struct stoa_error *err)
+{
+	const struct stoa__order_key *key = &s->order[0];
+	unsigned phys = s->columns[key->output].phys;
+	struct stoa__vec v;
+
+	*k = n;
+	if (!s->has_threshold)
+		return STOA_OK;
+	STOA_TRY(stoa__op_column(s->child, key->output, &v, err));
+	const void *values = stoa__vec_flat(&v, s->key_room);
+	*k = 0;
+	for (size_t i = 0; i < n; i++) {
+		s->sel[*k] = (uint32_t)i;
+		*k += prefix_of_value(key, phys, values, i, stoa__bit_get(v.validity, i)) <= s->threshold;
+	}
+	return STOA_OK;
+}
+
+static int keep_rows(struct sort *s, size_t n, size_t k, struct stoa_error *err)
+{
+	for (size_t i = 0; i < s->n_columns; i++) {
+		struct stoa__vec v, some;
+		STOA_TRY(stoa__op_column(s->child, i, &v, err));
+		if (k == n) {
+			STOA_TRY(keep_column(s, &s->columns[i], &v, n, err));
+			continue;
+		}
+		stoa__vec_gather(&v, s->sel, k, s->room, s->room_valid, &some);
+		STOA_TRY(keep_column(s, &s->columns[i], &some, k, err));
+	}
+	return STOA_OK;
+}
+
+static int keep_batch(struct sort *s, size_t n, struct stoa_error *err)
+{
+	size_t k;
+
+	if (s->n_rows > (1u << 30))
+		return stoa__fail(err, STOA_EFULL, "more than 2^30 rows to sort: add a WHERE or a LIMIT");
+	STOA_TRY(find_chances(s, n, &k, err));
+	if (k)
+		STOA_TRY(keep_rows(s, n, k, err));
+	s->n_rows += (uint32_t)k;
+	return STOA_OK;
 }
 
 /* ---- sorting -------------------------------------------------------------------------------- */
@@ -375,6 +429,10 @@ static int prune(struct sort *s, struct stoa_error *err)
 	for (size_t i = 0; i < s->n_columns; i++)
 		STOA_TRY(reorder(s, &s->columns[i], n, err));
 	s->n_rows = n;
+	if (n && n == s->limit) {
+		s->threshold = s->items[n - 1].prefix;
+		s->has_threshold = true;
+	}
 	return STOA_OK;
 }
 
@@ -382,7 +440,8 @@ static int prune(struct sort *s, struct stoa_error *err)
 
 static int consume(struct sort *s, struct stoa_error *err)
 {
-	uint64_t enough = s->limit > UINT32_MAX ? UINT64_MAX : 2 * s->limit + 2 * STOA__BATCH_ROWS;
+	/* Pruned often, the threshold is sharp; each time at least as many rows go as stay. */
+	uint64_t enough = s->limit > UINT32_MAX ? UINT64_MAX : 2 * s->limit + SLACK;
 	size_t n;
 
 	for (;;) {
@@ -480,7 +539,20 @@ static void sort_close(struct stoa__op *op)
 	stoa__free(s->columns);
 	stoa__free(s->items);
 	stoa__free(s->other);
+	stoa__free(s->sel);
+	stoa__free(s->room);
+	stoa__free(s->room_valid);
+	stoa__free(s->key_room);
 	stoa__free(s);
+}
+
+static int make_rooms(struct sort *s)
+{
+	s->sel = stoa__alloc_aligned((STOA__BATCH_ROWS + 8) * sizeof *s->sel);
+	s->room = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof(struct stoa_bytes));
+	s->key_room = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof(struct stoa_bytes));
+	s->room_valid = stoa__alloc_aligned(STOA__WORDS(STOA__BATCH_ROWS) * 8);
+	return s->sel && s->room && s->key_room && s->room_valid ? 0 : STOA_ENOMEM;
 }
 
 int stoa__op_sort(struct stoa__op *child, const struct stoa__type *types, size_t n_columns,
@@ -503,7 +575,7 @@ int stoa__op_sort(struct stoa__op *child, const struct stoa__type *types, size_t
 	s->n_order = n_order;
 	s->limit = limit;
 	s->columns = stoa__calloc(n_columns + 1, sizeof *s->columns);
-	if (!s->columns) {
+	if (!s->columns || (limit != UINT64_MAX && make_rooms(s) < 0)) {
 		sort_close(&s->op);
 		return stoa__fail_memory(err);
 	}
