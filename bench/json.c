@@ -2,13 +2,14 @@
 /*
  * json.c - every run of every case, for whoever wants to look closer
  *
- *     { "machine": "...", "versions": "...", "sf": 1, "rounds": 3, "seed": 1,
+ *     { "date": "2026-01-31", "machine": "...", "versions": "...",
+ *       "sf": 1, "rounds": 3, "seed": 1,
  *       "cases": [ { "name": "...", "title": "...",
  *                    "entries": [ { "peer": "...", "settings": "...",
  *                                   "runs": [ { "state": "ok", "seconds": 1.5, "answer": "...",
  *                                               "metrics": { "reads": 5210000 } } ],
  *                                   "medians": { "reads": 5210000 } } ],
- *                    "units": { "reads": "1/s" },
+ *                    "units": { "reads": "1/s" }, "senses": { "reads": "more" },
  *                    "targets": [ { "metric": "reads", "peer": "sqlite", "bound": 10,
  *                                   "value": 11.8, "reached": true } ] } ] }
  */
@@ -16,6 +17,7 @@
 
 #include <jansson.h>
 #include <string.h>
+#include <time.h>
 
 static const char *state_name(const struct bench_run *run)
 {
@@ -48,7 +50,7 @@ static json_t *run_json(const struct bench_run *run)
 	return j;
 }
 
-static json_t *entry_json(const struct bench_outcome *o, size_t e, json_t *units)
+static json_t *entry_json(const struct bench_outcome *o, size_t e, json_t *units, json_t *senses)
 {
 	json_t *runs = json_array();
 	json_t *medians = json_object();
@@ -62,6 +64,9 @@ static json_t *entry_json(const struct bench_outcome *o, size_t e, json_t *units
 			double median;
 
 			json_object_set_new(units, metric->name, json_string(metric->unit));
+			json_object_set_new(senses, metric->name,
+					    json_string(metric->sense == BENCH_LESS ? "less" :
+										      "more"));
 			if (bench_median(o, e, metric->name, &median))
 				json_object_set_new(medians, metric->name, json_real(median));
 		}
@@ -88,28 +93,32 @@ static json_t *case_json(const struct bench_outcome *o)
 	json_t *entries = json_array();
 	json_t *targets = json_array();
 	json_t *units = json_object();
+	json_t *senses = json_object();
 
 	for (size_t e = 0; e < o->c->n_entries; e++)
-		json_array_append_new(entries, entry_json(o, e, units));
+		json_array_append_new(entries, entry_json(o, e, units, senses));
 	for (size_t t = 0; t < o->c->n_targets; t++)
 		json_array_append_new(targets, target_json(o, &o->c->targets[t]));
-	return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o}", "name", o->c->name, "title", o->c->title,
-			 "answers_agree", o->answers_agree, "entries", entries, "units", units,
-			 "targets", targets);
+	return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o}", "name", o->c->name, "title",
+			 o->c->title, "answers_agree", o->answers_agree, "entries", entries,
+			 "units", units, "senses", senses, "targets", targets);
 }
 
 bool bench_json_write(const char *path, const struct bench_outcome *outcomes, size_t n)
 {
 	struct bench_machine machine;
 	json_t *cases = json_array();
+	time_t now = time(NULL);
+	char date[16];
 
 	bench_machine_describe(&machine);
+	strftime(date, sizeof(date), "%Y-%m-%d", localtime(&now));
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(cases, case_json(&outcomes[i]));
-	json_t *j = json_pack("{s:s, s:s, s:f, s:i, s:I, s:o}", "machine", machine.words,
-			      "versions", machine.versions, "sf", bench_config.sf, "rounds",
-			      (int)bench_config.rounds, "seed", (json_int_t)bench_config.seed,
-			      "cases", cases);
+	json_t *j = json_pack("{s:s, s:s, s:s, s:f, s:i, s:I, s:o}", "date", date, "machine",
+			      machine.words, "versions", machine.versions, "sf", bench_config.sf,
+			      "rounds", (int)bench_config.rounds, "seed",
+			      (json_int_t)bench_config.seed, "cases", cases);
 	bool ok = j && json_dump_file(j, path, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) == 0;
 
 	json_decref(j);

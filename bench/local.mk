@@ -5,10 +5,11 @@
 ##     make bench                             everything, at scale factor 1
 ##     make bench BENCH=load,point-read       some cases (load means load-1 and load-2)
 ##     make bench BENCH_FLAGS='--sf 0.1'      see stoa-bench --help
-##     make bench BENCH_JSON=FILE             every run, as JSON; 1 for bench/results/DATE.json
+##     make bench BENCH_JSON=FILE.json        results and report there (FILE.html); 1 for
+##                                            bench/results/DATE, otherwise bench-data/results
 ##     make bench-clean                       forget data and databases
 
-bench_programs += %D%/stoa-bench %D%/stoa-gen
+bench_programs += %D%/stoa-bench %D%/stoa-gen %D%/stoa-report
 
 EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)
@@ -33,6 +34,8 @@ bench_stoa_bench_SOURCES = \
 	%D%/data.c \
 	%D%/duckdb.c \
 	%D%/duckdb.h \
+	%D%/format.c \
+	%D%/format.h \
 	%D%/json.c \
 	%D%/machine.c \
 	%D%/ours.c \
@@ -44,6 +47,9 @@ bench_stoa_bench_SOURCES = \
 	%D%/util.c \
 	$(tpch_sources)
 bench_stoa_bench_LDADD = libstoa.la -lsqlite3 -llmdb -ljansson -lm
+
+bench_stoa_report_SOURCES = %D%/format.c %D%/format.h %D%/html.c %D%/plot.c %D%/plot.h
+bench_stoa_report_LDADD = -ljansson -lm
 
 ## The generator is tested like everything else; it needs no peer.
 cmocka_tests += tests/tpch_test
@@ -58,13 +64,17 @@ bench_duckdb = $(bench_peers)/node_modules/@duckdb/node-bindings-linux-x64/libdu
 bench:
 	@$(SHELL) $(srcdir)/%D%/peers.sh $(bench_peers)
 	@$(MAKE) $(AM_MAKEFLAGS) $(bench_programs)
-	@json='$(BENCH_JSON)'; \
-	if test "x$$json" = x1; then \
+	@out=bench-data/results; mkdir -p bench-data; \
+	if test 'x$(BENCH_JSON)' = x1; then \
 		mkdir -p $(srcdir)/%D%/results; \
-		json=$(srcdir)/%D%/results/$$(date +%Y-%m-%d).json; \
+		out=$(srcdir)/%D%/results/$$(date +%Y-%m-%d); \
+	elif test -n '$(BENCH_JSON)'; then \
+		out='$(BENCH_JSON:.json=)'; \
 	fi; \
 	STOA_DUCKDB="$${STOA_DUCKDB:-$(bench_duckdb)}"; export STOA_DUCKDB; \
-	%D%/stoa-bench $${json:+--json "$$json"} $(BENCH:%=--case %) $(BENCH_FLAGS)
+	%D%/stoa-bench --json "$$out.json" $(BENCH:%=--case %) $(BENCH_FLAGS); rc=$$?; \
+	test $$rc -le 1 || exit $$rc; \
+	%D%/stoa-report "$$out.json" >"$$out.html" && echo "report: $$out.html"; exit $$rc
 
 bench-clean:
 	rm -rf bench-data

@@ -13,25 +13,12 @@
  * less is better.
  */
 #include "bench.h"
+#include "format.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define COLUMN 22
-
-/* 1234567 as 1.23 M: three digits or four, and a letter for thousands. */
-static void format_value(double x, char *out, size_t size)
-{
-	static const char *const letters[] = { "", " k", " M", " G" };
-	int step = 0;
-
-	while (x >= (step ? 999.5 : 9999.5) && step < 3) {
-		x /= 1000;
-		step++;
-	}
-	int digits = x < 10 ? 2 : x < 100 ? 1 : 0;
-	snprintf(out, size, "%.*f%s", digits, x, letters[step]);
-}
 
 /* Half the distance between the slowest and the fastest round, in percent of the median. */
 static double spread(const struct bench_outcome *o, size_t e, const char *name, double median)
@@ -62,7 +49,7 @@ static void print_cell(const struct bench_outcome *o, size_t e, const struct ben
 		printf("  %*s", COLUMN, "-");
 		return;
 	}
-	format_value(v, value, sizeof(value));
+	bench_format_value(v, value, sizeof(value));
 	if (e == 0) {
 		snprintf(cell, sizeof(cell), "%s \302\261%.0f%%", value, spread(o, e, m->name, v));
 		printf("  %*s", COLUMN + 1, cell); /* the sign has two bytes */
