@@ -2,9 +2,9 @@
 /*
  * check.c - stoa check DB: reads and verifies every byte
  *
- * The check runs in a child process. It is written never to crash on any bytes, but someone who asks is in doubt
- * about those bytes, and a crash would be an answer too: then the parent says so, and the exit code is
- * that of damage all the same.
+ * The check runs in a child process. It is written never to crash on any bytes, but someone who
+ * asks is in doubt about those bytes, and a crash would be an answer too: then the parent says so,
+ * and the exit code is that of damage all the same.
  */
 #include "cli.h"
 
@@ -87,8 +87,8 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_check = {
 	"check", "DB", "Read and verify every byte of a database",
-	"Each piece of damage is a line on standard output: FILE:OFFSET: what is wrong. No other process may be\n"
-	"writing to DB meanwhile. Exit code 0 means that all is well, 3 that there is damage.\n\n"
+	"Each piece of damage is a line on standard output: FILE:OFFSET: what is wrong. No other\n"
+	"process may be writing to DB meanwhile. Exit code 0: all is well, 3: there is damage.\n\n"
 	"  -q, --quiet  say nothing when all is well\n"
 	"  -h, --help   this text\n",
 	run,

@@ -103,8 +103,9 @@ struct writer_options {
 	bool fit;		/* table: cut cells to the terminal's width */
 	uint64_t max_rows;	/* table: show so many; 0 shows all */
 };
-/* False if there is no format of that name. */
+/* False if there is no format of that name; BAD_FORMAT then is the complaint. */
 bool format_of(const char *name, enum format *out);
+#define BAD_FORMAT "no format %s: table, csv, jsonl or markdown"
 struct writer *writer_new(FILE *out, const struct writer_options *options,
 			  const struct stoa_column *columns, size_t n_columns);
 void writer_row(struct writer *w, const struct stoa_value *values);
@@ -113,8 +114,8 @@ int writer_finish(struct writer *w);
 /* Frees; what was written stays. */
 void writer_discard(struct writer *w);
 /*
- * Writes a cursor's rows to the end and closes it. @sql is for messages and may be NULL; so may @p, else
- * progress is shown and Ctrl-C ends the work.
+ * Writes a cursor's rows to the end and closes it. @sql is for messages and may be NULL; so may @p,
+ * else progress is shown and Ctrl-C ends the work.
  */
 struct progress;
 int write_cursor(struct writer *w, stoa_cursor *cur, const char *sql, struct progress *p);
@@ -127,6 +128,11 @@ void text_put_json(struct text *t, const char *s, size_t len);
 void width_init(void);
 /* Does the user's terminal take UTF-8? */
 bool width_is_utf8(void);
+/*
+ * Decodes the character at @s (@len > 0) and returns its length, or 0 when the bytes are none: too
+ * short, overlong, a surrogate or past the last one.
+ */
+size_t utf8_decode(const char *s, size_t len, uint32_t *out);
 /* Columns that @len bytes of UTF-8 take. */
 size_t display_width(const char *s, size_t len);
 /* The bytes of the longest prefix that takes at most @width columns. */

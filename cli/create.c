@@ -17,7 +17,7 @@ static int create_table(struct session *s, const char *name, const struct slot_l
 static int create(const char *path, const char *table, const struct slot_list *list)
 {
 	struct session s;
-	/* A second table may be made later; the database itself must be new unless one is asked for. */
+	/* A table may be added later; a database without one must be new. */
 	uint32_t flags = table ? 0 : STOA_OPEN_EXCLUSIVE;
 	int code = session_begin(&s, path, flags, STOA_WRITE);
 
@@ -67,13 +67,14 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_create = {
 	"create", "DB", "Make a database, or a table in one",
-	"Without options DB must not be there yet. With them, DB is made where it is missing and the\n"
-	"table is added to it.\n\n"
+	"Without options DB must not be there yet. With them, DB is made where it is missing and\n"
+	"the table is added to it.\n\n"
 	"  -t, --table NAME    make a table of this name\n"
 	"  -s, --schema SLOTS  its slots: NAME TYPE [NOT NULL] [DEFAULT LITERAL], ...\n"
 	"  -h, --help          this text\n\n"
-	"Types: bool, i8 i16 i32 i64, u8 u16 u32 u64, f32 f64, decimal(p,s), date, time, timestamp,\n"
-	"uuid, string (stored once however often used), text (long or mostly distinct), blob.\n\n"
-	"  stoa create shop.stoa --table item --schema 'name string not null, price decimal(9,2)'\n",
+	"Types: bool, i8 i16 i32 i64, u8 u16 u32 u64, f32 f64, decimal(p,s), date, time,\n"
+	"timestamp, uuid, string (stored once however often used), text (long or mostly distinct),\n"
+	"blob.\n\n"
+	"  stoa create shop.stoa -t item -s 'name string not null, price decimal(9,2)'\n",
 	run,
 };

@@ -17,7 +17,7 @@
 /* Where the rows go. */
 struct target {
 	const char *path;	/* NULL: stdout */
-	char *part;		/* the name while it is written; NULL: @path is not a regular file */
+	char *part;		/* its name while it is written; NULL for a pipe or device */
 	FILE *out;
 };
 
@@ -139,7 +139,8 @@ static int run(const struct command *self, int argc, char **argv)
 		switch (option) {
 		case 'f':
 			if (!format_of(optarg, &wo.format) || wo.format == FORMAT_TABLE)
-				return bad_usage(self, "no format %s: csv, jsonl or markdown", optarg);
+				return bad_usage(self, "no format %s: csv, jsonl or markdown",
+						 optarg);
 			break;
 		case 'N':
 			wo.no_header = true;

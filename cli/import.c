@@ -3,7 +3,8 @@
  * import.c - stoa import DB FILE...: CSV files into tables
  *
  * All files are one transaction: after Ctrl-C, a bad line or a power cut none of them is in the
- * database. Files are looked at before the database is made, so that a mistyped name leaves nothing behind.
+ * database. Files are looked at before the database is made, so that a mistyped name leaves nothing
+ * behind.
  */
 #include "cli.h"
 
@@ -220,9 +221,9 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_import = {
 	"import", "DB FILE...", "Load CSV files",
-	"Database and table are made where they are missing, the types inferred from all of the data. Into a\n"
-	"table that is there, columns go by name. All files or none: they are one transaction. A FILE of -\n"
-	"is standard input.\n\n"
+	"Database and table are made where they are missing, the types inferred from all of the\n"
+	"data. Into a table that is there, columns go by name. All files or none: they are one\n"
+	"transaction. A FILE of - is standard input.\n\n"
 	"  -t, --table NAME     into this table; otherwise each file has one of its own name\n"
 	"  -s, --schema SLOTS   make that table first, with these slots: see 'stoa create --help'\n"
 	"  -j, --threads N      use N threads; otherwise one for each processor\n"

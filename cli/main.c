@@ -2,10 +2,10 @@
 /*
  * main.c - stoa SUBCOMMAND DB ...: finds the subcommand and hands over
  *
- * Signals. SIGPIPE keeps its default, so that `stoa query ... | head` ends quietly. SIGXFSZ is ignored:
- * a file-size limit then fails a write like a full disk. SIGBUS is what the kernel sends when a mapped
- * file is shorter than it was or its disk cannot be read; nobody can go on from there, so it becomes a
- * sentence and the exit code of damage.
+ * Signals. SIGPIPE keeps its default, so that `stoa query ... | head` ends quietly. SIGXFSZ is
+ * ignored: a file-size limit then fails a write like a full disk. SIGBUS is what the kernel sends
+ * when a mapped file is shorter than it was or its disk cannot be read; nobody can go on from
+ * there, so it becomes a sentence and the exit code of damage.
  */
 #include "cli.h"
 

@@ -4,8 +4,8 @@
  *
  *     lineitem.csv [############>.......]  63%  3.8 M rows  412 MB/s  ETA 0:01
  *
- * Only where stderr is a terminal, only after half a second, redrawn ten times a second at most, and
- * wiped at the end, so that a quick job and a log file never see it.
+ * Only where stderr is a terminal, only after half a second, redrawn ten times a second at most,
+ * and wiped at the end, so that a quick job and a log file never see it.
  */
 #include "cli.h"
 
@@ -116,8 +116,8 @@ void progress_show(struct progress *p, double part, uint64_t rows, uint64_t byte
 		put_bar(&line, part, width - used < 40 ? width - used : 40);
 	text_put(&line, facts.p, facts.len);
 	/* \033[K wipes what an earlier, longer line left. */
-	fprintf(stderr, "\r%.*s\033[K", (int)display_prefix(line.p, line.len, width ? width - 1 : 0),
-		line.p);
+	used = display_prefix(line.p, line.len, width ? width - 1 : 0);
+	fprintf(stderr, "\r%.*s\033[K", (int)used, line.p);
 	fflush(stderr);
 	text_release(&line);
 	text_release(&facts);

@@ -51,7 +51,7 @@ static int query(const char *path, const char *sql, const struct writer_options 
 	columns = stoa_columns(cur, &n);
 	w = writer_new(stdout, options, columns, n);
 	code = write_cursor(w, cur, sql, NULL);
-	/* The rows before an error were results too, but half a table would look like a whole one. */
+	/* Half a table would look like a whole one: on an error there is none. */
 	if (code == CLI_OK)
 		code = writer_finish(w);
 	else
@@ -79,8 +79,7 @@ static int run(const struct command *self, int argc, char **argv)
 		switch (option) {
 		case 'f':
 			if (!format_of(optarg, &wo.format))
-				return bad_usage(self, "no format %s: table, csv, jsonl or markdown",
-						 optarg);
+				return bad_usage(self, BAD_FORMAT, optarg);
 			break;
 		case 'N':
 			wo.no_header = true;
@@ -110,14 +109,14 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_query = {
 	"query", "DB SQL", "Run a SELECT statement and print its rows",
-	"SQL of - is read from standard input. The database is opened for reading only, beside a process that\n"
-	"may be writing to it, and seen as of its newest commit.\n\n"
+	"SQL of - is read from standard input. The database is opened for reading only, beside a\n"
+	"process that may be writing to it, and seen as of its newest commit.\n\n"
 	"  -f, --format FORMAT  table (default), csv, jsonl or markdown\n"
 	"      --no-header      csv: leave the line of names out\n"
 	"  -m, --max-rows N     table: show the first N rows; 0 shows all; 1000 on a terminal\n"
 	"  -h, --help           this text\n\n"
-	"In tables NULL is NULL, and on a terminal long values are cut to fit. In CSV NULL is an empty field\n"
-	"and an empty string is \"\".\n\n"
+	"In tables NULL is NULL, and on a terminal long values are cut to fit. In CSV NULL is an\n"
+	"empty field and an empty string is \"\".\n\n"
 	"  stoa query air.stoa 'SELECT origin, count(*) FROM flights GROUP BY origin LIMIT 10'\n",
 	run,
 };

@@ -45,12 +45,13 @@ int exit_code_of(int result)
 	}
 }
 
-/* The library's text without the "@where: " that it may begin with, since line and column come first. */
+/* The text without the "@where: " that it may begin with: line and column come in between. */
 static const char *text_after(const char *where, const char *text)
 {
 	size_t n = strlen(where);
+	bool begins = strncmp(text, where, n) == 0 && strncmp(text + n, ": ", 2) == 0;
 
-	return strncmp(text, where, n) == 0 && strncmp(text + n, ": ", 2) == 0 ? text + n + 2 : text;
+	return begins ? text + n + 2 : text;
 }
 
 int report_error(const char *where, const struct stoa_error *err)

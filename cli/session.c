@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* session.c - open a database and begin; end and close: what every subcommand does around its work */
+/* session.c - open a database and begin; end and close: what surrounds every subcommand's work */
 #include "cli.h"
 
 #include <string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slots.c - schemas as text: --schema 'name type [not null] [default literal], ...' and CREATE TABLE
+ * slots.c - schemas as text: 'name type [not null] [default literal], ...' and CREATE TABLE
  *
- * What `stoa schema` prints between its parentheses, --schema reads. Names are as they are written or in
- * double quotes; types are those of stoa_type_name(), decimal as decimal(p,s).
+ * What `stoa schema` prints between its parentheses, --schema reads. Names are as they are written
+ * or in double quotes; types are those of stoa_type_name(), decimal as decimal(p,s).
  */
 #include "cli.h"
 
@@ -124,7 +124,7 @@ static int take_type(struct parser *p, struct stoa_slot *slot)
 			break;
 	if (type > STOA_BLOB)
 		return complain(p, "a type is missing: bool, i8 to i64, u8 to u64, f32, f64, "
-				   "decimal(p,s), date, time, timestamp, uuid, string, text or blob");
+				   "decimal(p,s), date, time, timestamp, uuid, string, text, blob");
 	slot->type = (uint8_t)type;
 	if (type != STOA_DECIMAL)
 		return CLI_OK;
@@ -139,6 +139,7 @@ static int take_type(struct parser *p, struct stoa_slot *slot)
 
 static int take_default(struct parser *p, struct stoa_slot *slot)
 {
+	enum stoa_type type = (enum stoa_type)slot->type;
 	struct stoa_error err;
 	const char *s = NULL;
 	size_t n = 0;
@@ -153,7 +154,7 @@ static int take_default(struct parser *p, struct stoa_slot *slot)
 	}
 	if (!s)
 		return complain(p, "a literal is missing after default");
-	if (stoa_value_parse((enum stoa_type)slot->type, slot->scale, s, n, &slot->value, &err) == 0)
+	if (stoa_value_parse(type, slot->scale, s, n, &slot->value, &err) == STOA_OK)
 		return CLI_OK;
 	return complain(p, err.text);
 }

@@ -54,8 +54,7 @@ static int run(const struct command *self, int argc, char **argv)
 		switch (option) {
 		case 'f':
 			if (!format_of(optarg, &wo.format))
-				return bad_usage(self, "no format %s: table, csv, jsonl or markdown",
-						 optarg);
+				return bad_usage(self, BAD_FORMAT, optarg);
 			break;
 		case 'h':
 			return show_help(self);

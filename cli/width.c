@@ -2,10 +2,10 @@
 /*
  * width.c - how wide text is on a terminal
  *
- * A table lines up when widths are counted in columns, not in bytes or characters: "é" may be two characters
- * and one column, "東" is one character and two columns. Text is decoded here, since stored text is
- * UTF-8 whatever the user's locale; the widths are the C library's (wcwidth), which knows them
- * in a UTF-8 locale only, hence C.UTF-8 where the user's is another.
+ * A table lines up when widths are counted in columns, not in bytes or characters: "é" may be two
+ * characters and one column, "東" is one character and two columns. Text is decoded here, since
+ * stored text is UTF-8 whatever the user's locale; the widths are the C library's (wcwidth), which
+ * knows them in a UTF-8 locale only, hence C.UTF-8 where the user's is another.
  */
 #include "cli.h"
 
@@ -30,15 +30,23 @@ bool width_is_utf8(void)
 	return is_utf8;
 }
 
-/*
- * Decodes the character at @s (@len > 0) and returns its length, or 0 when the bytes are none: too short,
- * overlong, a surrogate or past the last one.
- */
-static size_t decode(const char *s, size_t len, uint32_t *out)
+/* Length of the character that begins with this byte; 0 for none. */
+static size_t lead_len(unsigned char lead)
+{
+	if (lead < 0x80)
+		return 1;
+	if (lead >> 5 == 6)
+		return 2;
+	if (lead >> 4 == 14)
+		return 3;
+	return lead >> 3 == 30 ? 4 : 0;
+}
+
+size_t utf8_decode(const char *s, size_t len, uint32_t *out)
 {
 	static const uint32_t smallest[5] = { 0, 0, 0x80, 0x800, 0x10000 };
 	const unsigned char *p = (const unsigned char *)s;
-	size_t n = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3 : p[0] >> 3 == 30 ? 4 : 0;
+	size_t n = lead_len(p[0]);
 	uint32_t c;
 
 	if (n == 0 || n > len)
@@ -69,7 +77,7 @@ size_t display_prefix(const char *s, size_t len, size_t width)
 
 	while (at < len) {
 		uint32_t c = '?';
-		size_t n = decode(s + at, len - at, &c);
+		size_t n = utf8_decode(s + at, len - at, &c);
 		size_t w = width_of(c);
 
 		if (used + w > width)
@@ -86,7 +94,7 @@ size_t display_width(const char *s, size_t len)
 
 	for (size_t at = 0; at < len;) {
 		uint32_t c = '?';
-		size_t n = decode(s + at, len - at, &c);
+		size_t n = utf8_decode(s + at, len - at, &c);
 
 		used += width_of(c);
 		at += n ? n : 1;
@@ -117,9 +125,9 @@ void text_put_visible(struct text *t, const char *s, size_t len)
 
 	for (size_t at = 0; at < len;) {
 		uint32_t c = 0;
-		size_t n = decode(s + at, len - at, &c);
+		size_t n = utf8_decode(s + at, len - at, &c);
 
-		/* C0 and C1 controls could move the cursor; so could the marks that turn text around. */
+		/* Controls could move the cursor; other marks could turn text around. */
 		if (n && c >= 0x20 && (c < 0x7f || c >= 0xa0) && (c < 0x202a || c > 0x202e) &&
 		    (c < 0x2066 || c > 0x2069) && c != 0x2028 && c != 0x2029) {
 			at += n;

@@ -2,9 +2,9 @@
 /*
  * writer_csv.c - comma-separated values after RFC 4180, but with plain newlines
  *
- * NULL is an empty field and an empty string is "", so that import reads back what export wrote.
- * A record of one NULL would be an empty line, which readers skip; it is written as it is all the same, since
- * "" would be a string.
+ * NULL is an empty field and an empty string is "", so that import reads back what export wrote. A
+ * record of one NULL would be an empty line, which readers skip; it is written as it is all the
+ * same, since "" would be a string.
  */
 #include "writer.h"
 

@@ -2,27 +2,14 @@
 /*
  * writer_jsonl.c - JSON Lines: an object per row, RFC 8259
  *
- * Integers, decimals and floats are JSON numbers with all their digits, bool is true or false, NULL is null, the
- * rest are strings as stoa_value_print() writes them. JSON has no infinities and no NaN: they are the
- * strings "Infinity", "-Infinity" and "NaN", as PostgreSQL has them.
+ * Integers, decimals and floats are JSON numbers with all their digits, bool is true or false, NULL
+ * is null, the rest are strings as stoa_value_print() writes them. JSON has no infinities and no
+ * NaN: they are the strings "Infinity", "-Infinity" and "NaN", as PostgreSQL has them.
  */
 #include "writer.h"
 
 #include <math.h>
 #include <string.h>
-
-/* Stored strings are UTF-8; a byte that is not, from a result we do not foresee, becomes U+FFFD. */
-static size_t utf8_len(const unsigned char *p, size_t len)
-{
-	size_t n = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3 : p[0] >> 3 == 30 ? 4 : 0;
-
-	if (n == 0 || n > len)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if (p[i] >> 6 != 2)
-			return 0;
-	return n;
-}
 
 static void put_escape(struct text *t, unsigned char c)
 {
@@ -54,13 +41,15 @@ void text_put_json(struct text *t, const char *s, size_t len)
 
 	text_put(t, "\"", 1);
 	while (at < len) {
-		size_t n = utf8_len(p + at, len - at);
+		uint32_t c;
+		size_t n = utf8_decode(s + at, len - at, &c);
 
 		if (n && p[at] >= 0x20 && p[at] != '"' && p[at] != '\\') {
 			at += n;
 			continue;
 		}
 		text_put(t, s + plain, at - plain);
+		/* Stored strings are UTF-8; what is not, from wherever, becomes U+FFFD. */
 		if (n)
 			put_escape(t, p[at]);
 		else

@@ -13,8 +13,9 @@
  * the widths of that block are printed with and those that follow may only widen them. So memory is
  * bounded for any result, and a result of ordinary size lines up from end to end.
  *
- * On a terminal, cells are cut with an ellipsis so that a row is a line, widest columns first, but never
- * numbers, which would read as others; and only options.max_rows rows are shown, the rest counted.
+ * On a terminal, cells are cut with an ellipsis so that a row is a line, widest columns first, but
+ * never numbers, which would read as others; and only options.max_rows rows are shown, the rest
+ * counted.
  * (1) Cells have neither control characters nor bad UTF-8: text_put_visible().
  * (2) NULL is NULL; the string NULL is shown as 'NULL'.
  */
@@ -240,7 +241,8 @@ static void end(struct writer *w)
 	flush(w);
 	put_border(w, BOTTOM);
 	if (w->options.max_rows && w->n_rows > w->options.max_rows)
-		fprintf(w->out, "(%" PRIu64 " rows, the first %" PRIu64 " shown; --max-rows 0 shows all)\n",
+		fprintf(w->out,
+			"(%" PRIu64 " rows, the first %" PRIu64 " shown; --max-rows 0 shows all)\n",
 			w->n_rows, w->options.max_rows);
 	else
 		fprintf(w->out, "(%" PRIu64 " row%s)\n", w->n_rows, w->n_rows == 1 ? "" : "s");

@@ -4,8 +4,8 @@
  *
  *     append [ROWS [DB]]      default: 1,000,000 rows in memory
  *
- * A million sensor readings of five slots, in batches of 2,048, then how much memory they take. An array per
- * slot goes in, a bitmap says which readings are missing.
+ * A million sensor readings of five slots, in batches of 2,048, then how much memory they take. An
+ * array per slot goes in, a bitmap says which readings are missing.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,10 +4,10 @@
  *
  *     scan [ROWS [DB]]      default: 20,000,000 rows in scan.stoa, which must not be there yet
  *
- * Twenty million taxi rides are made up, appended, and then scanned a batch at a time: who
- * rode furthest, and how far all rode. As Python objects of the same fields they would take some 4 GB
- * (about 200 bytes each). The heap of this process stays at a few megabytes, which it prints as the kernel
- * counts them (RssAnon); pages of mapped files come and go as the kernel likes.
+ * Twenty million taxi rides are made up, appended, and then scanned a batch at a time: who rode
+ * furthest, and how far all rode. As Python objects of the same fields they would take some 4 GB
+ * (about 200 bytes each). The heap of this process stays at a few megabytes, which it prints as the
+ * kernel counts them (RssAnon); pages of mapped files come and go as the kernel likes.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,8 @@ static const struct stoa_slot slots[] = {
 	{ .name = "ride", .type = STOA_I64, .flags = STOA_NOT_NULL },
 	{ .name = "driver", .type = STOA_U32, .flags = STOA_NOT_NULL },
 	{ .name = "meters", .type = STOA_I32, .flags = STOA_NOT_NULL },
-	{ .name = "fare", .type = STOA_DECIMAL, .precision = 9, .scale = 2, .flags = STOA_NOT_NULL },
+	{ .name = "fare", .type = STOA_DECIMAL, .precision = 9, .scale = 2,
+	  .flags = STOA_NOT_NULL },
 };
 
 #define N_SLOTS (sizeof(slots) / sizeof(slots[0]))

@@ -62,8 +62,8 @@ uint64_t testing_seed(void)
 		struct timespec t;
 
 		clock_gettime(CLOCK_REALTIME, &t);
-		seed = (uint64_t)t.tv_sec * 1000000007u ^ (uint64_t)t.tv_nsec ^ (uint64_t)getpid() << 40;
-		seed %= 1000000000u;
+		seed = (uint64_t)t.tv_sec * 1000000007u ^ (uint64_t)t.tv_nsec;
+		seed = (seed ^ (uint64_t)getpid() << 40) % 1000000000u;
 	}
 	known = true;
 	printf("STOA_SEED=%" PRIu64 "\n", seed);
