@@ -118,8 +118,8 @@ static bool may_pass(struct scan *s, const struct stoa__bound *b)
 	if (!shaped || b->args[0]->index == s->rowid)
 		return true;
 	memset(&z, 0, sizeof z);
-	if (!s->source->ops->zone(s->source, source_column(s, b->args[0]->index), &z))
-		return true;
+	if (!s->source->ops->zone(s->source, source_column(s, b->args[0]->index), &z) || !z.n_rows)
+		return true;	/* within a group, or one that nothing is known of */
 	return may_pass_zone(b, &z);
 }
 

@@ -23,6 +23,7 @@ cmocka_tests += \
 	%D%/import_test \
 	%D%/lock_test \
 	%D%/log_test \
+	%D%/loops_test \
 	%D%/model_test \
 	%D%/nomem_test \
 	%D%/packed_test \
@@ -35,7 +36,8 @@ cmocka_tests += \
 	%D%/validate_test \
 	%D%/version_test
 
-sqlite_tests +=
+sqlite_tests += \
+	%D%/sql_differential_test
 
 script_tests += \
 	%D%/arrows_test.sh \

@@ -51,7 +51,7 @@ struct stoa__vec {
 struct stoa__zone {
 	bool known;		/* min and max are set */
 	bool has_nan;
-	uint32_t n_rows;	/* rows stored, deleted ones included */
+	uint32_t n_rows;	/* rows stored, deleted ones included; 0: nothing is known */
 	uint32_t n_null;
 	struct stoa_value min, max;
 };
