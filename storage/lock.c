@@ -30,10 +30,23 @@
 int stoa__lock_open(const struct stoa__dir *dir, bool writer, struct stoa__lock *out,
 		    struct stoa_error *err)
 {
+	uint64_t size;
+	bool made;
+	int rc;
+
 	out->writer = false;
 	out->crashed = false;
 	out->pid = getpid();
-	return stoa__file_open(dir, NAME, writer ? O_RDWR | O_CREAT : O_RDONLY, &out->fd, err);
+	if (!writer)
+		return stoa__file_open(dir, NAME, O_RDONLY, &out->fd, err);
+	made = stoa__file_size(dir, NAME, &size, NULL) == STOA_ENOTFOUND;
+	STOA_TRY(stoa__file_open(dir, NAME, O_RDWR | O_CREAT, &out->fd, err));
+	if (!made)
+		return STOA_OK;
+	rc = stoa__dir_sync(dir, NULL, err);
+	if (rc < 0)
+		stoa__lock_close(out, false);
+	return rc;
 }
 
 /* One fcntl(): 0, or -1 with errno. @type: F_RDLCK, F_WRLCK, F_UNLCK. */
@@ -102,7 +115,10 @@ static int poll_writer(int fd, int32_t wait_ms)
 	return 0;
 }
 
-/* Puts our pid into the file in place of whatever is there. It is never empty meanwhile: that means clean. */
+/*
+ * Puts our pid into the file in place of whatever is there. It is never empty meanwhile, nor after a power cut:
+ * that would mean clean.
+ */
 static int write_pid(struct stoa__lock *lock, struct stoa_error *err)
 {
 	char text[24];
@@ -112,7 +128,8 @@ static int write_pid(struct stoa__lock *lock, struct stoa_error *err)
 	STOA_TRY(stoa__file_size_of(lock->fd, NAME, &size, err));
 	lock->crashed = size > 0;
 	STOA_TRY(stoa__file_write(lock->fd, NAME, 0, text, (size_t)len, err));
-	return stoa__file_truncate(lock->fd, NAME, (uint64_t)len, err);
+	STOA_TRY(stoa__file_truncate(lock->fd, NAME, (uint64_t)len, err));
+	return stoa__file_sync(lock->fd, NAME, err);
 }
 
 int stoa__lock_writer(struct stoa__lock *lock, int32_t wait_ms, struct stoa_error *err)

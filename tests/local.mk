@@ -27,6 +27,7 @@ cmocka_tests += \
 	%D%/model_test \
 	%D%/nomem_test \
 	%D%/packed_test \
+	%D%/power_test \
 	%D%/process_test \
 	%D%/query_test \
 	%D%/segment_test \
