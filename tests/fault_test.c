@@ -144,7 +144,7 @@ static void expect_sound(const struct run *r)
 {
 	struct stoa_error err;
 	stoa_db *db;
-	uint64_t n;
+	uint64_t n = 0;
 
 	if (stoa_check(r->path, print_finding, NULL, &err) < 0 ||
 	    stoa_open(r->path, NULL, &db, &err) < 0 ||

@@ -80,8 +80,8 @@ static void all_of_select_parses(void **state)
 {
 	static const char *const sqls[] = {
 		"select 1;;",
-		"SELECT DISTINCT a, t.b AS c, t.* FROM t WHERE a = 1 GROUP BY a, 2 HAVING count(*) > 1 "
-		"ORDER BY a DESC NULLS LAST, 2 ASC LIMIT 10 OFFSET 5",
+		("SELECT DISTINCT a, t.b AS c, t.* FROM t WHERE a = 1 GROUP BY a, 2 HAVING count(*) > 1 "
+		 "ORDER BY a DESC NULLS LAST, 2 ASC LIMIT 10 OFFSET 5"),
 		"select a from t join u on t.x = u.y left outer join v using (x, y) cross join w, z",
 		"with a as (select 1), b (x, y) as (select 2, 3) select * from a, b",
 		"select 1 union all select 2 intersect select 3 except select 4 order by 1",
