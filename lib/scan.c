@@ -500,6 +500,7 @@ static bool source_zone(struct stoa__source *source, size_t i, struct stoa__zone
 	out->n_rows = c->n_rows;
 	out->n_null = c->n_null;
 	out->has_nan = c->has_nan;
+	out->exact = s->group->n_dead == 0 && c->n_rows == s->group_rows;
 	out->known = c->has_range;
 	out->min = range_value(slot->def.type, c->min.u, c->min.f);
 	out->max = range_value(slot->def.type, c->max.u, c->max.f);

@@ -10,6 +10,8 @@ libstoa_all_la_SOURCES += \
 	%D%/arena.h \
 	%D%/ast.c \
 	%D%/ast.h \
+	%D%/bar.c \
+	%D%/bar.h \
 	%D%/bind.c \
 	%D%/bind.h \
 	%D%/bind_call.c \

@@ -11,6 +11,7 @@
 #ifndef STOA__OP_H
 #define STOA__OP_H
 
+#include "bar.h"
 #include "plan.h"
 #include "prog.h"
 
@@ -51,6 +52,8 @@ int stoa__op_one(struct stoa__op **out, struct stoa_error *err);
 int stoa__op_scan(struct stoa__source *source, size_t n_columns, size_t rowid,
 		  struct stoa__bound *const *where, size_t n_where, struct stoa__op **out,
 		  struct stoa_error *err);
+/* Tells a scan to pass over the row groups that @bar, which outlives it, excludes by then. */
+void stoa__op_scan_heed(struct stoa__op *scan, const struct stoa__bar *bar);
 int stoa__op_filter(struct stoa__op *child, struct stoa__arena *arena, size_t n_columns,
 		    struct stoa__bound *const *where, size_t n_where, struct stoa__op **out,
 		    struct stoa_error *err);
@@ -62,10 +65,10 @@ int stoa__op_aggregate(struct stoa__op *child, struct stoa__arena *arena,
 		       struct stoa__bound *const *keys, size_t n_keys, bool global,
 		       const struct stoa__agg *aggs, size_t n_aggs, struct stoa__op **out,
 		       struct stoa_error *err);
-/* @limit: rows wanted; UINT64_MAX: all. Equal rows keep their order. */
+/* @limit: rows wanted; UINT64_MAX: all. Equal rows keep their order. @bar: lowered as rows come; NULL without a limit. */
 int stoa__op_sort(struct stoa__op *child, const struct stoa__type *types, size_t n_columns,
 		  const struct stoa__order_key *order, size_t n_order, uint64_t limit,
-		  struct stoa__op **out, struct stoa_error *err);
+		  struct stoa__bar *bar, struct stoa__op **out, struct stoa_error *err);
 int stoa__op_limit(struct stoa__op *child, size_t n_columns, uint64_t offset, uint64_t limit,
 		   struct stoa__op **out, struct stoa_error *err);
 

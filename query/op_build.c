@@ -18,6 +18,7 @@ struct build {
 	struct stoa__arena *arena;
 	struct stoa_error *err;
 	struct stoa__op *root;
+	struct stoa__op *scan;	/* somewhere below the root; NULL: none */
 	size_t n_columns;	/* of @root */
 };
 
@@ -38,8 +39,10 @@ static int add_scan(struct build *b)
 	}
 	STOA_TRY(b->tables->open(b->tables, plan->table, slots, n, &source, b->err));
 	b->n_columns = plan->n_slots;
-	return stoa__op_scan(source, plan->n_slots, rowid, plan->where, plan->n_where, &b->root,
-			     b->err);
+	STOA_TRY(stoa__op_scan(source, plan->n_slots, rowid, plan->where, plan->n_where, &b->root,
+			       b->err));
+	b->scan = b->root;
+	return STOA_OK;
 }
 
 static int add_filter(struct build *b, struct stoa__bound *const *terms, size_t n)
@@ -86,11 +89,55 @@ static int add_distinct(struct build *b)
 				  b->err);
 }
 
+/* The scan's column that the first key is; SIZE_MAX: none, or one without zone maps. */
+static size_t key_column(const struct stoa__plan *plan)
+{
+	const struct stoa__bound *key = plan->outputs[plan->order[0].output];
+
+	if (!plan->has_table || plan->grouped || plan->distinct || key->kind != STOA__BOUND_COLUMN ||
+	    plan->slots[key->index] == STOA__SLOT_ROWID)
+		return SIZE_MAX;
+	return key->index;
+}
+
+/* With all rows to choose from, zone maps alone tell much about the first. */
+static int foresee(struct build *b, struct stoa__bar *bar, uint64_t limit)
+{
+	const struct stoa__plan *plan = b->plan;
+	struct stoa__source *source;
+
+	if (bar->column == SIZE_MAX || plan->n_where)
+		return STOA_OK;
+	STOA_TRY(b->tables->open(b->tables, plan->table, &plan->slots[bar->column], 1, &source,
+				 b->err));
+	return stoa__bar_foresee(bar, source, limit, b->err);
+}
+
+static int make_bar(struct build *b, uint64_t limit, struct stoa__bar **out)
+{
+	const struct stoa__order_key *key = &b->plan->order[0];
+	struct stoa__bar *bar = stoa__arena_zalloc(b->arena, sizeof *bar);
+
+	*out = bar;
+	if (!bar)
+		return stoa__fail_memory(b->err);
+	bar->phys = (uint8_t)stoa__prog_phys(b->plan->outputs[key->output]->type.type);
+	bar->descending = key->descending;
+	bar->nulls_first = key->nulls_first;
+	bar->alone = b->plan->n_order == 1;
+	bar->last = UINT64_MAX;
+	bar->column = key_column(b->plan);
+	if (bar->column < SIZE_MAX)
+		stoa__op_scan_heed(b->scan, bar);
+	return foresee(b, bar, limit);
+}
+
 static int add_sort(struct build *b)
 {
 	const struct stoa__plan *plan = b->plan;
 	struct stoa__type *types = stoa__arena_array(b->arena, b->n_columns + 1, sizeof *types);
 	uint64_t limit = plan->limit;
+	struct stoa__bar *bar = NULL;
 
 	if (!types)
 		return stoa__fail_memory(b->err);
@@ -98,7 +145,9 @@ static int add_sort(struct build *b)
 		types[i] = plan->outputs[i]->type;
 	if (limit != UINT64_MAX && __builtin_add_overflow(limit, plan->offset, &limit))
 		limit = UINT64_MAX;
-	return stoa__op_sort(b->root, types, b->n_columns, plan->order, plan->n_order, limit,
+	if (limit < UINT64_MAX)
+		STOA_TRY(make_bar(b, limit, &bar));
+	return stoa__op_sort(b->root, types, b->n_columns, plan->order, plan->n_order, limit, bar,
 			     &b->root, b->err);
 }
 
@@ -128,7 +177,7 @@ static int build(struct build *b)
 int stoa__op_build(const struct stoa__plan *plan, struct stoa__tables *tables,
 		   struct stoa__arena *arena, struct stoa__op **out, struct stoa_error *err)
 {
-	struct build b = { plan, tables, arena, err, NULL, 0 };
+	struct build b = { .plan = plan, .tables = tables, .arena = arena, .err = err };
 	int rc = build(&b);
 
 	*out = NULL;

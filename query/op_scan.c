@@ -5,6 +5,8 @@
  * Before a row group is entered, each condition is asked whether any value between the group's minimum and maximum
  * could pass; one clear no skips the group unread. What a zone map cannot answer is "perhaps".
  *
+ * A sort with a limit raises a further condition as it goes: its bar.
+ *
  * Vectors change from the source's kinds to the engine's: u8 .. u32 are integers like others (the same bits), and
  * booleans become bytes.
  */
@@ -23,6 +25,7 @@ struct scan {
 	size_t rowid;		/* column; SIZE_MAX: none */
 	struct stoa__bound *const *where;
 	size_t n_where;
+	const struct stoa__bar *bar;	/* of a sort above; NULL: none */
 	size_t n;		/* rows of the current batch */
 	const stoa_rowid *rowids;
 	uint8_t **bools;	/* by column, made when needed */
@@ -123,14 +126,26 @@ static bool may_pass(struct scan *s, const struct stoa__bound *b)
 	return may_pass_zone(b, &z);
 }
 
+/* Could one enter the first rows of the sort above? */
+static bool may_enter(struct scan *s)
+{
+	struct stoa__zone z;
+
+	if (!s->bar || s->bar->last == UINT64_MAX)
+		return true;
+	memset(&z, 0, sizeof z);
+	return !s->source->ops->zone(s->source, source_column(s, s->bar->column), &z) ||
+	       !stoa__bar_excludes(s->bar, &z);
+}
+
 /* At the start of a row group: passes over it, and those behind, while a condition rules them out. */
 static void skip_groups(struct scan *s)
 {
 	size_t i = 0;
 
 	/* zone() answers at the start of a group only, so that elsewhere all may pass. */
-	while (i < s->n_where) {
-		if (may_pass(s, s->where[i])) {
+	while (i <= s->n_where) {
+		if (i < s->n_where ? may_pass(s, s->where[i]) : may_enter(s)) {
 			i++;
 			continue;
 		}
@@ -146,7 +161,7 @@ static int scan_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
 	struct scan *s = (struct scan *)op;
 
 	skip_groups(s);
-	int rc = s->source->ops->next(s->source, &s->n, &s->rowids, err);
+	int rc = s->source->ops->next(s->source, &s->n, s->rowid < SIZE_MAX ? &s->rowids : NULL, err);
 	*n = s->n;
 	if (s->n_columns)
 		memset(s->bools_ready, 0, s->n_columns * sizeof *s->bools_ready);
@@ -236,6 +251,11 @@ int stoa__op_scan(struct stoa__source *source, size_t n_columns, size_t rowid,
 	}
 	*out = &s->op;
 	return STOA_OK;
+}
+
+void stoa__op_scan_heed(struct stoa__op *scan, const struct stoa__bar *bar)
+{
+	((struct scan *)scan)->bar = bar;
 }
 
 /* ---- no table ------------------------------------------------------------------------------- */

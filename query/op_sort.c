@@ -8,7 +8,7 @@
  * from below, thus stable: equal rows stay in the order in which they came.
  *
  * With a LIMIT of k rows at most 2k and a batch are kept: then the rows are sorted, and all but the first k
- * given up. From then on the prefix of the kth row is a threshold: rows beyond it are not kept, and of a batch without
+ * given up. From then on the prefix of the kth row is a bar (bar.h): rows beyond it are not kept, and of a batch without
  * any other the other columns are not even asked for.
  */
 #include <string.h>
@@ -16,7 +16,9 @@
 #include "../lib/core/alloc.h"
 #include "../lib/core/bitmap.h"
 #include "../lib/core/error.h"
+#include "bar.h"
 #include "keys.h"
+#include "loops.h"
 #include "machine.h"
 #include "op.h"
 
@@ -61,13 +63,12 @@ struct sort {
 	bool sorted;
 	uint32_t at, batch_at;
 	size_t batch_n;
-	/* Of a LIMIT, once there are enough rows. */
-	bool has_threshold;
-	uint64_t threshold;
+	/* Of a LIMIT; else NULL. */
+	struct stoa__bar *bar;
+	uint8_t *flags;
 	uint32_t *sel;
 	void *room;
 	uint64_t *room_valid;
-	void *key_room;
 };
 
 /* ---- keeping rows --------------------------------------------------------------------------- */
@@ -219,72 +220,29 @@ static int compare_items(const struct sort *s, const struct item *a, const struc
 	return 0;
 }
 
-static uint64_t order_of_f64(double x)
-{
-	uint64_t bits;
-
-	if (x == 0)
-		x = 0;		/* -0 is 0 */
-	memcpy(&bits, &x, 8);
-	if (x != x)
-		return UINT64_MAX;
-	return bits >> 63 ? ~bits : bits | (uint64_t)1 << 63;
-}
-
-static uint64_t order_of_bytes(struct stoa_bytes s)
-{
-	uint64_t x = 0;
-
-	for (uint32_t i = 0; i < 8; i++)
-		x = x << 8 | (i < s.len ? (unsigned char)s.p[i] : 0);
-	return x;
-}
-
 /* An integer that is in order where the first key is; NULLs are at the ends. */
-static uint64_t prefix_of_value(const struct stoa__order_key *k, unsigned phys, const void *values,
-				size_t i, bool valid)
-{
-	union stoa__datum d;
-	uint64_t x;
-
-	if (!valid)
-		return k->nulls_first ? 0 : UINT64_MAX;
-	d = datum_in(values, phys, i);
-	switch (phys) {
-	case STOA__PHYS_U64: x = d.u; break;
-	case STOA__PHYS_F64: x = order_of_f64(d.f); break;
-	case STOA__PHYS_BYTES: x = order_of_bytes(d.s); break;
-	default: x = (uint64_t)d.i ^ (uint64_t)1 << 63; break;
-	}
-	return k->descending ? ~x : x;
-}
-
 static uint64_t prefix_of(const struct sort *s, uint32_t row)
 {
 	const struct stoa__order_key *k = &s->order[0];
 	const struct column *c = &s->columns[k->output];
 
-	return prefix_of_value(k, c->phys, c->values, row,
-			       !c->has_nulls || stoa__bit_get(c->valid, row));
+	if (c->has_nulls && !stoa__bit_get(c->valid, row))
+		return k->nulls_first ? 0 : UINT64_MAX;
+	uint64_t x = stoa__order_bits(c->phys, datum_in(c->values, c->phys, row));
+	return k->descending ? ~x : x;
 }
 
 /* Rows of the child's batch that a LIMIT leaves a chance: all (*@k == n), or those in @sel. */
 static int find_chances(struct sort *s, size_t n, size_t *k, struct stoa_error *err)
 {
-	const struct stoa__order_key *key = &s->order[0];
-	unsigned phys = s->columns[key->output].phys;
 	struct stoa__vec v;
 
 	*k = n;
-	if (!s->has_threshold)
+	if (!s->bar || s->bar->last == UINT64_MAX)
 		return STOA_OK;
-	STOA_TRY(stoa__op_column(s->child, key->output, &v, err));
-	const void *values = stoa__vec_flat(&v, s->key_room);
-	*k = 0;
-	for (size_t i = 0; i < n; i++) {
-		s->sel[*k] = (uint32_t)i;
-		*k += prefix_of_value(key, phys, values, i, stoa__bit_get(v.validity, i)) <= s->threshold;
-	}
+	STOA_TRY(stoa__op_column(s->child, s->order[0].output, &v, err));
+	stoa__bar_admit(s->bar, &v, n, s->flags);
+	*k = stoa__loops()->select(s->flags, n, s->sel);
 	return STOA_OK;
 }
 
@@ -429,10 +387,8 @@ static int prune(struct sort *s, struct stoa_error *err)
 	for (size_t i = 0; i < s->n_columns; i++)
 		STOA_TRY(reorder(s, &s->columns[i], n, err));
 	s->n_rows = n;
-	if (n && n == s->limit) {
-		s->threshold = s->items[n - 1].prefix;
-		s->has_threshold = true;
-	}
+	if (n && n == s->limit)
+		stoa__bar_lower(s->bar, s->items[n - 1].prefix);
 	return STOA_OK;
 }
 
@@ -440,7 +396,7 @@ static int prune(struct sort *s, struct stoa_error *err)
 
 static int consume(struct sort *s, struct stoa_error *err)
 {
-	/* Pruned often, the threshold is sharp; each time at least as many rows go as stay. */
+	/* Pruned often, the bar is low; each time at least as many rows go as stay. */
 	uint64_t enough = s->limit > UINT32_MAX ? UINT64_MAX : 2 * s->limit + SLACK;
 	size_t n;
 
@@ -542,7 +498,7 @@ static void sort_close(struct stoa__op *op)
 	stoa__free(s->sel);
 	stoa__free(s->room);
 	stoa__free(s->room_valid);
-	stoa__free(s->key_room);
+	stoa__free(s->flags);
 	stoa__free(s);
 }
 
@@ -550,14 +506,14 @@ static int make_rooms(struct sort *s)
 {
 	s->sel = stoa__alloc_aligned((STOA__BATCH_ROWS + 8) * sizeof *s->sel);
 	s->room = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof(struct stoa_bytes));
-	s->key_room = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof(struct stoa_bytes));
+	s->flags = stoa__alloc_aligned(STOA__BATCH_ROWS);
 	s->room_valid = stoa__alloc_aligned(STOA__WORDS(STOA__BATCH_ROWS) * 8);
-	return s->sel && s->room && s->key_room && s->room_valid ? 0 : STOA_ENOMEM;
+	return s->sel && s->room && s->flags && s->room_valid ? 0 : STOA_ENOMEM;
 }
 
 int stoa__op_sort(struct stoa__op *child, const struct stoa__type *types, size_t n_columns,
 		  const struct stoa__order_key *order, size_t n_order, uint64_t limit,
-		  struct stoa__op **out, struct stoa_error *err)
+		  struct stoa__bar *bar, struct stoa__op **out, struct stoa_error *err)
 {
 	static const struct stoa__op_ops ops = { sort_next, sort_close };
 	struct sort *s = stoa__calloc(1, sizeof *s);
@@ -574,8 +530,9 @@ int stoa__op_sort(struct stoa__op *child, const struct stoa__type *types, size_t
 	s->order = order;
 	s->n_order = n_order;
 	s->limit = limit;
+	s->bar = bar;
 	s->columns = stoa__calloc(n_columns + 1, sizeof *s->columns);
-	if (!s->columns || (limit != UINT64_MAX && make_rooms(s) < 0)) {
+	if (!s->columns || (bar && make_rooms(s) < 0)) {
 		sort_close(&s->op);
 		return stoa__fail_memory(err);
 	}

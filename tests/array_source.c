@@ -215,6 +215,7 @@ static bool source_zone(struct stoa__source *source, size_t i, struct stoa__zone
 			out->max = *v;
 		out->known = true;
 	}
+	out->exact = true;
 	return true;
 }
 

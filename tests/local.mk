@@ -33,6 +33,7 @@ cmocka_tests += \
 	%D%/segment_test \
 	%D%/sql_test \
 	%D%/text_test \
+	%D%/top_test \
 	%D%/type_test \
 	%D%/validate_test \
 	%D%/version_test
@@ -51,6 +52,7 @@ script_tests += \
 check_LTLIBRARIES += %D%/libtesting.la
 tests_model_test_SOURCES = %D%/model_test.c %D%/model.c %D%/model.h
 tests_query_test_SOURCES = %D%/query_test.c %D%/array_source.c %D%/array_source.h
+tests_top_test_SOURCES = %D%/top_test.c %D%/array_source.c %D%/array_source.h
 tests_libtesting_la_SOURCES = %D%/ledger.c %D%/ledger.h %D%/testing.c %D%/testing.h \
 	%D%/tree.c %D%/tree.h
 

@@ -51,6 +51,7 @@ struct stoa__vec {
 struct stoa__zone {
 	bool known;		/* min and max are set */
 	bool has_nan;
+	bool exact;		/* all rows stored live: min and max are values that next() would give */
 	uint32_t n_rows;	/* rows stored, deleted ones included; 0: nothing is known */
 	uint32_t n_null;
 	struct stoa_value min, max;
