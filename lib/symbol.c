@@ -99,6 +99,12 @@ static struct stoa__symbol_slot *probe(const struct stoa__symbols *s, const char
 	}
 }
 
+/* Changes under the mutex, and is read without it where a limit on memory is kept. */
+static void count_bytes(struct stoa__symbols *s, int64_t change)
+{
+	atomic_fetch_add_explicit(&s->bytes, (uint64_t)change, memory_order_relaxed);
+}
+
 static int resize(struct stoa__symbols *s, uint32_t n_slots)
 {
 	struct stoa__symbol_slot *slots = stoa__calloc(n_slots, sizeof *slots);
@@ -116,7 +122,7 @@ static int resize(struct stoa__symbols *s, uint32_t n_slots)
 			to = (to + 1) & mask;
 		slots[to] = slot;
 	}
-	s->bytes += ((uint64_t)n_slots - s->n_slots) * sizeof *slots;
+	count_bytes(s, (int64_t)((uint64_t)n_slots - s->n_slots) * (int64_t)sizeof *slots);
 	stoa__free(s->slots);
 	s->slots = slots;
 	s->n_slots = n_slots;
@@ -141,7 +147,7 @@ static uint32_t new_id(struct stoa__symbols *s)
 
 		if (!e)
 			return 0;
-		s->bytes += PAGE_ENTRIES * sizeof *e;
+		count_bytes(s, (int64_t)(PAGE_ENTRIES * sizeof *e));
 		atomic_store_explicit(&s->pages[page], e, memory_order_release);
 	}
 	s->n_entries++;
@@ -184,7 +190,7 @@ static int intern_locked(struct stoa__symbols *s, const char *p, uint32_t len, u
 	*e = (struct stoa__symbol_entry){ .p = copy, .len = len, .count = 1, .hash = hash };
 	*slot = (struct stoa__symbol_slot){ id, hash };
 	s->n_live++;
-	s->bytes += len + 1;
+	count_bytes(s, (int64_t)len + 1);
 	*out = id;
 	return STOA_OK;
 }
@@ -252,7 +258,7 @@ static void drop_locked(struct stoa__symbols *s, uint32_t id)
 		return;
 	unslot(s, id);
 	s->n_live--;
-	s->bytes -= e->len + 1;
+	count_bytes(s, -(int64_t)e->len - 1);
 	stoa__free(e->p);
 	free_id(s, id);
 }

@@ -29,7 +29,7 @@ struct stoa__symbols {
 	uint32_t n_entries;	/* ids given out so far: 1 .. n_entries - 1; id 0 is no symbol */
 	uint32_t free_id;	/* head of the chain of free ids */
 	uint32_t n_live;
-	uint64_t bytes;		/* heap held, all of it */
+	_Atomic uint64_t bytes;	/* heap held, all of it */
 	struct stoa__symbol_slot *slots;
 	uint32_t n_slots;	/* a power of two, or 0 */
 };

@@ -33,6 +33,7 @@ cmocka_tests += \
 	%D%/segment_test \
 	%D%/sql_test \
 	%D%/text_test \
+	%D%/threads_test \
 	%D%/top_test \
 	%D%/type_test \
 	%D%/validate_test \
