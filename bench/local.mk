@@ -8,12 +8,15 @@
 ##     make bench BENCH_JSON=FILE.json        results and report there (FILE.html); 1 for
 ##                                            bench/results/DATE, otherwise bench-data/results
 ##     make bench-clean                       forget data and databases
+##     make regress                           instructions of small workloads, compared with
+##                                            bench/regress.baseline; make regress-accept
 
 bench_programs += %D%/stoa-bench %D%/stoa-gen %D%/stoa-report
+bench_regress = %D%/stoa-regress
 
-EXTRA_PROGRAMS += $(bench_programs)
-CLEANFILES += $(bench_programs)
-EXTRA_DIST += %D%/README.md %D%/peers.sh
+EXTRA_PROGRAMS += $(bench_programs) $(bench_regress)
+CLEANFILES += $(bench_programs) $(bench_regress)
+EXTRA_DIST += %D%/README.md %D%/peers.sh %D%/regress.sh %D%/regress.baseline
 
 tpch_sources = %D%/tpch.c %D%/tpch.h %D%/tpch_csv.c %D%/tpch_text.c
 
@@ -51,6 +54,10 @@ bench_stoa_bench_LDADD = libstoa.la -lsqlite3 -llmdb -ljansson -lm
 bench_stoa_report_SOURCES = %D%/format.c %D%/format.h %D%/html.c %D%/plot.c %D%/plot.h
 bench_stoa_report_LDADD = -ljansson -lm
 
+## Without libtool's wrapper script, so that valgrind sees the program itself.
+bench_stoa_regress_SOURCES = %D%/regress.c
+bench_stoa_regress_LDADD = libstoa_all.la
+
 ## The generator is tested like everything else; it needs no peer.
 cmocka_tests += tests/tpch_test
 tests_tpch_test_SOURCES = tests/tpch_test.c $(tpch_sources)
@@ -79,4 +86,14 @@ bench:
 bench-clean:
 	rm -rf bench-data
 
-.PHONY: bench-clean
+## Counts depend on the flags of the compiler, too.
+bench_regress_sh = REGRESS_FLAGS='$(CFLAGS)' $(srcdir)/%D%/regress.sh $(bench_regress) \
+	$(srcdir)/%D%/regress.baseline
+
+regress: $(bench_regress)
+	$(AM_V_at)$(bench_regress_sh)
+
+regress-accept: $(bench_regress)
+	$(AM_V_at)$(bench_regress_sh) --accept
+
+.PHONY: bench-clean regress regress-accept
