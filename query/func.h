@@ -93,12 +93,23 @@ union stoa__datum stoa__value_datum(const struct stoa_value *v);
 /* ---- like.c -------------------------------------------------------------------------------- */
 
 /*
- * LIKE with PostgreSQL's rules: % any run, _ one character, @escape (0: none) takes the next as it is.
- * A pattern that ends in a bare escape is an error: -1; else 0 or 1.
+ * A LIKE pattern, looked at once: % any run, _ one character, @escape (0: none) takes the next as it is.
  */
-int stoa__like(struct stoa_bytes s, struct stoa_bytes pattern, int escape, bool fold_case);
-/* Does the pattern end in a bare escape? */
-bool stoa__like_malformed(struct stoa_bytes pattern, int escape);
+struct stoa__pattern {
+	uint8_t kind;
+	bool fold_case;
+	int escape;
+	struct stoa_bytes text;		/* the pattern */
+	struct stoa_bytes part;		/* of it: what a simple one looks for */
+};
+/* False when the pattern ends in a bare escape. Borrows @pattern. */
+bool stoa__pattern_init(struct stoa__pattern *p, struct stoa_bytes pattern, int escape,
+			bool fold_case);
+bool stoa__pattern_match(const struct stoa__pattern *p, struct stoa_bytes s);
+
+/* Where @part, one byte or more, first is in @s; NULL if it is not. */
+const char *stoa__find(struct stoa_bytes s, struct stoa_bytes part);
+const char *stoa__find_scalar(struct stoa_bytes s, struct stoa_bytes part);
 
 /* Characters, not bytes, of valid UTF-8. */
 static inline bool stoa__utf8_starts(char c)

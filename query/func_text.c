@@ -253,7 +253,7 @@ TRIM_BODY(fn_rtrim, false, true)
 /* Where @what first is in @s, or NULL. */
 static const char *find(struct stoa_bytes s, struct stoa_bytes what)
 {
-	return what.len <= s.len ? memmem(s.p, s.len, what.p, what.len) : NULL;
+	return what.len <= s.len ? stoa__find(s, what) : NULL;
 }
 
 static int fn_strpos(struct stoa__call *call, const union stoa__datum *args, const bool *nulls,

@@ -20,6 +20,7 @@ libstoa_all_la_SOURCES += \
 	%D%/compile.c \
 	%D%/dict.c \
 	%D%/engine.h \
+	%D%/find.c \
 	%D%/func.h \
 	%D%/func_number.c \
 	%D%/func_text.c \

@@ -77,8 +77,21 @@ KERNEL static void not_bytes(const uint8_t *a, size_t n, uint8_t *out)
 
 KERNEL static size_t count_bytes(const uint8_t *a, size_t n)
 {
-	size_t count = 0;
-	EACH(n, count += a[i])
+	size_t count = 0, i = 0;
+
+	/* Eight counters in one word, emptied before one could overflow. */
+	while (i + 8 <= n) {
+		size_t end = n - i < 8 * 255 ? n : i + 8 * 255;
+		uint64_t sums = 0, x;
+		for (; i + 8 <= end; i += 8) {
+			memcpy(&x, a + i, 8);
+			sums += x;
+		}
+		for (; sums; sums >>= 8)
+			count += sums & 0xff;
+	}
+	for (; i < n; i++)
+		count += a[i];
 	return count;
 }
 

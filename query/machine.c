@@ -340,32 +340,53 @@ static int escape_at(const struct stoa__machine *m, uint16_t reg, size_t i)
 	return e.len == 1 && (unsigned char)e.p[0] < 0x80 ? e.p[0] : -1;
 }
 
+static int pattern_at(struct stoa__machine *m, const struct stoa__step *s, size_t i,
+		      struct stoa__pattern *p)
+{
+	int escape = escape_at(m, s->c, i);
+
+	if (escape < 0)
+		return stoa__machine_fail(m, s->node, STOA_EINVAL,
+					  "ESCAPE wants one ASCII character, or none");
+	if (!stoa__pattern_init(p, datum_at(&m->regs[s->b].v, i).s, escape, s->node->fold_case))
+		return stoa__machine_fail(m, s->node, STOA_EINVAL,
+					  "the pattern ends in its escape character");
+	return STOA_OK;
+}
+
+/* Validity of @r and of the escape, if there is one. */
+static void and_escape(struct stoa__machine *m, const struct stoa__step *s, struct stoa__reg *r)
+{
+	const uint64_t *valid = s->c == STOA__NO_REG ? NULL : m->regs[s->c].v.validity;
+
+	if (!valid)
+		return;
+	uint64_t *out = stoa__machine_buffer(m, s->dst)->validity;
+	and_validity(m, out, r->v.validity, valid);
+	r->v.validity = out;
+}
+
 static int step_like(struct stoa__machine *m, const struct stoa__step *s)
 {
 	struct stoa__reg *r = stoa__machine_result(m, s, s->a, s->b);
-	const struct stoa__vec *a = &m->regs[s->a].v, *b = &m->regs[s->b].v;
+	const struct stoa__vec *a = &m->regs[s->a].v;
+	bool constant = m->regs[s->b].v.kind == STOA__VEC_CONST &&
+			(s->c == STOA__NO_REG || m->regs[s->c].v.kind == STOA__VEC_CONST);
+	struct stoa__pattern p;
+	bool ready = false;
 
 	if (!r)
 		return STOA_ENOMEM;
+	and_escape(m, s, r);
 	uint8_t *out = (uint8_t *)r->v.values;
 	for (size_t i = 0; i < m->n; i++) {
 		out[i] = 0;
 		if (!stoa__machine_active(m, i) || !stoa__bit_get(r->v.validity, i))
 			continue;
-		if (s->c != STOA__NO_REG && !stoa__bit_get(m->regs[s->c].v.validity, i)) {
-			put_null(m, s->dst, i);
-			continue;
-		}
-		int escape = escape_at(m, s->c, i);
-		struct stoa_bytes pattern = datum_at(b, i).s;
-		if (escape < 0)
-			return stoa__machine_fail(m, s->node, STOA_EINVAL,
-						  "ESCAPE wants one ASCII character, or none");
-		if (stoa__like_malformed(pattern, escape))
-			return stoa__machine_fail(m, s->node, STOA_EINVAL,
-						  "the pattern ends in its escape character");
-		int hit = stoa__like(datum_at(a, i).s, pattern, escape, s->node->fold_case);
-		out[i] = (uint8_t)(hit != s->node->negated);
+		if (!ready)
+			STOA_TRY(pattern_at(m, s, i, &p));
+		ready = constant;
+		out[i] = stoa__pattern_match(&p, datum_at(a, i).s) != s->node->negated;
 	}
 	return STOA_OK;
 }

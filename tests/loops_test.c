@@ -12,6 +12,7 @@
 
 #include "../lib/core/bitmap.h"
 #include "../lib/core/cpu.h"
+#include "../query/func.h"
 #include "../query/loops.h"
 
 #define N_MAX 300
@@ -272,6 +273,29 @@ static void builds_round_alike(void **state)
 	}
 }
 
+/* In blocks of their own size, so that a sanitizer sees a byte too far. */
+static void strings_are_found_where_they_are(void **state)
+{
+	uint64_t rng = testing_seed();
+
+	(void)state;
+	for (size_t round = 0; round < 20000; round++) {
+		size_t n = testing_below(&rng, 80), m = 1 + testing_below(&rng, 6);
+		char *s = malloc(n + 1), *part = malloc(m);
+		for (size_t i = 0; i < n; i++)
+			s[i] = (char)('a' + testing_below(&rng, 3));
+		for (size_t i = 0; i < m; i++)
+			part[i] = (char)('a' + testing_below(&rng, 3));
+		char *exact = malloc(n ? n : 1);
+		memcpy(exact, s, n);
+		struct stoa_bytes in = { exact, (uint32_t)n }, what = { part, (uint32_t)m };
+		assert_ptr_equal(stoa__find(in, what), stoa__find_scalar(in, what));
+		free(s);
+		free(part);
+		free(exact);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +307,7 @@ int main(void)
 		cmocka_unit_test(selected_rows_are_gathered),
 		cmocka_unit_test(sums_and_extremes_are_found),
 		cmocka_unit_test(builds_round_alike),
+		cmocka_unit_test(strings_are_found_where_they_are),
 	};
 
 	return cmocka_run_group_tests(tests, find_builds, NULL);
