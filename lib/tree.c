@@ -40,13 +40,22 @@ static int locate(const struct stoa__node *node, uint64_t key)
 
 void *stoa__tree_floor(const struct stoa__node *node, uint64_t key)
 {
+	const struct stoa__node *left = NULL;	/* the nearest subtree to the left of the path */
+
 	while (node) {
 		int i = locate(node, key);
 
-		if (i < 0)
-			return NULL;
+		if (i < 0) {
+			/* below the path's first key, which may be less than the smallest that is there */
+			node = left;
+			left = NULL;
+			key = UINT64_MAX;
+			continue;
+		}
 		if (!node->level)
 			return node->child[i];
+		if (i > 0)
+			left = node->child[i - 1];
 		node = node->child[i];
 	}
 	return NULL;

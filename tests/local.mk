@@ -36,6 +36,7 @@ cmocka_tests += \
 	%D%/threads_test \
 	%D%/top_test \
 	%D%/type_test \
+	%D%/tree_test \
 	%D%/validate_test \
 	%D%/version_test
 
