@@ -771,6 +771,48 @@ static void many_rows_group_and_sort(void **state)
 	free(text);
 }
 
+/* ---- odd queries ---------------------------------------------------------------------------- */
+
+static const char *const vocabulary[] = {
+	"id", "name", "price", "weight", "made", "sold", "fine", "n8", "big", "note", "rowid", "nosuch",
+	"1", "0", "2.5", "1e3", "-1", "9223372036854775807", "18446744073709551615", "''", "'tea'", "'2026-01-01'",
+	"null", "true", "false", "date '2026-01-31'", "interval '1' month", "timestamp '2026-01-01 10:00:00'",
+	"x'00'", "+", "-", "*", "/", "%", "^", "||", "=", "<>", "<", ">=", "and", "or", "not", "is null",
+	"is distinct from", "in (1, 2, null)", "in ('tea', name)", "between 1 and 3", "like '%e%'", "ilike note",
+	"::int", "::text", "::decimal(4,1)", "::date", "::u8", "::f32", "(", ")", ",", "case when", "then", "else",
+	"end", "coalesce(", "nullif(", "greatest(", "round(", "substr(", "length(", "upper(", "abs(", "extract(year from",
+	"date_trunc('month',", "count(*)", "count(distinct", "sum(", "avg(", "min(", "stddev(", "filter (where",
+	"from things", "where", "group by", "having", "order by", "desc", "nulls first", "limit", "offset", "distinct",
+	"select", "as x", "?", "*",
+};
+#define N_WORDS (sizeof vocabulary / sizeof *vocabulary)
+
+/* Sentences that start like queries and go on like nothing: most are errors, none may be more than that. */
+static void nonsense_gets_an_answer_or_an_error(void **state)
+{
+	uint64_t rng = testing_seed();
+	size_t rounds = testing_long() ? 1000000 : 15000, n_answers = 0;
+	struct stoa_error err;
+
+	(void)state;
+	for (size_t i = 0; i < rounds; i++) {
+		static const char *const ends[] = { "from things", "from things where fine", "",
+						    "from things group by name", "from things order by 1 limit 2" };
+		char sql[2000], *p = sql;
+		p += sprintf(p, "select ");
+		for (size_t n = 1 + testing_below(&rng, 1 + i % 9); n; n--)
+			p += sprintf(p, "%s ", vocabulary[testing_below(&rng, N_WORDS)]);
+		sprintf(p, "%s", ends[testing_below(&rng, 5)]);
+		char *text = array_query(&tables, sql, NULL, 0, &err);
+		n_answers += text != NULL;
+		if (!text && (err.code >= 0 || err.code == STOA_ENOMEM || !err.text[0]))
+			fail_msg("%s: %d %s", sql, err.code, err.text);
+		free(text);
+		assert_int_equal(things.n_open, 0);
+	}
+	assert_true(n_answers > rounds / 100);
+}
+
 /* ---- memory --------------------------------------------------------------------------------- */
 
 static void a_query_survives_every_allocation_that_fails(void **state)
@@ -827,6 +869,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_query_reads_no_more_than_it_needs, make_long, free_long),
 		cmocka_unit_test_setup_teardown(zone_maps_skip_row_groups, make_long, free_long),
 		cmocka_unit_test_setup_teardown(many_rows_group_and_sort, make_long, free_long),
+		cmocka_unit_test(nonsense_gets_an_answer_or_an_error),
 		cmocka_unit_test(a_query_survives_every_allocation_that_fails),
 	};
 
