@@ -810,7 +810,7 @@ static void random_queries_agree_with_sqlite(void **state)
 {
 	static const struct {
 		size_t n_rows, n_queries;
-	} plan[] = { { 0, 30 }, { 1, 30 }, { 40, 300 }, { 500, 300 }, { 3000, 60 }, { 70000, 6 } };
+	} plan[] = { { 0, 30 }, { 1, 30 }, { 40, 600 }, { 500, 500 }, { 3000, 80 }, { 70000, 8 } };
 	struct world w = { .rng = testing_seed() };
 	size_t factor = testing_long() ? 50 : 1;
 
