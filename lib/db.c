@@ -3,8 +3,7 @@
  * db.c - databases opened, watched over and closed
  *
  * A new database is made under another name and renamed when it is complete, so that what has the name is a
- * database. A writer has one background thread, which syncs lazy commits and writes checkpoints when the
- * log has grown.
+ * database.
  */
 #include "db.h"
 
@@ -15,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/alloc.h"
@@ -159,66 +157,6 @@ static int ensure(const char *path, const struct stoa_options *o, struct stoa_er
 				  "%s: this directory is not empty and not a stoa database: choose "
 				  "another name", path);
 	return create(path, o, err);
-}
-
-/* ---- the background thread ---- */
-
-/* Waits until there is work, or for @ms when lazy commits wait for the disk. Mutex held. */
-static void wait_for_work(struct stoa_db *db)
-{
-	while (!db->stop && !db->want_flush && !db->want_checkpoint)
-		pthread_cond_wait(&db->work, &db->mutex);
-	if (!db->stop && db->want_flush && !db->want_checkpoint) {
-		struct timespec until;
-
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += (long)(db->options.lazy_ms % 1000) * 1000000;
-		until.tv_sec += db->options.lazy_ms / 1000 + until.tv_nsec / 1000000000;
-		until.tv_nsec %= 1000000000;
-		while (!db->stop && !db->want_checkpoint &&
-		       pthread_cond_timedwait(&db->work, &db->mutex, &until) != ETIMEDOUT)
-			;
-	}
-}
-
-static void *work(void *arg)
-{
-	struct stoa_db *db = arg;
-
-	pthread_mutex_lock(&db->mutex);
-	for (;;) {
-		bool flush, checkpoint;
-
-		wait_for_work(db);
-		if (db->stop)
-			break;
-		flush = db->want_flush;
-		checkpoint = db->want_checkpoint;
-		db->want_flush = db->want_checkpoint = false;
-		pthread_mutex_unlock(&db->mutex);
-		if (flush && stoa__log_flush(db->log, stoa__history_commit_of_head(&db->history),
-					     true, NULL) < 0)
-			atomic_store(&db->failed, true);
-		/* One that fails is tried again when the log has grown further. */
-		if (checkpoint && !atomic_load(&db->failed) &&
-		    stoa__log_bytes(db->log) > db->options.log_max_bytes)
-			(void)stoa__checkpoint(db, NULL);
-		pthread_mutex_lock(&db->mutex);
-	}
-	pthread_mutex_unlock(&db->mutex);
-	return NULL;
-}
-
-static void stop_worker(struct stoa_db *db)
-{
-	if (!db->has_worker)
-		return;
-	pthread_mutex_lock(&db->mutex);
-	db->stop = true;
-	pthread_cond_signal(&db->work);
-	pthread_mutex_unlock(&db->mutex);
-	pthread_join(db->worker, NULL);
-	db->has_worker = false;
 }
 
 /* ---- opening ---- */
@@ -375,10 +313,7 @@ static int open_files(struct stoa_db *db, struct stoa_error *err)
 	STOA_TRY(load_locked(db, err));
 	if (db->read_only)
 		return STOA_OK;
-	if (pthread_create(&db->worker, NULL, work, db))
-		return stoa__fail(err, STOA_ENOMEM, "the background thread could not be started");
-	db->has_worker = true;
-	return STOA_OK;
+	return stoa__background_start(db, err);
 }
 
 static int take_options(const struct stoa_options *in, struct stoa_options *out,
@@ -411,7 +346,7 @@ static int take_options(const struct stoa_options *in, struct stoa_options *out,
 /* Frees everything that is there, whatever state opening or closing got to. */
 static void db_free(struct stoa_db *db, bool clean)
 {
-	stop_worker(db);
+	stoa__background_stop(db);
 	stoa__swaps_release(db);
 	stoa__log_close(db->log, clean);
 	stoa__catalog_close(db->catalog);
@@ -436,12 +371,15 @@ static struct stoa_db *db_new(const char *path)
 
 	if (!db)
 		return NULL;
+	if (stoa__background_init(db) < 0) {
+		stoa__free(db);
+		return NULL;
+	}
 	db->lock.fd = db->dir.fd = -1;
 	db->fork_generation = stoa__fork_generation;
 	pthread_mutex_init(&db->mutex, NULL);
 	pthread_mutex_init(&db->checkpoint, NULL);
 	pthread_cond_init(&db->writer_free, NULL);
-	pthread_cond_init(&db->work, NULL);
 	if (path) {
 		size_t len = strlen(path);
 
@@ -523,10 +461,13 @@ int stoa_close(stoa_db *db, struct stoa_error *err)
 		return stoa__fail(
 			err, STOA_ESTATE,
 			"transactions, cursors or statements are open: finish them first");
-	stop_worker(db);
+	stoa__background_stop(db);
 	if (db->path && !db->read_only && !atomic_load(&db->failed)) {
 		rc = stoa__checkpoint(db, err);
 		clean = rc == STOA_OK && stoa__catalog_settle(db->catalog, NULL) == STOA_OK;
+		/* Lazy commits count on the checkpoint, or else on the next open to replay them. */
+		if (rc < 0)
+			(void)stoa__log_flush(db->log, UINT64_MAX, true, NULL);
 	}
 	db_free(db, clean);
 	return rc;

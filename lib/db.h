@@ -24,6 +24,8 @@ struct stoa__swap {
 	uint32_t index;
 };
 
+#define STOA__BACKGROUND_THREADS 2
+
 struct stoa_db {
 	uint64_t fork_generation;
 	char *path;			/* NULL: in memory */
@@ -35,7 +37,7 @@ struct stoa_db {
 
 	pthread_mutex_t mutex;		/* guards the fields up to the blank line */
 	pthread_cond_t writer_free;
-	pthread_cond_t work;		/* for the background thread */
+	pthread_cond_t work;		/* for the background threads */
 	bool writer_busy;
 	pthread_t writer;
 	uint32_t n_stmts;
@@ -50,8 +52,8 @@ struct stoa_db {
 	struct stoa__catalog *catalog;
 	struct stoa__log *log;
 	struct stoa__log_position log_from;	/* where the catalog that was read leaves off */
-	pthread_t worker;
-	bool has_worker;
+	pthread_t background[STOA__BACKGROUND_THREADS];
+	uint32_t n_background;
 
 	pthread_mutex_t checkpoint;	/* guards the fields below */
 	uint64_t checkpoint_stamp;	/* blocks born up to it are in the catalog */
@@ -106,6 +108,13 @@ bool stoa__writer_try(struct stoa_db *db);
 /* Was it taken by this thread? Waiting for it would be for ever. */
 bool stoa__writer_is_me(struct stoa_db *db);
 void stoa__writer_unlock(struct stoa_db *db);
+
+/* ---- background.c: a writer's threads ---- */
+
+int stoa__background_init(struct stoa_db *db);	/* makes db->work */
+int stoa__background_start(struct stoa_db *db, struct stoa_error *err);
+void stoa__background_stop(struct stoa_db *db);	/* also where none was started */
+void stoa__background_wake(struct stoa_db *db, bool flush, bool checkpoint);
 
 /* ---- redo.c: operations in the log ---- */
 

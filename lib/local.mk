@@ -6,6 +6,7 @@ EXTRA_DIST += %D%/libstoa.pc.in
 ## lib/: the heart
 libstoa_all_la_SOURCES += \
 	%D%/appender.c \
+	%D%/background.c \
 	%D%/base.c \
 	%D%/base.h \
 	%D%/block.c \

@@ -273,17 +273,6 @@ void stoa_abort(stoa_txn *txn)
 	txn_free(txn);
 }
 
-static void wake_worker(struct stoa_db *db, bool flush, bool checkpoint)
-{
-	if (!db->has_worker)
-		return;
-	pthread_mutex_lock(&db->mutex);
-	db->want_flush |= flush;
-	db->want_checkpoint |= checkpoint;
-	pthread_cond_signal(&db->work);
-	pthread_mutex_unlock(&db->mutex);
-}
-
 /* The working version becomes the head, published at once with @publish; the writer's lock is given back. */
 static void become_head(struct stoa_txn *txn, uint64_t commit, bool publish)
 {
@@ -317,9 +306,9 @@ static int commit_logged(struct stoa_txn *txn, uint64_t commit, struct stoa_erro
 	}
 	become_head(txn, commit, txn->durability != STOA_FULL);
 	if (stoa__log_bytes(db->log) > db->options.log_max_bytes)
-		wake_worker(db, false, true);
+		stoa__background_wake(db, false, true);
 	if (txn->durability == STOA_LAZY)
-		wake_worker(db, true, false);
+		stoa__background_wake(db, true, false);
 	if (txn->durability != STOA_FULL)
 		return STOA_OK;
 	if (stoa__log_flush(db->log, commit, true, err) < 0)

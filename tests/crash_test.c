@@ -14,9 +14,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -202,11 +204,83 @@ static void killed_writers_lose_nothing_that_was_acknowledged(void **state)
 	testing_rmtree(dir);
 }
 
+/* ---- lazy commits ---- */
+
+#define LAZY_MS 20
+
+static struct {
+	_Atomic bool checkpointing;
+	_Atomic bool committed;
+} *shared;
+
+/* The checkpoint in the background takes longer than anybody here lives. */
+static void dawdle(void *ctx, enum stoa__file_op op, const char *name, uint64_t offset,
+		   const void *p, size_t len)
+{
+	(void)ctx;
+	(void)offset;
+	(void)p;
+	(void)len;
+	if (op != STOA__FILE_SYNC_DIR || strcmp(name, "segments") != 0)
+		return;
+	shared->checkpointing = true;
+	sleep(60);
+}
+
+/* Raises a checkpoint in the background, then commits lazily beside it. */
+static void commit_beside_checkpoint(const char *path)
+{
+	struct stoa_options options = STOA_OPTIONS_INIT;
+	struct stoa_error err;
+	stoa_db *db;
+
+	options.lazy_ms = LAZY_MS;
+	options.log_max_bytes = 1;
+	if (stoa_open(path, &options, &db, &err) < 0 || ledger_create(db, &err) < 0)
+		die("open", &err);
+	while (!shared->checkpointing)
+		usleep(1000);
+	if (ledger_commit(&ledger, db, 1, STOA_LAZY, &err) < 0)
+		die("commit", &err);
+	shared->committed = true;
+	sleep(60);
+}
+
+static void a_lazy_commit_does_not_wait_for_a_checkpoint(void **state)
+{
+	char *dir = testing_tempdir();
+	const char *path = testing_path(dir, "lazy.stoa");
+	pid_t pid;
+
+	(void)state;
+	shared->checkpointing = shared->committed = false;
+	fflush(NULL);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		alarm(50);
+		stoa__file_watch_with(dawdle, NULL);
+		commit_beside_checkpoint(path);
+		_exit(1);
+	}
+	while (!shared->committed && waitpid(pid, NULL, WNOHANG) == 0)
+		usleep(1000);
+	usleep(25 * LAZY_MS * 1000);	/* this machine may have other things to do */
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(look(path, 1), 1);
+	testing_rmtree(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(killed_writers_lose_nothing_that_was_acknowledged),
+		cmocka_unit_test(a_lazy_commit_does_not_wait_for_a_checkpoint),
 	};
 
+	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../lib/core/alloc.h"
 #include "../storage/file.h"
 #include "ledger.h"
 #include "tree.h"
@@ -242,11 +243,49 @@ static void a_failing_operation_leaves_the_commit_before_after_a_crash_too(void 
 	every_nth(true);
 }
 
+/* Closing with no memory at all for the checkpoint: the log has what was committed, lazily too. */
+static void a_close_that_fails_loses_no_commit(void **state)
+{
+	char *dir = testing_tempdir();
+	const char *path = testing_path(dir, "close.stoa");
+	struct stoa_options options = STOA_OPTIONS_INIT;
+	struct stoa_error err;
+	bool failed = true;
+	uint64_t n = FIRST, now_there;
+	struct tree *tree = prepare(path, false);
+	stoa_db *db;
+
+	(void)state;
+	options.lazy_ms = 60000;
+	for (long nth = 0; failed; nth++) {
+		int rc;
+
+		assert_int_equal(stoa_open(path, &options, &db, &err), STOA_OK);
+		assert_int_equal(ledger_commit(&ledger, db, ++n, STOA_FULL, &err), STOA_OK);
+		assert_int_equal(ledger_commit(&ledger, db, ++n, STOA_LAZY, &err), STOA_OK);
+		assert_int_equal(ledger_commit(&ledger, db, ++n, STOA_NONE, &err), STOA_OK);
+		stoa__fault_arm(nth, true);
+		rc = stoa_close(db, &err);
+		failed = stoa__fault_disarm();
+		if (rc < 0)
+			assert_int_equal(rc, STOA_ENOMEM);
+		assert_int_equal(stoa_check(path, print_finding, NULL, &err), STOA_OK);
+		assert_int_equal(stoa_open(path, &options, &db, &err), STOA_OK);
+		assert_int_equal(ledger_verify_db(&ledger, db, &now_there, &err), STOA_OK);
+		assert_int_equal(now_there, n);
+		assert_int_equal(stoa_close(db, &err), STOA_OK);
+		nth += nth > 40 ? (long)testing_below(&(uint64_t){ n }, 20) : 0;
+	}
+	tree_free(tree);
+	testing_rmtree(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_failing_operation_leaves_the_commit_before),
 		cmocka_unit_test(a_failing_operation_leaves_the_commit_before_after_a_crash_too),
+		cmocka_unit_test(a_close_that_fails_loses_no_commit),
 	};
 
 	/* Nothing here depends on what a disk does with a sync, and a disk takes its time. */

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * background.c - two threads of a database that is open for writing
+ *
+ *     flusher        lazy commits to the disk, lazy_ms after the first that waits
+ *     checkpointer   a checkpoint when the log has grown past log_max_bytes
+ *
+ * Two, since a checkpoint may take seconds, and a lazy commit is promised the disk in a fraction of one.
+ *
+ * A want is a flag under the database's mutex; whoever raises it wakes both threads. A flush or a checkpoint that
+ * is wanted when the database closes is left to the checkpoint that closing writes.
+ */
+#include <errno.h>
+#include <time.h>
+
+#include "db.h"
+
+/* @ms from now, on the clock that db->work was made with. */
+static struct timespec in_ms(uint32_t ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000;
+	}
+	return t;
+}
+
+/* Waits until @want is raised, then takes it down; false: stop. The mutex is held. */
+static bool await(struct stoa_db *db, bool *want)
+{
+	while (!db->stop && !*want)
+		pthread_cond_wait(&db->work, &db->mutex);
+	*want = false;
+	return !db->stop;
+}
+
+/* Waits @ms, so that more commits share the flush; false: stop. The mutex is held. */
+static bool linger(struct stoa_db *db, uint32_t ms)
+{
+	struct timespec until = in_ms(ms);
+
+	while (!db->stop && pthread_cond_timedwait(&db->work, &db->mutex, &until) != ETIMEDOUT)
+		;
+	return !db->stop;
+}
+
+static void *run_flusher(void *arg)
+{
+	struct stoa_db *db = arg;
+
+	pthread_mutex_lock(&db->mutex);
+	while (await(db, &db->want_flush) && linger(db, db->options.lazy_ms)) {
+		/* Commits from here on raise it anew; those before are in the log's memory. */
+		db->want_flush = false;
+		pthread_mutex_unlock(&db->mutex);
+		if (stoa__log_flush(db->log, stoa__history_commit_of_head(&db->history), true, NULL) < 0)
+			atomic_store(&db->failed, true);
+		pthread_mutex_lock(&db->mutex);
+	}
+	pthread_mutex_unlock(&db->mutex);
+	return NULL;
+}
+
+static void *run_checkpointer(void *arg)
+{
+	struct stoa_db *db = arg;
+
+	pthread_mutex_lock(&db->mutex);
+	while (await(db, &db->want_checkpoint)) {
+		pthread_mutex_unlock(&db->mutex);
+		/* One that fails is tried again when the log has grown further. */
+		if (!atomic_load(&db->failed) && stoa__log_bytes(db->log) > db->options.log_max_bytes)
+			(void)stoa__checkpoint(db, NULL);
+		pthread_mutex_lock(&db->mutex);
+	}
+	pthread_mutex_unlock(&db->mutex);
+	return NULL;
+}
+
+int stoa__background_init(struct stoa_db *db)
+{
+	pthread_condattr_t attr;
+	int rc;
+
+	if (pthread_condattr_init(&attr))
+		return STOA_ENOMEM;
+	/* The time of day may be set back by an hour, and lazy commits must not wait for that. */
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	rc = pthread_cond_init(&db->work, &attr);
+	pthread_condattr_destroy(&attr);
+	return rc ? STOA_ENOMEM : STOA_OK;
+}
+
+int stoa__background_start(struct stoa_db *db, struct stoa_error *err)
+{
+	static void *(*const run[STOA__BACKGROUND_THREADS])(void *arg) = { run_flusher,
+									   run_checkpointer };
+
+	while (db->n_background < STOA__BACKGROUND_THREADS) {
+		if (pthread_create(&db->background[db->n_background], NULL, run[db->n_background],
+				   db))
+			return stoa__fail(err, STOA_ENOMEM,
+					  "a background thread could not be started");
+		db->n_background++;
+	}
+	return STOA_OK;
+}
+
+void stoa__background_stop(struct stoa_db *db)
+{
+	pthread_mutex_lock(&db->mutex);
+	db->stop = true;
+	pthread_cond_broadcast(&db->work);
+	pthread_mutex_unlock(&db->mutex);
+	while (db->n_background)
+		pthread_join(db->background[--db->n_background], NULL);
+}
+
+void stoa__background_wake(struct stoa_db *db, bool flush, bool checkpoint)
+{
+	bool news;
+
+	pthread_mutex_lock(&db->mutex);
+	news = (flush && !db->want_flush) || (checkpoint && !db->want_checkpoint);
+	db->want_flush |= flush;
+	db->want_checkpoint |= checkpoint;
+	if (news)
+		pthread_cond_broadcast(&db->work);
+	pthread_mutex_unlock(&db->mutex);
+}
