@@ -32,6 +32,7 @@ cmocka_tests += \
 	%D%/query_test \
 	%D%/segment_test \
 	%D%/sql_test \
+	%D%/symbol_test \
 	%D%/text_test \
 	%D%/threads_test \
 	%D%/top_test \
