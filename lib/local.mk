@@ -65,6 +65,7 @@ libstoa_all_la_SOURCES += \
 	%D%/core/fsst.c \
 	%D%/core/fsst.h \
 	%D%/core/fsst_encoder.h \
+	%D%/core/fsst_run.c \
 	%D%/core/fsst_train.c \
 	%D%/core/hash.c \
 	%D%/core/hash.h \

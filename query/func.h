@@ -106,6 +106,11 @@ struct stoa__pattern {
 bool stoa__pattern_init(struct stoa__pattern *p, struct stoa_bytes pattern, int escape,
 			bool fold_case);
 bool stoa__pattern_match(const struct stoa__pattern *p, struct stoa_bytes s);
+/* Is it '%word%'? Then that is all that it asks for. */
+bool stoa__pattern_contains(const struct stoa__pattern *p, struct stoa_bytes *word);
+/* The same for @n strings, a byte each into @out; where @mask, unless NULL, is 0, the answer may be any. */
+void stoa__pattern_match_all(const struct stoa__pattern *p, const struct stoa_bytes *v, size_t n,
+			     const uint8_t *mask, uint8_t *out);
 
 /* Where @part, one byte or more, first is in @s; NULL if it is not. */
 const char *stoa__find(struct stoa_bytes s, struct stoa_bytes part);

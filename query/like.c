@@ -120,3 +120,9 @@ bool stoa__pattern_match(const struct stoa__pattern *p, struct stoa_bytes s)
 	default: return stoa__find(s, p->part) != NULL;
 	}
 }
+
+bool stoa__pattern_contains(const struct stoa__pattern *p, struct stoa_bytes *word)
+{
+	*word = p->part;
+	return p->kind == CONTAINS;
+}

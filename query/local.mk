@@ -29,6 +29,7 @@ libstoa_all_la_SOURCES += \
 	%D%/keys.h \
 	%D%/lexer.c \
 	%D%/like.c \
+	%D%/like_all.c \
 	%D%/loops.h \
 	%D%/loops_avx2.c \
 	%D%/loops_body.h \

@@ -366,6 +366,21 @@ static void and_escape(struct stoa__machine *m, const struct stoa__step *s, stru
 	r->v.validity = out;
 }
 
+/* One pattern for all rows, of which those before @from are NULL or do not count. */
+static int like_rest(struct stoa__machine *m, const struct stoa__step *s, size_t from,
+		     const struct stoa__pattern *p)
+{
+	struct stoa__reg *r = &m->regs[s->dst];
+	uint8_t *out = (uint8_t *)r->v.values;
+
+	stoa__pattern_match_all(p, m->regs[s->a].v.bytes + from, m->n - from,
+				m->mask ? m->mask + from : NULL, out + from);
+	if (s->node->negated)
+		m->loops->not_bytes(out + from, m->n - from, out + from);
+	stoa__machine_clear_nulls(m, &r->v);
+	return STOA_OK;
+}
+
 static int step_like(struct stoa__machine *m, const struct stoa__step *s)
 {
 	struct stoa__reg *r = stoa__machine_result(m, s, s->a, s->b);
@@ -385,6 +400,8 @@ static int step_like(struct stoa__machine *m, const struct stoa__step *s)
 			continue;
 		if (!ready)
 			STOA_TRY(pattern_at(m, s, i, &p));
+		if (constant && a->kind == STOA__VEC_FLAT)
+			return like_rest(m, s, i, &p);
 		ready = constant;
 		out[i] = stoa__pattern_match(&p, datum_at(a, i).s) != s->node->negated;
 	}

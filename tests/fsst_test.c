@@ -96,6 +96,69 @@ static void assert_all_at_once(const struct stoa__fsst_encoder *e, const struct 
 	free(one);
 }
 
+/* Decompressing strings as one run does what decompressing each does, malformed ones included. */
+static void assert_run_like_each(const struct stoa__fsst_table *t, const uint8_t *in,
+				 const uint32_t *lens, size_t n)
+{
+	uint32_t *out_lens = malloc((n + 1) * sizeof *out_lens);
+	size_t total = 0, from = 0, at = 0;
+	bool well = true;
+
+	for (size_t i = 0; i < n; i++)
+		total += lens[i];
+	uint8_t *exact = malloc(total + 1), *run = malloc(STOA__FSST_DECODE_ROOM(total));
+	uint8_t *each = malloc(STOA__FSST_DECODE_ROOM(total));
+	memcpy(exact, in, total);
+	exact = realloc(exact, total ? total : 1);
+	bool ok = stoa__fsst_decode_run(t, exact, lens, n, run, out_lens);
+	for (size_t i = 0; i < n && well; i++) {
+		size_t len = stoa__fsst_decode(t, exact + from, lens[i], each + at);
+
+		well = len != SIZE_MAX;
+		if (well && ok)
+			assert_int_equal(len, out_lens[i]);
+		from += lens[i];
+		at += well ? len : 0;
+	}
+	assert_int_equal(ok, well);
+	if (ok)
+		assert_memory_equal(run, each, at);
+	free(each);
+	free(run);
+	free(exact);
+	free(out_lens);
+}
+
+static void strings_decompress_as_one_run(void **state)
+{
+	uint64_t rng = testing_seed();
+	struct values v = make_values(KIND_WORDS, 500, &rng);
+	struct stoa__fsst_encoder *e = stoa__fsst_encoder_new(v.bytes, v.lens, v.n);
+	uint8_t codes[STOA__FSST_RUN_MAX];
+	uint32_t lens[STOA__FSST_RUN_MAX];
+
+	(void)state;
+	for (size_t round = 0; round < 3000; round++) {
+		size_t total = testing_below(&rng, round % 10 ? 100 : STOA__FSST_RUN_MAX + 1), n = 0;
+		unsigned escapes = (unsigned)testing_below(&rng, 3) * 10;
+
+		for (size_t i = 0; i < total; i++)
+			codes[i] = testing_below(&rng, 100) < escapes ?
+					   STOA__FSST_ESCAPE : (uint8_t)testing_below(&rng, 255);
+		for (size_t at = 0; at < total; at += lens[n++]) {
+			lens[n] = (uint32_t)testing_below(&rng, 20);
+			/* Mostly, let strings end where an escape does not run on. */
+			while (at + lens[n] < total && codes[at + lens[n] - (lens[n] > 0)] == STOA__FSST_ESCAPE)
+				lens[n]++;
+			if (at + lens[n] > total || n + 2 == STOA__FSST_RUN_MAX)
+				lens[n] = (uint32_t)(total - at);
+		}
+		assert_run_like_each(stoa__fsst_encoder_table(e), codes, lens, n);
+	}
+	stoa__fsst_encoder_free(e);
+	values_release(&v);
+}
+
 /* Compresses and decompresses each value in memory of the size promised. Returns the total. */
 static size_t assert_comes_back(const struct stoa__fsst_encoder *e, const struct values *v)
 {
@@ -273,6 +336,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_values_come_back),
+		cmocka_unit_test(strings_decompress_as_one_run),
 		cmocka_unit_test(values_that_the_table_never_saw_come_back),
 		cmocka_unit_test(texts_shrink_and_the_sample_says_so),
 		cmocka_unit_test(noise_is_seen_not_to_shrink),

@@ -21,6 +21,7 @@ cmocka_tests += \
 	%D%/fsst_test \
 	%D%/group_test \
 	%D%/import_test \
+	%D%/like_test \
 	%D%/lock_test \
 	%D%/log_test \
 	%D%/loops_test \
@@ -53,6 +54,7 @@ script_tests += \
 	%D%/symbols_test.sh
 
 check_LTLIBRARIES += %D%/libtesting.la
+tests_like_test_SOURCES = %D%/like_test.c %D%/array_source.c %D%/array_source.h
 tests_model_test_SOURCES = %D%/model_test.c %D%/model.c %D%/model.h
 tests_query_test_SOURCES = %D%/query_test.c %D%/array_source.c %D%/array_source.h
 tests_top_test_SOURCES = %D%/top_test.c %D%/array_source.c %D%/array_source.h

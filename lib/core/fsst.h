@@ -39,6 +39,14 @@ bool stoa__fsst_table_valid(const struct stoa__fsst_table *t);
 size_t stoa__fsst_decode(const struct stoa__fsst_table *t, const uint8_t *in, size_t len,
 			 uint8_t *out);
 #define STOA__FSST_DECODE_ROOM(len) (8 * (size_t)(len) + 8)
+/*
+ * The same for @n strings that lie one after another, at most STOA__FSST_RUN_MAX bytes in all, to
+ * @out one after another; their lengths go to @out_lens. Faster than one by one. False when one
+ * ends within an escape: then @out and @out_lens are of no use.
+ */
+bool stoa__fsst_decode_run(const struct stoa__fsst_table *t, const uint8_t *in,
+			   const uint32_t *lens, size_t n, uint8_t *out, uint32_t *out_lens);
+#define STOA__FSST_RUN_MAX 8192
 
 struct stoa__fsst_encoder;
 

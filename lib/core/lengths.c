@@ -144,6 +144,40 @@ static void settle(struct stoa_bytes *out, size_t n, const struct stoa__buf *scr
 	}
 }
 
+/* Bytes stored for a block that can be decompressed as one run; 0 if it cannot. */
+static size_t run_length(const struct stoa__chunk *c, const uint32_t *stored, size_t from, size_t n)
+{
+	uint64_t len = 0;
+	bool null_has_bytes = false;
+
+	if (c->encoding != STOA__ENC_FSST)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		len += stored[i];
+	for (size_t i = 0; c->validity && i < n; i++)
+		null_has_bytes |= stored[i] && stoa__chunk_is_null(c, from + i);
+	return len <= STOA__FSST_RUN_MAX && !null_has_bytes ? (size_t)len : 0;
+}
+
+static int read_run(const struct stoa__chunk *c, const uint8_t *p, const uint32_t *stored, size_t n,
+		    size_t run, struct stoa_bytes *out, struct stoa__buf *scratch)
+{
+	uint32_t lens[BLOCK];
+	int rc = stoa__buf_reserve(scratch, STOA__FSST_DECODE_ROOM(run));
+
+	if (rc < 0)
+		return rc;
+	if (!stoa__fsst_decode_run(c->fsst, p, stored, n, scratch->p + scratch->len, lens))
+		return STOA_ECORRUPT;
+	for (size_t i = 0; i < n; i++) {
+		if (lens[i] > c->value_max)
+			return STOA_ECORRUPT;
+		out[i] = (struct stoa_bytes){ NULL, lens[i] };
+		scratch->len += lens[i];
+	}
+	return STOA_OK;
+}
+
 static int read_block(const struct stoa__chunk *c, size_t from, size_t n, uint64_t *start,
 		      struct stoa_bytes *out, struct stoa__buf *scratch)
 {
@@ -151,6 +185,11 @@ static int read_block(const struct stoa__chunk *c, size_t from, size_t n, uint64
 	uint64_t at = *start;
 
 	stoa__unpack(c->values, c->width, from, n, c->base, stored, 2);
+	size_t run = run_length(c, stored, from, n);
+	if (run && at <= c->bytes_len && run <= c->bytes_len - at) {
+		*start = at + run;
+		return read_run(c, c->bytes + at, stored, n, run, out, scratch);
+	}
 	for (size_t i = 0; i < n; i++) {
 		int rc;
 
