@@ -7,9 +7,11 @@
  */
 #include "testing.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/csv/fast.h"
 #include "../lib/csv/scan.h"
 
 #define LEN_MAX 330
@@ -160,6 +162,117 @@ static void blank_lines_are_no_records(void **state)
 	}
 }
 
+/* ---- lanes ------------------------------------------------------------------------------ */
+
+enum { ROOM = 48, AT = 16, DIGITS_MAX = 8 };
+
+/* [-]digits[.digits], now and then with a byte that is wrong, at text + AT. Returns its length. */
+static size_t random_number(uint64_t *seed, char *text, unsigned scale)
+{
+	size_t whole = testing_below(seed, 6), n = AT;
+
+	memset(text, '0' + (char)testing_below(seed, 12), ROOM);
+	if (testing_below(seed, 4) == 0)
+		text[n++] = '-';
+	for (size_t i = 0; i < whole; i++)
+		text[n++] = '0' + (char)testing_below(seed, 10);
+	if (scale > 0 && testing_below(seed, 8))
+		text[n++] = '.';
+	for (size_t i = 0; i < scale; i++)
+		text[n++] = '0' + (char)testing_below(seed, 10);
+	if (n > AT && testing_below(seed, 30) == 0)
+		text[AT + testing_below(seed, n - AT)] = (char)testing_random(seed);
+	return n - AT;
+}
+
+static void load_number(struct stoa__csv_lanes *l, size_t i, const char *end, size_t n,
+			unsigned scale)
+{
+	uint64_t fraction = scale ? ~UINT64_C(0) << (64 - 8 * scale) : 0, whole;
+
+	memcpy(&l->word[i], end - 8, 8);
+	l->len[i] = n;
+	if (scale == 0)
+		return;
+	memcpy(&whole, end - 9 - scale, 8);
+	l->word[i] = (l->word[i] & fraction) | whole >> 8 * scale;
+	l->len[i] = end[-1 - (int)scale] == '.' ? n - 1 : 0;
+}
+
+/* A lane is odd exactly when its number is not of the form that lanes.h tells. */
+static void lanes_of_numbers_agree_with_the_fast_forms(void **state)
+{
+	enum { MIN = -100000, MAX = 9999999 };
+	const struct stoa__csv_scan_kernel *k;
+	uint64_t seed = testing_seed();
+
+	(void)state;
+	for (int round = 0; round < 5000; round++) {
+		static char text[STOA__CSV_LANES][ROOM];
+		unsigned scale = (unsigned)testing_below(&seed, STOA__CSV_LANES_SCALE_MAX + 1);
+		size_t n[STOA__CSV_LANES];
+		struct stoa__csv_lanes l;
+
+		for (size_t i = 0; i < STOA__CSV_LANES; i++) {
+			n[i] = random_number(&seed, text[i], scale);
+			load_number(&l, i, text[i] + AT + n[i], n[i], scale);
+		}
+		for (unsigned which = 0; (k = stoa__csv_scan_kernel_nth(which)); which++) {
+			uint64_t any = k->lanes.numbers(&l, scale, MIN, MAX), odd = 0;
+
+			for (size_t i = 0; i < STOA__CSV_LANES; i++) {
+				const char *p = text[i] + AT;
+				int64_t x = 0;
+				bool fits = scale ? stoa__csv_fast_decimal(p, n[i], scale, &x)
+						  : stoa__csv_fast_integer(p, n[i], &x);
+
+				fits = fits && x >= MIN && x <= MAX &&
+				       n[i] - (scale > 0) <= DIGITS_MAX && !(x == 0 && *p == '-');
+				assert_int_equal(l.odd[i] == 0, fits);
+				assert_true(!fits || l.value[i] == x);
+				odd |= l.odd[i];
+			}
+			assert_int_equal(any != 0, odd != 0);
+		}
+	}
+}
+
+static void lanes_of_dates_agree_with_the_fast_form(void **state)
+{
+	const struct stoa__csv_scan_kernel *k;
+	uint64_t seed = testing_seed();
+
+	(void)state;
+	for (int round = 0; round < 5000; round++) {
+		static char text[STOA__CSV_LANES][ROOM];
+		struct stoa__csv_lanes l;
+
+		for (size_t i = 0; i < STOA__CSV_LANES; i++) {
+			char *p = text[i];
+			uint16_t tail;
+
+			snprintf(p, ROOM, "%04u-%02u-%02u", (unsigned)testing_below(&seed, 10000),
+				 (unsigned)testing_below(&seed, 14),
+				 (unsigned)testing_below(&seed, 33));
+			if (testing_below(&seed, 50) == 0)
+				p[testing_below(&seed, 10)] = (char)testing_random(&seed);
+			memcpy(&l.word[i], p, 8);
+			memcpy(&tail, p + 8, 2);
+			l.len[i] = tail;
+		}
+		for (unsigned which = 0; (k = stoa__csv_scan_kernel_nth(which)); which++) {
+			k->lanes.dates(&l);
+			for (size_t i = 0; i < STOA__CSV_LANES; i++) {
+				int32_t day = 0;
+				bool fits = stoa__csv_fast_date(text[i], 10, &day);
+
+				assert_int_equal(l.odd[i] == 0, fits);
+				assert_true(!fits || l.value[i] == day);
+			}
+		}
+	}
+}
+
 static void there_is_always_a_kernel_and_the_last_is_scalar(void **state)
 {
 	unsigned n = 0;
@@ -179,6 +292,8 @@ int main(void)
 		cmocka_unit_test(the_nth_record_ends_at_the_same_byte_for_all_kernels),
 		cmocka_unit_test(quotes_hide_delimiters_and_newlines),
 		cmocka_unit_test(blank_lines_are_no_records),
+		cmocka_unit_test(lanes_of_numbers_agree_with_the_fast_forms),
+		cmocka_unit_test(lanes_of_dates_agree_with_the_fast_form),
 		cmocka_unit_test(there_is_always_a_kernel_and_the_last_is_scalar),
 	};
 

@@ -157,7 +157,7 @@ static void blocks_are_whole_records_and_all_of_the_file(void **state)
 		uint64_t number = 0;
 
 		stoa__csv_split_init(&s, &in, &plain, 0, 1 + testing_below(&seed, 20));
-		s.guess = 1 + testing_below(&seed, 300);
+		s.piece = 1 + testing_below(&seed, 300);
 		s.bytes = 1 + testing_below(&seed, 2000);
 		while (stoa__csv_split_next(&s, &b, &err) == STOA_ROW) {
 			bool last = at + b.len >= len;
@@ -174,7 +174,7 @@ static void blocks_are_whole_records_and_all_of_the_file(void **state)
 			}
 			assert_true(records <= (size_t)number * s.records);
 			at += b.len;
-			s.guess = 1 + testing_below(&seed, 300);
+			s.piece = 1 + testing_below(&seed, 300);
 		}
 		assert_true(at == len || (at == len + 1 && text[len - 1] != '\n'));
 		stoa__csv_block_release(&b);

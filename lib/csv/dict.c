@@ -4,7 +4,8 @@
  *
  * Open addressing with linear probing. A slot carries 32 bits of the hash beside the code, so that
  * a probe that meets another string almost never has to look at its bytes. (1) At most half of the
- * slots are taken. (2) slots[i] names a code below n, and each code is named once.
+ * slots are taken. (2) slots[i] names a code below n, and each code is named once. (3) What was met
+ * lately is in the table too, with the same code.
  */
 #include "dict.h"
 
@@ -27,6 +28,7 @@ void stoa__csv_dict_reset(struct stoa__csv_dict *d)
 {
 	if (d->n > 0)
 		memset(d->slots, 0, ((size_t)d->mask + 1) * sizeof *d->slots);
+	memset(d->lately, 0, sizeof d->lately);
 	d->n = 0;
 }
 
@@ -95,7 +97,7 @@ static inline bool equal(const char *a, const char *b, size_t n)
 	return x == y && (n == 8 || memcmp(a + 8, b + 8, n - 8) == 0);
 }
 
-int stoa__csv_dict_code(struct stoa__csv_dict *d, const char *p, uint32_t n, uint32_t *code)
+int stoa__csv_dict_find(struct stoa__csv_dict *d, const char *p, uint32_t n, uint32_t *code)
 {
 	uint64_t hash = stoa__hash(p, n);
 	size_t i;

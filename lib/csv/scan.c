@@ -20,7 +20,9 @@ static bool runs_here(const struct stoa__csv_scan_kernel *k)
 {
 #if defined(__x86_64__)
 	if (k == &stoa__csv_scan_avx512)
-		return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("bmi2");
+		return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+		       __builtin_cpu_supports("avx512vl") &&
+		       __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("bmi2");
 	if (k == &stoa__csv_scan_avx2)
 		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
 #endif

@@ -19,6 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lanes.h"
+
 /* Where a scan stands. Start with stoa__csv_scan_init() where a record begins. */
 struct stoa__csv_scan {
 	char delimiter;
@@ -62,6 +64,7 @@ struct stoa__csv_scan_kernel {
 	 */
 	size_t (*records)(struct stoa__csv_scan *s, const char *text, size_t from, size_t to,
 			  size_t *wanted);
+	struct stoa__csv_lanes_kernel lanes;
 };
 
 extern const struct stoa__csv_scan_kernel stoa__csv_scan_scalar;

@@ -4,6 +4,9 @@
  */
 #include "scan.h"
 
+#define TARGET
+#include "lanes_loops.h"
+
 /* Passes one byte: is it unquoted? */
 static bool step(struct stoa__csv_scan *s, char c, size_t at)
 {
@@ -55,4 +58,5 @@ static size_t records(struct stoa__csv_scan *s, const char *text, size_t from, s
 	return *wanted > 0 ? to : s->last_end;
 }
 
-const struct stoa__csv_scan_kernel stoa__csv_scan_scalar = { "scalar", fields, records };
+const struct stoa__csv_scan_kernel stoa__csv_scan_scalar = { "scalar", fields, records,
+							  { numbers, dates } };

@@ -4,7 +4,7 @@
  *
  * Included with TARGET (a function attribute), KERNEL_NAME (a string), KERNEL (the symbol) and
  * classify() defined, which turns 64 bytes into four words of bits. Everything else is arithmetic
- * on those words: bit i speaks of byte i.
+ * on those words: bit i speaks of byte i. HAS_PUT_OFFSETS says that put_offsets() is defined too.
  *
  *	text       a , " x , y " , b \n
  *	quote          1         1
@@ -14,6 +14,8 @@
  * Quotes are rare in most files: a word without any, outside of quotes, skips that part.
  */
 #include <string.h>
+
+#include "lanes_loops.h"
 
 struct words {
 	uint64_t quote, newline, delimiter, high;
@@ -64,6 +66,7 @@ static inline TARGET uint64_t inside_of(struct stoa__csv_scan *s, const struct w
 	return inside;
 }
 
+#ifndef HAS_PUT_OFFSETS
 /*
  * Writes the offset of every bit: eight at a time, since the number of bits is unpredictable and a
  * branch per bit costs more than a few stores too many (room for them is STOA__CSV_SCAN_ROOM).
@@ -80,6 +83,7 @@ static inline TARGET size_t put_offsets(uint32_t *out, uint64_t bits, uint32_t b
 	}
 	return n;
 }
+#endif
 
 static inline TARGET size_t fields_word(struct stoa__csv_scan *s, struct words w, unsigned last,
 					size_t base, uint32_t *out)
@@ -176,4 +180,4 @@ static TARGET size_t records(struct stoa__csv_scan *s, const char *text, size_t 
 	return at;
 }
 
-const struct stoa__csv_scan_kernel KERNEL = { KERNEL_NAME, fields, records };
+const struct stoa__csv_scan_kernel KERNEL = { KERNEL_NAME, fields, records, { numbers, dates } };

@@ -2,9 +2,9 @@
 /*
  * split.c - a file cut into blocks of whole records, a row group's worth each
  *
- * A block is read with a guess of its length, a little more than the last one needed, and cut where
- * the scan has counted enough records; the bytes behind the cut are read again with the next block.
- * That costs a few percent of the reading and saves copies and any state between blocks.
+ * A block is read in pieces, the last of a guessed length, and cut where the scan has counted enough
+ * records; the bytes behind the cut are read again with the next block. That costs a percent of the
+ * reading and saves copies and any state between blocks.
  */
 #include "split.h"
 
@@ -12,7 +12,7 @@
 
 #include "../core/alloc.h"
 
-#define GUESS_FIRST ((size_t)1 << 20)
+#define PIECE_BYTES ((size_t)512 << 10)	/* half of a second-level cache */
 
 void stoa__csv_block_release(struct stoa__csv_block *b)
 {
@@ -51,19 +51,20 @@ void stoa__csv_split_init(struct stoa__csv_splitter *s, const struct stoa__csv_i
 	s->at = offset;
 	s->records = records;
 	s->bytes = STOA__CSV_BLOCK_BYTES;
-	s->guess = GUESS_FIRST;
+	s->piece = PIECE_BYTES;
 }
 
 /*
- * Bytes to read next: at first as many as the last block had; then what the records still wanted
- * will take, by those found so far, though not so much that one long record makes us read the file.
+ * Bytes to read next: a piece, or, near the end, what the records still wanted will take, by those
+ * found so far.
  */
 static size_t bytes_wanted(const struct stoa__csv_splitter *s, size_t len, size_t wanted)
 {
 	size_t most = len / 4 + 65536, found = s->records - wanted, each;
 
 	if (len == 0)
-		return s->guess;
+		return s->piece;
+	most = most < s->piece ? most : s->piece;
 	each = len / (found + 1) + 1;
 	return wanted < most / each ? wanted * each + 4096 : most;
 }
@@ -127,6 +128,5 @@ int stoa__csv_split_next(struct stoa__csv_splitter *s, struct stoa__csv_block *b
 	memset(b->text + b->len, 0, STOA__CSV_PAD);
 	b->number = s->number++;
 	s->at += b->len; /* beyond the end by one when a newline was added: nothing is there */
-	s->guess = b->len + b->len / 64 + 4096;
 	return STOA_ROW;
 }

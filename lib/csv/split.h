@@ -40,7 +40,7 @@ struct stoa__csv_splitter {
 	uint64_t number;
 	size_t records;		/* wanted in a block */
 	size_t bytes;		/* a block that is this long ends, with fewer records */
-	size_t guess;		/* bytes to read for that many, by the last block */
+	size_t piece;		/* read at once, and then looked at while the cache has it */
 };
 
 /* Blocks of up to @records records from @offset on, where one begins. */
