@@ -64,6 +64,7 @@ libstoa_all_la_SOURCES += \
 	%D%/core/error.h \
 	%D%/core/fsst.c \
 	%D%/core/fsst.h \
+	%D%/core/fsst_encode.c \
 	%D%/core/fsst_encoder.h \
 	%D%/core/fsst_run.c \
 	%D%/core/fsst_train.c \
@@ -102,6 +103,8 @@ libstoa_all_la_SOURCES += \
 	%D%/csv/input.h \
 	%D%/csv/parse.c \
 	%D%/csv/parse.h \
+	%D%/csv/lanes.h \
+	%D%/csv/lanes_loops.h \
 	%D%/csv/rows.c \
 	%D%/csv/rows.h \
 	%D%/csv/scan.c \

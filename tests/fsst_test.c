@@ -58,14 +58,17 @@ static size_t make_value(enum kind kind, uint8_t *p, uint64_t *rng)
 
 static struct values make_values(enum kind kind, size_t n, uint64_t *rng)
 {
-	struct values v = { malloc(n * 3000 + 8), malloc(n * sizeof(uint32_t)), n, 0 };
+	struct values v = { malloc(n * 3001 + 8), malloc(n * sizeof(uint32_t)), n, 0 };
+	uint8_t *p = v.bytes;
 
 	for (size_t i = 0; i < n; i++) {
-		v.lens[i] = (uint32_t)make_value(kind, v.bytes + v.total, rng);
+		v.lens[i] = (uint32_t)make_value(kind, p, rng);
 		v.total += v.lens[i];
+		p += v.lens[i];
+		*p++ = STOA__FSST_END;
 	}
-	v.bytes = realloc(v.bytes, v.total + 8);
-	memset(v.bytes + v.total, 0, 8);
+	v.bytes = realloc(v.bytes, v.total + n + 8);
+	memset(v.bytes + v.total + n, 0, 8);
 	return v;
 }
 
@@ -78,20 +81,23 @@ static void values_release(struct values *v)
 /* All at once is the same as one by one. */
 static void assert_all_at_once(const struct stoa__fsst_encoder *e, const struct values *v)
 {
-	uint8_t *one = malloc(2 * v->total + 1), *all = malloc(2 * v->total + 1);
+	uint8_t *one = malloc(2 * v->total + 1), *all = malloc(2 * (v->total + v->n));
+	uint8_t *copy = malloc(v->total + v->n + 8);	/* its marks are changed */
 	uint32_t *lens = malloc(v->n * sizeof *lens);
 	size_t at = 0, from = 0;
 
-	assert_true(stoa__fsst_encode_all(e, v->bytes, v->lens, v->n, all, lens) <= 2 * v->total);
+	memcpy(copy, v->bytes, v->total + v->n + 8);
+	assert_true(stoa__fsst_encode_all(e, copy, v->lens, v->n, all, lens) <= 2 * v->total);
 	for (size_t i = 0; i < v->n; i++) {
 		size_t len = stoa__fsst_encode(e, v->bytes + from, v->lens[i], one + at);
 
 		assert_int_equal(lens[i], len);
-		from += v->lens[i];
+		from += v->lens[i] + 1;
 		at += len;
 	}
 	assert_memory_equal(one, all, at);
 	free(lens);
+	free(copy);
 	free(all);
 	free(one);
 }
@@ -176,7 +182,7 @@ static size_t assert_comes_back(const struct stoa__fsst_encoder *e, const struct
 		len = stoa__fsst_decode(stoa__fsst_encoder_table(e), exact, small_len, out);
 		assert_int_equal(len, v->lens[i]);
 		assert_memory_equal(out, p, len);
-		p += len;
+		p += len + 1;
 		total += small_len;
 		free(out);
 		free(exact);
@@ -323,7 +329,7 @@ static void no_encoder_is_made_when_memory_runs_out(void **state)
 		bool fired;
 
 		stoa__fault_arm(nth, false);
-		e = stoa__fsst_encoder_new((const uint8_t *)"abab\0\0\0\0\0\0\0", lens, 1);
+		e = stoa__fsst_encoder_new((const uint8_t *)"abab\xff\0\0\0\0\0\0\0", lens, 1);
 		fired = stoa__fault_disarm();
 		assert_true((e == NULL) == fired);
 		stoa__fsst_encoder_free(e);

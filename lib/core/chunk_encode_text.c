@@ -103,6 +103,17 @@ static void gather(const struct text *t, uint8_t *out)
 	}
 }
 
+/* The same, a mark behind each. */
+static void gather_marked(const struct text *t, uint8_t *out)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->lens[i])
+			memcpy(out, value_of(t, i)->p, t->lens[i]);
+		out += t->lens[i];
+		*out++ = STOA__FSST_END;
+	}
+}
+
 static int write_plain(const struct text *t, struct stoa__buf *out)
 {
 	struct stoa__image_header h = header_of(t, STOA__ENC_BYTES, t->lens, t->total);
@@ -149,16 +160,18 @@ static int write_compressed(const struct text *t, unsigned encoding, const uint8
 
 static int try_fsst(const struct text *t, struct stoa__buf *out)
 {
-	uint8_t *raw = stoa__alloc(t->total + 8);	/* the encoder looks 8 bytes ahead */
-	uint8_t *small = stoa__alloc(2 * t->total);	/* touched as far as it is used */
+	uint64_t len = t->total + t->n;		/* with a mark behind each value */
+	/* The encoder looks 8 bytes ahead; of its output's room, what is used is touched. */
+	uint8_t *raw = stoa__alloc(3 * len + 8), *small;
 	struct stoa__fsst_encoder *e = NULL;
 	uint64_t small_len;
 	int rc = STOA_ENOMEM;
 
-	if (!raw || !small)
+	if (!raw)
 		goto out;
-	gather(t, raw);
-	memset(raw + t->total, 0, 8);
+	small = raw + len + 8;
+	gather_marked(t, raw);
+	memset(raw + len, 0, 8);
 	e = stoa__fsst_encoder_new(raw, t->lens, t->n);
 	if (!e)
 		goto out;
@@ -170,7 +183,6 @@ static int try_fsst(const struct text *t, struct stoa__buf *out)
 			      out);
 out:
 	stoa__fsst_encoder_free(e);
-	stoa__free(small);
 	stoa__free(raw);
 	return rc;
 }

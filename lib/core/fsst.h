@@ -51,7 +51,13 @@ bool stoa__fsst_decode_run(const struct stoa__fsst_table *t, const uint8_t *in,
 struct stoa__fsst_encoder;
 
 /*
- * Learns a table from @n values of lengths @lens that lie one after another at @bytes. The same
+ * Values to be compressed lie one after another, each with a mark behind it; and 8 bytes behind the
+ * last mark are readable.
+ */
+#define STOA__FSST_END 0xff
+
+/*
+ * Learns a table from @n values of lengths @lens that lie at @bytes, marks between them. The same
  * values give the same table. NULL when memory is out. Cost: bounded, some 16 KB of them are
  * looked at.
  */
@@ -69,11 +75,12 @@ double stoa__fsst_encoder_ratio(const struct stoa__fsst_encoder *e);
 size_t stoa__fsst_encode(const struct stoa__fsst_encoder *e, const uint8_t *in, size_t len,
 			 uint8_t *out);
 /*
- * The same for @n strings that lie one after another, below STOA__FSST_TOTAL_MAX bytes in all;
- * their lengths go to @out_lens. Several at a time, which is twice as fast as one by one.
+ * The same for @n strings with their marks, some of which are changed, below STOA__FSST_TOTAL_MAX
+ * bytes in all; @out has room for twice as many. Their lengths go to @out_lens. Several at a time,
+ * which is twice as fast as one by one.
  */
-size_t stoa__fsst_encode_all(const struct stoa__fsst_encoder *e, const uint8_t *in,
-			     const uint32_t *lens, size_t n, uint8_t *out, uint32_t *out_lens);
+size_t stoa__fsst_encode_all(const struct stoa__fsst_encoder *e, uint8_t *in, const uint32_t *lens,
+			     size_t n, uint8_t *out, uint32_t *out_lens);
 #define STOA__FSST_TOTAL_MAX ((uint64_t)1 << 31)
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fsst_encoder.h - the inside of an encoder: fsst_train.c makes it, fsst.c runs it */
+/* fsst_encoder.h - the inside of an encoder: fsst_train.c makes it, fsst_encode.c runs it */
 #ifndef STOA__FSST_ENCODER_H
 #define STOA__FSST_ENCODER_H
 
@@ -28,11 +28,16 @@ struct stoa__fsst_encoder {
 	double ratio;
 };
 
+#define STOA__FSST_STOP 0xfe	/* the last mark of a lane */
+
 /* A move: code in bits 0 to 7, bytes eaten in 8 to 11, bytes written from 12 on. */
 static inline uint16_t stoa__fsst_move(unsigned code, unsigned eats, unsigned writes)
 {
 	return (uint16_t)(code | eats << 8 | writes << 12);
 }
+/* Of marks, once the table is made; until then they are escaped like any byte without a symbol. */
+#define STOA__FSST_MOVE_END (1u << 8)
+#define STOA__FSST_MOVE_STOP 0u
 static inline unsigned stoa__fsst_eats(unsigned move)
 {
 	return move >> 8 & 15;

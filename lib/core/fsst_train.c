@@ -98,11 +98,22 @@ static bool add_long(struct stoa__fsst_encoder *e, const struct symbol *s, uint1
 	return true;
 }
 
+/* Has the symbol a byte that is a mark of the encoder's? */
+static bool has_mark(const struct symbol *s)
+{
+	for (unsigned i = 0; i < s->len; i++)
+		if ((s->bytes >> 8 * i & 0xff) >= STOA__FSST_STOP)
+			return true;
+	return false;
+}
+
 /* False when the symbol's place is taken, or it may have none: see stoa__fsst_best(). */
 static bool encoder_add(struct stoa__fsst_encoder *e, const struct symbol *s)
 {
 	uint16_t move = stoa__fsst_move(e->n, s->len, 1);
 
+	if (has_mark(s))
+		return false;
 	if (s->len == 1)
 		add_single(e, (uint8_t)s->bytes, move);
 	else if (s->len == 2 && s->bytes < 256)
@@ -161,6 +172,7 @@ static void take_sample(struct trainer *t, const uint8_t *bytes, const uint32_t 
 				next = from + len;
 		}
 		at = end;
+		bytes++;	/* its mark */
 	}
 }
 
@@ -382,6 +394,15 @@ static void choose(struct trainer *t, struct stoa__fsst_encoder *e, unsigned sha
 		encoder_add(e, &t->best[i]);
 }
 
+/* No symbol begins with a mark: what their two-byte entries have to say is free. */
+static void add_marks(struct stoa__fsst_encoder *e)
+{
+	for (size_t next = 0; next < 256; next++) {
+		e->shorts[STOA__FSST_END | next << 8] = STOA__FSST_MOVE_END;
+		e->shorts[STOA__FSST_STOP | next << 8] = STOA__FSST_MOVE_STOP;
+	}
+}
+
 static double measure(const struct trainer *t, const struct stoa__fsst_encoder *e)
 {
 	const uint8_t *p = t->sample;
@@ -420,6 +441,7 @@ struct stoa__fsst_encoder *stoa__fsst_encoder_new(const uint8_t *bytes, const ui
 		choose(t, e, round_share[i], with_pairs);
 	}
 	e->ratio = measure(t, e);
+	add_marks(e);
 	stoa__free(t);
 	return e;
 }
