@@ -2,9 +2,9 @@
 /*
  * segment_write.c - making a segment file; its bytes are in segment_format.h
  *
- * Chunks pass through a buffer of a megabyte, so that small ones make large writes; one that is larger
- * than the buffer goes to the file straight from the caller's memory. The kernel is asked to begin
- * writing out every 8 MiB, so that the sync at the end has little left to wait for.
+ * Small chunks pass through a buffer, so that they make large writes; one that is large enough goes to
+ * the file straight from the caller's memory. The kernel is asked to begin writing out every 8 MiB,
+ * so that the sync at the end has little left to wait for.
  *
  * (1) offset = what is in the file + buffer.len: where the next chunk goes.
  * (2) After a failed call the writer is only good for stoa__segment_discard(); further calls fail
@@ -20,7 +20,8 @@
 #include "../lib/core/alloc.h"
 #include "../lib/core/buf.h"
 
-#define BUFFER_BYTES ((size_t)1 << 20)
+#define BUFFER_BYTES ((size_t)256 << 10)
+#define COPY_BYTES ((size_t)32 << 10)	/* a system call is cheaper than to copy more than this */
 #define WRITEBACK_BYTES ((uint64_t)8 << 20)
 
 struct stoa__segment_writer {
@@ -130,6 +131,15 @@ int stoa__segment_add_group(struct stoa__segment_writer *w, uint32_t n_rows, uin
 	return STOA_OK;
 }
 
+/* Asks the kernel to begin with what it has; all up to w->offset was given to it. */
+static void push(struct stoa__segment_writer *w)
+{
+	if (w->offset - w->pushed < WRITEBACK_BYTES)
+		return;
+	stoa__file_writeback(w->fd, w->pushed, w->offset - w->pushed);
+	w->pushed = w->offset;
+}
+
 /* Writes what the buffer holds; it ends at w->offset. */
 static int flush_buffer(struct stoa__segment_writer *w, struct stoa_error *err)
 {
@@ -142,10 +152,7 @@ static int flush_buffer(struct stoa__segment_writer *w, struct stoa_error *err)
 	if (rc < 0)
 		return broken(w, rc);
 	stoa__buf_reset(&w->buffer);
-	if (w->offset - w->pushed >= WRITEBACK_BYTES) {
-		stoa__file_writeback(w->fd, w->pushed, w->offset - w->pushed);
-		w->pushed = w->offset;
-	}
+	push(w);
 	return STOA_OK;
 }
 
@@ -154,9 +161,9 @@ static int put(struct stoa__segment_writer *w, const void *p, size_t len, struct
 {
 	int rc;
 
-	if (len > BUFFER_BYTES - w->buffer.len)
+	if (len >= COPY_BYTES || len > BUFFER_BYTES - w->buffer.len)
 		STOA_TRY(flush_buffer(w, err));
-	if (len <= BUFFER_BYTES) {
+	if (len < COPY_BYTES) {
 		stoa__buf_put(&w->buffer, p, len);	/* room is there */
 		w->offset += len;
 		return STOA_OK;
@@ -165,6 +172,7 @@ static int put(struct stoa__segment_writer *w, const void *p, size_t len, struct
 	if (rc < 0)
 		return broken(w, rc);
 	w->offset += len;
+	push(w);
 	return STOA_OK;
 }
 
