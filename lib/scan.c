@@ -483,16 +483,30 @@ static struct stoa_value range_value(unsigned type, uint64_t bits, double f)
 	return v;
 }
 
+static void zone_of_rowids(const struct scan *s, struct stoa__zone *out)
+{
+	if (!s->group_rows)
+		return;
+	out->known = true;
+	out->n_rows = s->group_rows;
+	out->min = stoa_i64((int64_t)stoa__group_rowid(s->group, 0));
+	out->max = stoa_i64((int64_t)stoa__group_rowid(s->group, s->group_rows - 1));
+}
+
 static bool source_zone(struct stoa__source *source, size_t i, struct stoa__zone *out)
 {
 	struct scan *s = of_source(source);
-	struct column *col = &s->columns[i];
-	const struct stoa__slot *slot = &s->table->schema->slots[col->slot];
 	const struct stoa__chunk *c;
 
 	if (!at_group(s))
 		return false;
 	memset(out, 0, sizeof *out);
+	if (i == s->n_columns) {
+		zone_of_rowids(s, out);
+		return true;
+	}
+	struct column *col = &s->columns[i];
+	const struct stoa__slot *slot = &s->table->schema->slots[col->slot];
 	/* A column that cannot be read is an error when it is read, not here. */
 	if (!s->group->base || stoa__group_pages(s->group, slot->id) ||
 	    find_chunk(s, col, &c, NULL) < 0 || !c)

@@ -34,9 +34,11 @@ struct scan {
 
 /* ---- zone maps ------------------------------------------------------------------------------ */
 
-/* The source's column for the engine's: the rowid is none of its. */
+/* The source's column for the engine's: the rowid is behind its last. */
 static size_t source_column(const struct scan *s, size_t i)
 {
+	if (i == s->rowid)
+		return s->n_columns - 1;
 	return s->rowid != SIZE_MAX && i > s->rowid ? i - 1 : i;
 }
 
@@ -118,7 +120,7 @@ static bool may_pass(struct scan *s, const struct stoa__bound *b)
 		      (b->kind != STOA__BOUND_OP || b->n_args < 2 ||
 		       b->args[1]->kind == STOA__BOUND_CONST);
 
-	if (!shaped || b->args[0]->index == s->rowid)
+	if (!shaped)
 		return true;
 	memset(&z, 0, sizeof z);
 	if (!s->source->ops->zone(s->source, source_column(s, b->args[0]->index), &z) || !z.n_rows)

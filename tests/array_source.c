@@ -196,6 +196,13 @@ static bool source_zone(struct stoa__source *source, size_t i, struct stoa__zone
 	memset(out, 0, sizeof *out);
 	if (from >= s->table->n_rows || from % s->table->group_rows)
 		return false;
+	if (i == s->n_columns) {
+		out->known = true;
+		out->n_rows = (uint32_t)(group_end(s, from) - from);
+		out->min = stoa_i64((int64_t)from + 1);
+		out->max = stoa_i64((int64_t)group_end(s, from));
+		return true;
+	}
 	for (size_t row = from; row < group_end(s, from); row++) {
 		const struct stoa_value *v = cell(s, row, i);
 		out->n_rows++;

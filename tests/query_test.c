@@ -725,6 +725,9 @@ static void zone_maps_skip_row_groups(void **state)
 		{ "x > 999.5", 10, "0\n" },
 		{ "i = null", 10, "0\n" },
 		{ "i <> 5", 0, "99999\n" },
+		{ "rowid = 12345", 9, "1\n" },
+		{ "rowid in (1, 100000)", 8, "2\n" },
+		{ "rowid > 95000 and i < 95005", 9, "5\n" },
 	};
 	struct stoa_error err;
 	char sql[200];

@@ -70,7 +70,10 @@ struct stoa__source_ops {
 	/* Column @i of the current batch, decoded on first call; good until the next next(). */
 	int (*column)(struct stoa__source *s, size_t i, struct stoa__vec *out,
 		      struct stoa_error *err);
-	/* Zone map of column @i in the row group that the next next() begins; false when next() is inside a group or at the end. */
+	/*
+	 * Zone map of column @i in the row group that the next next() begins; false when next() is inside a group or at
+	 * the end. The column behind the last is the rowid, as STOA_I64.
+	 */
 	bool (*zone)(struct stoa__source *s, size_t i, struct stoa__zone *out);
 	/* Passes over the row group that zone() spoke of. */
 	void (*skip_group)(struct stoa__source *s);
