@@ -283,22 +283,48 @@ static int load(struct stoa_db *db, struct stoa_error *err)
 	return STOA_OK;
 }
 
-/* Takes the catalog's lock, opens the catalog afresh and reads everything. */
-static int load_locked(struct stoa_db *db, struct stoa_error *err)
+/* Opens the catalog afresh and reads everything; its lock is held. */
+static int open_and_load(struct stoa_db *db, struct stoa_error *err)
 {
 	struct stoa__catalog_options options = { .read_only = db->read_only,
 						 .map_bytes = db->options.map_bytes };
-	int rc;
+	uint64_t txnid;
+	int rc = stoa__catalog_open(&db->dir, &options, &db->catalog, err);
 
-	STOA_TRY(stoa__lock_catalog(&db->lock, false, err));
-	rc = stoa__catalog_open(&db->dir, &options, &db->catalog, err);
+	if (rc < 0)
+		return rc;
+	txnid = stoa__catalog_txnid(db->catalog);
+	rc = load(db, err);
 	if (rc == STOA_OK)
-		rc = load(db, err);
-	stoa__unlock_catalog(&db->lock);
+		db->seen_txnid = txnid;
 	if (db->read_only) {
 		stoa__catalog_close(db->catalog);
 		db->catalog = NULL;
 	}
+	return rc;
+}
+
+/* Has the writing process committed anything since we looked? The catalog's lock is held. */
+static int has_news(struct stoa_db *db, bool *news, struct stoa_error *err)
+{
+	uint64_t txnid;
+
+	STOA_TRY(stoa__catalog_peek(&db->dir, &txnid, err));
+	*news = txnid != db->seen_txnid;
+	return *news ? STOA_OK : stoa__log_has_news(db->log, news, err);
+}
+
+/* Takes the catalog's lock and reads everything; with @again only if there is news. */
+static int load_locked(struct stoa_db *db, bool again, struct stoa_error *err)
+{
+	bool news = true;
+	int rc;
+
+	STOA_TRY(stoa__lock_catalog(&db->lock, false, err));
+	rc = again ? has_news(db, &news, err) : STOA_OK;
+	if (rc == STOA_OK && news)
+		rc = open_and_load(db, err);
+	stoa__unlock_catalog(&db->lock);
 	return rc;
 }
 
@@ -310,7 +336,7 @@ static int open_files(struct stoa_db *db, struct stoa_error *err)
 	STOA_TRY(stoa__lock_open(&db->dir, !db->read_only, &db->lock, err));
 	if (!db->read_only)
 		STOA_TRY(stoa__lock_writer(&db->lock, db->options.busy_ms, err));
-	STOA_TRY(load_locked(db, err));
+	STOA_TRY(load_locked(db, false, err));
 	if (db->read_only)
 		return STOA_OK;
 	return stoa__background_start(db, err);
@@ -498,7 +524,7 @@ int stoa_refresh(stoa_db *db, struct stoa_error *err)
 	if (!db->path || !db->read_only)
 		return STOA_OK;
 	stoa__writer_lock(db);
-	rc = load_locked(db, err);
+	rc = load_locked(db, true, err);
 	stoa__writer_unlock(db);
 	return rc;
 }

@@ -52,6 +52,7 @@ struct stoa_db {
 	struct stoa__catalog *catalog;
 	struct stoa__log *log;
 	struct stoa__log_position log_from;	/* where the catalog that was read leaves off */
+	uint64_t seen_txnid;			/* of that catalog */
 	pthread_t background[STOA__BACKGROUND_THREADS];
 	uint32_t n_background;
 

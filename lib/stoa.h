@@ -381,7 +381,7 @@ STOA_API STOA_CHECK_RESULT int stoa_checkpoint(stoa_db *db, struct stoa_error *e
  * stoa_refresh() - in a read-only database: see what the writing process has committed since
  *
  * Transactions that are open go on seeing what they saw. On a database that is open for writing
- * there is nothing to do. Cost: that of opening, when anything changed; a stat() or two otherwise.
+ * there is nothing to do. Cost: that of opening, when anything changed; a few small reads otherwise.
  */
 STOA_API STOA_CHECK_RESULT int stoa_refresh(stoa_db *db, struct stoa_error *err);
 

@@ -561,6 +561,25 @@ const uint8_t *stoa__catalog_uuid(const struct stoa__catalog *cat)
 	return cat->uuid;
 }
 
+uint64_t stoa__catalog_txnid(const struct stoa__catalog *cat)
+{
+	return cat->txnid;
+}
+
+int stoa__catalog_peek(const struct stoa__dir *dir, uint64_t *txnid, struct stoa_error *err)
+{
+	struct stoa__lmdb_shape shape;
+	int fd;
+	int rc;
+
+	STOA_TRY(stoa__file_open(dir, CATALOG_NAME, O_RDONLY, &fd, err));
+	rc = stoa__validate_metas(fd, CATALOG_NAME, &shape, err);
+	stoa__file_close(fd);
+	if (rc == STOA_OK)
+		*txnid = shape.txnid;
+	return rc;
+}
+
 uint64_t stoa__catalog_size(const struct stoa__catalog *cat)
 {
 	return cat->size;

@@ -48,6 +48,9 @@ int stoa__catalog_open(const struct stoa__dir *dir, const struct stoa__catalog_o
 		       struct stoa__catalog **out, struct stoa_error *err);
 void stoa__catalog_close(struct stoa__catalog *cat);
 const uint8_t *stoa__catalog_uuid(const struct stoa__catalog *cat);	/* 16 bytes */
+uint64_t stoa__catalog_txnid(const struct stoa__catalog *cat);	/* goes up with each commit */
+/* The same of the file as it is now, without opening it: two reads. The caller holds byte 1. */
+int stoa__catalog_peek(const struct stoa__dir *dir, uint64_t *txnid, struct stoa_error *err);
 
 /*
  * Calls @each with every record, in key order, verified; only STOA_OK at the end says that these are all of them.

@@ -485,10 +485,54 @@ int stoa__log_open(const struct stoa__dir *dir, bool read_only, struct stoa__log
 		log_free(log);
 		return rc;
 	}
+	if (read_only) {
+		log->number = w.from.file + w.n_files;	/* of the next file */
+		memcpy(log->name, w.name, sizeof log->name);
+		log->offset = w.n_files ? w.end : 0;
+	}
 	log->appended = log->written = log->durable = w.seq;
 	log->record_bytes = w.record_bytes;
 	log->disk_bytes = w.disk_bytes;
 	*out = log;
+	return STOA_OK;
+}
+
+/* The first word of a record where the last file's records ended. */
+static int read_magic(const struct stoa__log *log, uint32_t *magic, struct stoa_error *err)
+{
+	uint8_t bytes[sizeof *magic] = { 0 };
+	size_t got;
+	int fd;
+	int rc;
+
+	STOA_TRY(stoa__file_open(log->dir, log->name, O_RDONLY, &fd, err));
+	rc = stoa__file_read_some(fd, log->name, log->offset, bytes, sizeof bytes, &got, err);
+	stoa__file_close(fd);
+	*magic = stoa__load_u32(bytes);
+	return rc;
+}
+
+int stoa__log_has_news(const struct stoa__log *log, bool *news, struct stoa_error *err)
+{
+	char next[LOG_NAME_SIZE];
+	struct stoa_error e;
+	uint32_t magic = 0;
+	uint64_t size;
+	int rc = log->offset ? read_magic(log, &magic, err) : STOA_OK;
+
+	*news = rc == STOA_ENOTFOUND || magic == LOG_RECORD_MAGIC;
+	if (*news)
+		return STOA_OK;
+	if (rc < 0)
+		return rc;
+	stoa__log_name(log->number, "log", next);
+	rc = stoa__file_size(log->dir, next, &size, &e);
+	*news = rc == STOA_OK;
+	if (rc < 0 && rc != STOA_ENOTFOUND) {
+		if (err)
+			*err = e;
+		return rc;
+	}
 	return STOA_OK;
 }
 

@@ -64,6 +64,11 @@ int stoa__log_rotate(struct stoa__log *log, struct stoa__log_position *out, stru
 int stoa__log_drop_before(struct stoa__log *log, uint64_t file, struct stoa_error *err);
 uint64_t stoa__log_bytes(struct stoa__log *log);	/* record bytes since the last rotate */
 uint64_t stoa__log_disk_bytes(struct stoa__log *log);
+/*
+ * Of a log that was opened read-only: may there be records after those that were read? A read or two. False
+ * is certain, true is not. The caller holds byte 1.
+ */
+int stoa__log_has_news(const struct stoa__log *log, bool *news, struct stoa_error *err);
 /* Every byte of every log file from @from on: records, and that what follows them is zeros (a torn end excepted when @torn_ok). */
 int stoa__log_check(const struct stoa__dir *dir, struct stoa__log_position from, bool torn_ok,
 		    stoa_check_report *report, void *ctx, struct stoa_error *err);

@@ -438,8 +438,8 @@ static int walk_trees(struct walk *w)
 	return walk_tree(w, &w->meta.free, true);
 }
 
-int stoa__validate_lmdb(int fd, const char *name, struct stoa__lmdb_shape *out,
-			struct stoa_error *err)
+static int validate(int fd, const char *name, int (*look)(struct walk *w),
+		    struct stoa__lmdb_shape *out, struct stoa_error *err)
 {
 	struct walk *w = stoa__calloc(1, sizeof *w);
 	int rc;
@@ -450,8 +450,8 @@ int stoa__validate_lmdb(int fd, const char *name, struct stoa__lmdb_shape *out,
 	w->name = name;
 	w->err = err;
 	rc = read_metas(w);
-	if (rc == STOA_OK)
-		rc = walk_trees(w);
+	if (rc == STOA_OK && look)
+		rc = look(w);
 	if (rc == STOA_OK) {
 		out->txnid = w->meta.txnid;
 		out->page_size = w->meta.page_size;
@@ -463,4 +463,16 @@ int stoa__validate_lmdb(int fd, const char *name, struct stoa__lmdb_shape *out,
 	stoa__free(w->marks);
 	stoa__free(w);
 	return rc;
+}
+
+int stoa__validate_lmdb(int fd, const char *name, struct stoa__lmdb_shape *out,
+			struct stoa_error *err)
+{
+	return validate(fd, name, walk_trees, out, err);
+}
+
+int stoa__validate_metas(int fd, const char *name, struct stoa__lmdb_shape *out,
+			 struct stoa_error *err)
+{
+	return validate(fd, name, NULL, out, err);
 }

@@ -23,4 +23,8 @@ struct stoa__lmdb_shape {
 int stoa__validate_lmdb(int fd, const char *name, struct stoa__lmdb_shape *out,
 			struct stoa_error *err);
 
+/* Reads the two meta pages alone; the same errors. */
+int stoa__validate_metas(int fd, const char *name, struct stoa__lmdb_shape *out,
+			 struct stoa_error *err);
+
 #endif

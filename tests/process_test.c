@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../storage/file.h"
 #include "ledger.h"
 
 static const struct ledger ledger = { .bulk_every = 30, .schema_every = 20, .rows_max = 10 };
@@ -261,6 +262,10 @@ static void one_process_may_write_once_and_read_often(void **state)
 		assert_int_equal(stoa_refresh(reader, &err), STOA_OK);
 		assert_int_equal(ledger_verify_db(&ledger, reader, &n, &err), STOA_OK);
 		assert_int_equal(n, i);
+		/* Nothing new: that takes a few reads, and would fail at more. */
+		stoa__file_fault_arm(8, EIO, true);
+		assert_int_equal(stoa_refresh(reader, &err), STOA_OK);
+		assert_false(stoa__file_fault_disarm());
 	}
 	/* The lock is still there once the reader is gone. */
 	assert_int_equal(stoa_close(reader, &err), STOA_OK);
