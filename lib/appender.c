@@ -12,6 +12,7 @@
 #include "bulk.h"
 #include "core/alloc.h"
 #include "core/bitmap.h"
+#include "core/kernels.h"
 #include "core/type.h"
 #include "db.h"
 
@@ -137,6 +138,37 @@ static bool any_value_fits(const struct stoa_slot *def)
 	}
 }
 
+/* Are all @n values, NULLs' included, within the range of the type? */
+static bool all_in_range(const struct stoa_slot *def, const struct stoa_array *a, size_t n)
+{
+	unsigned log2 = (unsigned)__builtin_ctzl(stoa__type_width(def->type));
+	struct stoa__range found = stoa__kernels()->range[log2](a->values, n, 0);
+	int64_t min, max;
+
+	stoa__type_range(def->type, def->precision, &min, &max);
+	return found.min >= min && found.max <= max;
+}
+
+static bool all_text_fits(const struct stoa_slot *def, const struct stoa_array *a, size_t n)
+{
+	size_t max = def->type == STOA_STRING ? STOA_STRING_MAX : STOA_TEXT_MAX;
+	const struct stoa_bytes *b = a->values;
+
+	for (size_t i = 0; i < n; i++)
+		if (stoa__bit_get(a->validity, i) &&
+		    (b[i].len > max || !stoa__utf8_valid(b[i].p, b[i].len)))
+			return false;
+	return true;
+}
+
+/* True when a look at all values at once finds nothing wrong; else each is to be looked at. */
+static bool all_fit(const struct stoa_slot *def, const struct stoa_array *a, size_t n)
+{
+	if (def->type == STOA_STRING || def->type == STOA_TEXT)
+		return all_text_fits(def, a, n);
+	return stoa__type_family(def->type) == STOA__INT && all_in_range(def, a, n);
+}
+
 static int check_column(const struct stoa__slot *slot, const struct stoa_array *a, size_t n,
 			struct stoa_error *err)
 {
@@ -148,7 +180,7 @@ static int check_column(const struct stoa__slot *slot, const struct stoa_array *
 		return stoa__fail(err, STOA_EINVAL, "slot \"%s\": the array has no values",
 				  slot->def.name);
 	STOA_TRY(check_nulls(slot, a, n, err));
-	if (any_value_fits(&slot->def))
+	if (n == 0 || any_value_fits(&slot->def) || all_fit(&slot->def, a, n))
 		return STOA_OK;
 	for (size_t i = 0; i < n; i++) {
 		struct stoa_value in, out;
