@@ -50,6 +50,11 @@ END
 
 failed=0
 for name in "${cases[@]}"; do
+	# A container may have no pseudo-terminals.
+	if [ "$name" = terminal ] && ! script -qec true /dev/null </dev/null >/dev/null 2>&1; then
+		echo "skipped terminal: there is none to be had"
+		continue
+	fi
 	expected=$top_srcdir/tests/cli/$name.out
 	mkdir "$work/$name"
 	# Times and speeds are not the same twice, and the tree may be anywhere.
