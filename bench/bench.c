@@ -25,8 +25,8 @@ struct bench_config bench_config = {
 };
 
 static const struct bench_case *const lists[] = {
-	bench_memory_cases, bench_load_cases, bench_point_cases, bench_commit_cases,
-	bench_txn_cases,    bench_open_cases, bench_query_cases,
+	bench_memory_cases, bench_load_cases, bench_append_cases, bench_point_cases,
+	bench_commit_cases, bench_txn_cases,  bench_open_cases,   bench_query_cases,
 };
 
 #define CASES_MAX 64
@@ -232,6 +232,7 @@ static const char help[] =
 	"  --dir DIR       where data and databases are made (default bench-data)\n"
 	"  --json FILE     write every run there\n"
 	"  --no-peers      stoa alone\n"
+	"  --long          also cases that take minutes and gigabytes (or set STOA_LONG)\n"
 	"  --list          say which cases there are\n"
 	"  --help\n";
 
@@ -239,7 +240,7 @@ static int list_cases(void)
 {
 	for (size_t i = 0; i < BENCH_COUNT(lists); i++)
 		for (const struct bench_case *c = lists[i]; c->name; c++)
-			printf("%-12s %s\n", c->name, c->title);
+			printf("%-14s %s\n", c->name, c->title);
 	return 0;
 }
 
@@ -260,12 +261,14 @@ static int parse_options(int argc, char **argv)
 		{ "dir", required_argument, NULL, 'd' },
 		{ "json", required_argument, NULL, 'j' },
 		{ "no-peers", no_argument, NULL, 'n' },
+		{ "long", no_argument, NULL, 'o' },
 		{ "list", no_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int option;
 
+	bench_config.is_long = getenv("STOA_LONG") != NULL;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
@@ -288,6 +291,9 @@ static int parse_options(int argc, char **argv)
 			break;
 		case 'n':
 			bench_config.peers = false;
+			break;
+		case 'o':
+			bench_config.is_long = true;
 			break;
 		case 'l':
 			return list_cases();

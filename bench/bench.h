@@ -27,7 +27,7 @@
 #define BENCH_ENTRIES_MAX 6
 #define BENCH_ROUNDS_MAX 25
 #define BENCH_PATH_MAX 1024
-#define BENCH_ANSWER_MAX 2048
+#define BENCH_ANSWER_MAX 4096
 
 /* What the command line says; set before the first case, never changed after. */
 struct bench_config {
@@ -38,6 +38,7 @@ struct bench_config {
 	const char *only; /* cases wanted, as a list with commas; NULL for all */
 	const char *json; /* file for the results; NULL for none */
 	bool peers;       /* false: stoa alone, for a quick look */
+	bool is_long;     /* also what takes minutes and gigabytes */
 };
 extern struct bench_config bench_config;
 
@@ -81,6 +82,7 @@ struct bench_case {
 /* The cases, by file; each list ends with a case without a name. */
 extern const struct bench_case bench_memory_cases[];
 extern const struct bench_case bench_load_cases[];
+extern const struct bench_case bench_append_cases[];
 extern const struct bench_case bench_point_cases[];
 extern const struct bench_case bench_commit_cases[];
 extern const struct bench_case bench_txn_cases[];
@@ -189,6 +191,8 @@ void bench_note_made(const char *path, bool ours);
 
 const char *bench_lineitem_csv(void);
 const char *bench_orders_csv(void);
+const char *bench_flights_csv(void); /* real.c, as the next */
+const char *bench_packages_csv(void);
 uint64_t bench_orders_count(void);
 uint64_t bench_lineitem_count(void);
 

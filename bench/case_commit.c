@@ -138,7 +138,7 @@ static void run_stoa(const struct bench_case *c, const struct bench_entry *e)
 	bench_remove(path);
 	s.db = bench_stoa_open(path);
 	stoa_txn *txn = bench_stoa_begin(s.db, STOA_WRITE);
-	s.table = bench_stoa_create_record(txn);
+	s.table = bench_stoa_create(txn, &bench_record_schema);
 	bench_stoa_commit(txn);
 	measure(c, &s, work_stoa);
 	bench_stoa_close(s.db);

@@ -33,7 +33,7 @@ static void run_stoa(const struct bench_case *c, const struct bench_entry *e)
 	double start = bench_now();
 	stoa_db *db = bench_stoa_open(NULL);
 	stoa_txn *txn = bench_stoa_begin(db, STOA_WRITE);
-	stoa_table table = bench_stoa_create_record(txn);
+	stoa_table table = bench_stoa_create(txn, &bench_record_schema);
 	bench_stoa_append_records(txn, table, RECORDS);
 	bench_stoa_commit(txn);
 	report(before, start);

@@ -111,12 +111,7 @@ const char *bench_duckdb_lineitem(void)
 		return path;
 	bench_remove(path);
 	bench_duckdb_open(&d, path, 2);
-	bench_duckdb_exec(&d, "CREATE TABLE lineitem(l_orderkey BIGINT, l_partkey INTEGER, "
-			      "l_suppkey INTEGER, l_linenumber INTEGER, l_quantity DECIMAL(15,2), "
-			      "l_extendedprice DECIMAL(15,2), l_discount DECIMAL(15,2), "
-			      "l_tax DECIMAL(15,2), l_returnflag VARCHAR, l_linestatus VARCHAR, "
-			      "l_shipdate DATE, l_commitdate DATE, l_receiptdate DATE, "
-			      "l_shipinstruct VARCHAR, l_shipmode VARCHAR, l_comment VARCHAR)");
+	bench_duckdb_create(&d, &bench_lineitem_schema);
 	bench_duckdb_exec(&d, "COPY lineitem FROM '%s' (FORMAT csv, HEADER true, DELIMITER ',')",
 			  bench_lineitem_csv());
 	bench_duckdb_exec(&d, "CHECKPOINT");

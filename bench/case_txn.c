@@ -106,7 +106,7 @@ static void run_stoa(const struct bench_case *c, const struct bench_entry *e)
 	uint32_t *order = shuffled();
 	stoa_db *db = bench_stoa_open(NULL);
 	stoa_txn *txn = bench_stoa_begin(db, STOA_WRITE);
-	stoa_table table = bench_stoa_create_record(txn);
+	stoa_table table = bench_stoa_create(txn, &bench_record_schema);
 
 	(void)c;
 	(void)e;

@@ -8,6 +8,7 @@
  */
 #include "duckdb.h"
 #include "bench.h"
+#include "ours.h"
 
 #include <dlfcn.h>
 #include <stdarg.h>
@@ -50,7 +51,17 @@ struct duckdb_result {
 	X(append_bool, int, (void *appender, bool v))                                         \
 	X(append_varchar_length, int, (void *appender, const char *p, uint64_t len))          \
 	X(appender_end_row, int, (void *appender))                                            \
-	X(appender_destroy, int, (void **appender))
+	X(appender_destroy, int, (void **appender))                                           \
+	X(vector_size, uint64_t, (void))                                                      \
+	X(create_logical_type, void *, (int type))                                            \
+	X(destroy_logical_type, void, (void **type))                                          \
+	X(create_data_chunk, void *, (void **types, uint64_t n))                              \
+	X(destroy_data_chunk, void, (void **chunk))                                           \
+	X(data_chunk_reset, void, (void *chunk))                                              \
+	X(data_chunk_get_vector, void *, (void *chunk, uint64_t column))                      \
+	X(vector_get_data, void *, (void *vector))                                            \
+	X(data_chunk_set_size, void, (void *chunk, uint64_t rows))                            \
+	X(append_data_chunk, int, (void *appender, void *chunk))
 
 #define DECLARE(name, ret, args) ret(*name) args;
 static struct {
@@ -162,6 +173,87 @@ uint64_t bench_duckdb_query(struct bench_duckdb *d, const char *sql, bool answer
 	}
 	api.destroy_result(&result);
 	return n_rows;
+}
+
+/* ---- tables like stoa's ---- */
+
+static const struct {
+	int type; /* a DUCKDB_TYPE_ */
+	uint8_t width;
+	const char *name;
+} types[] = {
+	[STOA_BOOL] = { 1, 1, "BOOLEAN" },         [STOA_I32] = { 4, 4, "INTEGER" },
+	[STOA_I64] = { 5, 8, "BIGINT" },           [STOA_F64] = { 11, 8, "DOUBLE" },
+	[STOA_TIMESTAMP] = { 12, 8, "TIMESTAMP" }, [STOA_DATE] = { 13, 4, "DATE" },
+	[STOA_STRING] = { 0, 0, "VARCHAR" },       [STOA_TEXT] = { 0, 0, "VARCHAR" },
+	[STOA_DECIMAL] = { 0, 0, "DECIMAL" },
+};
+
+void bench_duckdb_create(struct bench_duckdb *d, const struct bench_schema *schema)
+{
+	char sql[2048];
+	size_t len = (size_t)snprintf(sql, sizeof(sql), "CREATE TABLE %s", schema->table);
+
+	for (size_t i = 0; i < schema->n_slots; i++) {
+		const struct stoa_slot *slot = &schema->slots[i];
+		char digits[16] = "";
+
+		if (slot->type == STOA_DECIMAL)
+			snprintf(digits, sizeof(digits), "(%d,%d)", slot->precision, slot->scale);
+		len += (size_t)snprintf(sql + len, sizeof(sql) - len, "%s%s %s%s%s", i ? ", " : "(",
+					slot->name, types[slot->type].name, digits,
+					slot->flags & STOA_NOT_NULL ? " NOT NULL" : "");
+		if (len >= sizeof(sql))
+			bench_die("%s has too many columns", schema->table);
+	}
+	bench_duckdb_exec(d, "%s)", sql);
+}
+
+#define COLUMNS_MAX 16
+
+void *bench_duckdb_appender(struct bench_duckdb *d, const struct bench_schema *schema, void **chunk)
+{
+	void *logical[COLUMNS_MAX];
+	void *appender;
+
+	if (schema->n_slots > COLUMNS_MAX)
+		bench_die("%s has too many columns", schema->table);
+	for (size_t i = 0; i < schema->n_slots; i++)
+		logical[i] = api.create_logical_type(types[schema->slots[i].type].type);
+	*chunk = api.create_data_chunk(logical, schema->n_slots);
+	for (size_t i = 0; i < schema->n_slots; i++)
+		api.destroy_logical_type(&logical[i]);
+	if (!*chunk || api.appender_create(d->connection, NULL, schema->table, &appender) != 0)
+		bench_die("DuckDB cannot append to %s", schema->table);
+	return appender;
+}
+
+void bench_duckdb_append(void *appender, void *chunk, const struct stoa_array *columns,
+			 size_t n_columns, size_t n_rows)
+{
+	size_t step = api.vector_size();
+
+	for (size_t first = 0; first < n_rows; first += step) {
+		size_t rows = n_rows - first < step ? n_rows - first : step;
+
+		api.data_chunk_reset(chunk);
+		for (size_t i = 0; i < n_columns; i++) {
+			size_t width = types[columns[i].type].width;
+
+			memcpy(api.vector_get_data(api.data_chunk_get_vector(chunk, i)),
+			       (const char *)columns[i].values + first * width, rows * width);
+		}
+		api.data_chunk_set_size(chunk, rows);
+		if (api.append_data_chunk(appender, chunk) != 0)
+			bench_die("DuckDB's appender failed");
+	}
+}
+
+void bench_duckdb_appender_close(void *appender, void *chunk)
+{
+	api.destroy_data_chunk(&chunk);
+	if (api.appender_destroy(&appender) != 0)
+		bench_die("DuckDB's appender failed");
 }
 
 void bench_duckdb_append_records(struct bench_duckdb *d, const char *table, int64_t n)

@@ -34,4 +34,17 @@ struct bench_record;
 /* Appends records 0 to @n - 1 to @table. */
 void bench_duckdb_append_records(struct bench_duckdb *d, const char *table, int64_t n);
 
+/* ---- tables like stoa's ---- */
+
+struct bench_schema;
+struct stoa_array;
+/* Makes the table with the same columns, types and NOT NULLs. */
+void bench_duckdb_create(struct bench_duckdb *d, const struct bench_schema *schema);
+/* Its fastest way in: an appender and a chunk of columns. Types of fixed width only. */
+void *bench_duckdb_appender(struct bench_duckdb *d, const struct bench_schema *schema,
+			    void **chunk);
+void bench_duckdb_append(void *appender, void *chunk, const struct stoa_array *columns,
+			 size_t n_columns, size_t n_rows);
+void bench_duckdb_appender_close(void *appender, void *chunk);
+
 #endif

@@ -26,6 +26,7 @@ bench_stoa_gen_LDADD =
 bench_stoa_bench_SOURCES = \
 	%D%/bench.c \
 	%D%/bench.h \
+	%D%/case_append.c \
 	%D%/case_commit.c \
 	%D%/case_load.c \
 	%D%/case_memory.c \
@@ -43,6 +44,7 @@ bench_stoa_bench_SOURCES = \
 	%D%/machine.c \
 	%D%/ours.c \
 	%D%/ours.h \
+	%D%/real.c \
 	%D%/report.c \
 	%D%/run.c \
 	%D%/sqlite.c \
@@ -67,6 +69,7 @@ BENCH_FLAGS =
 BENCH_JSON =
 bench_peers = $(abs_top_srcdir)/bench/.peers
 bench_duckdb = $(bench_peers)/node_modules/@duckdb/node-bindings-linux-x64/libduckdb.so
+bench_flights = $(bench_peers)/node_modules/vega-datasets/data/flights-3m.parquet
 
 bench:
 	@$(SHELL) $(srcdir)/%D%/peers.sh $(bench_peers)
@@ -79,6 +82,7 @@ bench:
 		out='$(BENCH_JSON:.json=)'; \
 	fi; \
 	STOA_DUCKDB="$${STOA_DUCKDB:-$(bench_duckdb)}"; export STOA_DUCKDB; \
+	STOA_FLIGHTS="$${STOA_FLIGHTS:-$(bench_flights)}"; export STOA_FLIGHTS; \
 	%D%/stoa-bench --json "$$out.json" $(BENCH:%=--case %) $(BENCH_FLAGS); rc=$$?; \
 	test $$rc -le 1 || exit $$rc; \
 	%D%/stoa-report "$$out.json" >"$$out.html" && echo "report: $$out.html"; exit $$rc

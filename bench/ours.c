@@ -96,28 +96,50 @@ static const struct stoa_slot orders_slots[] = {
 	SLOT("o_comment", STOA_TEXT),
 };
 
-static stoa_table create(stoa_txn *txn, const char *name, const struct stoa_slot *slots, size_t n)
+#define NULLABLE(slot, slot_type)               \
+	{                                       \
+		.name = slot, .type = slot_type \
+	}
+
+static const struct stoa_slot flights_slots[] = {
+	SLOT("date", STOA_TIMESTAMP), SLOT("delay", STOA_I32),          SLOT("distance", STOA_I32),
+	SLOT("origin", STOA_STRING),  SLOT("destination", STOA_STRING),
+};
+
+static const struct stoa_slot packages_slots[] = {
+	SLOT("package", STOA_TEXT),         SLOT("version", STOA_TEXT),
+	SLOT("architecture", STOA_STRING),  NULLABLE("section", STOA_STRING),
+	NULLABLE("priority", STOA_STRING),  NULLABLE("installed_size", STOA_I64),
+	NULLABLE("size", STOA_I64),         NULLABLE("maintainer", STOA_STRING),
+	NULLABLE("homepage", STOA_TEXT),    NULLABLE("depends", STOA_TEXT),
+	NULLABLE("description", STOA_TEXT), NULLABLE("tag", STOA_TEXT),
+};
+
+static const struct stoa_slot numbers_slots[] = {
+	SLOT("id", STOA_I64),   SLOT("price", STOA_F64), SLOT("quantity", STOA_I32),
+	SLOT("day", STOA_DATE), SLOT("flag", STOA_BOOL),
+};
+
+#define SCHEMA(table)                                             \
+	{                                                         \
+#table, table##_slots, BENCH_COUNT(table##_slots) \
+	}
+const struct bench_schema bench_record_schema = SCHEMA(record);
+const struct bench_schema bench_lineitem_schema = SCHEMA(lineitem);
+const struct bench_schema bench_orders_schema = SCHEMA(orders);
+const struct bench_schema bench_flights_schema = SCHEMA(flights);
+const struct bench_schema bench_packages_schema = SCHEMA(packages);
+const struct bench_schema bench_numbers_schema = SCHEMA(numbers);
+
+stoa_table bench_stoa_create(stoa_txn *txn, const struct bench_schema *schema)
 {
 	struct stoa_error err;
 	stoa_table table;
 
-	bench_stoa_check(stoa_table_create(txn, name, slots, n, &table, &err), &err);
+	bench_stoa_check(stoa_table_create(txn, schema->table, schema->slots, schema->n_slots,
+					   &table, &err),
+			 &err);
 	return table;
-}
-
-stoa_table bench_stoa_create_record(stoa_txn *txn)
-{
-	return create(txn, "record", record_slots, BENCH_COUNT(record_slots));
-}
-
-void bench_stoa_create_lineitem(stoa_txn *txn)
-{
-	create(txn, "lineitem", lineitem_slots, BENCH_COUNT(lineitem_slots));
-}
-
-void bench_stoa_create_orders(stoa_txn *txn)
-{
-	create(txn, "orders", orders_slots, BENCH_COUNT(orders_slots));
 }
 
 /* ---- loading ---- */
@@ -245,7 +267,7 @@ const char *bench_stoa_lineitem(int times)
 		stoa_txn *txn = bench_stoa_begin(db, STOA_WRITE);
 
 		if (i == 0)
-			bench_stoa_create_lineitem(txn);
+			bench_stoa_create(txn, &bench_lineitem_schema);
 		bench_stoa_import(txn, "lineitem", csv, 2);
 		bench_stoa_commit(txn);
 	}
@@ -263,7 +285,7 @@ const char *bench_stoa_orders(void)
 	bench_remove(path);
 	stoa_db *db = bench_stoa_open(path);
 	stoa_txn *txn = bench_stoa_begin(db, STOA_WRITE);
-	bench_stoa_create_orders(txn);
+	bench_stoa_create(txn, &bench_orders_schema);
 	bench_stoa_import(txn, "orders", bench_orders_csv(), 2);
 	bench_stoa_commit(txn);
 	bench_stoa_close(db);

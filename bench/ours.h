@@ -16,10 +16,20 @@ stoa_txn *bench_stoa_begin(stoa_db *db, unsigned flags);
 void bench_stoa_commit(stoa_txn *txn);
 stoa_table bench_stoa_table(stoa_txn *txn, const char *name);
 
-/* The tables, with the types that the peers have too. */
-stoa_table bench_stoa_create_record(stoa_txn *txn);
-void bench_stoa_create_lineitem(stoa_txn *txn);
-void bench_stoa_create_orders(stoa_txn *txn);
+/* A table of the bench. Peers make theirs from the same slots. */
+struct bench_schema {
+	const char *table;
+	const struct stoa_slot *slots;
+	size_t n_slots;
+};
+extern const struct bench_schema bench_record_schema;
+extern const struct bench_schema bench_lineitem_schema;
+extern const struct bench_schema bench_orders_schema;
+extern const struct bench_schema bench_flights_schema;
+extern const struct bench_schema bench_packages_schema;
+extern const struct bench_schema bench_numbers_schema; /* five slots of fixed width */
+
+stoa_table bench_stoa_create(stoa_txn *txn, const struct bench_schema *schema);
 
 /* Loads a CSV file into a table that is there. Returns the rows. */
 uint64_t bench_stoa_import(stoa_txn *txn, const char *table, const char *csv, unsigned n_threads);

@@ -5,12 +5,13 @@
 #
 #     bench/peers.sh [DIRECTORY]      default: .peers beside this script
 #
-# Debian's headers of jansson (for the JSON of the results), and DuckDB's library, which comes inside an npm package
-# and is put into DIRECTORY/node_modules. Does nothing that is done already. DuckDB missing is no failure: its cases are left out.
+# Debian's headers of jansson (for the JSON of the results), and from npm into DIRECTORY/node_modules DuckDB's library and
+# the flights of vega-datasets. Does nothing that is done already. What is missing is no failure: its cases are left out.
 set -eu
 
 duckdb=@duckdb/node-bindings-linux-x64
 version=1.5.6-r.1
+flights=3.2.1
 dir=${1:-$(dirname "$0")/.peers}
 
 say() { echo "peers: $*"; }
@@ -29,15 +30,26 @@ install_debian() {
 pkg-config --exists jansson sqlite3 lmdb ||
 	install_debian libjansson-dev libsqlite3-dev liblmdb-dev
 
-if [ -n "${STOA_DUCKDB:-}" ] || [ -f "$dir/node_modules/$duckdb/libduckdb.so" ]; then
-	exit 0
+fetch() {
+	command -v npm >/dev/null 2>&1 || install_debian npm
+	say "fetching $1 with npm"
+	mkdir -p "$dir"
+	npm install --silent --no-save --prefix "$dir" "$@" ||
+		say "could not fetch $1: its cases will be left out"
+}
+
+# npm removes what it is not told of: both are named each time.
+want=
+if [ -z "${STOA_DUCKDB:-}" ] && [ ! -f "$dir/node_modules/$duckdb/libduckdb.so" ]; then
+	if [ "$(uname -m)" = x86_64 ]; then
+		want=yes
+	else
+		say "DuckDB's npm package is for x86_64 only; set STOA_DUCKDB to a libduckdb.so"
+	fi
 fi
-if [ "$(uname -m)" != x86_64 ]; then
-	say "DuckDB's npm package is for x86_64 only; set STOA_DUCKDB to a libduckdb.so"
-	exit 0
+if [ -z "${STOA_FLIGHTS:-}" ] && [ ! -f "$dir/node_modules/vega-datasets/data/flights-3m.parquet" ]; then
+	want=yes
 fi
-command -v npm >/dev/null 2>&1 || install_debian npm
-say "fetching DuckDB $version with npm"
-mkdir -p "$dir"
-npm install --silent --no-save --prefix "$dir" "$duckdb@$version" ||
-	say "could not fetch DuckDB: its cases will be left out"
+if [ -n "$want" ]; then
+	fetch "$duckdb@$version" "vega-datasets@$flights"
+fi

@@ -5,7 +5,7 @@
  * Run by regress.sh under callgrind, which starts counting where a workload calls count_begin()
  * and stops at count_end(): what comes before is preparation. Time says little on a busy machine;
  * instructions are the same to a fraction of a percent, as long as compiler, C library and the
- * choice among vector code are the same, and so regress.sh sees to those. Only the calling thread is
+ * choice among vector code are the same; regress.sh sees to those. Only the calling thread is
  * counted. Without valgrind the workloads just run.
  *
  *     stoa-regress --list        the workloads
