@@ -113,7 +113,8 @@ static bool is_uncommitted(const struct stoa__version *w, const struct stoa__blo
 
 void stoa__block_retire(struct stoa__version *w, struct stoa__block *b)
 {
-	if (stoa__block_owned(w, b)) {
+	/* Born after the neighbour: under @w's stamp, or that of a version that has gone since. */
+	if (b->born > w->older->stamp) {
 		list_remove(&b->link);
 		stoa__block_free(w->history, b);
 		return;
@@ -228,6 +229,24 @@ void stoa__version_hold(struct stoa__version *v)
 	pthread_mutex_unlock(&v->history->mutex);
 }
 
+/*
+ * @older is working version @w's neighbour now: what @w retired and @older does not see, nobody sees. It must not wait for the
+ * commit, or a transaction that reads by cursors as it writes would keep all that it ever wrote.
+ */
+static void free_retired(struct stoa__version *w, const struct stoa__version *older,
+			 struct stoa__link *doomed)
+{
+	struct stoa__link *l, *next;
+
+	for (l = w->retired.next; l != &w->retired; l = next) {
+		next = l->next;
+		if (block_of(l)->born > older->stamp) {
+			list_remove(l);
+			list_add(doomed, l);
+		}
+	}
+}
+
 /* Takes @v out of the line; what nobody sees any more goes to @doomed. Mutex held. */
 static void unlink_version(struct stoa__version *v, struct stoa__link *doomed)
 {
@@ -242,6 +261,8 @@ static void unlink_version(struct stoa__version *v, struct stoa__link *doomed)
 	if (newer) {
 		list_splice(&newer->born, &v->born);
 		newer->older = older;
+		if (!v->commit)
+			free_retired(newer, older, doomed);
 	}
 	if (older)
 		older->newer = newer;

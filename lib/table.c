@@ -412,21 +412,25 @@ int stoa__group_own_page(struct stoa__version *w, struct stoa__table *t, struct 
 
 /* ---- changes ---- */
 
+/* Gives up the first @n elements for the slots at @slots (NULL: all in order). */
+static void drop_elements(struct stoa__version *w, const struct stoa__schema *schema,
+			  const uint32_t *slots, size_t n, struct stoa__element *elements)
+{
+	for (size_t i = 0; i < n; i++)
+		stoa__element_drop(w->history->symbols,
+				   schema->slots[slots ? slots[i] : i].def.type, &elements[i]);
+}
+
 /* Elements of @values for the slots at @slots (NULL: all in order); none is left on failure. */
 static int make_elements(struct stoa__version *w, const struct stoa__schema *schema,
 			 const uint32_t *slots, const struct stoa_value *values, size_t n,
 			 struct stoa__element *out, struct stoa_error *err)
 {
-	struct stoa__symbols *symbols = w->history->symbols;
-
 	for (size_t i = 0; i < n; i++) {
 		unsigned type = schema->slots[slots ? slots[i] : i].def.type;
 
-		if (stoa__element_make(symbols, type, &values[i], &out[i]) < 0) {
-			while (i--)
-				stoa__element_drop(symbols,
-						   schema->slots[slots ? slots[i] : i].def.type,
-						   &out[i]);
+		if (stoa__element_make(w->history->symbols, type, &values[i], &out[i]) < 0) {
+			drop_elements(w, schema, slots, i, out);
 			return stoa__fail_memory(err);
 		}
 	}
@@ -435,39 +439,59 @@ static int make_elements(struct stoa__version *w, const struct stoa__schema *sch
 
 #define ELEMENTS_ON_STACK 32
 
-int stoa__table_insert(struct stoa__version *w, struct stoa__table *t,
-		       const struct stoa_value *values, uint64_t *rowid, struct stoa_error *err)
+/* Makes room for a row at the end of the tail: a full one is sealed. */
+static int make_room(struct stoa__version *w, struct stoa__table *t, struct stoa_error *err)
 {
-	uint32_t n = t->schema->n_slots, page;
-	struct stoa__element few[ELEMENTS_ON_STACK], *elements = few;
-	int rc;
-
 	if (t->tail && (t->tail_rows == STOA__GROUP_ROWS ||
 			t->tail->tail->text_bytes > STOA__GROUP_BYTES_MAX))
 		STOA_TRY(stoa__table_seal(w, t, err));
 	if (!t->tail && stoa__table_new_tail(w, t, t->next_rowid) < 0)
 		return stoa__fail_memory(err);
-	page = t->tail_rows / STOA__PAGE_ROWS;
-	if (t->tail_rows % STOA__PAGE_ROWS == 0)
-		for (uint32_t i = 0; i < n; i++)
-			if (!stoa__tail_page(w, t->tail->tail, t->schema, page, i))
-				return stoa__fail_memory(err);
+	if (t->tail_rows % STOA__PAGE_ROWS)
+		return STOA_OK;
+	for (uint32_t i = 0; i < t->schema->n_slots; i++)
+		if (!stoa__tail_page(w, t->tail->tail, t->schema, t->tail_rows / STOA__PAGE_ROWS, i))
+			return stoa__fail_memory(err);
+	return STOA_OK;
+}
+
+/* Appends a row to the tail, which has room for it. */
+static void put_row(struct stoa__table *t, const struct stoa_value *values,
+		    const struct stoa__element *elements)
+{
+	struct stoa__tail *tail = t->tail->tail;
+	struct stoa__page **pages = tail->rows[t->tail_rows / STOA__PAGE_ROWS];
+
+	for (uint32_t i = 0; i < t->schema->n_slots; i++) {
+		stoa__page_put(pages[i], t->tail_rows % STOA__PAGE_ROWS, &elements[i]);
+		if (values[i].type == STOA_TEXT || values[i].type == STOA_BLOB)
+			tail->text_bytes += values[i].len;
+	}
+	t->tail_rows++;
+	t->n_rows++;
+}
+
+int stoa__table_insert(struct stoa__version *w, struct stoa__table *t,
+		       const struct stoa_value *values, uint64_t *rowid, struct stoa_error *err)
+{
+	uint32_t n = t->schema->n_slots;
+	struct stoa__element few[ELEMENTS_ON_STACK], *elements = few;
+	int rc;
+
 	if (n > ELEMENTS_ON_STACK) {
 		elements = stoa__alloc(n * sizeof *elements);
 		if (!elements)
 			return stoa__fail_memory(err);
 	}
+	/* Before a seal, which may free what values borrow: they may be those of a row of this tail. */
 	rc = make_elements(w, t->schema, NULL, values, n, elements, err);
 	if (rc == STOA_OK) {
-		struct stoa__page **pages = t->tail->tail->rows[page];
-
-		for (uint32_t i = 0; i < n; i++)
-			stoa__page_put(pages[i], t->tail_rows % STOA__PAGE_ROWS, &elements[i]);
-		for (uint32_t i = 0; i < n; i++)
-			if (values[i].type == STOA_TEXT || values[i].type == STOA_BLOB)
-				t->tail->tail->text_bytes += values[i].len;
-		t->tail_rows++;
-		t->n_rows++;
+		rc = make_room(w, t, err);
+		if (rc < 0)
+			drop_elements(w, t->schema, NULL, n, elements);
+	}
+	if (rc == STOA_OK) {
+		put_row(t, values, elements);
 		*rowid = t->next_rowid++;
 	}
 	if (elements != few)

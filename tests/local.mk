@@ -6,6 +6,7 @@
 cmocka_tests += \
 	%D%/alloc_test \
 	%D%/bitmap_test \
+	%D%/block_test \
 	%D%/buf_test \
 	%D%/catalog_test \
 	%D%/chunk_test \
@@ -34,6 +35,7 @@ cmocka_tests += \
 	%D%/segment_test \
 	%D%/sql_test \
 	%D%/symbol_test \
+	%D%/table_test \
 	%D%/text_test \
 	%D%/threads_test \
 	%D%/top_test \

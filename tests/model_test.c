@@ -1171,6 +1171,7 @@ static void finish(struct run *r)
 	for (size_t i = 0; i < r->committed.n; i++)
 		OK(r, stoa_table_drop(txn, r->committed.tables[i]->id, &r->err));
 	OK(r, stoa_commit(txn, &r->err));
+	OK(r, stoa_checkpoint(r->db, &r->err));
 	OK(r, stoa_begin(r->db, STOA_READ, &txn, &r->err));
 	OK(r, stoa_stat(txn, 0, &stat, &r->err));
 	assert_int_equal(stat.n_symbols, 0);

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* table_test.c - rows, tails and groups: what random operations seldom meet */
+#include "testing.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../lib/db.h"
+#include "../lib/stoa.h"
+
+struct fixture {
+	stoa_db *db;
+	stoa_txn *txn;
+	stoa_table table;
+	struct stoa_error err;
+};
+
+static void ok(const struct fixture *f, int rc)
+{
+	if (rc < 0)
+		fail_msg("%s: %s", stoa_result_name(rc), f->err.text);
+}
+
+/* A table of a string and a text, in a transaction. */
+static int set_up(void **state)
+{
+	static const struct stoa_slot slots[] = {
+		{ .name = "name", .type = STOA_STRING },
+		{ .name = "note", .type = STOA_TEXT },
+		{ .name = "n", .type = STOA_I64 },
+	};
+	static struct fixture f;
+
+	memset(&f, 0, sizeof f);
+	ok(&f, stoa_open(NULL, NULL, &f.db, &f.err));
+	ok(&f, stoa_begin(f.db, STOA_WRITE, &f.txn, &f.err));
+	ok(&f, stoa_table_create(f.txn, "t", slots, 3, &f.table, &f.err));
+	*state = &f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	stoa_abort(f->txn);
+	ok(f, stoa_close(f->db, &f->err));
+	return 0;
+}
+
+static void insert(struct fixture *f, int n)
+{
+	for (int i = 0; i < n; i++) {
+		char name[32], note[64];
+
+		snprintf(name, sizeof name, "name %d", i % 100);
+		snprintf(note, sizeof note, "a note that no other row has: %d", i);
+		struct stoa_value v[] = { stoa_text(name), stoa_text(note), stoa_i64(i) };
+
+		ok(f, stoa_insert(f->txn, f->table, v, 3, NULL, &f->err));
+	}
+}
+
+/* What stoa_get() lends may be handed to the call that ends the loan. */
+static void a_row_is_copied_from_a_tail_that_its_insert_seals(void **state)
+{
+	struct fixture *f = *state;
+	struct stoa_value row[3], copy[3];
+	stoa_rowid rowid;
+
+	insert(f, STOA_GROUP_MAX);
+	ok(f, stoa_get(f->txn, f->table, 777, row, 3, &f->err));
+	ok(f, stoa_insert(f->txn, f->table, row, 3, &rowid, &f->err));
+	assert_int_equal(rowid, STOA_GROUP_MAX + 1);
+	ok(f, stoa_get(f->txn, f->table, rowid, copy, 3, &f->err));
+	assert_int_equal(copy[0].len, 7);
+	assert_memory_equal(copy[0].p, "name 76", 7);
+	assert_int_equal(copy[1].len, 33);
+	assert_memory_equal(copy[1].p, "a note that no other row has: 776", 33);
+	assert_int_equal(copy[2].i, 776);
+}
+
+static void a_row_is_changed_to_what_another_of_its_page_is(void **state)
+{
+	static const uint32_t slots[] = { 0, 1, 2 };
+	struct fixture *f = *state;
+	struct stoa_value row[3], copy[3];
+	stoa_cursor *cur;
+
+	insert(f, 300);
+	for (stoa_rowid i = 1; i < 20; i++) {
+		/* with and without a version that shares the page */
+		ok(f, stoa_scan(f->txn, f->table, NULL, 0, &cur, &f->err));
+		if (i % 2)
+			stoa_cursor_close(cur);
+		ok(f, stoa_get(f->txn, f->table, i, row, 3, &f->err));
+		ok(f, stoa_update(f->txn, f->table, i + 1, slots, row, 3, &f->err));
+		ok(f, stoa_get(f->txn, f->table, i + 1, copy, 3, &f->err));
+		assert_int_equal(copy[1].len, 31);
+		assert_memory_equal(copy[1].p, "a note that no other row has: 0", 31);
+		if (i % 2 == 0)
+			stoa_cursor_close(cur);
+	}
+}
+
+/* Slots swap their values in one call. */
+static void a_row_is_changed_to_what_it_is_itself(void **state)
+{
+	static const uint32_t slots[] = { 1, 0 };
+	struct fixture *f = *state;
+	struct stoa_value row[3], copy[3];
+
+	insert(f, 10);
+	ok(f, stoa_get(f->txn, f->table, 4, row, 3, &f->err));
+	ok(f, stoa_update(f->txn, f->table, 4, slots, row, 2, &f->err));
+	ok(f, stoa_get(f->txn, f->table, 4, copy, 3, &f->err));
+	assert_memory_equal(copy[0].p, "a note that no other row has: 3", 31);
+	assert_int_equal(copy[1].len, 6);
+	assert_memory_equal(copy[1].p, "name 3", 6);
+}
+
+/* Each scan freezes what the transaction has; what only it saw goes with it. */
+static void a_transaction_that_reads_as_it_writes_keeps_nothing_of_it(void **state)
+{
+	static const uint32_t slot = 2;
+	struct fixture *f = *state;
+	uint64_t bytes = 0;
+
+	insert(f, 2000);
+	for (int i = 0; i < 500; i++) {
+		struct stoa_value v = stoa_i64(i);
+		struct stoa_batch b;
+		stoa_cursor *cur;
+
+		ok(f, stoa_scan(f->txn, f->table, NULL, 0, &cur, &f->err));
+		assert_int_equal(stoa_next_batch(cur, &b, &f->err), STOA_ROW);
+		if (i % 2)
+			stoa_cursor_close(cur);
+		for (stoa_rowid row = 1; row < 2000; row += 100)
+			ok(f, stoa_update(f->txn, f->table, row, &slot, &v, 1, &f->err));
+		if (i % 2 == 0)
+			stoa_cursor_close(cur);
+		if (i == 10)
+			bytes = stoa__history_bytes(&f->db->history);
+	}
+	assert_int_equal(stoa__history_bytes(&f->db->history), bytes);
+}
+
+/* A full tail of which all rows are dead leaves no group behind. */
+static void a_tail_of_dead_rows_is_sealed_to_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct stoa_stat stat = STOA_STAT_INIT;
+	struct stoa_value v[] = { stoa_null(), stoa_null(), stoa_i64(1) };
+	stoa_rowid row = 0;
+
+	insert(f, STOA_GROUP_MAX);
+	for (row = 1; row <= STOA_GROUP_MAX; row++)
+		ok(f, stoa_delete(f->txn, f->table, row, &f->err));
+	ok(f, stoa_insert(f->txn, f->table, v, 3, &row, &f->err));
+	assert_int_equal(row, STOA_GROUP_MAX + 1);
+	ok(f, stoa_stat(f->txn, f->table, &stat, &f->err));
+	assert_int_equal(stat.n_rows, 1);
+	assert_int_equal(stat.n_groups, 0);
+	assert_int_equal(stat.n_dead, 0);
+	assert_int_equal(stat.n_symbols, 0);
+}
+
+/* With the last live row of a group goes the group. */
+static void a_group_goes_with_its_last_row(void **state)
+{
+	struct fixture *f = *state;
+	struct stoa_stat stat = STOA_STAT_INIT;
+
+	insert(f, 2 * STOA_GROUP_MAX + 1);
+	for (stoa_rowid row = STOA_GROUP_MAX; row > 0; row--)
+		ok(f, stoa_delete(f->txn, f->table, row, &f->err));
+	ok(f, stoa_stat(f->txn, f->table, &stat, &f->err));
+	assert_int_equal(stat.n_groups, 1);
+	assert_int_equal(stat.n_dead, 0);
+	assert_int_equal(stat.n_rows, STOA_GROUP_MAX + 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_row_is_copied_from_a_tail_that_its_insert_seals),
+		TEST(a_row_is_changed_to_what_another_of_its_page_is),
+		TEST(a_row_is_changed_to_what_it_is_itself),
+		TEST(a_transaction_that_reads_as_it_writes_keeps_nothing_of_it),
+		TEST(a_tail_of_dead_rows_is_sealed_to_nothing),
+		TEST(a_group_goes_with_its_last_row),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
