@@ -55,6 +55,7 @@ libstoa_all_la_SOURCES += \
 	%D%/core/chunk_encode.h \
 	%D%/core/chunk_encode_string.c \
 	%D%/core/chunk_encode_text.c \
+	%D%/core/chunk_pick.c \
 	%D%/core/chunk_read.c \
 	%D%/core/cpu.c \
 	%D%/core/cpu.h \

@@ -463,6 +463,56 @@ static int source_column(struct stoa__source *source, size_t i, struct stoa__vec
 	return STOA_OK;
 }
 
+/* The chunk of an integer column whose batch lies in it as it is; NULL: it does not. */
+static const struct stoa__chunk *packed_batch(struct scan *s, struct column *col)
+{
+	const struct stoa__slot *slot = &s->table->schema->slots[col->slot];
+	const struct stoa__chunk *c;
+
+	if (s->gathered || overlay_of(s, slot->id) || find_chunk(s, col, &c, NULL) < 0 || !c)
+		return NULL;
+	return c->encoding == STOA__ENC_PACKED && c->type != STOA_BOOL && c->type != STOA_U64 ? c :
+												 NULL;
+}
+
+static bool source_within(struct stoa__source *source, size_t i, int64_t lo, int64_t hi,
+			  uint8_t *out)
+{
+	struct scan *s = of_source(source);
+	const struct stoa__chunk *c = packed_batch(s, &s->columns[i]);
+
+	if (c)
+		stoa__chunk_within(c, s->from, s->n, lo, hi, out);
+	return c != NULL;
+}
+
+static bool source_pick(struct stoa__source *source, size_t i, const uint32_t *sel, size_t n,
+			void *room, uint64_t *bits, struct stoa__vec *out)
+{
+	struct scan *s = of_source(source);
+	struct column *col = &s->columns[i];
+	const struct stoa__chunk *c = col->ready ? NULL : packed_batch(s, col);
+
+	if (!c)
+		return false;
+	memset(out, 0, sizeof *out);
+	out->kind = STOA__VEC_FLAT;
+	out->phys = (uint8_t)stoa__phys_of(c->type);
+	out->type = c->type;
+	out->scale = s->table->schema->slots[col->slot].def.scale;
+	out->n = n;
+	out->values = room;
+	stoa__chunk_pick(c, s->from, sel, n, room);
+	if (!c->validity)
+		return true;
+	memset(bits, 0, STOA__WORDS(n) * sizeof *bits);
+	for (size_t k = 0; k < n; k++)
+		if (!stoa__chunk_is_null(c, s->from + sel[k]))
+			stoa__bit_set(bits, k);
+	out->validity = bits;
+	return true;
+}
+
 /* Is the next batch the first of a group that is there to be looked at? Moves to it if so. */
 static bool at_group(struct scan *s)
 {
@@ -565,6 +615,8 @@ static const struct stoa__source_ops source_ops = {
 	.skip_group = source_skip_group,
 	.n_rows = source_n_rows,
 	.close = source_close,
+	.within = source_within,
+	.pick = source_pick,
 };
 
 /* ---- as a cursor ---- */

@@ -446,7 +446,7 @@ int stoa__op_aggregate(struct stoa__op *child, struct stoa__arena *arena,
 		       const struct stoa__agg *aggs, size_t n_aggs, struct stoa__op **out,
 		       struct stoa_error *err)
 {
-	static const struct stoa__op_ops ops = { aggregate_next, aggregate_close };
+	static const struct stoa__op_ops ops = { aggregate_next, aggregate_close, NULL, NULL };
 	struct aggregate *a = stoa__calloc(1, sizeof *a);
 
 	*out = NULL;

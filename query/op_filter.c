@@ -5,6 +5,9 @@
  * Conditions run one after the other, each under the mask of what the ones before left, and stop when nothing is
  * left. What is left then is made dense: a column is gathered when it is first asked for, and passes
  * through untouched when every row of the batch qualified.
+ *
+ * Two short cuts past decoding, where the child has them: a range of an integer column is tested on packed values, and
+ * when few rows are left, only those of a column are read.
  */
 #include <string.h>
 
@@ -13,6 +16,8 @@
 #include "../lib/core/error.h"
 #include "loops.h"
 #include "op.h"
+
+#define FEW 8	/* reading one row costs about as much as decoding so many */
 
 struct gathered {
 	void *room;
@@ -26,6 +31,7 @@ struct filter {
 	struct stoa__op *child;
 	const struct stoa__loops *loops;
 	struct stoa__machine **machines;	/* one for each condition */
+	struct stoa__bound *const *where;	/* the conditions */
 	size_t n_machines;
 	size_t n_columns;
 	struct gathered *columns;
@@ -33,17 +39,31 @@ struct filter {
 	uint8_t *hits;
 	uint32_t *sel;
 	size_t n_sel;
+	bool few;		/* reading one by one costs less than decoding all */
 	bool all;		/* every row of the child's batch qualified */
 };
+
+/* Is condition @i true? For rows of the mask, a byte each into @hits. */
+static int test(struct filter *f, size_t i, size_t n, struct stoa_error *err)
+{
+	const struct stoa__bound *b = f->where[i];
+	bool is_range = b->kind == STOA__BOUND_OP && b->code == STOA__CODE_RANGE &&
+			b->args[0]->kind == STOA__BOUND_COLUMN;
+
+	if (is_range && f->child->ops->within &&
+	    f->child->ops->within(f->child, b->args[0]->index, b->lo, b->hi, f->hits))
+		return STOA_OK;
+	STOA_TRY(stoa__machine_run(f->machines[i], &f->child->input, n, i ? f->mask : NULL, err));
+	stoa__vec_true(stoa__machine_output(f->machines[i], 0), n, f->hits);
+	return STOA_OK;
+}
 
 /* Evaluates all conditions on the child's @n rows; how many rows qualify. */
 static int qualify(struct filter *f, size_t n, size_t *count, struct stoa_error *err)
 {
 	*count = n;
 	for (size_t i = 0; i < f->n_machines && *count; i++) {
-		const uint8_t *mask = i ? f->mask : NULL;
-		STOA_TRY(stoa__machine_run(f->machines[i], &f->child->input, n, mask, err));
-		stoa__vec_true(stoa__machine_output(f->machines[i], 0), n, f->hits);
+		STOA_TRY(test(f, i, n, err));
 		if (i)
 			f->loops->and_bytes(f->mask, f->hits, n, f->mask);
 		else
@@ -65,6 +85,7 @@ static int filter_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
 		STOA_TRY(qualify(f, n_child, &count, err));
 	} while (count == 0);
 	f->all = count == n_child;
+	f->few = count <= n_child / FEW;
 	if (!f->all)
 		f->n_sel = f->loops->select(f->mask, n_child, f->sel);
 	for (size_t i = 0; i < f->n_columns; i++)
@@ -89,8 +110,11 @@ static int gather(struct filter *f, size_t i, struct stoa_error *err)
 			return stoa__fail_memory(err);
 		}
 	}
-	STOA_TRY(stoa__op_column(f->child, i, &v, err));
-	stoa__vec_gather(&v, f->sel, f->n_sel, g->room, g->bits, &g->vec);
+	if (!f->few || !f->child->ops->pick ||
+	    !f->child->ops->pick(f->child, i, f->sel, f->n_sel, g->room, g->bits, &g->vec)) {
+		STOA_TRY(stoa__op_column(f->child, i, &v, err));
+		stoa__vec_gather(&v, f->sel, f->n_sel, g->room, g->bits, &g->vec);
+	}
 	g->ready = true;
 	return STOA_OK;
 }
@@ -138,6 +162,7 @@ static int filter_init(struct filter *f, struct stoa__arena *arena,
 	if (!f->machines || !f->columns || !f->mask || !f->hits || !f->sel)
 		return stoa__fail_memory(err);
 	f->n_machines = n_where;
+	f->where = where;
 	for (size_t i = 0; i < n_where; i++) {
 		struct stoa__prog *prog;
 		STOA_TRY(stoa__prog_compile(arena, &where[i], 1, &prog, err));
@@ -150,7 +175,7 @@ int stoa__op_filter(struct stoa__op *child, struct stoa__arena *arena, size_t n_
 		    struct stoa__bound *const *where, size_t n_where, struct stoa__op **out,
 		    struct stoa_error *err)
 {
-	static const struct stoa__op_ops ops = { filter_next, filter_close };
+	static const struct stoa__op_ops ops = { filter_next, filter_close, NULL, NULL };
 	struct filter *f = stoa__calloc(1, sizeof *f);
 
 	*out = NULL;

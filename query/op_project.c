@@ -83,7 +83,7 @@ int stoa__op_project(struct stoa__op *child, struct stoa__arena *arena,
 		     struct stoa__bound *const *exprs, size_t n_exprs, struct stoa__op **out,
 		     struct stoa_error *err)
 {
-	static const struct stoa__op_ops ops = { project_next, project_close };
+	static const struct stoa__op_ops ops = { project_next, project_close, NULL, NULL };
 	struct project *p = stoa__calloc(1, sizeof *p);
 
 	*out = NULL;
@@ -172,7 +172,7 @@ static void limit_close(struct stoa__op *op)
 int stoa__op_limit(struct stoa__op *child, size_t n_columns, uint64_t offset, uint64_t limit,
 		   struct stoa__op **out, struct stoa_error *err)
 {
-	static const struct stoa__op_ops ops = { limit_next, limit_close };
+	static const struct stoa__op_ops ops = { limit_next, limit_close, NULL, NULL };
 	struct limit *l = stoa__calloc(1, sizeof *l);
 
 	*out = NULL;

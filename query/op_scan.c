@@ -214,6 +214,27 @@ static int scan_column(struct stoa__input *in, size_t i, struct stoa__vec *out,
 	return STOA_OK;
 }
 
+static bool scan_within(struct stoa__op *op, size_t i, int64_t lo, int64_t hi, uint8_t *out)
+{
+	struct scan *s = (struct scan *)op;
+
+	return i != s->rowid && s->source->ops->within &&
+	       s->source->ops->within(s->source, source_column(s, i), lo, hi, out);
+}
+
+static bool scan_pick(struct stoa__op *op, size_t i, const uint32_t *sel, size_t n, void *room,
+		      uint64_t *bits, struct stoa__vec *out)
+{
+	struct scan *s = (struct scan *)op;
+
+	if (i == s->rowid || !s->source->ops->pick ||
+	    !s->source->ops->pick(s->source, source_column(s, i), sel, n, room, bits, out))
+		return false;
+	if (out->type >= STOA_U8 && out->type <= STOA_U32)
+		out->phys = STOA__PHYS_I64;
+	return true;
+}
+
 static void scan_close(struct stoa__op *op)
 {
 	struct scan *s = (struct scan *)op;
@@ -230,7 +251,7 @@ int stoa__op_scan(struct stoa__source *source, size_t n_columns, size_t rowid,
 		  struct stoa__bound *const *where, size_t n_where, struct stoa__op **out,
 		  struct stoa_error *err)
 {
-	static const struct stoa__op_ops ops = { scan_next, scan_close };
+	static const struct stoa__op_ops ops = { scan_next, scan_close, scan_within, scan_pick };
 	struct scan *s = stoa__calloc(1, sizeof *s);
 
 	*out = NULL;
@@ -294,7 +315,7 @@ static void one_close(struct stoa__op *op)
 
 int stoa__op_one(struct stoa__op **out, struct stoa_error *err)
 {
-	static const struct stoa__op_ops ops = { one_next, one_close };
+	static const struct stoa__op_ops ops = { one_next, one_close, NULL, NULL };
 	struct one *o = stoa__calloc(1, sizeof *o);
 
 	*out = NULL;

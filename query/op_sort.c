@@ -515,7 +515,7 @@ int stoa__op_sort(struct stoa__op *child, const struct stoa__type *types, size_t
 		  const struct stoa__order_key *order, size_t n_order, uint64_t limit,
 		  struct stoa__bar *bar, struct stoa__op **out, struct stoa_error *err)
 {
-	static const struct stoa__op_ops ops = { sort_next, sort_close };
+	static const struct stoa__op_ops ops = { sort_next, sort_close, NULL, NULL };
 	struct sort *s = stoa__calloc(1, sizeof *s);
 
 	*out = NULL;

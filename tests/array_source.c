@@ -188,6 +188,47 @@ static int source_column(struct stoa__source *source, size_t i, struct stoa__vec
 	return STOA_OK;
 }
 
+static bool has_short_cut(const struct array_source *s, size_t i)
+{
+	unsigned type = s->types[i].type;
+
+	return s->table->short_cuts && type != STOA_BOOL && type != STOA_U64 &&
+	       (phys_of(type) == STOA__PHYS_I64 || phys_of(type) == STOA__PHYS_U64);
+}
+
+static bool source_within(struct stoa__source *source, size_t i, int64_t lo, int64_t hi,
+			  uint8_t *out)
+{
+	struct array_source *s = (struct array_source *)source;
+
+	for (size_t k = 0; has_short_cut(s, i) && k < s->n; k++) {
+		const struct stoa_value *v = cell(s, s->at + k, i);
+		out[k] = v->type != STOA_NULL && v->i >= lo && v->i <= hi;
+	}
+	return has_short_cut(s, i);
+}
+
+static bool source_pick(struct stoa__source *source, size_t i, const uint32_t *sel, size_t n,
+			void *room, uint64_t *bits, struct stoa__vec *out)
+{
+	struct array_source *s = (struct array_source *)source;
+
+	if (!has_short_cut(s, i))
+		return false;
+	*out = (struct stoa__vec){ .kind = STOA__VEC_FLAT, .phys = (uint8_t)phys_of(s->types[i].type),
+				   .type = s->types[i].type, .scale = s->types[i].scale, .n = n };
+	out->values = room;
+	out->validity = bits;
+	memset(bits, 0, STOA__WORDS(n) * sizeof *bits);
+	for (size_t k = 0; k < n; k++) {
+		const struct stoa_value *v = cell(s, s->at + sel[k], i);
+		((int64_t *)room)[k] = v->type == STOA_NULL ? 0 : v->i;
+		if (v->type != STOA_NULL)
+			stoa__bit_set(bits, k);
+	}
+	return true;
+}
+
 static bool source_zone(struct stoa__source *source, size_t i, struct stoa__zone *out)
 {
 	struct array_source *s = (struct array_source *)source;
@@ -278,7 +319,7 @@ static int tables_open(struct stoa__tables *tables, stoa_table table, const uint
 {
 	static const struct stoa__source_ops ops = { source_columns, source_next, source_column,
 						     source_zone,    source_skip, source_rows,
-						     source_close };
+						     source_close,   source_within, source_pick };
 	struct array_tables *t = (struct array_tables *)tables;
 	struct array_source *s = stoa__calloc(1, sizeof *s);
 

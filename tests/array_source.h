@@ -19,6 +19,7 @@ struct array_table {
 	size_t n_rows;
 	size_t group_rows;
 	size_t batch_rows;
+	bool short_cuts;		/* offer within() and pick() */
 	size_t n_batches;		/* counted: batches that sources gave */
 	size_t n_skipped;		/* row groups passed over */
 	size_t n_decoded;		/* columns made */

@@ -30,6 +30,7 @@ cmocka_tests += \
 	%D%/nomem_test \
 	%D%/packed_test \
 	%D%/power_test \
+	%D%/pick_test \
 	%D%/process_test \
 	%D%/query_test \
 	%D%/segment_test \
@@ -58,6 +59,7 @@ script_tests += \
 check_LTLIBRARIES += %D%/libtesting.la
 tests_like_test_SOURCES = %D%/like_test.c %D%/array_source.c %D%/array_source.h
 tests_model_test_SOURCES = %D%/model_test.c %D%/model.c %D%/model.h
+tests_pick_test_SOURCES = %D%/pick_test.c %D%/array_source.c %D%/array_source.h
 tests_query_test_SOURCES = %D%/query_test.c %D%/array_source.c %D%/array_source.h
 tests_top_test_SOURCES = %D%/top_test.c %D%/array_source.c %D%/array_source.h
 tests_libtesting_la_SOURCES = %D%/ledger.c %D%/ledger.h %D%/testing.c %D%/testing.h \

@@ -114,6 +114,21 @@ WIDEN(32, 32)
 WIDEN(32, 64)
 WIDEN(64, 64)
 
+#define WITHIN(BITS)                                                                         \
+	KERNEL static void within_##BITS(uint8_t *restrict out, const void *in, size_t n,    \
+					 uint64_t lo, uint64_t span)                         \
+	{                                                                                    \
+		const uint##BITS##_t *restrict x = in;                                       \
+		uint##BITS##_t l = (uint##BITS##_t)lo, s = (uint##BITS##_t)span;             \
+                                                                                             \
+		for (size_t i = 0; i < n; i++)                                               \
+			out[i] = (uint##BITS##_t)(x[i] - l) <= s;                            \
+	}
+WITHIN(8)
+WITHIN(16)
+WITHIN(32)
+WITHIN(64)
+
 /* ---- less than a byte: eight values at a time, in one word ------------------------------- */
 
 /* Spreading halves each field's distance in turn: 8 values side by side become 8 bytes. */
@@ -281,6 +296,7 @@ const struct stoa__kernels TABLE = {
 		{ NULL, NULL, widen_32_32, widen_32_64 },
 		{ NULL, NULL, NULL, widen_64_64 },
 	},
+	.within = { within_8, within_16, within_32, within_64 },
 	.squeeze = { squeeze_1, squeeze_2, squeeze_4 },
 	.spread = { spread_1, spread_2, spread_4 },
 	.squeeze24 = squeeze_24,

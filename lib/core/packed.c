@@ -160,3 +160,39 @@ void stoa__unpack(const uint8_t *run, unsigned width, size_t from, size_t n, uin
 		unpack_block(k, run, width, from + i, len, base, y + (i << log2), log2);
 	}
 }
+
+/* The same for n <= BLOCK of a run whose width is not one of C's. */
+static void within_block(const uint8_t *run, unsigned width, size_t from, size_t n, uint64_t lo,
+			 uint64_t span, uint8_t *out)
+{
+	const struct stoa__kernels *k = stoa__kernels();
+	uint32_t words[BLOCK + 8];
+	uint8_t *bytes = (uint8_t *)words;
+	size_t skip = from % 8;
+
+	if (width == 24) {
+		k->spread24(words, run + 3 * from, n);
+		k->within[2](out, words, n, lo, span);
+		return;
+	}
+	k->spread[log2_of_bits(width)](bytes, run + (from - skip) * width / 8,
+				       (skip + n + 7) & ~(size_t)7);
+	k->within[0](out, bytes + skip, n, lo, span);
+}
+
+void stoa__packed_within(const uint8_t *run, unsigned width, size_t from, size_t n, uint64_t lo,
+			 uint64_t span, uint8_t *out)
+{
+	if (width == 0) {
+		memset(out, lo == 0, n);
+		return;
+	}
+	if (width >= 8 && width != 24) {
+		unsigned log2 = log2_of_width(width);
+
+		stoa__kernels()->within[log2](out, run + (from << log2), n, lo, span);
+		return;
+	}
+	for (size_t i = 0; i < n; i += BLOCK)
+		within_block(run, width, from + i, n - i < BLOCK ? n - i : BLOCK, lo, span, out + i);
+}

@@ -60,4 +60,8 @@ void stoa__pack(uint8_t *run, unsigned width, const void *in, unsigned log2, siz
 void stoa__unpack(const uint8_t *run, unsigned width, size_t from, size_t n, uint64_t base,
 		  void *out, unsigned log2);
 
+/* out[i] = is value [from + i] of @n between @lo and @lo + @span? As 0 or 1; both fit the width. */
+void stoa__packed_within(const uint8_t *run, unsigned width, size_t from, size_t n, uint64_t lo,
+			 uint64_t span, uint8_t *out);
+
 #endif

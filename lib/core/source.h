@@ -80,6 +80,16 @@ struct stoa__source_ops {
 	/* About how many rows there are in all; for plans. */
 	uint64_t (*n_rows)(struct stoa__source *s);
 	void (*close)(struct stoa__source *s);
+	/*
+	 * Two short cuts past column(); NULL, or an answer of false, means that there is none. Both leave
+	 * errors to column().
+	 *
+	 * Of each row of the batch, a byte into @out: is integer column @i between @lo and @hi, and not NULL?
+	 */
+	bool (*within)(struct stoa__source *s, size_t i, int64_t lo, int64_t hi, uint8_t *out);
+	/* Rows @sel of column @i of the batch, as a FLAT vector of @n elements in @room, validity in @bits. */
+	bool (*pick)(struct stoa__source *s, size_t i, const uint32_t *sel, size_t n, void *room,
+		     uint64_t *bits, struct stoa__vec *out);
 };
 struct stoa__source {
 	const struct stoa__source_ops *ops;

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chunk_pick.c - some rows of packed numbers, and which
+ *
+ * A condition on values becomes one on differences from the base, so that it is tested at the width in which they
+ * lie: 16 or 32 at a time where decoded values go 4 at a time. What lies outside of the chunk's range
+ * needs no test at all. What few rows pass are then read one by one.
+ */
+#include "chunk.h"
+
+#include <string.h>
+
+#include "bitmap.h"
+#include "packed.h"
+
+static void clear_nulls(const struct stoa__chunk *c, size_t from, size_t n, uint8_t *out)
+{
+	for (size_t i = 0; c->validity && i < n; i++)
+		out[i] &= !stoa__chunk_is_null(c, from + i);
+}
+
+void stoa__chunk_within(const struct stoa__chunk *c, size_t from, size_t n, int64_t lo, int64_t hi,
+			uint8_t *out)
+{
+	uint64_t most = c->width ? UINT64_MAX >> (64 - c->width) : 0, first = 0, last;
+	int64_t base = (int64_t)c->base;
+
+	if (lo > base)
+		first = (uint64_t)lo - (uint64_t)base;
+	last = (uint64_t)hi - (uint64_t)base;
+	if (hi < base || lo > hi || first > most) {
+		memset(out, 0, n);
+		return;
+	}
+	if (last > most)
+		last = most;
+	if (first == 0 && last == most)
+		memset(out, 1, n);
+	else
+		stoa__packed_within(c->values, c->width, from, n, first, last - first, out);
+	clear_nulls(c, from, n, out);
+}
+
+void stoa__chunk_pick(const struct stoa__chunk *c, size_t from, const uint32_t *sel, size_t n,
+		      uint64_t *out)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i] = c->base + stoa__packed_get(c->values, c->width, from + sel[i]);
+	for (size_t i = 0; c->validity && i < n; i++)
+		if (stoa__chunk_is_null(c, from + sel[i]))
+			out[i] = 0;
+}
