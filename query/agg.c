@@ -3,13 +3,14 @@
  * agg.c - the running values of aggregates
  *
  * A batch of rows comes with the group of each. For a state, rows that its filter rejects, whose
- * argument is NULL, or whose value was seen before (DISTINCT) are sorted out first, so that the loops
- * over what is left are plain: state[group[i]] changes by value[i].
+ * argument is NULL, or whose value was seen before (DISTINCT) are sorted out first, so that the
+ * loops over what is left are plain: state[group[i]] changes by value[i].
  *
- * Neighbouring rows often fall into the same group, and then each addition waits for the one before it. With few
- * groups, row i adds to lane i % 4 of a small table that is folded once a batch. Integers add up in
- * 64 bits within a batch where their magnitude allows it (51 bits times 2,048 rows), in 128 across batches,
- * so a sum is exact, and its overflow is found at the end. Variance follows Welford (1962).
+ * Neighbouring rows often fall into the same group, and then each addition waits for the one
+ * before it. With few groups, row i adds to lane i % 4 of a small table that is folded once a
+ * batch. Integers add up in 64 bits within a batch where their magnitude allows it (51 bits times
+ * 2,048 rows), in 128 across batches, so a sum is exact, and its overflow is found at the end.
+ * Variance follows Welford (1962).
  */
 #include "agg.h"
 
@@ -26,7 +27,7 @@
 #define LANES 4
 #define LANE_GROUPS 64	/* up to so many groups have lanes */
 
-/* ---- which states there are ------------------------------------------------------------------- */
+/* ---- which states there are ------------------------------------------------------------------ */
 
 static bool same_maybe(const struct stoa__bound *a, const struct stoa__bound *b)
 {
@@ -316,7 +317,7 @@ static void add_moments(struct stoa__state *s, const struct rows *r)
 	}
 }
 
-/* ---- minimum and maximum ---------------------------------------------------------------------- */
+/* ---- minimum and maximum --------------------------------------------------------------------- */
 
 /* Does @x replace @y? NaN is above all numbers. */
 static bool better_f64(double x, double y, bool max)
@@ -339,8 +340,8 @@ static bool better(unsigned phys, union stoa__datum x, union stoa__datum y, bool
 }
 
 /*
- * Strings that win are copied, and the loser's copy is dead; once the dead are most of the arena, the living
- * move to a fresh one. So memory follows the groups, not the rows.
+ * Strings that win are copied, and the loser's copy is dead; once the dead are most of the arena,
+ * the living move to a fresh one. So memory follows the groups, not the rows.
  */
 static int sweep_bytes(struct stoa__state *s)
 {
@@ -438,10 +439,14 @@ static int extreme(const struct stoa__aggregator *ag, struct stoa__state *s, con
 
 /* ---- a batch -------------------------------------------------------------------------------- */
 
-/* Was (group, word) met lately? A slot of a small table answers for most rows where distinct values are few. */
+/*
+ * Was (group, word) met lately? A slot of a small table answers for most rows where distinct
+ * values are few.
+ */
 static bool met_lately(struct stoa__state *s, uint64_t group, uint64_t word)
 {
-	uint64_t hash = (group * UINT64_C(0x9e3779b97f4a7c15) ^ word) * UINT64_C(0xd6e8feb86659fd93);
+	uint64_t hash =
+		(group * UINT64_C(0x9e3779b97f4a7c15) ^ word) * UINT64_C(0xd6e8feb86659fd93);
 	struct stoa__recent *r = &s->recent[hash >> 52];
 
 	if (r->group == group + 1 && r->word == word)
@@ -575,7 +580,10 @@ static double average(const struct stoa__agg *g, const struct stoa__state *s, ui
 {
 	if (s->kind == STOA__STATE_SUM_F64)
 		return s->f64[group] / (double)count;
-	/* As a long double where there is one with 64 bits of mantissa: a sum of 64 bits is exact in it. */
+	/*
+	 * As a long double where there is one with 64 bits of mantissa: a sum of 64 bits is
+	 * exact in it.
+	 */
 	long double sum = (long double)s->sum[group] / (long double)count;
 	return (double)(sum / (long double)stoa__pow10[g->arg->type.scale]);
 }

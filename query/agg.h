@@ -2,7 +2,8 @@
 /*
  * agg.h - the running values of aggregates, an array over groups each
  *
- * sum(x) and avg(x) share a sum and a count; whatever several aggregates need is kept once (a *state*).
+ * sum(x) and avg(x) share a sum and a count; whatever several aggregates need is kept once (a
+ * *state*).
  */
 #ifndef STOA__AGG_H
 #define STOA__AGG_H
@@ -83,7 +84,10 @@ int stoa__aggregator_grow(struct stoa__aggregator *ag, uint32_t n, struct stoa_e
 int stoa__aggregator_update(struct stoa__aggregator *ag, const struct stoa__machine *m,
 			    const uint32_t *groups, size_t n, uint32_t n_groups,
 			    struct stoa_error *err);
-/* The result of aggregate @i in @n groups from @from on, into @values (of its physical kind) and @valid. */
+/*
+ * The result of aggregate @i in @n groups from @from on, into @values (of its physical kind) and
+ * @valid.
+ */
 int stoa__aggregator_result(const struct stoa__aggregator *ag, size_t i, uint32_t from, size_t n,
 			    void *values, uint64_t *valid, struct stoa_error *err);
 

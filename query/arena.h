@@ -3,7 +3,8 @@
  * arena.h - memory that goes in one step
  *
  * Syntax trees, plans and the strings of a batch are made of many small pieces with one lifetime.
- * An arena hands out pieces of larger blocks and takes them all back at once. Threads: one at a time.
+ * An arena hands out pieces of larger blocks and takes them all back at once. Threads: one at a
+ * time.
  */
 #ifndef STOA__ARENA_H
 #define STOA__ARENA_H

@@ -2,10 +2,10 @@
 /*
  * ast.c - how nodes of the syntax tree are made; the grammar's actions call these
  *
- * Every constructor takes NULL children, which an earlier error left, and gives NULL in turn. A node
- * counts its height; past STOA__SQL_DEPTH_MAX the statement is refused here, so that whatever walks
- * the tree later may recurse. Chains of AND and OR become one node with a list and are as long as
- * they like.
+ * Every constructor takes NULL children, which an earlier error left, and gives NULL in turn. A
+ * node counts its height; past STOA__SQL_DEPTH_MAX the statement is refused here, so that whatever
+ * walks the tree later may recurse. Chains of AND and OR become one node with a list and are as
+ * long as they like.
  */
 #include <string.h>
 

@@ -150,7 +150,10 @@ struct stoa__with {
 	struct stoa__with *next;
 };
 
-/* A SELECT or VALUES; or two queries and a set operation. ORDER BY and LIMIT belong to the whole. */
+/*
+ * A SELECT or VALUES; or two queries and a set operation. ORDER BY and LIMIT belong to the
+ * whole.
+ */
 struct stoa__query {
 	struct stoa__token at;
 	uint16_t height;

@@ -2,9 +2,10 @@
 /*
  * bar.c - see bar.h
  *
- * Two things are known before a row is read. Each group whose zone map is exact has a row at its best place: so of
- * the groups' best places the k-th in order is one that k rows reach. And each group of k values or more has k rows
- * that reach its worst place. The former is close when values are scattered, the latter when they are sorted.
+ * Two things are known before a row is read. Each group whose zone map is exact has a row at its
+ * best place: so of the groups' best places the k-th in order is one that k rows reach. And each
+ * group of k values or more has k rows that reach its worst place. The former is close when values
+ * are scattered, the latter when they are sorted.
  */
 #include "bar.h"
 
@@ -57,7 +58,10 @@ uint64_t stoa__order_bits(unsigned phys, union stoa__datum d)
 
 void stoa__bar_lower(struct stoa__bar *bar, uint64_t worst)
 {
-	/* At the ends a NULL and a value share a place, and a string's place is only its beginning. */
+	/*
+	 * At the ends a NULL and a value share a place, and a string's place is only its
+	 * beginning.
+	 */
 	bool exact = bar->phys != STOA__PHYS_BYTES && worst != 0 && worst != UINT64_MAX;
 	uint64_t last = bar->alone && exact ? worst - 1 : worst;
 
@@ -134,7 +138,8 @@ bool stoa__bar_excludes(const struct stoa__bar *bar, const struct stoa__zone *z)
 
 /* ---- what zone maps foretell ---------------------------------------------------------------- */
 
-#define FORESEE_MAX 256		/* best places kept, in order; beyond that many, reading tells soon enough */
+#define FORESEE_MAX \
+	256 /* best places kept, in order; beyond that many, reading tells soon enough */
 
 struct places {
 	uint64_t best[FORESEE_MAX];

@@ -2,9 +2,9 @@
 /*
  * bind.c - expressions: names looked up, types worked out, constants computed
  *
- * The tree's height is bounded by the parser, so the walk recurses. A node whose arguments are all constants
- * is run on the spot, by the machine that would run it later, so that there is one arithmetic only; if
- * that fails the node stays, and fails when, and only if, a row gets there:
+ * The tree's height is bounded by the parser, so the walk recurses. A node whose arguments are all
+ * constants is run on the spot, by the machine that would run it later, so that there is one
+ * arithmetic only; if that fails the node stays, and fails when, and only if, a row gets there:
  * CASE WHEN false THEN 1 / 0 END is no error.
  */
 #include "bind.h"
@@ -169,7 +169,8 @@ static struct stoa__bound *fold(struct stoa__binder *bn, struct stoa__bound *b)
 
 struct stoa__bound *stoa__bound_done(struct stoa__binder *bn, struct stoa__bound *b)
 {
-	bool constant = true, strict = b && (b->kind == STOA__BOUND_OP || b->kind == STOA__BOUND_LIKE);
+	bool constant = true,
+	     strict = b && (b->kind == STOA__BOUND_OP || b->kind == STOA__BOUND_LIKE);
 
 	if (!b || bn->rc < 0)
 		return NULL;
@@ -287,9 +288,10 @@ static struct stoa__bound *bind_interval(struct stoa__binder *bn, const struct s
 		return NULL;
 	b->not_null = true;
 	if (!stoa__interval_parse(a->text.p, a->text.len, unit, &b->interval))
-		return stoa__bind_fail(bn, &a->at, STOA_ETYPE,
-				       "'%.*s' is no interval: write INTERVAL '3 days' or INTERVAL '3' DAY",
-				       (int)(a->text.len > 60 ? 60 : a->text.len), a->text.p);
+		return stoa__bind_fail(
+			bn, &a->at, STOA_ETYPE,
+			"'%.*s' is no interval: write INTERVAL '3 days' or INTERVAL '3' DAY",
+			(int)(a->text.len > 60 ? 60 : a->text.len), a->text.p);
 	return b;
 }
 
@@ -327,9 +329,10 @@ static struct stoa__bound *no_such_column(struct stoa__binder *bn, const struct 
 
 	if (!bn->table.p)
 		return stoa__bind_fail(bn, &a->at, STOA_ENOTFOUND,
-				       "there is no column '%.*s': the query has no FROM", len, a->text.p);
-	return stoa__bind_fail(bn, &a->at, STOA_ENOTFOUND, "there is no column '%.*s' in '%.*s'%s", len,
-			       a->text.p, (int)bn->table.len, bn->table.p,
+				       "there is no column '%.*s': the query has no FROM", len,
+				       a->text.p);
+	return stoa__bind_fail(bn, &a->at, STOA_ENOTFOUND, "there is no column '%.*s' in '%.*s'%s",
+			       len, a->text.p, (int)bn->table.len, bn->table.p,
 			       a->at.quoted ? ": strings are quoted with '" : "");
 }
 
@@ -361,7 +364,8 @@ static struct stoa__bound *bind_name(struct stoa__binder *bn, const struct stoa_
 			return bind_column(bn, a, &bn->scope[i]);
 	if (plain && same_name(a->text, "current_date"))
 		return stoa__bind_now(bn, &a->at, STOA_DATE);
-	if (plain && (same_name(a->text, "current_timestamp") || same_name(a->text, "localtimestamp")))
+	if (plain &&
+	    (same_name(a->text, "current_timestamp") || same_name(a->text, "localtimestamp")))
 		return stoa__bind_now(bn, &a->at, STOA_TIMESTAMP);
 	return no_such_column(bn, a);
 }
@@ -454,7 +458,8 @@ static struct stoa__bound *bind_time_arith(struct stoa__binder *bn, const struct
 	if (ia && tb && add)
 		return bind_shift(bn, at, b, a, 1);
 	if (da && db && sub)
-		return stoa__bound_op(bn, at, STOA__CODE_ARITH, op, stoa__type_plain(STOA_I64), a, b);
+		return stoa__bound_op(bn, at, STOA__CODE_ARITH, op, stoa__type_plain(STOA_I64), a,
+				      b);
 	if (da && stoa__type_is_number(b->type.type) && (add || sub))
 		return shift_days(bn, at, op, a, b);
 	if (db && stoa__type_is_number(a->type.type) && add)
@@ -470,12 +475,15 @@ static struct stoa__bound *decimal_arith(struct stoa__binder *bn, const struct s
 
 	if (op == STOA__OP_MUL) {
 		if (sa + sb > STOA_DECIMAL_PRECISION_MAX)
-			return stoa__bind_fail(bn, at, STOA_ERANGE,
-					       "the product would have %u digits after the point, at most 18 fit: cast an operand to f64",
-					       sa + sb);
+			return stoa__bind_fail(
+				bn, at, STOA_ERANGE,
+				"the product would have %u digits after the point, and at most 18 "
+				"fit: cast an operand to f64",
+				sa + sb);
 		a = stoa__coerce(bn, at, a, stoa__type_decimal(sa));
 		b = stoa__coerce(bn, at, b, stoa__type_decimal(sb));
-		return stoa__bound_op(bn, at, STOA__CODE_ARITH, op, stoa__type_decimal(sa + sb), a, b);
+		return stoa__bound_op(bn, at, STOA__CODE_ARITH, op, stoa__type_decimal(sa + sb), a,
+				      b);
 	}
 	struct stoa__type t = stoa__type_decimal(sa > sb ? sa : sb);
 	a = stoa__coerce(bn, at, a, t);
@@ -520,7 +528,8 @@ static struct stoa__bound *bind_concat(struct stoa__binder *bn, const struct sto
 	    a->type.type != STOA_NULL && b->type.type != STOA_NULL)
 		return no_operator(bn, at, STOA__OP_CONCAT, a, b);
 	struct stoa__bound *args[2] = { stoa__cast(bn, at, a, text), stoa__cast(bn, at, b, text) };
-	return args[0] && args[1] ? stoa__bound_call(bn, at, &stoa__fn_concat, text, args, 2) : NULL;
+	return args[0] && args[1] ? stoa__bound_call(bn, at, &stoa__fn_concat, text, args, 2) :
+				    NULL;
 }
 
 static struct stoa__bound *bind_arith(struct stoa__binder *bn, const struct stoa__token *at,
@@ -548,7 +557,8 @@ static struct stoa__bound *bind_unary(struct stoa__binder *bn, const struct stoa
 		return NULL;
 	if (is_type(x, STOA__TYPE_INTERVAL)) {
 		struct stoa__bound *zero = stoa__bound_null(bn, &a->at, x->type);
-		return zero ? interval_sum(bn, &a->at, zero, x, a->op == STOA__OP_NEG ? -1 : 1) : NULL;
+		return zero ? interval_sum(bn, &a->at, zero, x, a->op == STOA__OP_NEG ? -1 : 1) :
+			      NULL;
 	}
 	/* The smallest integer is written as the negative of one that does not fit. */
 	if (a->op == STOA__OP_NEG && x->kind == STOA__BOUND_CONST && x->value.type == STOA_U64 &&
@@ -565,7 +575,8 @@ static struct stoa__bound *bind_unary(struct stoa__binder *bn, const struct stoa
 		return stoa__bind_fail(bn, &a->at, STOA_ETYPE, "there is no %s %s",
 				       stoa__op_name(a->op), stoa__type_text(t.type));
 	x = stoa__coerce(bn, &a->at, x, t);
-	return a->op == STOA__OP_NEG ? stoa__bound_op(bn, &a->at, STOA__CODE_NEG, 0, t, x, NULL) : x;
+	return a->op == STOA__OP_NEG ? stoa__bound_op(bn, &a->at, STOA__CODE_NEG, 0, t, x, NULL) :
+				       x;
 }
 
 /* ---- comparisons ---------------------------------------------------------------------------- */
@@ -582,8 +593,8 @@ static unsigned mirrored(unsigned op)
 }
 
 /*
- * A constant beyond the range of the other side: below all of them, or above. The comparison then is one
- * with the end of the range: x > below is x >= min, x = below is x < min, which no x is.
+ * A constant beyond the range of the other side: below all of them, or above. The comparison then
+ * is one with the end of the range: x > below is x >= min, x = below is x < min, which no x is.
  */
 static unsigned against_end(unsigned op, bool below)
 {
@@ -597,7 +608,10 @@ static unsigned against_end(unsigned op, bool below)
 	}
 }
 
-/* Brings constant @b to the type of @a, where that is exact and spares a conversion of every row. */
+/*
+ * Brings constant @b to the type of @a, where that is exact and spares a conversion of every
+ * row.
+ */
 static struct stoa__bound *fit_constant(struct stoa__binder *bn, unsigned *op,
 					const struct stoa__bound *a, struct stoa__bound *b)
 {
@@ -694,8 +708,9 @@ static struct stoa__bound *as_condition(struct stoa__binder *bn, const struct st
 	if (b->literal || is_type(b, STOA_NULL))
 		b = stoa__coerce(bn, at, b, stoa__type_plain(STOA_BOOL));
 	if (b && !is_type(b, STOA_BOOL))
-		return stoa__bind_fail(bn, at, STOA_ETYPE, "%s wants a condition, not a value of type %s",
-				       what, stoa__type_text(b->type.type));
+		return stoa__bind_fail(bn, at, STOA_ETYPE,
+				       "%s wants a condition, not a value of type %s", what,
+				       stoa__type_text(b->type.type));
 	return b;
 }
 
@@ -708,8 +723,8 @@ struct stoa__bound *stoa__bind_condition(struct stoa__binder *bn, const struct s
 static struct stoa__bound *bind_logic(struct stoa__binder *bn, const struct stoa__ast *n)
 {
 	bool is_and = n->kind == STOA__AST_AND;
-	struct stoa__bound *b = stoa__bound_new(bn, is_and ? STOA__BOUND_AND : STOA__BOUND_OR, &n->at,
-						stoa__type_plain(STOA_BOOL), n->list->n);
+	struct stoa__bound *b = stoa__bound_new(bn, is_and ? STOA__BOUND_AND : STOA__BOUND_OR,
+						&n->at, stoa__type_plain(STOA_BOOL), n->list->n);
 
 	for (uint32_t i = 0; b && i < n->list->n; i++) {
 		b->args[i] = stoa__bind_condition(bn, n->list->items[i], is_and ? "AND" : "OR");
@@ -736,14 +751,15 @@ static struct stoa__bound *bind_is(struct stoa__binder *bn, const struct stoa__a
 	if (!x)
 		return NULL;
 	if (is_type(x, STOA__TYPE_INTERVAL))
-		return stoa__bind_fail(bn, &n->at, STOA_EUNSUPPORTED, "IS on an interval is not supported");
+		return stoa__bind_fail(bn, &n->at, STOA_EUNSUPPORTED,
+				       "IS on an interval is not supported");
 	if (n->op != STOA__IS_NULL)
 		x = as_condition(bn, &n->at, x, "IS");
 	if (n->op == STOA__IS_NULL || n->op == STOA__IS_UNKNOWN)
 		return stoa__bound_op(bn, &n->at, STOA__CODE_IS_NULL, negated, t, x, NULL);
 	return negate_if(bn, &n->at, negated,
-			 stoa__bound_op(bn, &n->at, STOA__CODE_IS_TRUE, n->op == STOA__IS_FALSE, t, x,
-					NULL));
+			 stoa__bound_op(bn, &n->at, STOA__CODE_IS_TRUE, n->op == STOA__IS_FALSE, t,
+					x, NULL));
 }
 
 static struct stoa__bound *both(struct stoa__binder *bn, const struct stoa__token *at, int kind,
@@ -761,8 +777,10 @@ static struct stoa__bound *both(struct stoa__binder *bn, const struct stoa__toke
 static struct stoa__bound *bind_between(struct stoa__binder *bn, const struct stoa__ast *n)
 {
 	struct stoa__bound *x = stoa__bind(bn, n->a);
-	struct stoa__bound *lo = stoa__bind_compare(bn, &n->at, STOA__OP_GE, x, stoa__bind(bn, n->b));
-	struct stoa__bound *hi = stoa__bind_compare(bn, &n->at, STOA__OP_LE, x, stoa__bind(bn, n->c));
+	struct stoa__bound *lo =
+		stoa__bind_compare(bn, &n->at, STOA__OP_GE, x, stoa__bind(bn, n->b));
+	struct stoa__bound *hi =
+		stoa__bind_compare(bn, &n->at, STOA__OP_LE, x, stoa__bind(bn, n->c));
 
 	return negate_if(bn, &n->at, n->flags & STOA__AST_NOT_FLAG,
 			 both(bn, &n->at, STOA__BOUND_AND, lo, hi));
@@ -928,9 +946,11 @@ struct stoa__bound *stoa__bind(struct stoa__binder *bn, const struct stoa__ast *
 	case STOA__AST_IN_QUERY:
 	case STOA__AST_EXISTS:
 	case STOA__AST_SUBQUERY:
-		return stoa__bind_fail(bn, &a->at, STOA_EUNSUPPORTED, "subqueries are not supported");
+		return stoa__bind_fail(bn, &a->at, STOA_EUNSUPPORTED,
+				       "subqueries are not supported");
 	case STOA__AST_ROW:
-		return stoa__bind_fail(bn, &a->at, STOA_EUNSUPPORTED, "row values are not supported");
+		return stoa__bind_fail(bn, &a->at, STOA_EUNSUPPORTED,
+				       "row values are not supported");
 	}
 	return NULL;
 }

@@ -2,9 +2,9 @@
 /*
  * bind_call.c - functions by name, CASE and its kin, aggregates
  *
- * Functions with one signature per number of arguments are rows of the tables in func_*.c; what depends on
- * the type of an argument (round, abs, greatest ...) has a few lines here. An aggregate becomes an entry of the
- * query's list and a node that names it; equal ones share an entry.
+ * Functions with one signature per number of arguments are rows of the tables in func_*.c; what
+ * depends on the type of an argument (round, abs, greatest ...) has a few lines here. An aggregate
+ * becomes an entry of the query's list and a node that names it; equal ones share an entry.
  */
 #include <string.h>
 #include <strings.h>
@@ -55,7 +55,8 @@ struct stoa__bound *stoa__bind_case(struct stoa__binder *bn, const struct stoa__
 		const struct stoa__ast *when = a->list->items[2 * i];
 		/* The operand is bound anew for each: a literal may take another type each time. */
 		b->args[2 * i] = a->a ? stoa__bind_compare(bn, &when->at, STOA__OP_EQ,
-							   stoa__bind(bn, a->a), stoa__bind(bn, when)) :
+							   stoa__bind(bn, a->a),
+							   stoa__bind(bn, when)) :
 					stoa__bind_condition(bn, when, "WHEN");
 		b->args[2 * i + 1] = stoa__bind(bn, a->list->items[2 * i + 1]);
 	}
@@ -97,7 +98,7 @@ static struct stoa__bound *bind_nullif(struct stoa__binder *bn, const struct sto
 	return stoa__bound_done(bn, b);
 }
 
-/* ---- functions of several types --------------------------------------------------------------- */
+/* ---- functions of several types -------------------------------------------------------------- */
 
 static struct stoa__bound *bind_extreme(struct stoa__binder *bn, const struct stoa__ast *a,
 					struct stoa__bound **args, uint32_t n)
@@ -107,8 +108,8 @@ static struct stoa__bound *bind_extreme(struct stoa__binder *bn, const struct st
 	if (!stoa__unify(bn, &a->at, args, n, &t))
 		return NULL;
 	return stoa__bound_call(bn, &a->at,
-				named(a->text, "greatest") ? &stoa__fn_greatest : &stoa__fn_least, t,
-				args, n);
+				named(a->text, "greatest") ? &stoa__fn_greatest : &stoa__fn_least,
+				t, args, n);
 }
 
 /* The argument as a number of its own type; a quoted one as a double. */
@@ -152,7 +153,10 @@ static struct stoa__bound *bind_mod(struct stoa__binder *bn, const struct stoa__
 	return stoa__bound_op(bn, &a->at, STOA__CODE_ARITH, STOA__OP_MOD, t, args[0], args[1]);
 }
 
-/* floor and ceil: of integers nothing to do, of decimals a decimal without digits behind the point. */
+/*
+ * floor and ceil: of integers nothing to do, of decimals a decimal without digits behind the
+ * point.
+ */
 static struct stoa__bound *bind_floor(struct stoa__binder *bn, const struct stoa__ast *a,
 				      struct stoa__bound **args, uint32_t n)
 {
@@ -176,9 +180,11 @@ static struct stoa__bound *round_decimal(struct stoa__binder *bn, const struct s
 {
 	if (digits->kind != STOA__BOUND_CONST || digits->value.type != STOA_I64 ||
 	    digits->value.i < 0 || digits->value.i > STOA_DECIMAL_PRECISION_MAX)
-		return stoa__bind_fail(bn, &a->at, STOA_EUNSUPPORTED,
-				       "%.*s() of a decimal wants a constant number of digits, 0 to 18: cast it to f64",
-				       shown(a->text), a->text.p);
+		return stoa__bind_fail(
+			bn, &a->at, STOA_EUNSUPPORTED,
+			"%.*s() of a decimal wants a constant number of digits, 0 to 18: "
+			"cast it to f64",
+			shown(a->text), a->text.p);
 	unsigned scale = (unsigned)digits->value.i;
 	if (named(a->text, "round"))
 		return stoa__cast(bn, &a->at, x, stoa__type_decimal(scale));
@@ -254,13 +260,14 @@ static struct stoa__bound *extract(struct stoa__binder *bn, const struct stoa__t
 	if (!x)
 		return NULL;
 	if (field < 0)
-		return stoa__bind_fail(bn, at, STOA_EINVAL, "there is no field '%.*s' of a timestamp",
-				       shown(name), name.p);
+		return stoa__bind_fail(bn, at, STOA_EINVAL,
+				       "there is no field '%.*s' of a timestamp", shown(name),
+				       name.p);
 	bool clock = field == STOA__FIELD_HOUR || field == STOA__FIELD_MINUTE ||
 		     field == STOA__FIELD_SECOND || field >= STOA__FIELD_EPOCH;
 	if (x->type.type == STOA_TIME && (!clock || field > STOA__FIELD_MICROSECOND))
-		return stoa__bind_fail(bn, at, STOA_ETYPE, "a time has no field '%.*s'", shown(name),
-				       name.p);
+		return stoa__bind_fail(bn, at, STOA_ETYPE, "a time has no field '%.*s'",
+				       shown(name), name.p);
 	if (x->type.type != STOA_TIME)
 		x = stoa__coerce(bn, at, x, stoa__type_plain(STOA_TIMESTAMP));
 	struct stoa__bound *b = stoa__bound_new(bn, STOA__BOUND_CALL, at, extract_type(field), 1);
@@ -421,8 +428,9 @@ static struct stoa__bound *call_with(struct stoa__binder *bn, const struct stoa_
 {
 	for (uint32_t i = 0; i < n; i++) {
 		char letter = letter_at(fn->args, i);
-		args[i] = letter == 'x' ? stoa__cast(bn, &a->at, args[i], stoa__type_plain(STOA_TEXT)) :
-					  stoa__coerce(bn, &a->at, args[i], letter_type(letter));
+		args[i] = letter == 'x' ?
+				  stoa__cast(bn, &a->at, args[i], stoa__type_plain(STOA_TEXT)) :
+				  stoa__coerce(bn, &a->at, args[i], letter_type(letter));
 		if (!args[i])
 			return NULL;
 	}
@@ -555,8 +563,8 @@ static int64_t list_aggregate(struct stoa__binder *bn, const struct stoa__agg *g
 {
 	for (size_t i = 0; i < bn->n_aggs; i++) {
 		const struct stoa__agg *x = &bn->aggs[i];
-		if (x->kind == g->kind && x->distinct == g->distinct && same_maybe(x->arg, g->arg) &&
-		    same_maybe(x->filter, g->filter))
+		if (x->kind == g->kind && x->distinct == g->distinct &&
+		    same_maybe(x->arg, g->arg) && same_maybe(x->filter, g->filter))
 			return (int64_t)i;
 	}
 	if (bn->n_aggs == bn->cap_aggs) {
@@ -582,8 +590,9 @@ static bool bind_aggregate_argument(struct stoa__binder *bn, const struct stoa__
 	if (n == 1 && a->list->items[0]->kind == STOA__AST_STAR && g->kind == STOA__AGG_COUNT)
 		return true;
 	if (n != 1) {
-		stoa__bind_fail(bn, &a->at, STOA_EINVAL, "%.*s() takes one argument%s", shown(a->text),
-				a->text.p, g->kind == STOA__AGG_COUNT ? ", or *" : "");
+		stoa__bind_fail(bn, &a->at, STOA_EINVAL, "%.*s() takes one argument%s",
+				shown(a->text), a->text.p,
+				g->kind == STOA__AGG_COUNT ? ", or *" : "");
 		return false;
 	}
 	g->arg = stoa__bind(bn, a->list->items[0]);

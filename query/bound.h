@@ -2,10 +2,10 @@
 /*
  * bound.h - expressions with names looked up and types worked out
  *
- * The binder turns the syntax tree into these; compile.c turns these into steps. Types of values on the way
- * are few (stoa__type_normal()): an i8 column counts like any integer, and only a bare column, or a cast,
- * keeps a narrow type to the end, for the arrays of the result. A node is read-only once made
- * and may be shared.
+ * The binder turns the syntax tree into these; compile.c turns these into steps. Types of values
+ * on the way are few (stoa__type_normal()): an i8 column counts like any integer, and only a bare
+ * column, or a cast, keeps a narrow type to the end, for the arrays of the result. A node is
+ * read-only once made and may be shared.
  */
 #ifndef STOA__BOUND_H
 #define STOA__BOUND_H
@@ -28,17 +28,17 @@ struct stoa__interval {
 };
 
 enum stoa__bound_kind {
-	STOA__BOUND_CONST,	/* value; interval */
-	STOA__BOUND_COLUMN,	/* column @index of the input */
-	STOA__BOUND_OP,		/* one step: @code, @op, on args[0] and args[1] */
-	STOA__BOUND_AND,	/* args */
+	STOA__BOUND_CONST,  /* value; interval */
+	STOA__BOUND_COLUMN, /* column @index of the input */
+	STOA__BOUND_OP,     /* one step: @code, @op, on args[0] and args[1] */
+	STOA__BOUND_AND,    /* args */
 	STOA__BOUND_OR,
-	STOA__BOUND_CASE,	/* args: condition, value, ..., and a last value for else */
-	STOA__BOUND_COALESCE,	/* args */
-	STOA__BOUND_IN,		/* args[0] IN args[1..], all constants of its type, sorted, without NULL */
-	STOA__BOUND_LIKE,	/* args[0] LIKE args[1] [ESCAPE args[2]] */
-	STOA__BOUND_CALL,	/* @fn of args */
-	STOA__BOUND_AGGREGATE,	/* aggregate @index of the query */
+	STOA__BOUND_CASE,     /* args: condition, value, ..., and a last value for else */
+	STOA__BOUND_COALESCE, /* args */
+	STOA__BOUND_IN, /* args[0] IN args[1..], all constants of its type, sorted, without NULL */
+	STOA__BOUND_LIKE,      /* args[0] LIKE args[1] [ESCAPE args[2]] */
+	STOA__BOUND_CALL,      /* @fn of args */
+	STOA__BOUND_AGGREGATE, /* aggregate @index of the query */
 };
 
 /* What a step does; op says which, where there are several. */
@@ -71,7 +71,7 @@ struct stoa__bound {
 	uint8_t kind;		/* enum stoa__bound_kind */
 	uint8_t code;		/* enum stoa__code */
 	uint8_t op;		/* enum stoa__ast_op */
-	bool literal;		/* a quoted constant or parameter that may still take another type */
+	bool literal; /* a quoted constant or parameter that may still take another type */
 	bool not_null;		/* never NULL */
 	bool may_fail;		/* can raise an error: runs only on the rows that need it */
 	bool negated;		/* NOT IN, NOT LIKE */

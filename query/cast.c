@@ -2,9 +2,9 @@
 /*
  * cast.c - conversion between types
  *
- * Two ways in: stoa__cast() for CAST, which may lose digits but never silently wraps, and stoa__coerce() for
- * what operators imply, which goes up the lattice of types.c only. Types of one physical kind need
- * no step: an i8 is an i64 to the machine, so only the label changes.
+ * Two ways in: stoa__cast() for CAST, which may lose digits but never silently wraps, and
+ * stoa__coerce() for what operators imply, which goes up the lattice of types.c only. Types of one
+ * physical kind need no step: an i8 is an i64 to the machine, so only the label changes.
  */
 #include <string.h>
 
@@ -17,8 +17,8 @@
 static struct stoa__bound *refuse(struct stoa__binder *bn, const struct stoa__token *at,
 				  const struct stoa__bound *b, struct stoa__type to)
 {
-	return stoa__bind_fail(bn, at, STOA_ETYPE, "%s cannot become %s", stoa__type_text(b->type.type),
-			       stoa__type_text(to.type));
+	return stoa__bind_fail(bn, at, STOA_ETYPE, "%s cannot become %s",
+			       stoa__type_text(b->type.type), stoa__type_text(to.type));
 }
 
 /* The same value under another type of the same physical kind. */
@@ -304,8 +304,10 @@ bool stoa__unify(struct stoa__binder *bn, const struct stoa__token *at, struct s
 		}
 		if (args[i]->type.type == STOA__TYPE_INTERVAL ||
 		    !stoa__type_common(t, args[i]->type, &t)) {
-			stoa__bind_fail(bn, at, STOA_ETYPE, "%s and %s have no type in common: use CAST",
-					stoa__type_text(t.type), stoa__type_text(args[i]->type.type));
+			stoa__bind_fail(bn, at, STOA_ETYPE,
+					"%s and %s have no type in common: use CAST",
+					stoa__type_text(t.type),
+					stoa__type_text(args[i]->type.type));
 			return false;
 		}
 	}

@@ -7,8 +7,8 @@
  * buffers by a linear scan over the steps (Poletto and Sarkar 1999): jumps only go forward, so a
  * register's life is the interval from its first step to its last.
  *
- * (1) A register is written by one step, BLEND's target excepted, which NULLS opens. (2) What
- * was computed under a mask is forgotten when that mask ends. (3) A mask stays alive until its UNMASK.
+ * (1) A register is written by one step, BLEND's target excepted, which NULLS opens. (2) What was
+ * computed under a mask is forgotten when that mask ends. (3) A mask stays alive until its UNMASK.
  */
 #include <string.h>
 
@@ -18,7 +18,7 @@
 #include "prog.h"
 
 #define STEPS_MAX 60000
-#define CSE_LOOKBACK 256	/* how far back equal nodes are looked for: keeps long lists linear */
+#define CSE_LOOKBACK 256 /* how far back equal nodes are looked for: keeps long lists linear */
 
 struct known {
 	const struct stoa__bound *node;
@@ -73,7 +73,8 @@ static uint16_t new_reg(struct compiler *cc, struct stoa__type type, unsigned ph
 	cc->regs = regs;
 	if (cc->n_regs >= STEPS_MAX) {
 		cc->rc = stoa__fail(cc->err, STOA_EFULL,
-				    "the expression has more than %d steps: split the query", STEPS_MAX);
+				    "the expression has more than %d steps: split the query",
+				    STEPS_MAX);
 		return STOA__NO_REG;
 	}
 	cc->regs[cc->n_regs] = (struct stoa__reg_info){ type, (uint8_t)phys, 0 };
@@ -464,8 +465,8 @@ static void find_last_uses(const struct compiler *cc, size_t *last, const uint16
 }
 
 /*
- * Gives each register a buffer: one that is free and holds elements of the same width, or a new one.
- * @ends[r] lists, by next[], the registers that end at step r.
+ * Gives each register a buffer: one that is free and holds elements of the same width, or a new
+ * one. @ends[r] lists, by next[], the registers that end at step r.
  */
 static int assign_buffers(struct compiler *cc, struct stoa__prog *prog)
 {

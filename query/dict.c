@@ -6,9 +6,10 @@
  *     state   [ known unknown known ... ]     one for each string, and one for NULL
  *     values  [ answer   ?    answer ... ]
  *
- * A batch first asks which of its codes have no answer yet, runs the child program on those strings
- * in one go, then looks all rows up. So the cost is that of the distinct strings that occur, never more
- * than that of the rows. Answers are kept while the column's dict_id stays the same.
+ * A batch first asks which of its codes have no answer yet, runs the child program on those
+ * strings in one go, then looks all rows up. So the cost is that of the distinct strings that
+ * occur, never more than that of the rows. Answers are kept while the column's dict_id stays the
+ * same.
  */
 #include <string.h>
 
@@ -194,7 +195,8 @@ static int ask(struct stoa__machine *m, struct stoa__dict_cache *c, const struct
 	return STOA_OK;
 }
 
-static void answer_validity(struct stoa__machine *m, const struct stoa__dict_cache *c, uint64_t *out)
+static void answer_validity(struct stoa__machine *m, const struct stoa__dict_cache *c,
+			    uint64_t *out)
 {
 	memset(out, 0, STOA__WORDS(m->n) * 8);
 	for (size_t i = 0; i < m->n; i++)

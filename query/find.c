@@ -2,10 +2,11 @@
 /*
  * find.c - a short string in another
  *
- * Sixteen places at a time: where both the first and the last byte of what is looked for are as they should be, the bytes
- * between are compared (after W. Mula, "SIMD-friendly algorithms for substring searching", 2016). Two bytes
- * rule out nearly all places of a text. memmem() does more before its first comparison than most
- * strings of a table are long: LIKE '%furious%' over 6 million comments of 27 bytes spent 117 ms in it.
+ * Sixteen places at a time: where both the first and the last byte of what is looked for are as
+ * they should be, the bytes between are compared (after W. Mula, "SIMD-friendly algorithms for
+ * substring searching", 2016). Two bytes rule out nearly all places of a text. memmem() does more
+ * before its first comparison than most strings of a table are long: LIKE '%furious%' over 6
+ * million comments of 27 bytes spent 117 ms in it.
  *
  * SSE2 is part of every x86-64. The scalar build is the specification, and is used elsewhere.
  */
@@ -48,7 +49,8 @@ const char *stoa__find(struct stoa_bytes s, struct stoa_bytes part)
 	for (size_t i = 0; i < n_places; i += 16) {
 		if (i + 16 > n_places)
 			i = n_places - 16;	/* the last sixteen, some of them again */
-		for (unsigned bits = candidates(s.p + i, to_last, first, last); bits; bits &= bits - 1) {
+		for (unsigned bits = candidates(s.p + i, to_last, first, last); bits;
+		     bits &= bits - 1) {
 			const char *at = s.p + i + __builtin_ctz(bits);
 			if (!memcmp(at, part.p, part.len))
 				return at;

@@ -2,8 +2,9 @@
 /*
  * func.h - scalar functions: one row's arguments in, one value out
  *
- * What is worth a loop of its own is a step (bound.h); all other functions are called a row at a time, on
- * strings of a dictionary once per distinct string. Adding one is a row in a table and a body.
+ * What is worth a loop of its own is a step (bound.h); all other functions are called a row at a
+ * time, on strings of a dictionary once per distinct string. Adding one is a row in a table and a
+ * body.
  */
 #ifndef STOA__FUNC_H
 #define STOA__FUNC_H
@@ -36,7 +37,8 @@ typedef int stoa__fn_body(struct stoa__call *call, const union stoa__datum *args
 #define STOA__FN_MAY_FAIL 2u
 
 /*
- * @args: a letter each: t text, i integer, f f64, d date, s timestamp, m time, b blob, x anything as
+ * @args: a letter each: t text, i integer, f f64, d date, s timestamp, m time, b blob, x anything
+ * as
  *        text; + at the end: one or more of the last.
  */
 struct stoa__fn {
@@ -66,8 +68,9 @@ extern const struct stoa__fn stoa__fn_ceil_f64;
 extern const struct stoa__fn stoa__fn_floor_decimal;	/* to scale 0 */
 extern const struct stoa__fn stoa__fn_ceil_decimal;
 extern const struct stoa__fn stoa__fn_trunc_decimal;	/* node->lo: digits to keep; scale stays */
-extern const struct stoa__fn stoa__fn_shift;		/* timestamp + node->args[0]'s interval * lo */
-extern const struct stoa__fn stoa__fn_extract;		/* node->lo: enum stoa__field; args: date, time, timestamp */
+extern const struct stoa__fn stoa__fn_shift; /* timestamp + node->args[0]'s interval * lo */
+extern const struct stoa__fn
+	stoa__fn_extract; /* node->lo: enum stoa__field; args: date, time, timestamp */
 extern const struct stoa__fn stoa__fn_truncate;		/* date_trunc; node->lo: enum stoa__field */
 
 enum stoa__field {
@@ -93,7 +96,8 @@ union stoa__datum stoa__value_datum(const struct stoa_value *v);
 /* ---- like.c -------------------------------------------------------------------------------- */
 
 /*
- * A LIKE pattern, looked at once: % any run, _ one character, @escape (0: none) takes the next as it is.
+ * A LIKE pattern, looked at once: % any run, _ one character, @escape (0: none) takes the next as
+ * it is.
  */
 struct stoa__pattern {
 	uint8_t kind;
@@ -108,7 +112,10 @@ bool stoa__pattern_init(struct stoa__pattern *p, struct stoa_bytes pattern, int 
 bool stoa__pattern_match(const struct stoa__pattern *p, struct stoa_bytes s);
 /* Is it '%word%'? Then that is all that it asks for. */
 bool stoa__pattern_contains(const struct stoa__pattern *p, struct stoa_bytes *word);
-/* The same for @n strings, a byte each into @out; where @mask, unless NULL, is 0, the answer may be any. */
+/*
+ * The same for @n strings, a byte each into @out; where @mask, unless NULL, is 0, the answer may
+ * be any.
+ */
 void stoa__pattern_match_all(const struct stoa__pattern *p, const struct stoa_bytes *v, size_t n,
 			     const uint8_t *mask, uint8_t *out);
 

@@ -2,8 +2,9 @@
 /*
  * func_number.c - functions of numbers, and conversions between values and text
  *
- * Functions of doubles raise an error where PostgreSQL does: outside of their domain, and when a finite
- * argument gives an infinite result. Decimals round half away from zero, doubles half to even.
+ * Functions of doubles raise an error where PostgreSQL does: outside of their domain, and when a
+ * finite argument gives an infinite result. Decimals round half away from zero, doubles half to
+ * even.
  */
 #include <math.h>
 #include <string.h>
@@ -310,7 +311,8 @@ static int decimal_from_text(struct stoa_bytes s, struct stoa__type t, int64_t *
 	int rc = stoa__parse_decimal(kept.p, kept.len, t.scale, out);
 	if (rc == STOA_OK && up)
 		*out += s.p[0] == '-' ? -1 : 1;
-	if (rc == STOA_OK && (*out >= stoa__pow10[t.precision] || *out <= -stoa__pow10[t.precision]))
+	if (rc == STOA_OK &&
+	    (*out >= stoa__pow10[t.precision] || *out <= -stoa__pow10[t.precision]))
 		return STOA_ERANGE;
 	return rc;
 }
@@ -344,7 +346,8 @@ BODY(fn_from_text)
 const struct stoa__fn stoa__fn_to_text = { "cast", "x", STOA_TEXT, STOA__FN_MAY_FAIL, fn_to_text };
 const struct stoa__fn stoa__fn_from_text = { "cast", "t", STOA_NULL, STOA__FN_MAY_FAIL,
 					     fn_from_text };
-const struct stoa__fn stoa__fn_greatest = { "greatest", "", STOA_NULL, STOA__FN_LOOSE, fn_greatest };
+const struct stoa__fn stoa__fn_greatest = { "greatest", "", STOA_NULL, STOA__FN_LOOSE,
+					    fn_greatest };
 const struct stoa__fn stoa__fn_least = { "least", "", STOA_NULL, STOA__FN_LOOSE, fn_least };
 const struct stoa__fn stoa__fn_power = { "power", "ff", STOA_F64, STOA__FN_MAY_FAIL, fn_pow };
 const struct stoa__fn stoa__fn_round_f64 = { "round", "fi", STOA_F64, 0, fn_round_f64 };

@@ -2,8 +2,9 @@
 /*
  * func_text.c - functions of strings
  *
- * Positions and lengths count characters of UTF-8, as in PostgreSQL. Case is that of ASCII: other letters
- * stay as they are, whatever the locale. A result that is a part of an argument borrows it.
+ * Positions and lengths count characters of UTF-8, as in PostgreSQL. Case is that of ASCII: other
+ * letters stay as they are, whatever the locale. A result that is a part of an argument borrows
+ * it.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,8 +29,9 @@ int stoa__call_fail(struct stoa__call *call, int code, const char *format, ...)
 char *stoa__call_room(struct stoa__call *call, size_t len)
 {
 	if (len > STOA_TEXT_MAX) {
-		stoa__call_fail(call, STOA_ERANGE, "the string would have %zu bytes: at most %d fit",
-				len, STOA_TEXT_MAX);
+		stoa__call_fail(call, STOA_ERANGE,
+				"the string would have %zu bytes: at most %d fit", len,
+				STOA_TEXT_MAX);
 		return NULL;
 	}
 	char *p = stoa__arena_alloc(call->arena, len);
@@ -465,7 +467,8 @@ static int fn_split_part(struct stoa__call *call, const union stoa__datum *args,
 
 	UNUSED_NULLS;
 	if (n == 0)
-		return stoa__call_fail(call, STOA_EINVAL, "split_part() counts from 1, or from -1 back");
+		return stoa__call_fail(call, STOA_EINVAL,
+				       "split_part() counts from 1, or from -1 back");
 	if (n < 0)
 		n += by.len ? (int64_t)count_found(s, by) + 2 : 2;
 	for (; n > 1; n--) {
@@ -495,7 +498,8 @@ static int fn_ascii(struct stoa__call *call, const union stoa__datum *args, cons
 	else if (p[0] < 0xf0)
 		out->i = (p[0] & 0xf) << 12 | (p[1] & 0x3f) << 6 | (p[2] & 0x3f);
 	else
-		out->i = (p[0] & 7) << 18 | (p[1] & 0x3f) << 12 | (p[2] & 0x3f) << 6 | (p[3] & 0x3f);
+		out->i = (p[0] & 7) << 18 | (p[1] & 0x3f) << 12 | (p[2] & 0x3f) << 6 |
+			 (p[3] & 0x3f);
 	return STOA_OK;
 }
 
@@ -506,7 +510,8 @@ static int fn_chr(struct stoa__call *call, const union stoa__datum *args, const 
 
 	UNUSED_NULLS;
 	if (c < 1 || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		return stoa__call_fail(call, STOA_ERANGE, "there is no character %lld", (long long)c);
+		return stoa__call_fail(call, STOA_ERANGE, "there is no character %lld",
+				       (long long)c);
 	char *p = stoa__call_room(call, 4);
 	if (!p)
 		return STOA_ENOMEM;

@@ -2,11 +2,11 @@
 /*
  * func_time.c - dates, times, timestamps and intervals
  *
- * A timestamp is microseconds since 1970 in UTC, a date days, in the proleptic Gregorian calendar. An
- * interval keeps months, days and microseconds apart, because a month has no fixed length:
+ * A timestamp is microseconds since 1970 in UTC, a date days, in the proleptic Gregorian calendar.
+ * An interval keeps months, days and microseconds apart, because a month has no fixed length:
  * 2026-01-31 + 1 month is 2026-02-28, the last day that there is, as in PostgreSQL.
  */
-#include <stdlib.h>
+#include <math.h>
 #include <string.h>
 #include <strings.h>
 
@@ -73,7 +73,7 @@ static bool interval_add(struct stoa__interval *iv, int field, double n)
 	case STOA__FIELD_DAY: iv->days += (int64_t)whole; break;
 	case STOA__FIELD_HOUR: iv->micros += (int64_t)(n * 3600e6); return true;
 	case STOA__FIELD_MINUTE: iv->micros += (int64_t)(n * 60e6); return true;
-	case STOA__FIELD_SECOND: iv->micros += (int64_t)(n * 1e6 + (n < 0 ? -0.5 : 0.5)); return true;
+	case STOA__FIELD_SECOND: iv->micros += llround(n * 1e6); return true;
 	case STOA__FIELD_MILLISECOND: iv->micros += (int64_t)(n * 1e3); return true;
 	case STOA__FIELD_MICROSECOND: iv->micros += (int64_t)n; return true;
 	default: return false;
@@ -271,7 +271,8 @@ static int64_t truncate_days(int field, int64_t days)
 
 	stoa__civil_from_days((int32_t)days, &year, &month, &day);
 	switch (field) {
-	case STOA__FIELD_CENTURY: return stoa__days_from_civil(floor_div(year - 1, 100) * 100 + 1, 1, 1);
+	case STOA__FIELD_CENTURY:
+		return stoa__days_from_civil(floor_div(year - 1, 100) * 100 + 1, 1, 1);
 	case STOA__FIELD_DECADE: return stoa__days_from_civil(floor_div(year, 10) * 10, 1, 1);
 	case STOA__FIELD_YEAR: return stoa__days_from_civil(year, 1, 1);
 	case STOA__FIELD_QUARTER: return stoa__days_from_civil(year, (month - 1) / 3 * 3 + 1, 1);

@@ -2,9 +2,10 @@
 /*
  * keys.c - values as fixed-size keys
  *
- * Open addressing with linear probing in tables of ids, at most half full; the keys themselves lie densely, in order
- * of arrival, which is the order of the result. Strings in dictionary form are hashed once per
- * dictionary entry: the memo, code to word, lives as long as the dict_id stays the same.
+ * Open addressing with linear probing in tables of ids, at most half full; the keys themselves lie
+ * densely, in order of arrival, which is the order of the result. Strings in dictionary form are
+ * hashed once per dictionary entry: the memo, code to word, lives as long as the dict_id stays the
+ * same.
  */
 #include "keys.h"
 
@@ -93,7 +94,8 @@ int stoa__strings_put(struct stoa__strings *t, struct stoa_bytes s, uint32_t *id
 	for (; t->table[at]; at = (at + 1) & (t->size - 1)) {
 		uint32_t have = t->table[at] - 1;
 		struct stoa_bytes x = t->items[have];
-		if (t->tags[have] == tag && x.len == s.len && (!s.len || !memcmp(x.p, s.p, s.len))) {
+		if (t->tags[have] == tag && x.len == s.len &&
+		    (!s.len || !memcmp(x.p, s.p, s.len))) {
 			*id = have;
 			return STOA_OK;
 		}
@@ -121,7 +123,8 @@ static int put_string(struct stoa__keyer *k, struct stoa_bytes s, uint64_t *word
 	int rc = stoa__strings_put(&k->strings, s, &id);
 
 	if (rc == STOA_EFULL)
-		return stoa__fail(err, rc, "more than %u distinct strings in one group of rows", IDS_MAX);
+		return stoa__fail(err, rc, "more than %u distinct strings in one group of rows",
+				  IDS_MAX);
 	if (rc < 0)
 		return stoa__fail_memory(err);
 	*word = id;

@@ -2,9 +2,9 @@
 /*
  * keys.h - values as fixed-size keys: what grouping, DISTINCT and count(DISTINCT) have in common
  *
- * A keyer turns a vector into 64-bit words, equal where the values are: numbers as their bits, strings as ids of
- * a table of its own. A tuple table gives tuples of words dense ids, in order of first appearance. Both grow
- * with the distinct values only.
+ * A keyer turns a vector into 64-bit words, equal where the values are: numbers as their bits,
+ * strings as ids of a table of its own. A tuple table gives tuples of words dense ids, in order of
+ * first appearance. Both grow with the distinct values only.
  */
 #ifndef STOA__KEYS_H
 #define STOA__KEYS_H
@@ -52,8 +52,9 @@ static inline void stoa__tuples_init(struct stoa__tuples *t, size_t width)
 int stoa__tuples_put(struct stoa__tuples *t, const uint64_t *tuple, uint32_t *id, bool *fresh,
 		     struct stoa_error *err);
 /*
- * The ids of @n tuples, side by side, at most STOA__TUPLES_BATCH. Faster than one by one: all hashes first, so
- * that the processor fetches what the probes will touch while the ones before still run.
+ * The ids of @n tuples, side by side, at most STOA__TUPLES_BATCH. Faster than one by one: all
+ * hashes first, so that the processor fetches what the probes will touch while the ones before
+ * still run.
  */
 #define STOA__TUPLES_BATCH 64
 int stoa__tuples_put_all(struct stoa__tuples *t, const uint64_t *tuples, size_t n, uint32_t *ids,

@@ -2,10 +2,10 @@
 /*
  * lexer.c - SQL text to tokens, with the line and column of each
  *
- * Written by hand: the rules are few, and every token must know its place to the byte. Text that came
- * in is borrowed, except strings and names with a doubled quote inside, which are copied without it.
- * Kinds of tokens are the TK_ numbers of the generated sql.h; keywords are found by binary search
- * without regard to case. Comments nest, as in PostgreSQL.
+ * Written by hand: the rules are few, and every token must know its place to the byte. Text that
+ * came in is borrowed, except strings and names with a doubled quote inside, which are copied
+ * without it. Kinds of tokens are the TK_ numbers of the generated sql.h; keywords are found by
+ * binary search without regard to case. Comments nest, as in PostgreSQL.
  */
 #include <string.h>
 
@@ -295,7 +295,10 @@ static int lex_operator(struct stoa__lexer *lx, struct stoa__token *t, struct st
 	case '%': return take(lx, t, TK_PERCENT, 1);
 	case '^': return take(lx, t, TK_CARET, 1);
 	case '=': return take(lx, t, TK_EQ, d == '=' ? 2 : 1);
-	case '<': return take(lx, t, d == '=' ? TK_LE : d == '>' ? TK_NE : TK_LT, d == '=' || d == '>' ? 2 : 1);
+	case '<':
+		if (d == '>')
+			return take(lx, t, TK_NE, 2);
+		return take(lx, t, d == '=' ? TK_LE : TK_LT, d == '=' ? 2 : 1);
 	case '>': return take(lx, t, d == '=' ? TK_GE : TK_GT, d == '=' ? 2 : 1);
 	case '~': return take(lx, t, TK_MATCH, d == '*' ? 2 : 1);
 	case '!':
@@ -317,7 +320,8 @@ static int lex_operator(struct stoa__lexer *lx, struct stoa__token *t, struct st
 	}
 	if (c < ' ' || c == 0x7f)
 		return stoa__fail_at(err, STOA_ESYNTAX, t->line, t->column,
-				     "byte 0x%02x has no meaning in SQL", (unsigned)(unsigned char)c);
+				     "byte 0x%02x has no meaning in SQL",
+				     (unsigned)(unsigned char)c);
 	return stoa__fail_at(err, STOA_ESYNTAX, t->line, t->column, "'%c' has no meaning here", c);
 }
 

@@ -2,10 +2,11 @@
 /*
  * like.c - does a string match a LIKE pattern?
  *
- * Most patterns are one run of bytes with a % before, behind or on both sides: those compare or search that run. For
- * others the walk is greedy with one point of return: when the text after a % stops matching, it goes back
- * to that % and lets it take one character more. An earlier % need never be tried again, for whatever
- * follows it matched at its first place already. So the cost is at most length times length, without recursion.
+ * Most patterns are one run of bytes with a % before, behind or on both sides: those compare or
+ * search that run. For others the walk is greedy with one point of return: when the text after a %
+ * stops matching, it goes back to that % and lets it take one character more. An earlier % need
+ * never be tried again, for whatever follows it matched at its first place already. So the cost is
+ * at most length times length, without recursion.
  */
 #include <string.h>
 
@@ -79,7 +80,7 @@ static bool walk(const struct stoa__pattern *pattern, struct stoa_bytes s)
 {
 	const char *t = s.p, *t_end = s.p + s.len;
 	const char *p = pattern->text.p, *p_end = p + pattern->text.len;
-	const char *back_p = NULL, *back_t = NULL;	/* behind the newest %, and where its run ends */
+	const char *back_p = NULL, *back_t = NULL; /* behind the newest %, and where its run ends */
 
 	while (t < t_end) {
 		size_t len;

@@ -2,9 +2,9 @@
 /*
  * like_all.c - one LIKE pattern on many strings
  *
- * A '%word%' is looked for in many strings at a time: those that were decompressed together lie one after another, so
- * that a batch is one run of bytes, or a few. Only where the word is found does it matter whose bytes those
- * are, and whether it ends before they do.
+ * A '%word%' is looked for in many strings at a time: those that were decompressed together lie
+ * one after another, so that a batch is one run of bytes, or a few. Only where the word is found
+ * does it matter whose bytes those are, and whether it ends before they do.
  *
  *     run     the quick|brown fox expr|ess train|express
  *                                 ^ across a border      ^ a match

@@ -2,9 +2,9 @@
 /*
  * loops.h - the inner loops of queries, in two builds
  *
- * loops_body.h has them in plain C that compilers vectorise; loops_scalar.c builds that for the baseline,
- * which is the specification, loops_avx2.c with AVX2 allowed. Both give the same bits, sums of doubles
- * included, because their order of addition is written out.
+ * loops_body.h has them in plain C that compilers vectorise; loops_scalar.c builds that for the
+ * baseline, which is the specification, loops_avx2.c with AVX2 allowed. Both give the same bits,
+ * sums of doubles included, because their order of addition is written out.
  *
  * Booleans are bytes, 0 or 1. Operand @constant: 1 when @a, 2 when @b is one element for all rows.
  * Loops allocate nothing and cannot fail; integer results wrap: the caller knows that they cannot

@@ -2,8 +2,8 @@
 /*
  * loops_body.h - the text of the loops; the includer defines KERNEL, TABLE and NAME
  *
- * Each loop over two operands is written three times, so that a constant operand stays in a register
- * and the loop still vectorises.
+ * Each loop over two operands is written three times, so that a constant operand stays in a
+ * register and the loop still vectorises.
  */
 #include <math.h>
 #include <string.h>

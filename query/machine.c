@@ -2,13 +2,13 @@
 /*
  * machine.c - runs a program's steps over a batch
  *
- * Each step runs over all rows of the batch before the next one starts (Boncz, Zukowski and Nes, CIDR 2005),
- * on vectors that stay in the second-level cache. Rows outside of the mask get some value or
- * other from cheap steps and none from dear ones; only errors are kept from them.
+ * Each step runs over all rows of the batch before the next one starts (Boncz, Zukowski and Nes,
+ * CIDR 2005), on vectors that stay in the second-level cache. Rows outside of the mask get some
+ * value or other from cheap steps and none from dear ones; only errors are kept from them.
  *
- * (1) A result has a bit for a row where every operand has. (2) A boolean of a NULL row is 0, so that
- * "is it true" is the byte itself. (3) A vector borrows from the input, from its register's buffer, or
- * from constants, never from another register's buffer, which may be given on.
+ * (1) A result has a bit for a row where every operand has. (2) A boolean of a NULL row is 0, so
+ * that "is it true" is the byte itself. (3) A vector borrows from the input, from its register's
+ * buffer, or from constants, never from another register's buffer, which may be given on.
  */
 #include "machine.h"
 

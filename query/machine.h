@@ -10,7 +10,7 @@
 
 struct stoa__reg {
 	struct stoa__vec v;
-	uint8_t bits;		/* of integers: -2^bits <= each < 2^bits; 0 when nobody has looked */
+	uint8_t bits; /* of integers: -2^bits <= each < 2^bits; 0 when nobody has looked */
 };
 
 /* Room for one vector: its elements, then its validity. */

@@ -4,9 +4,10 @@
  *
  *     limit <- sort <- project <- filter <- aggregate <- filter <- scan
  *
- * The shape is that of struct stoa__source: next() finds the next rows, column() makes one column of them, and what
- * nobody asks for is not made: a filter gathers, and a scan decodes, only what something above reads.
- * Vectors are good until the next next(). Integers up to u32 come as int64_t, booleans as bytes.
+ * The shape is that of struct stoa__source: next() finds the next rows, column() makes one column
+ * of them, and what nobody asks for is not made: a filter gathers, and a scan decodes, only what
+ * something above reads. Vectors are good until the next next(). Integers up to u32 come as
+ * int64_t, booleans as bytes.
  */
 #ifndef STOA__OP_H
 #define STOA__OP_H
@@ -46,13 +47,16 @@ static inline void stoa__op_close(struct stoa__op *op)
 }
 
 /*
- * All of these take over @child (or @source) at once, so that it is closed whatever happens; *@out is NULL
- * on failure. Expressions and keys must outlive the operator; programs are put in @arena.
+ * All of these take over @child (or @source) at once, so that it is closed whatever happens; *@out
+ * is NULL on failure. Expressions and keys must outlive the operator; programs are put in @arena.
  */
 
 /* One row without columns. */
 int stoa__op_one(struct stoa__op **out, struct stoa_error *err);
-/* @rowid: the column that is the rowid; SIZE_MAX for none. @where: conditions that row groups may be skipped by. */
+/*
+ * @rowid: the column that is the rowid; SIZE_MAX for none. @where: conditions that row groups
+ * may be skipped by.
+ */
 int stoa__op_scan(struct stoa__source *source, size_t n_columns, size_t rowid,
 		  struct stoa__bound *const *where, size_t n_where, struct stoa__op **out,
 		  struct stoa_error *err);
@@ -69,7 +73,10 @@ int stoa__op_aggregate(struct stoa__op *child, struct stoa__arena *arena,
 		       struct stoa__bound *const *keys, size_t n_keys, bool global,
 		       const struct stoa__agg *aggs, size_t n_aggs, struct stoa__op **out,
 		       struct stoa_error *err);
-/* @limit: rows wanted; UINT64_MAX: all. Equal rows keep their order. @bar: lowered as rows come; NULL without a limit. */
+/*
+ * @limit: rows wanted; UINT64_MAX: all. Equal rows keep their order. @bar: lowered as rows come;
+ * NULL without a limit.
+ */
 int stoa__op_sort(struct stoa__op *child, const struct stoa__type *types, size_t n_columns,
 		  const struct stoa__order_key *order, size_t n_order, uint64_t limit,
 		  struct stoa__bar *bar, struct stoa__op **out, struct stoa_error *err);

@@ -2,16 +2,19 @@
 /*
  * op_aggregate.c - GROUP BY, DISTINCT, and aggregates over everything
  *
- * Each row's keys become a tuple of 64-bit words and a bit for each that is NULL (keys.h); a hash table gives each
- * distinct tuple the number of its group. In front of it stands a direct table wherever keys are few: if
- * the words of each key lie in a small range (strings always do: their words are ids), then
+ * Each row's keys become a tuple of 64-bit words and a bit for each that is NULL (keys.h); a hash
+ * table gives each distinct tuple the number of its group. In front of it stands a direct table
+ * wherever keys are few: if the words of each key lie in a small range (strings always do: their
+ * words are ids), then
  *
  *     cell = sum over keys of (0 if NULL, else word - base + 1) * stride
  *
- * and the group is one load away. The direct table is a cache: a row that falls out of its ranges makes it anew
- * over larger ones, until it would pass DIRECT_MAX cells; then all goes through the hash table.
+ * and the group is one load away. The direct table is a cache: a row that falls out of its ranges
+ * makes it anew over larger ones, until it would pass DIRECT_MAX cells; then all goes through the
+ * hash table.
  *
- * Rows are consumed at the first next(); then groups come out in the order in which they first appeared.
+ * Rows are consumed at the first next(); then groups come out in the order in which they first
+ * appeared.
  */
 #include <string.h>
 
@@ -89,7 +92,10 @@ static bool in_range(const struct key *k, int64_t lo, int64_t hi)
 	return (uint64_t)lo - k->base < k->range && (uint64_t)hi - k->base < k->range;
 }
 
-/* A range with some room on both sides of all words so far and lo .. hi; false if that is too many. */
+/*
+ * A range with some room on both sides of all words so far and lo .. hi; false if that is too
+ * many.
+ */
 static bool extend_range(struct key *k, int64_t lo, int64_t hi)
 {
 	uint64_t range = 16, span;
@@ -235,7 +241,8 @@ static int direct_groups(struct aggregate *a, size_t n, struct stoa_error *err)
 static int find_groups(struct aggregate *a, size_t n, struct stoa_error *err)
 {
 	for (size_t k = 0; k < a->n_keys; k++)
-		STOA_TRY(stoa__keyer_words(&a->keys[k].keyer, key_vec(a, k), n, a->keys[k].words, err));
+		STOA_TRY(stoa__keyer_words(&a->keys[k].keyer, key_vec(a, k), n, a->keys[k].words,
+					   err));
 	STOA_TRY(check_direct(a, n, err));
 	if (a->direct)
 		return direct_groups(a, n, err);
@@ -316,8 +323,8 @@ static void key_values(const struct aggregate *a, size_t k, struct out_column *o
 		else if (key->keyer.phys != STOA__PHYS_BYTES)
 			((uint64_t *)o->values)[i] = t[k];
 		else
-			((struct stoa_bytes *)o->values)[i] =
-				null ? (struct stoa_bytes){ "", 0 } : key->keyer.strings.items[t[k]];
+			((struct stoa_bytes *)o->values)[i] = null ? (struct stoa_bytes){ "", 0 } :
+								     key->keyer.strings.items[t[k]];
 	}
 }
 
@@ -429,7 +436,8 @@ static int aggregate_init(struct aggregate *a, struct stoa__arena *arena,
 		exprs[k] = keys[k];
 	STOA_TRY(make_keys(a, keys, err));
 	STOA_TRY(stoa__aggregator_init(&a->ag, aggs, n_aggs, exprs, &n_exprs, err));
-	STOA_TRY(stoa__prog_compile(arena, (struct stoa__bound *const *)exprs, n_exprs, &prog, err));
+	STOA_TRY(
+		stoa__prog_compile(arena, (struct stoa__bound *const *)exprs, n_exprs, &prog, err));
 	STOA_TRY(stoa__machine_new(prog, STOA__BATCH_ROWS, &a->machine, err));
 	a->rows = stoa__calloc(tuple_width(a) + 1, STOA__TUPLES_BATCH * sizeof *a->rows);
 	a->cells = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof *a->cells);

@@ -3,8 +3,8 @@
  * op_build.c - the operators of a plan
  *
  * Operators take over what they read from, so at each step there is one root to close on failure.
- * A LIMIT goes below the projection where nothing between them needs all rows: so what the limit cuts
- * off is never computed, and cannot fail.
+ * A LIMIT goes below the projection where nothing between them needs all rows: so what the limit
+ * cuts off is never computed, and cannot fail.
  */
 #include <string.h>
 
@@ -94,8 +94,8 @@ static size_t key_column(const struct stoa__plan *plan)
 {
 	const struct stoa__bound *key = plan->outputs[plan->order[0].output];
 
-	if (!plan->has_table || plan->grouped || plan->distinct || key->kind != STOA__BOUND_COLUMN ||
-	    plan->slots[key->index] == STOA__SLOT_ROWID)
+	if (!plan->has_table || plan->grouped || plan->distinct ||
+	    key->kind != STOA__BOUND_COLUMN || plan->slots[key->index] == STOA__SLOT_ROWID)
 		return SIZE_MAX;
 	return key->index;
 }

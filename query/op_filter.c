@@ -2,9 +2,9 @@
 /*
  * op_filter.c - the rows for which all conditions are true
  *
- * Conditions run one after the other, each under the mask of what the ones before left, and stop when nothing is
- * left. What is left then is made dense: a column is gathered when it is first asked for, and passes
- * through untouched when every row of the batch qualified.
+ * Conditions run one after the other, each under the mask of what the ones before left, and stop
+ * when nothing is left. What is left then is made dense: a column is gathered when it is first
+ * asked for, and passes through untouched when every row of the batch qualified.
  *
  * Two short cuts past decoding, where the child has them: a range of an integer column is tested on packed values, and
  * when few rows are left, only those of a column are read.

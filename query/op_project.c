@@ -3,8 +3,8 @@
  * op_project.c - expressions over the rows below; and LIMIT, which only counts
  *
  * What is computed is one program, run when the first such column is asked for. A bare column is
- * the child's own, dictionary and all, and not even read before somebody asks: so an ORDER BY with LIMIT reads the
- * columns of the few rows that stand a chance.
+ * the child's own, dictionary and all, and not even read before somebody asks: so an ORDER BY with
+ * LIMIT reads the columns of the few rows that stand a chance.
  */
 #include <string.h>
 
@@ -17,7 +17,7 @@ struct project {
 	struct stoa__op op;
 	struct stoa__op *child;
 	struct stoa__machine *machine;
-	size_t *places;		/* by output: column of the child, or COMPUTED + output of the program */
+	size_t *places; /* by output: column of the child, or COMPUTED + output of the program */
 	size_t n_computed;
 	bool ready;		/* the program has run on this batch */
 	size_t n;
@@ -103,7 +103,7 @@ int stoa__op_project(struct stoa__op *child, struct stoa__arena *arena,
 	return STOA_OK;
 }
 
-/* ---- LIMIT and OFFSET ------------------------------------------------------------------------- */
+/* ---- LIMIT and OFFSET ------------------------------------------------------------------------ */
 
 struct limit {
 	struct stoa__op op;

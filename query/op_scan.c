@@ -2,13 +2,14 @@
 /*
  * op_scan.c - a table's rows, without the row groups that zone maps rule out
  *
- * Before a row group is entered, each condition is asked whether any value between the group's minimum and maximum
- * could pass; one clear no skips the group unread. What a zone map cannot answer is "perhaps".
+ * Before a row group is entered, each condition is asked whether any value between the group's
+ * minimum and maximum could pass; one clear no skips the group unread. What a zone map cannot
+ * answer is "perhaps".
  *
  * A sort with a limit raises a further condition as it goes: its bar.
  *
- * Vectors change from the source's kinds to the engine's: u8 .. u32 are integers like others (the same bits), and
- * booleans become bytes.
+ * Vectors change from the source's kinds to the engine's: u8 .. u32 are integers like others (the
+ * same bits), and booleans become bytes.
  */
 #include <string.h>
 
@@ -140,7 +141,10 @@ static bool may_enter(struct scan *s)
 	       !stoa__bar_excludes(s->bar, &z);
 }
 
-/* At the start of a row group: passes over it, and those behind, while a condition rules them out. */
+/*
+ * At the start of a row group: passes over it, and those behind, while a condition rules them
+ * out.
+ */
 static void skip_groups(struct scan *s)
 {
 	size_t i = 0;
@@ -163,7 +167,8 @@ static int scan_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
 	struct scan *s = (struct scan *)op;
 
 	skip_groups(s);
-	int rc = s->source->ops->next(s->source, &s->n, s->rowid < SIZE_MAX ? &s->rowids : NULL, err);
+	int rc = s->source->ops->next(s->source, &s->n, s->rowid < SIZE_MAX ? &s->rowids : NULL,
+				      err);
 	*n = s->n;
 	if (s->n_columns)
 		memset(s->bools_ready, 0, s->n_columns * sizeof *s->bools_ready);

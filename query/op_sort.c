@@ -2,14 +2,15 @@
 /*
  * op_sort.c - ORDER BY, with and without LIMIT
  *
- * All rows are kept by column, strings once per distinct string of a dictionary. Sorting moves row numbers
- * only: each with the first key as an unsigned integer of the same order (numbers mapped, strings by
- * their first eight bytes, NULLs at their end), so that most comparisons touch nothing else. It is a merge sort,
- * from below, thus stable: equal rows stay in the order in which they came.
+ * All rows are kept by column, strings once per distinct string of a dictionary. Sorting moves row
+ * numbers only: each with the first key as an unsigned integer of the same order (numbers mapped,
+ * strings by their first eight bytes, NULLs at their end), so that most comparisons touch nothing
+ * else. It is a merge sort, from below, thus stable: equal rows stay in the order in which they
+ * came.
  *
- * With a LIMIT of k rows at most 2k and a batch are kept: then the rows are sorted, and all but the first k
- * given up. From then on the prefix of the kth row is a bar (bar.h): rows beyond it are not kept, and of a batch without
- * any other the other columns are not even asked for.
+ * With a LIMIT of k rows at most 2k and a batch are kept: then the rows are sorted, and all but
+ * the first k given up. From then on the prefix of the kth row is a bar (bar.h): rows beyond it
+ * are not kept, and of a batch without any other the other columns are not even asked for.
  */
 #include <string.h>
 
@@ -22,7 +23,7 @@
 #include "machine.h"
 #include "op.h"
 
-#define SLACK 64	/* rows kept beyond twice the LIMIT, so that small ones do not sort at each row */
+#define SLACK 64 /* rows kept beyond twice the LIMIT, so that small ones do not sort at each row */
 
 struct column {
 	struct stoa__type type;
@@ -193,7 +194,8 @@ static int compare_values(const struct column *c, uint32_t a, uint32_t b)
 	}
 }
 
-static int compare_key(const struct sort *s, const struct stoa__order_key *k, uint32_t a, uint32_t b)
+static int compare_key(const struct sort *s, const struct stoa__order_key *k, uint32_t a,
+		       uint32_t b)
 {
 	const struct column *c = &s->columns[k->output];
 	bool va = !c->has_nulls || stoa__bit_get(c->valid, a);
@@ -266,7 +268,8 @@ static int keep_batch(struct sort *s, size_t n, struct stoa_error *err)
 	size_t k;
 
 	if (s->n_rows > (1u << 30))
-		return stoa__fail(err, STOA_EFULL, "more than 2^30 rows to sort: add a WHERE or a LIMIT");
+		return stoa__fail(err, STOA_EFULL,
+				  "more than 2^30 rows to sort: add a WHERE or a LIMIT");
 	STOA_TRY(find_chances(s, n, &k, err));
 	if (k)
 		STOA_TRY(keep_rows(s, n, k, err));

@@ -2,8 +2,9 @@
 /*
  * parse.c - drives lexer and grammar: SQL text in, syntax tree out
  *
- * Tokens are pushed into the parser one by one; the first error ends it. What is a statement of SQL
- * but not a query is refused by its first word here, before the grammar could only call it a syntax error.
+ * Tokens are pushed into the parser one by one; the first error ends it. What is a statement of
+ * SQL but not a query is refused by its first word here, before the grammar could only call it a
+ * syntax error.
  */
 #include "parse.h"
 
@@ -29,7 +30,8 @@ void stoa__parse_syntax_error(struct stoa__parse *ps, const struct stoa__token *
 				       "the statement ends too early: something is missing here");
 	else
 		ps->rc = stoa__fail_at(ps->err, STOA_ESYNTAX, t->line, t->column,
-				       "%s%.*s%s does not belong here", t->quoted ? "a quoted '" : "'",
+				       "%s%.*s%s does not belong here",
+				       t->quoted ? "a quoted '" : "'",
 				       (int)(t->len > 60 ? 60 : t->len), t->p, "'");
 }
 

@@ -12,8 +12,8 @@
 
 /*
  * Parses one statement; the tree lives in @arena and borrows from @sql. @n_params receives the
- * highest parameter number. STOA_OK, STOA_ESYNTAX, STOA_EUNSUPPORTED (a statement that is not a query),
- * STOA_EFULL (a named limit) with line and column, or STOA_ENOMEM.
+ * highest parameter number. STOA_OK, STOA_ESYNTAX, STOA_EUNSUPPORTED (a statement that is not a
+ * query), STOA_EFULL (a named limit) with line and column, or STOA_ENOMEM.
  */
 int stoa__parse(const char *sql, size_t len, struct stoa__arena *arena, struct stoa__query **out,
 		uint32_t *n_params, struct stoa_error *err);

@@ -2,13 +2,14 @@
 /*
  * plan.c - a query as a whole: clauses in the order of their meaning, names to places
  *
- * FROM gives the scope; WHERE becomes a list of conditions that all must hold; select list, GROUP BY,
- * HAVING and ORDER BY are bound over the table's columns first. Where the query is grouped, they are
- * then rewritten over the columns of the grouped rows: a subtree equal to a key becomes that key, an
- * aggregate its result, and a column that is left over is an error.
+ * FROM gives the scope; WHERE becomes a list of conditions that all must hold; select list, GROUP
+ * BY, HAVING and ORDER BY are bound over the table's columns first. Where the query is grouped,
+ * they are then rewritten over the columns of the grouped rows: a subtree equal to a key becomes
+ * that key, an aggregate its result, and a column that is left over is an error.
  *
  * Comparisons of an integer column (dates and decimals are integers) with constants become ranges
- * (STOA__CODE_RANGE), and ranges of one column one: a single unsigned comparison by row, and what zone maps answer.
+ * (STOA__CODE_RANGE), and ranges of one column one: a single unsigned comparison by row, and what
+ * zone maps answer.
  */
 #include "plan.h"
 
@@ -113,7 +114,8 @@ static void bind_from(struct planner *pl, struct stoa__tables *tables)
 	int rc = tables->find(tables, name, &pl->plan->table, &pl->info, pl->bn.err);
 	if (rc == STOA_ENOTFOUND || memchr(f->name.p, 0, f->name.len)) {
 		stoa__bind_fail(&pl->bn, &f->at, STOA_ENOTFOUND, "there is no table '%.*s'",
-				f->name.len > STOA_NAME_MAX ? STOA_NAME_MAX : (int)f->name.len, name);
+				f->name.len > STOA_NAME_MAX ? STOA_NAME_MAX : (int)f->name.len,
+				name);
 		return;
 	}
 	if (rc < 0) {
@@ -281,8 +283,9 @@ static void bind_star(struct planner *pl, const struct stoa__ast *star, size_t *
 		stoa__bind_fail(&pl->bn, &star->at, STOA_EINVAL, "* without FROM has no columns");
 		return;
 	}
-	if (star->qualifier.p && (star->qualifier.len != pl->bn.table.len ||
-				  strncasecmp(star->qualifier.p, pl->bn.table.p, pl->bn.table.len))) {
+	if (star->qualifier.p &&
+	    (star->qualifier.len != pl->bn.table.len ||
+	     strncasecmp(star->qualifier.p, pl->bn.table.p, pl->bn.table.len))) {
 		stoa__bind_fail(&pl->bn, &star->at, STOA_ENOTFOUND, "there is no table '%.*s' here",
 				(int)(star->qualifier.len > 60 ? 60 : star->qualifier.len),
 				star->qualifier.p);
@@ -448,7 +451,8 @@ static struct stoa__bound *regroup(struct planner *pl, struct stoa__bound *b)
 			return c;
 		}
 	if (b->kind == STOA__BOUND_AGGREGATE) {
-		struct stoa__bound *c = stoa__bound_new(&pl->bn, STOA__BOUND_COLUMN, &at, b->type, 0);
+		struct stoa__bound *c =
+			stoa__bound_new(&pl->bn, STOA__BOUND_COLUMN, &at, b->type, 0);
 		if (c)
 			c->index = (uint32_t)(plan->n_keys + b->index);
 		return c;

@@ -14,7 +14,10 @@
 
 /* Where tables come from: a transaction, or a test's arrays. */
 struct stoa__tables {
-	/* The table called @name; *@info borrows until the plan is done. STOA_ENOTFOUND without words if there is none. */
+	/*
+	 * The table called @name; *@info borrows until the plan is done. STOA_ENOTFOUND without
+	 * words if there is none.
+	 */
 	int (*find)(struct stoa__tables *t, const char *name, stoa_table *table,
 		    struct stoa_table_info *info, struct stoa_error *err);
 	int (*open)(struct stoa__tables *t, stoa_table table, const uint32_t *slots, size_t n_slots,
@@ -54,8 +57,8 @@ struct stoa__plan {
 };
 
 /*
- * Binds @q. @params: its @n_params values, or NULL for all NULL. The plan lives in @arena and borrows from
- * the tree. Errors have line and column.
+ * Binds @q. @params: its @n_params values, or NULL for all NULL. The plan lives in @arena and
+ * borrows from the tree. Errors have line and column.
  */
 int stoa__plan_query(const struct stoa__query *q, struct stoa__tables *tables,
 		     const struct stoa_value *params, uint32_t n_params, struct stoa__arena *arena,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * prog.h - a set of expressions as a flat array of steps, and the machine that runs them over batches
+ * prog.h - a set of expressions as a flat array of steps, and the machine that runs them over
+ * batches
  *
  *     l_extendedprice * (1 - l_discount)          r0 = load 5
  *                                                 r1 = load 6
@@ -9,10 +10,10 @@
  *                                                 r4 = r0 * r3     -> output 0
  *
  * A program is read-only and may be shared by machines; a machine holds the registers: a vector of
- * up to 2,048 rows each. Equal subexpressions are computed once. A step that may raise an error, and
- * one whose cost per row is high, heeds the *mask*: the rows on which the expression's value is
- * wanted. CASE, COALESCE, AND and OR narrow it for what must not run everywhere, so that
- * `CASE WHEN x <> 0 THEN 1 / x END` never divides by zero.
+ * up to 2,048 rows each. Equal subexpressions are computed once. A step that may raise an error,
+ * and one whose cost per row is high, heeds the *mask*: the rows on which the expression's value
+ * is wanted. CASE, COALESCE, AND and OR narrow it for what must not run everywhere, so that `CASE
+ * WHEN x <> 0 THEN 1 / x END` never divides by zero.
  *
  * A subexpression of one string column alone becomes a program of its own (STOA__STEP_DICT): on a
  * column in dictionary form it runs once per distinct string, and the answers are kept for as
@@ -33,19 +34,19 @@
 unsigned stoa__prog_phys(unsigned type);
 
 enum stoa__step_kind {
-	STOA__STEP_LOAD,	/* dst = column index */
-	STOA__STEP_CONST,	/* dst = node's value */
-	STOA__STEP_OP,		/* dst = node's code on a, b */
-	STOA__STEP_AND,		/* dst = a and b */
+	STOA__STEP_LOAD,  /* dst = column index */
+	STOA__STEP_CONST, /* dst = node's value */
+	STOA__STEP_OP,    /* dst = node's code on a, b */
+	STOA__STEP_AND,   /* dst = a and b */
 	STOA__STEP_OR,
-	STOA__STEP_IN,		/* dst = a in node's constants */
-	STOA__STEP_LIKE,	/* dst = a like b escape c */
-	STOA__STEP_CALL,	/* dst = node's function of args */
-	STOA__STEP_DICT,	/* dst = child program of column index */
-	STOA__STEP_MASK,	/* dst = mask b and [how] a, is the mask; when empty, go to jump (0: do not) */
-	STOA__STEP_UNMASK,	/* mask a is the mask again; b was until here */
-	STOA__STEP_NULLS,	/* dst = all NULL, in memory of its own, for BLEND */
-	STOA__STEP_BLEND,	/* dst = a on the rows of the mask */
+	STOA__STEP_IN,   /* dst = a in node's constants */
+	STOA__STEP_LIKE, /* dst = a like b escape c */
+	STOA__STEP_CALL, /* dst = node's function of args */
+	STOA__STEP_DICT, /* dst = child program of column index */
+	STOA__STEP_MASK,	/* dst = mask b and [how] a, is the mask; if empty, go to jump */
+	STOA__STEP_UNMASK, /* mask a is the mask again; b was until here */
+	STOA__STEP_NULLS,  /* dst = all NULL, in memory of its own, for BLEND */
+	STOA__STEP_BLEND,  /* dst = a on the rows of the mask */
 };
 enum stoa__mask_how { STOA__MASK_TRUE, STOA__MASK_NOT_TRUE, STOA__MASK_NOT_FALSE, STOA__MASK_NULL };
 
@@ -61,7 +62,7 @@ struct stoa__step {
 	uint32_t slot;
 	const struct stoa__bound *node;
 	const uint16_t *args;
-	const void *set;	/* of STEP_IN: node's constants as an array of their physical kind */
+	const void *set; /* of STEP_IN: node's constants as an array of their physical kind */
 	const struct stoa__prog *child;
 };
 
@@ -110,7 +111,7 @@ int stoa__machine_run(struct stoa__machine *m, struct stoa__input *in, size_t n,
 /* Expression @i of the newest run. */
 const struct stoa__vec *stoa__machine_output(const struct stoa__machine *m, size_t i);
 
-/* ---- what operators do with vectors (vec.c) ---------------------------------------------------- */
+/* ---- what operators do with vectors (vec.c) -------------------------------------------------- */
 
 /* Element @i of a vector as a value; bytes borrow. */
 struct stoa_value stoa__vec_value(const struct stoa__vec *v, size_t i);

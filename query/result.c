@@ -2,8 +2,9 @@
 /*
  * result.c - vectors of the engine as arrays of the public API
  *
- * The engine counts in 64 bits; a slot of i32 has arrays of int32_t. Elements that are as they should be are handed
- * out in place, which needs no NULL among them: for the public promise is that a NULL's element is zero.
+ * The engine counts in 64 bits; a slot of i32 has arrays of int32_t. Elements that are as they
+ * should be are handed out in place, which needs no NULL among them: for the public promise is
+ * that a NULL's element is zero.
  */
 #include "result.h"
 

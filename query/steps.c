@@ -2,14 +2,14 @@
 /*
  * steps.c - arithmetic, comparison and conversion of whole vectors
  *
- * Overflow without a test in the loop: every integer vector has a bound on its magnitude, in bits (-2^bits <= x
- * < 2^bits), worked out when first asked for by one pass that only ORs. Bounds add up (a product's is the
- * sum, and one), so one pass over each column usually proves a whole expression safe, and the plain,
- * vectorised loops run. Where the bound says nothing, a loop with a test per row decides, and reports
- * only rows that count: valid, and within the mask.
+ * Overflow without a test in the loop: every integer vector has a bound on its magnitude, in bits
+ * (-2^bits <= x < 2^bits), worked out when first asked for by one pass that only ORs. Bounds add
+ * up (a product's is the sum, and one), so one pass over each column usually proves a whole
+ * expression safe, and the plain, vectorised loops run. Where the bound says nothing, a loop with
+ * a test per row decides, and reports only rows that count: valid, and within the mask.
  *
- * Decimals have 18 digits: what passes 10^18 is an overflow too. Doubles: PostgreSQL's errors, so an infinite
- * result of finite operands is one.
+ * Decimals have 18 digits: what passes 10^18 is an overflow too. Doubles: PostgreSQL's errors, so
+ * an infinite result of finite operands is one.
  */
 #include <math.h>
 #include <string.h>
@@ -81,10 +81,11 @@ static unsigned bound(unsigned op, unsigned a, unsigned b)
 
 static int overflow(struct stoa__machine *m, const struct stoa__bound *node)
 {
-	return stoa__machine_fail(m, node, STOA_ERANGE,
-				  node->type.type == STOA_DECIMAL ?
-					  "the result has more than 18 digits: cast an operand to f64" :
-					  "the result does not fit 64 bits: cast an operand to f64");
+	return stoa__machine_fail(
+		m, node, STOA_ERANGE,
+		node->type.type == STOA_DECIMAL ?
+			"the result has more than 18 digits: cast an operand to f64" :
+			"the result does not fit 64 bits: cast an operand to f64");
 }
 
 static bool wraps(unsigned op, int64_t x, int64_t y, int64_t *out)
@@ -152,7 +153,8 @@ static int divide_i64(struct stoa__machine *m, const struct stoa__step *s, unsig
 		out[i] = 0;
 		if (y == 0) {
 			if (counts(m, &r->v, i))
-				return stoa__machine_fail(m, s->node, STOA_EDIVZERO, "division by zero");
+				return stoa__machine_fail(m, s->node, STOA_EDIVZERO,
+							  "division by zero");
 		} else if (y == -1) {
 			if (op == STOA__OP_DIV && __builtin_sub_overflow(0, x, &out[i]) &&
 			    counts(m, &r->v, i))

@@ -2,11 +2,12 @@
 /*
  * stmt.c - statements and their cursors: the public face of queries
  *
- * A statement is its text, the syntax tree and the values of its parameters. It is bound anew at each
- * execution, which costs some microseconds: so parameters are constants to the planner, with types, and skip
- * row groups like any other; and a schema that has changed meanwhile is the one that counts.
+ * A statement is its text, the syntax tree and the values of its parameters. It is bound anew at
+ * each execution, which costs some microseconds: so parameters are constants to the planner, with
+ * types, and skip row groups like any other; and a schema that has changed meanwhile is the one
+ * that counts.
  *
- *     stoa_stmt -> text, tree                   counted: the handle is one user, each cursor another
+ *     stoa_stmt -> text, tree             counted: the handle is one user, each cursor another
  *     cursor    -> plan, operators, a copy of the parameters, room for the arrays of a batch
  *
  * A cursor borrows nothing from its transaction but what its sources hold by themselves.
@@ -118,12 +119,14 @@ int stoa_bind(stoa_stmt *stmt, uint32_t index, const struct stoa_value *value,
 	struct stoa_value copy;
 
 	if (index < 1 || index > stmt->n_params)
-		return stoa__fail(err, STOA_EINVAL, "there is no parameter %u: the statement has %u",
-				  index, stmt->n_params);
+		return stoa__fail(err, STOA_EINVAL,
+				  "there is no parameter %u: the statement has %u", index,
+				  stmt->n_params);
 	if (value->type != STOA_NULL && !stoa__type_valid(value->type))
 		return stoa__fail(err, STOA_ETYPE, "a parameter cannot have type %u", value->type);
 	if (value->type == STOA_DECIMAL && value->scale > STOA_DECIMAL_PRECISION_MAX)
-		return stoa__fail(err, STOA_ERANGE, "a decimal has at most 18 digits after the point");
+		return stoa__fail(err, STOA_ERANGE,
+				  "a decimal has at most 18 digits after the point");
 	STOA_TRY(copy_value(value, &copy, err));
 	struct stoa_value *old = &stmt->params[index - 1];
 	if (old->type != STOA_NULL && stoa__type_family(old->type) == STOA__BYTES)
@@ -239,7 +242,7 @@ int stoa__engine_execute(stoa_stmt *stmt, struct stoa__tables *tables, stoa_curs
 	return STOA_OK;
 }
 
-/* ---- a transaction's tables ------------------------------------------------------------------- */
+/* ---- a transaction's tables ------------------------------------------------------------------ */
 
 struct txn_tables {
 	struct stoa__tables tables;

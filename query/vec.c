@@ -2,8 +2,8 @@
 /*
  * vec.c - what operators do with vectors, whatever their kind
  *
- * Validity always has a bit a row, for CONST vectors too; NULL rows' elements are harmless, and 0 in
- * vectors of booleans.
+ * Validity always has a bit a row, for CONST vectors too; NULL rows' elements are harmless, and 0
+ * in vectors of booleans.
  */
 #include <string.h>
 

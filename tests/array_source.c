@@ -94,7 +94,8 @@ static int make_dict(struct array_source *s, size_t i, struct stoa_error *err)
 		uint32_t k = 0;
 		if (v->type == STOA_NULL)
 			continue;
-		while (k < c->n_dict && (c->dict[k].len != v->len || memcmp(c->dict[k].p, v->p, v->len)))
+		while (k < c->n_dict &&
+		       (c->dict[k].len != v->len || memcmp(c->dict[k].p, v->p, v->len)))
 			k++;
 		if (k == c->n_dict)
 			c->dict[c->n_dict++] = (struct stoa_bytes){ v->p, v->len };
@@ -120,9 +121,9 @@ static void put(struct column *c, unsigned phys, size_t i, const struct stoa_val
 	case STOA__PHYS_F64: ((double *)c->values)[i] = null ? 0 : v->f; break;
 	default:
 		((struct stoa_bytes *)c->values)[i] =
-			null			   ? (struct stoa_bytes){ "", 0 } :
-			v->type == STOA_UUID	   ? (struct stoa_bytes){ (const char *)v->uuid, 16 } :
-						     (struct stoa_bytes){ v->p, v->len };
+			null                 ? (struct stoa_bytes){ "", 0 } :
+			v->type == STOA_UUID ? (struct stoa_bytes){ (const char *)v->uuid, 16 } :
+					       (struct stoa_bytes){ v->p, v->len };
 		break;
 	}
 }
@@ -304,7 +305,8 @@ static int open_columns(struct array_source *s, const uint32_t *slots, struct st
 		return stoa__fail_memory(err);
 	for (size_t i = 0; i < s->n_columns; i++) {
 		const struct stoa_slot *slot = &s->table->slots[slots[i]];
-		s->types[i] = (struct stoa_column){ slot->name, slot->type, slot->precision, slot->scale };
+		s->types[i] = (struct stoa_column){ slot->name, slot->type, slot->precision,
+						    slot->scale };
 		s->columns[i].slot = slots[i];
 		s->columns[i].values = stoa__alloc(STOA_BATCH_MAX * 16);
 		s->columns[i].codes = stoa__alloc(STOA_BATCH_MAX * 4);

@@ -2,9 +2,9 @@
 /*
  * array_source.h - tables in arrays, for the query engine to read without a database
  *
- * A table's values are plain struct stoa_value. Its source cuts them into row groups and batches of chosen
- * sizes, hands strings out in dictionary form, one dictionary for each group, columns of equal
- * values as CONST now and then, and answers zone maps: all that the engine may meet.
+ * A table's values are plain struct stoa_value. Its source cuts them into row groups and batches
+ * of chosen sizes, hands strings out in dictionary form, one dictionary for each group, columns of
+ * equal values as CONST now and then, and answers zone maps: all that the engine may meet.
  */
 #ifndef STOA__TESTS_ARRAY_SOURCE_H
 #define STOA__TESTS_ARRAY_SOURCE_H
@@ -33,7 +33,10 @@ struct array_tables {
 };
 void array_tables_init(struct array_tables *t, struct array_table *items, size_t n);
 
-/* Prepares, executes and prints a query: rows by line, columns by |, NULL as ~. Heap; NULL on an error. */
+/*
+ * Prepares, executes and prints a query: rows by line, columns by |, NULL as ~. Heap; NULL on an
+ * error.
+ */
 char *array_query(struct array_tables *t, const char *sql, const struct stoa_value *params,
 		  uint32_t n_params, struct stoa_error *err);
 /* The rows of a cursor in that form, by row or by batch; closes it. */

@@ -2,7 +2,8 @@
 /*
  * loops_test.c - every loop of queries, in both builds, against one line of plain C
  *
- * All lengths up to 67 and some longer ones, from an odd place in memory, with either operand constant.
+ * All lengths up to 67 and some longer ones, from an odd place in memory, with either operand
+ * constant.
  */
 #include "testing.h"
 
@@ -42,8 +43,10 @@ static const double odd_doubles[] = { 0, -0.0, 1.5, -2.25, 1e300, -1e300 };
 static void fill(uint64_t *rng)
 {
 	for (size_t i = 0; i <= N_MAX; i++) {
-		a[i] = testing_below(rng, 3) ? (int64_t)testing_random(rng) : odd_ints[testing_below(rng, 8)];
-		b[i] = testing_below(rng, 3) ? (int64_t)testing_below(rng, 5) : odd_ints[testing_below(rng, 8)];
+		a[i] = testing_below(rng, 3) ? (int64_t)testing_random(rng) :
+					       odd_ints[testing_below(rng, 8)];
+		b[i] = testing_below(rng, 3) ? (int64_t)testing_below(rng, 5) :
+					       odd_ints[testing_below(rng, 8)];
 		if (testing_below(rng, 4) == 0)
 			b[i] = a[i];
 		unsigned k = (unsigned)testing_below(rng, 8);

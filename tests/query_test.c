@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* query_test.c - the query engine over tables in arrays: answers, laziness, errors, memory that runs out */
+/*
+ * query_test.c - the query engine over tables in arrays: answers, laziness, errors, memory that
+ * runs out
+ */
 #include "testing.h"
 
 #include <stdio.h>
@@ -9,7 +12,7 @@
 #include "../lib/core/alloc.h"
 #include "array_source.h"
 
-/* ---- a small table with one of everything ----------------------------------------------------- */
+/* ---- a small table with one of everything ---------------------------------------------------- */
 
 static struct stoa_slot things_slots[] = {
 	{ .name = "id", .type = STOA_I32, .flags = STOA_NOT_NULL },
@@ -88,7 +91,7 @@ static int make_tables(void **state)
 	return 0;
 }
 
-/* ---- tables of queries and answers ------------------------------------------------------------ */
+/* ---- tables of queries and answers ----------------------------------------------------------- */
 
 /* An example that succeeds ends with its rows: the rest of the struct is zero. */
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
@@ -790,7 +793,10 @@ static const char *const vocabulary[] = {
 };
 #define N_WORDS (sizeof vocabulary / sizeof *vocabulary)
 
-/* Sentences that start like queries and go on like nothing: most are errors, none may be more than that. */
+/*
+ * Sentences that start like queries and go on like nothing: most are errors, none may be more
+ * than that.
+ */
 static void nonsense_gets_an_answer_or_an_error(void **state)
 {
 	uint64_t rng = testing_seed();

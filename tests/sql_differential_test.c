@@ -2,10 +2,11 @@
 /*
  * sql_differential_test.c - random queries, answered by stoa and by SQLite, must agree
  *
- * A generator writes each query in two dialects at once: what it says to stoa on the left, to SQLite on the right. It
- * stays where the two mean the same, or can be made to: values have one type each (SQLite compares across types
- * in its own way), divisors are never zero (SQLite says NULL), products stay small (SQLite turns to doubles),
- * NULLs are placed explicitly in ORDER BY. Dates are text in SQLite, booleans 0 and 1, decimals count cents.
+ * A generator writes each query in two dialects at once: what it says to stoa on the left, to
+ * SQLite on the right. It stays where the two mean the same, or can be made to: values have one
+ * type each (SQLite compares across types in its own way), divisors are never zero (SQLite says
+ * NULL), products stay small (SQLite turns to doubles), NULLs are placed explicitly in ORDER BY.
+ * Dates are text in SQLite, booleans 0 and 1, decimals count cents.
  *
  * Rows are compared as text, sorted unless the query orders all of its columns.
  */
@@ -138,9 +139,11 @@ static void insert_rows(struct world *w, stoa_table t, size_t n)
 	sqlite3_stmt *stmt;
 	struct stoa_error err;
 
-	assert_int_equal(sqlite3_prepare_v2(w->lite,
-					    "INSERT INTO t VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", -1,
-					    &stmt, NULL), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_prepare_v2(w->lite,
+				   "INSERT INTO t VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", -1,
+				   &stmt, NULL),
+		SQLITE_OK);
 	for (size_t r = 0; r < n; r++) {
 		struct stoa_value row[COLUMNS];
 		for (int i = 0; i < COLUMNS; i++) {
@@ -167,7 +170,8 @@ static void disturb_rows(struct world *w, stoa_table t, size_t n_rows, size_t n)
 		sqlite3_stmt *stmt;
 		if (chance(w, 40)) {
 			(void)!stoa_delete(w->txn, t, row, &err);
-			snprintf(sql, sizeof sql, "DELETE FROM t WHERE rowid = %llu", (unsigned long long)row);
+			snprintf(sql, sizeof sql, "DELETE FROM t WHERE rowid = %llu",
+				 (unsigned long long)row);
 			run_lite(w, sql);
 			continue;
 		}
@@ -302,7 +306,10 @@ static void case_expr(struct world *w, enum kind kind, int depth)
 	both(w, " END");
 }
 
-/* What every type has. A bare literal would leave the type open: SQLite then compares by its own rules. */
+/*
+ * What every type has. A bare literal would leave the type open: SQLite then compares by its own
+ * rules.
+ */
 static void any_expr(struct world *w, enum kind kind, int depth)
 {
 	switch (below(w, 3)) {
@@ -482,8 +489,10 @@ static void compare_expr(struct world *w, int depth)
 
 static void like_expr(struct world *w, int depth)
 {
-	static const char *const patterns[] = { "%e%", "t%", "%k",   "_e_",    "%ea",  "%",	 "",
-						"___", "%a%e%", "t_a", "%!%%", "a!_b", "%ff%e", "x" };
+	static const char *const patterns[] = {
+		"%e%", "t%",    "%k",  "_e_",  "%ea",  "%",     "",
+		"___", "%a%e%", "t_a", "%!%%", "a!_b", "%ff%e", "x"
+	};
 	char text[80];
 	bool fold = chance(w, 30);
 
@@ -832,7 +841,8 @@ static void a_difference_is_seen(void **state)
 
 	(void)state;
 	open_world(&w, 100);
-	assert_int_equal(ask_stoa(&w, "SELECT c0 FROM t WHERE c0 > 0 ORDER BY rowid", &a, &err), STOA_END);
+	assert_int_equal(ask_stoa(&w, "SELECT c0 FROM t WHERE c0 > 0 ORDER BY rowid", &a, &err),
+			 STOA_END);
 	ask_lite(&w, "SELECT c0 FROM t WHERE c0 >= 0 ORDER BY rowid", &b);
 	assert_true(a.n < b.n);
 	free_lines(&a);

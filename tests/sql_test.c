@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* sql_test.c - lexer and parser: what is wrong is said where it is; nothing crashes, however odd, deep or long */
+/*
+ * sql_test.c - lexer and parser: what is wrong is said where it is; nothing crashes, however
+ * odd, deep or long
+ */
 #include "testing.h"
 
 #include <stdio.h>
