@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 
 struct bench_config bench_config = {
-	.sf = 1, .rounds = 3, .seed = 20260101, .peers = true, .dir = "bench-data"
+	.sf = 1, .rounds = 3, .cap_s = 300, .seed = 20260101, .peers = true, .dir = "bench-data"
 };
 
 static const struct bench_case *const lists[] = {
@@ -83,6 +83,9 @@ static bool is_run(const struct bench_entry *e)
 	return bench_config.peers || strcmp(e->peer, "stoa") == 0;
 }
 
+/* Preparing may take so many times as long as a run: it is done once and often kept. */
+#define PREPARE_CAPS 4
+
 /* Entries that cannot prepare have only that to say: it becomes the first of their runs. */
 static void prepare_all(struct bench_outcome *o, bool *ready)
 {
@@ -92,7 +95,8 @@ static void prepare_all(struct bench_outcome *o, bool *ready)
 		ready[e] = false;
 		if (!is_run(entry))
 			continue;
-		bench_run_child(entry->prepare, o->c, entry, &o->runs[e][0]);
+		bench_run_child(entry->prepare, o->c, entry, PREPARE_CAPS * bench_config.cap_s,
+				&o->runs[e][0]);
 		ready[e] = o->runs[e][0].state == BENCH_OK;
 	}
 }
@@ -104,7 +108,7 @@ static void run_rounds(struct bench_outcome *o, bool *ready)
 			if (!ready[e])
 				continue;
 			bench_run_child(o->c->entries[e].run, o->c, &o->c->entries[e],
-					&o->runs[e][r]);
+					bench_config.cap_s, &o->runs[e][r]);
 			/* What failed or is not there once will be no better next time. */
 			if (o->runs[e][r].state != BENCH_OK)
 				ready[e] = false;
@@ -204,10 +208,10 @@ static int run_all(void)
 		return 1;
 	}
 	bench_machine_describe(&machine);
-	printf("%s\n%s\nscale factor %g, %u rounds, seed %llu; values are medians, each run in a "
+	printf("%s\n%s\nscale factor %g, %u rounds, cap %u s, seed %llu; values are medians, each run in a "
 	       "process of its own\n",
 	       machine.words, machine.versions, bench_config.sf, bench_config.rounds,
-	       (unsigned long long)bench_config.seed);
+	       bench_config.cap_s, (unsigned long long)bench_config.seed);
 	fflush(stdout);
 	for (size_t i = 0; i < n; i++)
 		ok &= run_case(cases[i], &outcomes[i]);
@@ -230,6 +234,7 @@ static const char help[] =
 	"  --rounds N      runs of each entry (default 3)\n"
 	"  --seed N        of everything random that TPC-H does not fix\n"
 	"  --dir DIR       where data and databases are made (default bench-data)\n"
+	"  --cap SECONDS   stop a run that takes longer (default 300; 0 for never)\n"
 	"  --json FILE     write every run there\n"
 	"  --no-peers      stoa alone\n"
 	"  --long          also cases that take minutes and gigabytes (or set STOA_LONG)\n"
@@ -259,6 +264,7 @@ static int parse_options(int argc, char **argv)
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "seed", required_argument, NULL, 'e' },
 		{ "dir", required_argument, NULL, 'd' },
+		{ "cap", required_argument, NULL, 'a' },
 		{ "json", required_argument, NULL, 'j' },
 		{ "no-peers", no_argument, NULL, 'n' },
 		{ "long", no_argument, NULL, 'o' },
@@ -285,6 +291,9 @@ static int parse_options(int argc, char **argv)
 			break;
 		case 'd':
 			bench_config.dir = optarg;
+			break;
+		case 'a':
+			bench_config.cap_s = (unsigned)strtoul(optarg, NULL, 10);
 			break;
 		case 'j':
 			bench_config.json = optarg;

@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define BENCH_METRICS_MAX 8
 #define BENCH_ENTRIES_MAX 6
@@ -37,6 +38,7 @@ struct bench_config {
 	const char *dir;  /* where data and databases are made */
 	const char *only; /* cases wanted, as a list with commas; NULL for all */
 	const char *json; /* file for the results; NULL for none */
+	unsigned cap_s;   /* no run may take longer; 0 for no limit */
 	bool peers;       /* false: stoa alone, for a quick look */
 	bool is_long;     /* also what takes minutes and gigabytes */
 };
@@ -99,8 +101,8 @@ struct bench_metric {
 };
 
 struct bench_run {
-	enum { BENCH_NOT_RUN, BENCH_OK, BENCH_SKIPPED, BENCH_FAILED } state;
-	char text[512]; /* why skipped or failed */
+	enum { BENCH_NOT_RUN, BENCH_OK, BENCH_SKIPPED, BENCH_CAPPED, BENCH_FAILED } state;
+	char text[512]; /* why skipped, stopped at the cap or failed */
 	size_t n_metrics;
 	struct bench_metric metrics[BENCH_METRICS_MAX];
 	size_t answer_len;
@@ -118,9 +120,14 @@ void bench_skip(const char *format, ...) __attribute__((noreturn, format(printf,
 
 /* ---- running, in the parent ---- */
 
-/* Calls @fn in a child and waits; *@out tells how it went. @fn may be NULL. */
+/*
+ * Calls @fn in a child and waits @cap_s seconds at most (0: forever); *@out tells how it went. @fn
+ * may be NULL.
+ */
 void bench_run_child(bench_fn *fn, const struct bench_case *c, const struct bench_entry *e,
-		     struct bench_run *out);
+		     unsigned cap_s, struct bench_run *out);
+/* A process that lives no longer than its parent. As fork(). */
+pid_t bench_fork(void);
 
 /* All runs of a case: runs[entry][round]. */
 struct bench_outcome {
@@ -134,6 +141,10 @@ struct bench_outcome {
 bool bench_median(const struct bench_outcome *o, size_t e, const char *name, double *out);
 /* The entry of @peer, or -1. */
 int bench_find_peer(const struct bench_case *c, const char *peer);
+/* Was a run of entry @e stopped at the cap, and none done? */
+bool bench_is_capped(const struct bench_outcome *o, size_t e);
+/* A metric that the cap bounds from below: the time of a whole run, in seconds. */
+bool bench_is_time(const struct bench_metric *m);
 /* Is target @t reached? *@ratio: how good it is; *@known: whether it can be told at all. */
 bool bench_target_reached(const struct bench_outcome *o, const struct bench_target *t,
 			  double *ratio, bool *known);

@@ -4,8 +4,8 @@
  *
  * Five slots of fixed width (i64, f64, i32, date, bool). Arrays of 65,536 rows are filled, which is
  * not timed, and given to the appender, which is; as is making the database, its commit or
- * checkpoint, and closing it. `scale` does the same with 1, 10 and 100 million rows, and before that
- * with a million in a process of its own: rate and memory should stay what they are there.
+ * checkpoint, and closing it. `scale` does the same with 1, 10 and 100 million rows, and before
+ * that with a million in a process of its own: rate and memory should stay what they are there.
  */
 #include "bench.h"
 #include "duckdb.h"
@@ -198,7 +198,7 @@ static struct measured measure_apart(const struct bench_entry *e, double n_rows)
 
 	if (page == MAP_FAILED)
 		bench_die("no memory for a result");
-	pid_t pid = fork();
+	pid_t pid = bench_fork();
 	if (pid == 0) {
 		measure(e, n_rows, false, page);
 		_exit(0);

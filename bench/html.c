@@ -336,9 +336,10 @@ static void print_head(FILE *f, const json_t *j)
 	plot_escape(f, text_of(j, "machine"));
 	fputs(".</p>\n<p>", f);
 	plot_escape(f, text_of(j, "versions"));
-	fprintf(f, ".</p>\n<p>TPC-H at scale factor %g, %.0f round%s, seed %.0f.</p>\n",
+	fprintf(f,
+		".</p>\n<p>TPC-H at scale factor %g, %.0f round%s, at most %.0f s for a run, seed %.0f.</p>\n",
 		number_of(j, "sf"), number_of(j, "rounds"), number_of(j, "rounds") == 1 ? "" : "s",
-		number_of(j, "seed"));
+		number_of(j, "cap_s"), number_of(j, "seed"));
 	fputs("<p class=\"dim\">Entries take turns, each run in a process of its own; files are warm "
 	      "in the page cache. A bar is the median of the rounds, a dot one run, the line between "
 	      "dots the spread, also given as &plusmn; half of it in percent. The factor beside a "

@@ -3,7 +3,7 @@
  * json.c - every run of every case, for whoever wants to look closer
  *
  *     { "date": "2026-01-31", "machine": "...", "versions": "...",
- *       "sf": 1, "rounds": 3, "seed": 1,
+ *       "sf": 1, "rounds": 3, "cap_s": 300, "seed": 1,
  *       "cases": [ { "name": "...", "title": "...",
  *                    "entries": [ { "peer": "...", "settings": "...",
  *                                   "runs": [ { "state": "ok", "seconds": 1.5, "answer": "...",
@@ -26,6 +26,8 @@ static const char *state_name(const struct bench_run *run)
 		return "ok";
 	case BENCH_SKIPPED:
 		return "left out";
+	case BENCH_CAPPED:
+		return "capped";
 	case BENCH_FAILED:
 		return "failed";
 	case BENCH_NOT_RUN:
@@ -115,10 +117,10 @@ bool bench_json_write(const char *path, const struct bench_outcome *outcomes, si
 	strftime(date, sizeof(date), "%Y-%m-%d", localtime(&now));
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(cases, case_json(&outcomes[i]));
-	json_t *j = json_pack("{s:s, s:s, s:s, s:f, s:i, s:I, s:o}", "date", date, "machine",
+	json_t *j = json_pack("{s:s, s:s, s:s, s:f, s:i, s:i, s:I, s:o}", "date", date, "machine",
 			      machine.words, "versions", machine.versions, "sf", bench_config.sf,
-			      "rounds", (int)bench_config.rounds, "seed",
-			      (json_int_t)bench_config.seed, "cases", cases);
+			      "rounds", (int)bench_config.rounds, "cap_s", (int)bench_config.cap_s,
+			      "seed", (json_int_t)bench_config.seed, "cases", cases);
 	bool ok = j && json_dump_file(j, path, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) == 0;
 
 	json_decref(j);

@@ -108,7 +108,7 @@ static void describe_versions(char *out, size_t size)
 	struct bench_run run;
 	const char *duckdb = "not found";
 
-	bench_run_child(find_duckdb, NULL, NULL, &run);
+	bench_run_child(find_duckdb, NULL, NULL, 0, &run);
 	if (run.state == BENCH_OK) {
 		run.answer[strcspn(run.answer, "|")] = 0;
 		duckdb = run.answer;

@@ -40,11 +40,27 @@ static double spread(const struct bench_outcome *o, size_t e, const char *name, 
 	return median > 0 ? 50 * (most - least) / median : 0;
 }
 
+/* Of a peer that was stopped only a least time is known. */
+static void print_capped(const struct bench_outcome *o, const struct bench_metric *m)
+{
+	char cell[64] = "capped";
+	double ours;
+
+	if (bench_is_time(m) && bench_median(o, 0, m->name, &ours) && ours > 0)
+		snprintf(cell, sizeof(cell), "> %u (> %.3gx)", bench_config.cap_s,
+			 bench_config.cap_s / ours);
+	printf("  %*s", COLUMN, cell);
+}
+
 static void print_cell(const struct bench_outcome *o, size_t e, const struct bench_metric *m)
 {
 	char value[32], cell[64];
 	double ours, v;
 
+	if (bench_is_capped(o, e)) {
+		print_capped(o, m);
+		return;
+	}
 	if (!bench_median(o, e, m->name, &v)) {
 		printf("  %*s", COLUMN, "-");
 		return;
@@ -112,10 +128,13 @@ static void print_troubles(const struct bench_outcome *o)
 		for (unsigned r = 0; r < o->rounds; r++) {
 			const struct bench_run *run = &o->runs[e][r];
 
-			if (run->state != BENCH_SKIPPED && run->state != BENCH_FAILED)
+			if (run->state == BENCH_OK || run->state == BENCH_NOT_RUN)
 				continue;
 			printf("  %s %s: %s\n", o->c->entries[e].peer,
-			       run->state == BENCH_FAILED ? "FAILED" : "left out", run->text);
+			       run->state == BENCH_FAILED ? "FAILED" :
+			       run->state == BENCH_CAPPED ? "capped" :
+							    "left out",
+			       run->text);
 			break;
 		}
 	}

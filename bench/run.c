@@ -4,17 +4,19 @@
  *
  * The child writes its result into a page shared with the parent, so that it survives whatever
  * becomes of the child: bench_die() and bench_skip() leave their words there and end the process,
- * and a crash is seen by the parent as a signal. The parent never loads a peer nor makes data; its
+ * and a crash is seen by the parent as a signal; so is SIGALRM, which ends what takes too long. The parent never loads a peer nor makes data; its
  * own memory, which every child starts with, stays at a few megabytes.
  */
 #include "bench.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -93,19 +95,25 @@ void bench_skip(const char *format, ...)
 /* ---- in the parent ---- */
 
 static void in_child(bench_fn *fn, const struct bench_case *c, const struct bench_entry *e,
-		     struct bench_run *result) __attribute__((noreturn));
+		     unsigned cap_s, struct bench_run *result) __attribute__((noreturn));
 static void in_child(bench_fn *fn, const struct bench_case *c, const struct bench_entry *e,
-		     struct bench_run *result)
+		     unsigned cap_s, struct bench_run *result)
 {
 	shared = result;
+	alarm(cap_s);
 	fn(c, e);
 	shared->state = BENCH_OK;
 	_exit(0);
 }
 
-static void judge(struct bench_run *r, int status)
+static void judge(struct bench_run *r, int status, unsigned cap_s)
 {
-	if (WIFSIGNALED(status)) {
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
+		r->state = BENCH_CAPPED;
+		r->n_metrics = 0;
+		r->answer_len = 0;
+		snprintf(r->text, sizeof(r->text), "stopped after %u s", cap_s);
+	} else if (WIFSIGNALED(status)) {
 		r->state = BENCH_FAILED;
 		snprintf(r->text, sizeof(r->text), "ended by signal %d (%s)", WTERMSIG(status),
 			 strsignal(WTERMSIG(status)));
@@ -116,8 +124,18 @@ static void judge(struct bench_run *r, int status)
 	}
 }
 
+pid_t bench_fork(void)
+{
+	pid_t parent = getpid();
+	pid_t pid = fork();
+
+	if (pid == 0 && (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent))
+		_exit(1);
+	return pid;
+}
+
 void bench_run_child(bench_fn *fn, const struct bench_case *c, const struct bench_entry *e,
-		     struct bench_run *out)
+		     unsigned cap_s, struct bench_run *out)
 {
 	struct bench_run *page;
 	int status;
@@ -132,18 +150,18 @@ void bench_run_child(bench_fn *fn, const struct bench_case *c, const struct benc
 		bench_die("no memory for a result: %s", strerror(errno));
 	fflush(NULL);
 	double start = bench_now();
-	pid_t pid = fork();
+	pid_t pid = bench_fork();
 	if (pid < 0)
 		bench_die("cannot fork: %s", strerror(errno));
 	if (pid == 0)
-		in_child(fn, c, e, page);
+		in_child(fn, c, e, cap_s, page);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			bench_die("cannot wait for a run: %s", strerror(errno));
 	*out = *page;
 	munmap(page, sizeof(*page));
 	out->wall_s = bench_now() - start;
-	judge(out, status);
+	judge(out, status, cap_s);
 }
 
 bool bench_median(const struct bench_outcome *o, size_t e, const char *name, double *out)
@@ -163,6 +181,23 @@ bool bench_median(const struct bench_outcome *o, size_t e, const char *name, dou
 	qsort(values, n, sizeof(*values), bench_compare_double);
 	*out = n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 	return true;
+}
+
+bool bench_is_capped(const struct bench_outcome *o, size_t e)
+{
+	bool capped = false;
+
+	for (unsigned r = 0; r < o->rounds; r++) {
+		if (o->runs[e][r].state == BENCH_OK)
+			return false;
+		capped |= o->runs[e][r].state == BENCH_CAPPED;
+	}
+	return capped;
+}
+
+bool bench_is_time(const struct bench_metric *m)
+{
+	return strcmp(m->name, "time") == 0 && strcmp(m->unit, "s") == 0;
 }
 
 int bench_find_peer(const struct bench_case *c, const char *peer)
@@ -197,9 +232,14 @@ bool bench_target_reached(const struct bench_outcome *o, const struct bench_targ
 		return m->sense == BENCH_LESS ? ours <= t->bound : ours >= t->bound;
 	}
 	int e = bench_find_peer(o->c, t->peer);
-	if (e < 0 || !bench_median(o, (size_t)e, t->metric, &theirs) || ours <= 0 || theirs <= 0)
+	if (e < 0 || ours <= 0)
 		return false;
-	*known = true;
+	bool capped = bench_is_capped(o, (size_t)e) && bench_is_time(m);
+	if (capped)
+		theirs = bench_config.cap_s; /* at least */
+	else if (!bench_median(o, (size_t)e, t->metric, &theirs) || theirs <= 0)
+		return false;
 	*ratio = m->sense == BENCH_LESS ? theirs / ours : ours / theirs;
+	*known = !capped || *ratio >= t->bound;
 	return *ratio >= t->bound;
 }
