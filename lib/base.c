@@ -197,8 +197,8 @@ static int map_column(struct stoa__base *base, uint32_t slot, struct stoa__chunk
 	return STOA_OK;
 }
 
-int stoa__base_column(struct stoa__base *base, uint32_t slot, unsigned type,
-		      const struct stoa__chunk **out, struct stoa_error *err)
+int stoa__base_open_column(struct stoa__base *base, uint32_t slot, unsigned type,
+			   const struct stoa__chunk **out, struct stoa_error *err)
 {
 	struct stoa__chunk *c;
 

@@ -54,9 +54,25 @@ int stoa__base_new_mapped(struct stoa__version *w, uint64_t first, uint32_t n_ro
 			  struct stoa__segment *segment, uint32_t index, struct stoa__base **out,
 			  struct stoa_error *err);
 
+/* The column of slot @slot if it was opened before, else NULL. */
+static inline const struct stoa__chunk *stoa__base_opened(const struct stoa__base *base, uint32_t slot)
+{
+	return slot < base->n_columns ?
+		       atomic_load_explicit(&base->column[slot], memory_order_acquire) :
+		       NULL;
+}
+/* What stoa__base_column() does the first time. */
+int stoa__base_open_column(struct stoa__base *base, uint32_t slot, unsigned type,
+			   const struct stoa__chunk **out, struct stoa_error *err);
 /* Column of slot @slot with type @type; *@out is NULL when the base has none. STOA_ECORRUPT, STOA_ENOMEM. */
-int stoa__base_column(struct stoa__base *base, uint32_t slot, unsigned type,
-		      const struct stoa__chunk **out, struct stoa_error *err);
+static inline int stoa__base_column(struct stoa__base *base, uint32_t slot, unsigned type,
+				    const struct stoa__chunk **out, struct stoa_error *err)
+{
+	*out = stoa__base_opened(base, slot);
+	if (*out && (*out)->type == type)
+		return STOA_OK;
+	return stoa__base_open_column(base, slot, type, out, err);
+}
 /* The row that has @rowid, or -1. */
 int64_t stoa__base_row(const struct stoa__base *base, uint64_t rowid);
 static inline uint64_t stoa__base_rowid(const struct stoa__base *base, uint32_t row)

@@ -87,24 +87,12 @@ static int locate(const struct stoa__table *t, stoa_rowid row, struct stoa__plac
 			  (unsigned long long)row);
 }
 
-/* The scratch buffer has moved: values that lie in it follow. */
-static void rebase(struct stoa_value *values, size_t n, const uint8_t *old, size_t old_len,
-		   const uint8_t *now)
-{
-	for (size_t i = 0; i < n; i++) {
-		unsigned type = values[i].type;
-		uintptr_t at = (uintptr_t)values[i].p - (uintptr_t)old;
-
-		if ((type == STOA_TEXT || type == STOA_BLOB) && values[i].len && at < old_len)
-			values[i].p = (const char *)now + at;
-	}
-}
-
 int stoa_get(stoa_txn *txn, stoa_table table, stoa_rowid row, struct stoa_value *out, size_t n_out,
 	     struct stoa_error *err)
 {
 	struct stoa__table *t;
 	struct stoa__place at;
+	const uint8_t *lent;
 
 	STOA_TRY(stoa__txn_enter(txn, err));
 	STOA_TRY(stoa__txn_table(txn, table, &t, err));
@@ -113,17 +101,12 @@ int stoa_get(stoa_txn *txn, stoa_table table, stoa_rowid row, struct stoa_value 
 				  "table \"%s\" has %u slots, but there is room for %zu values",
 				  t->schema->name, t->schema->n_slots, out ? n_out : 0);
 	STOA_TRY(locate(t, row, &at, err));
-	stoa__group_prefetch(at.group, t->schema, at.row);
-	stoa__buf_reset(&txn->scratch);
-	for (uint32_t i = 0; i < n_out; i++) {
-		const uint8_t *old = txn->scratch.p;
-		size_t old_len = txn->scratch.len;
-
-		STOA_TRY(stoa__group_value(at.group, t->schema, i, at.row, &txn->scratch, &out[i],
-					   err));
-		if (txn->scratch.p != old && old_len)
-			rebase(out, i, old, old_len, txn->scratch.p);
-	}
+	/* Where the bytes moved as there was no room for more, once again: there is now. */
+	do {
+		lent = txn->scratch.p;
+		stoa__buf_reset(&txn->scratch);
+		STOA_TRY(stoa__group_row(at.group, t->schema, at.row, &txn->scratch, out, err));
+	} while (txn->scratch.p != lent);
 	return STOA_OK;
 }
 

@@ -134,13 +134,12 @@ static inline struct stoa__page *stoa__group_overlay(const struct stoa__group *g
 
 /* Finds a live row. */
 bool stoa__table_locate(const struct stoa__table *t, uint64_t rowid, struct stoa__place *out);
-/* One value of a row; bytes borrow from the version or from what is appended to @scratch. */
-int stoa__group_value(const struct stoa__group *g, const struct stoa__schema *schema, uint32_t slot,
-		      uint32_t row, struct stoa__buf *scratch, struct stoa_value *out,
-		      struct stoa_error *err);
-/* Hints the processor at a row that is about to be read whole. */
-void stoa__group_prefetch(const struct stoa__group *g, const struct stoa__schema *schema,
-			  uint32_t row);
+/*
+ * The values of a row, by slot position. Bytes borrow from the version, or from what is appended to @scratch: if that
+ * has moved, some lie where it was.
+ */
+int stoa__group_row(const struct stoa__group *g, const struct stoa__schema *schema, uint32_t row,
+		    struct stoa__buf *scratch, struct stoa_value *out, struct stoa_error *err);
 
 /* Adds a row, one value for each slot. STOA_ENOMEM or the errors of stoa__table_seal(): nothing changed. */
 int stoa__table_insert(struct stoa__version *w, struct stoa__table *t,

@@ -20,22 +20,14 @@ struct stoa__node {
 	void *child[FANOUT];
 };
 
-/* The index of the last key <= @key, or -1. */
+/* The index of the last key <= @key, or -1. Steps are added, not branched to: they are anybody's guess. */
 static int locate(const struct stoa__node *node, uint64_t key)
 {
-	unsigned lo = 0, n = node->n;
+	unsigned lo = 0;
 
-	while (n) {
-		unsigned half = n / 2;
-
-		if (node->key[lo + half] <= key) {
-			lo += half + 1;
-			n -= half + 1;
-		} else {
-			n = half;
-		}
-	}
-	return (int)lo - 1;
+	for (unsigned n = node->n; n > 1; n -= n / 2)
+		lo += n / 2 & -(unsigned)(node->key[lo + n / 2] <= key);
+	return node->n && node->key[lo] <= key ? (int)lo : -1;
 }
 
 void *stoa__tree_floor(const struct stoa__node *node, uint64_t key)

@@ -12,6 +12,7 @@
  */
 #include "chunk.h"
 
+#include "error.h"
 #include "fsst.h"
 #include "image.h"
 #include "limits.h"
@@ -188,12 +189,14 @@ uint64_t stoa__chunk_packed(const struct stoa__chunk *c, size_t row)
 struct stoa_bytes stoa__chunk_entry(const struct stoa__chunk *c, uint32_t code)
 {
 	struct stoa_bytes s = { (const char *)c->bytes, 0 };
+	uint64_t ends;
 	uint32_t from, to;
 
 	if (code >= c->n_dict)
 		return s;
-	from = stoa__load_u32(c->list + 4 * (size_t)code);
-	to = stoa__load_u32(c->list + 4 * (size_t)code + 4);
+	ends = stoa__load_u64(c->list + 4 * (size_t)code);
+	from = (uint32_t)ends;
+	to = (uint32_t)(ends >> 32);
 	if (from > to || to > c->bytes_len)
 		return s;
 	s.p += from;
@@ -231,49 +234,36 @@ static void bytes_value(struct stoa_bytes s, struct stoa_value *out)
 	out->len = s.len;
 }
 
-static int length_coded_value(const struct stoa__chunk *c, size_t row, struct stoa__buf *scratch,
-			      struct stoa_value *out)
-{
-	struct stoa_bytes s;
-	int rc = stoa__lengths_value(c, row, scratch, &s);
-
-	if (rc < 0)
-		return rc;
-	bytes_value(s, out);
-	return STOA_OK;
-}
-
 int stoa__chunk_value(const struct stoa__chunk *c, size_t row, struct stoa__buf *scratch,
 		      struct stoa_value *out)
 {
-	struct stoa_value v = { 0, 0, 0, 0, { 0 } };
-	int rc = STOA_OK;
+	struct stoa_bytes s;
 
-	if (stoa__chunk_is_null(c, row)) {
-		*out = v;
+	*out = stoa_null();
+	if (stoa__chunk_is_null(c, row))
 		return STOA_OK;
-	}
-	v.type = c->type;
 	switch (c->encoding) {
 	case STOA__ENC_PACKED:
-		v.u = stoa__chunk_packed(c, row);
-		v.scale = c->scale;
+		out->u = c->base + stoa__packed_get(c->values, c->width, row);
+		out->scale = c->scale;
 		break;
 	case STOA__ENC_SCALED:
-		v.f = stoa__scaled_get((int64_t)stoa__chunk_packed(c, row), c->scale);
+		out->f = stoa__scaled_get((int64_t)stoa__chunk_packed(c, row), c->scale);
 		break;
 	case STOA__ENC_RAW:
-		raw_value(c, row, &v);
+		raw_value(c, row, out);
 		break;
 	case STOA__ENC_DICT:
-		bytes_value(stoa__chunk_entry(c, (uint32_t)stoa__chunk_packed(c, row)), &v);
+		s = stoa__chunk_entry(c, (uint32_t)stoa__packed_get(c->values, c->width, row));
+		__builtin_prefetch(s.p);	/* whoever asks for one value will read it */
+		bytes_value(s, out);
 		break;
 	default:
-		rc = length_coded_value(c, row, scratch, &v);
+		STOA_TRY(stoa__lengths_value(c, row, scratch, &s));
+		bytes_value(s, out);
 	}
-	if (rc == STOA_OK)
-		*out = v;
-	return rc;
+	out->type = c->type;
+	return STOA_OK;
 }
 
 const void *stoa__chunk_plain(const struct stoa__chunk *c)
@@ -284,13 +274,4 @@ const void *stoa__chunk_plain(const struct stoa__chunk *c)
 	    c->width == 8 * stoa__type_width(c->type))
 		return c->values;
 	return NULL;
-}
-
-void stoa__chunk_prefetch(const struct stoa__chunk *c, size_t row)
-{
-	if (c->validity)
-		__builtin_prefetch(c->validity + row / 64);
-	__builtin_prefetch(c->values + row * c->width / 8);
-	if (c->offsets)
-		__builtin_prefetch(c->offsets + row / STOA__IMAGE_STRIDE * 8);
 }

@@ -53,9 +53,6 @@ struct stoa__image_layout {
 	uint64_t len;						/* of the image */
 };
 
-/* Rows between two entries of the offsets section. */
-#define STOA__IMAGE_STRIDE 32
-
 /* Bytes of an element of a RAW chunk: f32, f64 or uuid. */
 static inline size_t stoa__raw_size(unsigned type)
 {

@@ -17,29 +17,33 @@
 
 #define BLOCK 256	/* lengths that are unpacked at a time */
 
-/* Sum of packed bytes [from, from + n), n < 32: eight at a time, in the lanes of a word. */
-static uint64_t sum_bytes(const uint8_t *run, size_t from, size_t n)
+/*
+ * Sum of the first @n of the 32 bytes at @run, in the lanes of words. The others are masked, since
+ * no predictor could know how many rounds a loop over @n would take.
+ */
+static uint64_t sum_bytes(const uint8_t *run, size_t n)
 {
+	static const uint8_t keep[2 * STOA__IMAGE_STRIDE] = { [0 ... STOA__IMAGE_STRIDE - 1] = 0xff };
+	const uint8_t *mask = keep + STOA__IMAGE_STRIDE - n;
 	const uint64_t even = 0x00ff00ff00ff00ffu;
 	uint64_t lanes = 0;
 
-	run += from;
-	for (; n > 0; run += 8) {
-		size_t k = n < 8 ? n : 8;
-		uint64_t x = stoa__load_u64(run) << (64 - 8 * k);
+	for (size_t i = 0; i < STOA__IMAGE_STRIDE; i += 8) {
+		uint64_t x = stoa__load_u64(run + i) & stoa__load_u64(mask + i);
 
 		lanes += (x & even) + (x >> 8 & even);
-		n -= k;
 	}
 	return lanes * 0x0001000100010001u >> 48;
 }
 
+/* Sum of the lengths of the @n rows from @from on, a multiple of the stride; n < stride. */
 static uint64_t sum_lengths(const struct stoa__chunk *c, size_t from, size_t n)
 {
 	uint64_t sum = n * c->base;
 
+	/* A section fills whole lines, so that a stride of bytes can always be read. */
 	if (c->width == 8)
-		return sum + sum_bytes(c->values, from, n);
+		return sum + sum_bytes(c->values + from, n);
 	for (size_t i = from; c->width && i < from + n; i++)
 		sum += stoa__packed_get(c->values, c->width, i);
 	return sum;
