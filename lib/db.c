@@ -62,6 +62,7 @@ static int fill_new(const char *path, const struct stoa_options *o, struct stoa_
 {
 	struct stoa__catalog_options options = { .create = true, .map_bytes = o->map_bytes };
 	struct stoa__catalog *cat = NULL;
+	struct stoa__lock lock;
 	struct stoa__dir dir;
 	int rc;
 
@@ -77,6 +78,11 @@ static int fill_new(const char *path, const struct stoa_options *o, struct stoa_
 	if (rc == STOA_OK)
 		rc = stoa__checkpoint_init(cat, err);
 	stoa__catalog_close(cat);
+	/* A reader may come before the first writer, and makes no lock file. */
+	if (rc == STOA_OK)
+		rc = stoa__lock_open(&dir, true, &lock, err);
+	if (rc == STOA_OK)
+		stoa__lock_close(&lock, true);
 	if (rc == STOA_OK)
 		rc = stoa__dir_sync(&dir, NULL, err);
 	stoa__dir_close(&dir);
@@ -86,7 +92,8 @@ static int fill_new(const char *path, const struct stoa_options *o, struct stoa_
 /* Removes what fill_new() may have made. */
 static void remove_new(const char *path)
 {
-	static const char *const names[] = { "catalog.mdb", "catalog.sum", "log", "segments", "" };
+	static const char *const names[] = { "catalog.mdb", "catalog.sum", "lock",
+					     "log",	    "segments",	   "" };
 	char sub[PATH_MAX + 16];
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -113,7 +120,35 @@ static int sync_parent(const char *path, struct stoa_error *err)
 	return rc;
 }
 
-/* Makes an empty database at @path. Where another process did it meanwhile, that is fine. */
+/* STOA_OK if there is a database at @path and may be; STOA_ENOTFOUND, without words, if there is none. */
+static int find(const char *path, const struct stoa_options *o, struct stoa_error *err)
+{
+	char catalog[PATH_MAX];
+	struct stat st;
+
+	snprintf(catalog, sizeof catalog, "%s/catalog.mdb", path);
+	if (stat(catalog, &st) < 0)
+		return errno == ENOENT || errno == ENOTDIR ?
+			       STOA_ENOTFOUND :
+			       fail_path(path, "cannot be opened", err);
+	if (o->flags & STOA_OPEN_EXCLUSIVE)
+		return stoa__fail(err, STOA_EEXIST, "%s: there is a database already", path);
+	return STOA_OK;
+}
+
+/* There is a directory that is not empty: fine if it is a database that another process made just now. */
+static int find_made(const char *path, const struct stoa_options *o, struct stoa_error *err)
+{
+	int rc = find(path, o, err);
+
+	if (rc != STOA_ENOTFOUND)
+		return rc;
+	return stoa__fail(err, STOA_EINVAL,
+			  "%s: this directory is not empty and not a stoa database: choose another name",
+			  path);
+}
+
+/* Makes an empty database at @path. */
 static int create(const char *path, const struct stoa_options *o, struct stoa_error *err)
 {
 	char temporary[PATH_MAX];
@@ -124,8 +159,9 @@ static int create(const char *path, const struct stoa_options *o, struct stoa_er
 	snprintf(temporary, sizeof temporary, "%s.new-%08x", path, salt);
 	STOA_TRY(stoa__dir_create(temporary, err));
 	rc = fill_new(temporary, o, err);
-	if (rc == STOA_OK && rename(temporary, path) < 0 && errno != ENOTEMPTY && errno != EEXIST)
-		rc = fail_path(path, "cannot be made", err);
+	if (rc == STOA_OK && rename(temporary, path) < 0)
+		rc = errno == ENOTEMPTY || errno == EEXIST ? find_made(path, o, err) :
+							     fail_path(path, "cannot be made", err);
 	remove_new(temporary);	/* still there unless it was renamed */
 	return rc == STOA_OK ? sync_parent(path, err) : rc;
 }
@@ -133,29 +169,22 @@ static int create(const char *path, const struct stoa_options *o, struct stoa_er
 /* Is there a database at @path? Creates or refuses as the flags say. */
 static int ensure(const char *path, const struct stoa_options *o, struct stoa_error *err)
 {
-	char catalog[PATH_MAX];
 	struct stat st;
+	int rc;
 
-	if (strlen(path) + 32 > sizeof catalog)
+	if (strlen(path) + 32 > PATH_MAX)
 		return stoa__fail(err, STOA_EINVAL, "the path is longer than %d bytes",
 				  PATH_MAX - 32);
-	snprintf(catalog, sizeof catalog, "%s/catalog.mdb", path);
-	if (stat(catalog, &st) == 0) {
-		if (o->flags & STOA_OPEN_EXCLUSIVE)
-			return stoa__fail(err, STOA_EEXIST, "%s: there is a database already", path);
-		return STOA_OK;
-	}
-	if (errno != ENOENT && errno != ENOTDIR)
-		return fail_path(path, "cannot be opened", err);
+	rc = find(path, o, err);
+	if (rc != STOA_ENOTFOUND)
+		return rc;
 	if (o->flags & (STOA_OPEN_NO_CREATE | STOA_OPEN_READ_ONLY))
 		return stoa__fail(err, STOA_ENOTFOUND, "%s: there is no database", path);
 	if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
 		return stoa__fail(err, STOA_EINVAL,
 				  "%s: this is a file; a database is a directory", path);
 	if (rmdir(path) < 0 && (errno == ENOTEMPTY || errno == EEXIST))
-		return stoa__fail(err, STOA_EINVAL,
-				  "%s: this directory is not empty and not a stoa database: choose "
-				  "another name", path);
+		return find_made(path, o, err);
 	return create(path, o, err);
 }
 

@@ -275,6 +275,63 @@ static void one_process_may_write_once_and_read_often(void **state)
 	testing_rmtree(p.dir);
 }
 
+#define TURNS 4
+
+/* Opens, waiting for its turn, makes the next commit, closes; where there is no database it makes one. */
+static void take_turns(const char *path, int in, int out)
+{
+	struct stoa_error err;
+	stoa_db *db;
+	uint64_t n;
+
+	(void)out;
+	hear(in);
+	for (int i = 0; i < TURNS; i++) {
+		int rc;
+
+		need(open_with(path, 0, -1, &db, &err) == STOA_OK, "open", &err);
+		rc = ledger_verify_db(&ledger, db, &n, &err);
+		if (rc == STOA_ENOTFOUND) {
+			n = 0;
+			rc = ledger_create(db, &err);
+		}
+		need(rc == STOA_OK, "verify", &err);
+		need(ledger_commit(&ledger, db, n + 1, STOA_FULL, &err) == STOA_OK, "commit", &err);
+		need(stoa_close(db, &err) == STOA_OK, "close", &err);
+	}
+}
+
+/* @empty_directory: where the database is to be there is a directory already. */
+static void race(bool empty_directory)
+{
+	struct place p = place_new();
+	struct peer peers[8];
+	struct stoa_error err;
+	stoa_db *db;
+	uint64_t n;
+
+	if (empty_directory)
+		assert_int_equal(mkdir(p.path, 0777), 0);
+	for (int i = 0; i < 8; i++)
+		peers[i] = peer_start(take_turns, p.path);
+	for (int i = 0; i < 8; i++)
+		peer_tell(&peers[i]);
+	for (int i = 0; i < 8; i++)
+		peer_end(&peers[i], 0);
+	assert_int_equal(open_with(p.path, STOA_OPEN_READ_ONLY, 0, &db, &err), STOA_OK);
+	assert_int_equal(ledger_verify_db(&ledger, db, &n, &err), STOA_OK);
+	assert_int_equal(n, 8 * TURNS);
+	assert_int_equal(stoa_close(db, &err), STOA_OK);
+	testing_rmtree(p.dir);
+}
+
+static void eight_processes_make_a_database_and_take_turns(void **state)
+{
+	(void)state;
+	race(false);
+	race(true);
+}
+
 /* ---- reading beside a writer ---- */
 
 static struct {
@@ -655,6 +712,7 @@ int main(void)
 		cmocka_unit_test(a_second_writer_waits_as_long_as_it_likes),
 		cmocka_unit_test(a_killed_writer_leaves_no_lock),
 		cmocka_unit_test(one_process_may_write_once_and_read_often),
+		cmocka_unit_test(eight_processes_make_a_database_and_take_turns),
 		cmocka_unit_test(readers_see_whole_commits_beside_a_writer),
 		cmocka_unit_test(a_handle_does_not_cross_fork),
 		cmocka_unit_test(a_child_that_closed_the_handle_keeps_no_lock),
