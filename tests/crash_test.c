@@ -191,7 +191,7 @@ static void killed_writers_lose_nothing_that_was_acknowledged(void **state)
 	(void)state;
 	for (int i = 0; i < kills; i++) {
 		uint64_t acknowledged = run_child(path, testing_random(&random),
-						  (useconds_t)testing_below(&random, 120000), n);
+						  (useconds_t)testing_below(&random, 80000), n);
 
 		if (access(path, F_OK) == 0)
 			check_every_byte(path);
@@ -272,10 +272,95 @@ static void a_lazy_commit_does_not_wait_for_a_checkpoint(void **state)
 	testing_rmtree(dir);
 }
 
+/* ---- import ---- */
+
+#define CSV_ROWS 150000
+
+static void write_csv(const char *path)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs("n,name,price\n", f);
+	for (int i = 0; i < CSV_ROWS; i++)
+		fprintf(f, "%d,name %d,%d.25\n", i, i % 1000, i % 77);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void import(const char *path, const char *csv, long ops)
+{
+	struct stoa_error err;
+	stoa_txn *txn;
+	stoa_db *db;
+
+	ops_left = ops;
+	stoa__file_watch_with(count_op, NULL);
+	if (stoa_open(path, NULL, &db, &err) < 0 || stoa_begin(db, STOA_WRITE, &txn, &err) < 0)
+		die("open", &err);
+	if (stoa_import_csv(txn, "t", csv, NULL, NULL, &err) < 0 || stoa_commit(txn, &err) < 0)
+		die("import", &err);
+	if (stoa_close(db, &err) < 0)
+		die("close", &err);
+	_exit(0);
+}
+
+/* All of the file is there, or nothing, segment files included; true if all. */
+static bool look_at_import(const char *path)
+{
+	struct stoa_stat stat = STOA_STAT_INIT;
+	struct stoa_error err;
+	stoa_txn *txn;
+	stoa_db *db;
+	int rc;
+
+	check_every_byte(path);
+	assert_int_equal(stoa_open(path, NULL, &db, &err), STOA_OK);
+	assert_int_equal(stoa_begin(db, STOA_WRITE, &txn, &err), STOA_OK);
+	assert_int_equal(stoa_stat(txn, 0, &stat, &err), STOA_OK);
+	assert_int_equal(stat.n_rows, stat.n_tables ? CSV_ROWS : 0);
+	assert_int_equal(stat.segment_bytes > 0, stat.n_tables > 0);
+	if (stat.n_tables)
+		assert_int_equal(stoa_table_drop(txn, 1, &err), STOA_OK);
+	rc = stoa_commit(txn, &err);
+	assert_int_equal(rc, STOA_OK);
+	assert_int_equal(stoa_close(db, &err), STOA_OK);
+	return stat.n_tables;
+}
+
+static void a_killed_import_leaves_all_or_nothing(void **state)
+{
+	char *dir = testing_tempdir();
+	char *path = strdup(testing_path(dir, "import.stoa"));
+	char *csv = strdup(testing_path(dir, "t.csv"));
+	int n_whole = 0, status = 0;
+
+	(void)state;
+	write_csv(csv);
+	for (long ops = 0; status || !ops; ops += testing_long() ? 1 : 4) {
+		pid_t pid;
+
+		testing_rmtree(strdup(path));
+		fflush(NULL);
+		pid = fork();
+		assert_true(pid >= 0);
+		if (!pid)
+			import(path, csv, ops);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(status == 0 || WIFSIGNALED(status));
+		if (access(path, F_OK) == 0)
+			n_whole += look_at_import(path);
+	}
+	assert_true(n_whole > 1);	/* some were killed after the commit */
+	free(path);
+	free(csv);
+	testing_rmtree(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(killed_writers_lose_nothing_that_was_acknowledged),
+		cmocka_unit_test(a_killed_import_leaves_all_or_nothing),
 		cmocka_unit_test(a_lazy_commit_does_not_wait_for_a_checkpoint),
 	};
 
