@@ -17,8 +17,8 @@ struct values {
 	size_t total;
 };
 
-enum kind { KIND_WORDS, KIND_NOISE, KIND_ONE_BYTE, KIND_ZEROS, KIND_URLS, KIND_LONG, KIND_EMPTY,
-	    N_KINDS };
+enum kind { KIND_WORDS, KIND_NOISE, KIND_ONE_BYTE, KIND_ZEROS, KIND_URLS, KIND_LONG, KIND_SPARSE,
+	    KIND_EMPTY, N_KINDS };
 
 static size_t make_value(enum kind kind, uint8_t *p, uint64_t *rng)
 {
@@ -29,6 +29,10 @@ static size_t make_value(enum kind kind, uint8_t *p, uint64_t *rng)
 	size_t len = 0, want = testing_below(rng, 50);
 
 	switch (kind) {
+	case KIND_SPARSE:	/* mostly empty */
+		if (testing_below(rng, 4))
+			return 0;
+		/* fallthrough */
 	case KIND_WORDS:
 		while (len < want)
 			len += (size_t)sprintf((char *)p + len, "%s", words[testing_below(rng, 9)]);

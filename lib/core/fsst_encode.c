@@ -93,6 +93,11 @@ static void run_lanes(const struct stoa__fsst_encoder *e, const struct lane *lan
 		}
 	} while (*l0.in != STOA__FSST_STOP || *l1.in != STOA__FSST_STOP ||
 		 *l2.in != STOA__FSST_STOP || *l3.in != STOA__FSST_STOP);
+	/* An empty string at the end of a lane may not have had a step of its own. */
+	*l0.end = l0.out;
+	*l1.end = l1.out;
+	*l2.end = l2.out;
+	*l3.end = l3.out;
 }
 
 /* Some strings of a block: @first up to @last, the latter not included. */

@@ -12,6 +12,7 @@
 
 #include "../core/alloc.h"
 
+#define BLOCK_BYTES_MIN ((size_t)2 << 20)
 #define PIECE_BYTES ((size_t)512 << 10)	/* half of a second-level cache */
 
 void stoa__csv_block_release(struct stoa__csv_block *b)
@@ -40,6 +41,17 @@ static int reserve(struct stoa__csv_block *b, size_t len)
 	return STOA_OK;
 }
 
+/*
+ * A block's most: a quarter of a file of some megabytes, so that several threads have something to
+ * do, and its memory is soon used again.
+ */
+static size_t block_bytes(uint64_t size)
+{
+	size_t bytes = size / 4 < STOA__CSV_BLOCK_BYTES ? (size_t)size / 4 : STOA__CSV_BLOCK_BYTES;
+
+	return bytes > BLOCK_BYTES_MIN ? bytes : BLOCK_BYTES_MIN;
+}
+
 void stoa__csv_split_init(struct stoa__csv_splitter *s, const struct stoa__csv_input *in,
 			  const struct stoa__csv_dialect *dialect, uint64_t offset, size_t records)
 {
@@ -50,7 +62,7 @@ void stoa__csv_split_init(struct stoa__csv_splitter *s, const struct stoa__csv_i
 	s->quote = dialect->quote;
 	s->at = offset;
 	s->records = records;
-	s->bytes = STOA__CSV_BLOCK_BYTES;
+	s->bytes = block_bytes(in->size);
 	s->piece = PIECE_BYTES;
 }
 

@@ -13,7 +13,7 @@
 #include "input.h"
 #include "rows.h"
 
-#define STOA__CSV_BLOCK_BYTES ((size_t)16 << 20)	/* of splitter.bytes, to begin with */
+#define STOA__CSV_BLOCK_BYTES ((size_t)16 << 20)	/* of splitter.bytes, at most */
 #define STOA__CSV_RECORD_BYTES ((size_t)3 << 30)	/* the longest record */
 
 /*
