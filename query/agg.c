@@ -103,7 +103,8 @@ static int make_room(struct stoa__aggregator *ag, struct stoa_error *err)
 	ag->values = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof(struct stoa_bytes));
 	ag->flat = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof(struct stoa_bytes));
 	ag->words = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof *ag->words);
-	if (!ag->flags || !ag->sel || !ag->groups || !ag->values || !ag->flat || !ag->words)
+	ag->tally = stoa__alloc_aligned(LANE_GROUPS * sizeof *ag->tally);
+	if (!ag->tally || !ag->flags || !ag->sel || !ag->groups || !ag->values || !ag->flat || !ag->words)
 		return stoa__fail_memory(err);
 	return STOA_OK;
 }
@@ -144,6 +145,7 @@ void stoa__aggregator_release(struct stoa__aggregator *ag)
 		stoa__free(s->seen);
 		stoa__free(s->moments);
 		stoa__free(s->recent);
+		stoa__free(s->code_seen);
 		stoa__arena_release(&s->bytes);
 		stoa__keyer_release(&s->keyer);
 		stoa__tuples_release(&s->tuples);
@@ -156,6 +158,7 @@ void stoa__aggregator_release(struct stoa__aggregator *ag)
 	stoa__free(ag->values);
 	stoa__free(ag->flat);
 	stoa__free(ag->words);
+	stoa__free(ag->tally);
 	memset(ag, 0, sizeof *ag);
 }
 
@@ -219,9 +222,26 @@ struct rows {
 	const void *values;
 	size_t n;
 	uint32_t n_groups;
+	bool whole;		/* the batch, nothing sorted out */
 };
 
-static void count_rows(struct stoa__state *s, const struct rows *r)
+/* How many rows each of few groups has. */
+static void tally(const struct rows *r, uint32_t *out)
+{
+	uint32_t lane[LANES][LANE_GROUPS] = { { 0 } };
+	size_t i = 0;
+
+	for (; i + LANES <= r->n; i += LANES)
+		for (size_t k = 0; k < LANES; k++)
+			lane[k][r->groups[i + k]]++;
+	for (; i < r->n; i++)
+		lane[0][r->groups[i]]++;
+	for (uint32_t g = 0; g < r->n_groups; g++)
+		out[g] = lane[0][g] + lane[1][g] + lane[2][g] + lane[3][g];
+}
+
+/* Counts of columns without NULLs are all the same: a batch is tallied once for them. */
+static void count_rows(struct stoa__aggregator *ag, struct stoa__state *s, const struct rows *r)
 {
 	if (!r->groups) {
 		s->count[0] += (int64_t)r->n;
@@ -232,15 +252,11 @@ static void count_rows(struct stoa__state *s, const struct rows *r)
 			s->count[r->groups[i]]++;
 		return;
 	}
-	uint32_t lane[LANES][LANE_GROUPS] = { { 0 } };
-	size_t i = 0;
-	for (; i + LANES <= r->n; i += LANES)
-		for (size_t k = 0; k < LANES; k++)
-			lane[k][r->groups[i + k]]++;
-	for (; i < r->n; i++)
-		lane[0][r->groups[i]]++;
+	if (!r->whole || !ag->tallied)
+		tally(r, ag->tally);
+	ag->tallied = r->whole;
 	for (uint32_t g = 0; g < r->n_groups; g++)
-		s->count[g] += (int64_t)lane[0][g] + lane[1][g] + lane[2][g] + lane[3][g];
+		s->count[g] += ag->tally[g];
 }
 
 static void sum_lanes(struct stoa__state *s, const struct rows *r)
@@ -433,7 +449,7 @@ static int extreme(const struct stoa__aggregator *ag, struct stoa__state *s, con
 		return STOA_OK;
 	}
 	int64_t x = max ? ag->loops->max_i64(r->values, r->n) : ag->loops->min_i64(r->values, r->n);
-	struct rows one = { NULL, &x, 1, 1 };
+	struct rows one = { NULL, &x, 1, 1, false };
 	return extreme_rows(s, &one, max);
 }
 
@@ -456,10 +472,53 @@ static bool met_lately(struct stoa__state *s, uint64_t group, uint64_t word)
 }
 _Static_assert(STOA__RECENT == 1 << 12, "the top 12 bits of a hash find the slot");
 
+/* Forgets which codes were seen: another dictionary has come. */
+static int begin_codes(struct stoa__state *s, const struct stoa__vec *v)
+{
+	if (s->codes_id == v->dict_id && s->n_codes == v->n_dict)
+		return STOA_OK;
+	s->codes_id = 0;	/* stays so if memory runs out */
+	uint8_t *seen = stoa__realloc(s->code_seen, v->n_dict + 1);
+	if (!seen)
+		return STOA_ENOMEM;
+	memset(seen, 0, v->n_dict);
+	s->code_seen = seen;
+	s->codes_id = v->dict_id;
+	s->n_codes = s->n_unseen = v->n_dict;
+	return STOA_OK;
+}
+
+/* Without groups, a code that was seen is a value that was. Narrows @flags; are any rows left? */
+static bool drop_seen_codes(struct stoa__state *s, const struct stoa__vec *v, size_t n,
+			    uint8_t *flags)
+{
+	uint8_t any = 0;
+
+	if (!s->n_unseen)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		uint8_t *seen = &s->code_seen[v->codes[i]];
+		uint8_t fresh = flags[i] & !*seen;
+		*seen |= fresh;
+		s->n_unseen -= fresh;
+		any |= fresh;
+		flags[i] = fresh;
+	}
+	return any;
+}
+
 /* Rows whose (group, value) has not been seen; @flags is narrowed to them. */
 static int keep_new(struct stoa__aggregator *ag, struct stoa__state *s, const struct stoa__vec *v,
 		    const uint32_t *groups, size_t n, struct stoa_error *err)
 {
+	if (!groups && v->kind == STOA__VEC_DICT) {
+		if (begin_codes(s, v) < 0)
+			return stoa__fail_memory(err);
+		if (!drop_seen_codes(s, v, n, ag->flags)) {
+			memset(ag->flags, 0, n);
+			return STOA_OK;
+		}
+	}
 	STOA_TRY(stoa__keyer_words(&s->keyer, v, n, ag->words, err));
 	for (size_t i = 0; i < n; i++) {
 		uint64_t tuple[2] = { groups ? groups[i] : 0, ag->words[i] };
@@ -511,13 +570,14 @@ static void compress(struct stoa__aggregator *ag, const struct stoa__state *s, s
 		r->values = out.values;
 	}
 	r->n = k;
+	r->whole = false;
 }
 
 static int update_state(struct stoa__aggregator *ag, struct stoa__state *s, const struct rows *r,
 			bool small)
 {
 	switch ((enum stoa__state_kind)s->kind) {
-	case STOA__STATE_COUNT: count_rows(s, r); return STOA_OK;
+	case STOA__STATE_COUNT: count_rows(ag, s, r); return STOA_OK;
 	case STOA__STATE_SUM_INT: sum_ints(ag, s, r, small); return STOA_OK;
 	case STOA__STATE_SUM_F64: sum_doubles(ag, s, r); return STOA_OK;
 	case STOA__STATE_MOMENTS: add_moments(s, r); return STOA_OK;
@@ -537,13 +597,14 @@ int stoa__aggregator_update(struct stoa__aggregator *ag, const struct stoa__mach
 			    const uint32_t *groups, size_t n, uint32_t n_groups,
 			    struct stoa_error *err)
 {
+	ag->tallied = false;
 	for (size_t i = 0; i < ag->n_states; i++) {
 		struct stoa__state *s = &ag->states[i];
 		const struct stoa__vec *arg =
 			s->arg_output < 0 ? NULL : stoa__machine_output(m, (size_t)s->arg_output);
 		const struct stoa__vec *filter = s->filter_output < 0 ?
 				NULL : stoa__machine_output(m, (size_t)s->filter_output);
-		struct rows r = { groups, NULL, n, n_groups };
+		struct rows r = { groups, NULL, n, n_groups, true };
 		bool some = find_rows(ag, s, arg, filter, n);
 		if (s->distinct && arg)
 			STOA_TRY(keep_new(ag, s, arg, groups, n, err));

@@ -46,6 +46,9 @@ struct stoa__state {
 	struct stoa__keyer keyer;	/* DISTINCT */
 	struct stoa__tuples tuples;
 	struct stoa__recent *recent;	/* tuples met lately, by hash */
+	uint8_t *code_seen;		/* DISTINCT without groups: codes of dictionary @codes_id */
+	uint64_t codes_id;
+	uint32_t n_codes, n_unseen;
 };
 
 struct stoa__recent {
@@ -68,6 +71,8 @@ struct stoa__aggregator {
 	void *values;
 	uint64_t *words;
 	void *flat;
+	uint32_t *tally;	/* of the batch, by group, if @tallied */
+	bool tallied;
 };
 
 /*

@@ -13,6 +13,9 @@
  * makes it anew over larger ones, until it would pass DIRECT_MAX cells; then all goes through the
  * hash table.
  *
+ * Where all keys are codes of dictionaries without NULLs, a still smaller table by codes goes before that, good for as long
+ * as the dictionaries stay the same: no words are made then.
+ *
  * Rows are consumed at the first next(); then groups come out in the order in which they first
  * appeared.
  */
@@ -26,6 +29,7 @@
 #include "op.h"
 
 #define DIRECT_MAX 65536
+#define CODE_CELLS_MAX 4096
 
 struct key {
 	struct stoa__type type;
@@ -35,6 +39,8 @@ struct key {
 	uint64_t base;		/* of the direct table's range */
 	uint64_t range;		/* words base .. base + range - 1 have cells; 0: none yet */
 	uint64_t stride;
+	uint64_t dict_id;	/* of the codes that @by_code knows */
+	uint32_t n_dict;
 };
 
 struct out_column {
@@ -55,6 +61,7 @@ struct aggregate {
 	uint32_t *cells;
 	uint32_t *groups;
 	uint32_t *direct;	/* group + 1 by cell; NULL when there is no direct table */
+	uint32_t *by_code;	/* group + 1 by the keys' codes, of these dictionaries; 0: unknown */
 	bool no_direct;		/* given up for good */
 	struct stoa__aggregator ag;
 	uint32_t n_groups;
@@ -180,6 +187,80 @@ static void find_cells(struct aggregate *a, size_t n)
 	}
 }
 
+/* ---- dictionary codes ------------------------------------------------------------------------ */
+
+/* Cells of a table by the keys' codes; 0 where keys are no plain codes, or too many. */
+static size_t code_cells(const struct aggregate *a)
+{
+	size_t cells = 1;
+
+	for (size_t k = 0; k < a->n_keys; k++) {
+		const struct stoa__vec *v = key_vec(a, k);
+		if (v->kind != STOA__VEC_DICT || v->validity || v->n_dict > CODE_CELLS_MAX)
+			return 0;
+		cells *= v->n_dict;
+		if (cells > CODE_CELLS_MAX)
+			return 0;
+	}
+	return cells;
+}
+
+/* Is there a table for this batch's dictionaries? It is emptied when they are others than before. */
+static int check_codes(struct aggregate *a, bool *ready, struct stoa_error *err)
+{
+	size_t cells = code_cells(a);
+	bool same = true;
+
+	*ready = cells > 0;
+	for (size_t k = 0; cells && k < a->n_keys; k++) {
+		const struct stoa__vec *v = key_vec(a, k);
+		struct key *key = &a->keys[k];
+		same &= key->dict_id == v->dict_id && key->n_dict == v->n_dict;
+		key->dict_id = v->dict_id;
+		key->n_dict = v->n_dict;
+	}
+	if (!cells || same)
+		return STOA_OK;
+	if (!a->by_code)
+		a->by_code = stoa__realloc_array(NULL, CODE_CELLS_MAX, sizeof *a->by_code);
+	if (!a->by_code)
+		return stoa__fail_memory(err);
+	memset(a->by_code, 0, cells * sizeof *a->by_code);
+	return STOA_OK;
+}
+
+static void find_code_cells(struct aggregate *a, size_t n)
+{
+	memcpy(a->cells, key_vec(a, 0)->codes, n * sizeof *a->cells);
+	for (size_t k = 1; k < a->n_keys; k++) {
+		const uint32_t *codes = key_vec(a, k)->codes;
+		uint32_t n_dict = a->keys[k].n_dict;
+		for (size_t i = 0; i < n; i++)
+			a->cells[i] = a->cells[i] * n_dict + codes[i];
+	}
+}
+
+/* The groups of all rows, if all their cells are known. */
+static bool code_groups(struct aggregate *a, size_t n)
+{
+	uint32_t unknown = 0;
+
+	find_code_cells(a, n);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t group = a->by_code[a->cells[i]];
+		unknown |= group == 0;
+		a->groups[i] = group - 1;
+	}
+	return !unknown;
+}
+
+static void learn_codes(struct aggregate *a, size_t n)
+{
+	find_code_cells(a, n);
+	for (size_t i = 0; i < n; i++)
+		a->by_code[a->cells[i]] = a->groups[i] + 1;
+}
+
 /* ---- groups --------------------------------------------------------------------------------- */
 
 static size_t tuple_width(const struct aggregate *a)
@@ -238,7 +319,7 @@ static int direct_groups(struct aggregate *a, size_t n, struct stoa_error *err)
 	return STOA_OK;
 }
 
-static int find_groups(struct aggregate *a, size_t n, struct stoa_error *err)
+static int word_groups(struct aggregate *a, size_t n, struct stoa_error *err)
 {
 	for (size_t k = 0; k < a->n_keys; k++)
 		STOA_TRY(stoa__keyer_words(&a->keys[k].keyer, key_vec(a, k), n, a->keys[k].words,
@@ -247,6 +328,19 @@ static int find_groups(struct aggregate *a, size_t n, struct stoa_error *err)
 	if (a->direct)
 		return direct_groups(a, n, err);
 	return hash_rows(a, n, err);
+}
+
+static int find_groups(struct aggregate *a, size_t n, struct stoa_error *err)
+{
+	bool coded;
+
+	STOA_TRY(check_codes(a, &coded, err));
+	if (coded && code_groups(a, n))
+		return STOA_OK;
+	STOA_TRY(word_groups(a, n, err));
+	if (coded)
+		learn_codes(a, n);
+	return STOA_OK;
 }
 
 /* ---- consuming ------------------------------------------------------------------------------ */
@@ -401,6 +495,7 @@ static void aggregate_close(struct stoa__op *op)
 	stoa__free(a->cells);
 	stoa__free(a->groups);
 	stoa__free(a->direct);
+	stoa__free(a->by_code);
 	stoa__free(a->out);
 	stoa__free(a->ready);
 	stoa__free(a);

@@ -37,8 +37,9 @@ struct filter {
 	struct gathered *columns;
 	uint8_t *mask;
 	uint8_t *hits;
-	uint32_t *sel;
-	size_t n_sel;
+	uint32_t *sel;		/* rows that qualified; listed for the first column that is gathered */
+	size_t n_sel;		/* 0: not listed yet */
+	size_t n_child;
 	bool few;		/* reading one by one costs less than decoding all */
 	bool all;		/* every row of the child's batch qualified */
 };
@@ -86,8 +87,8 @@ static int filter_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
 	} while (count == 0);
 	f->all = count == n_child;
 	f->few = count <= n_child / FEW;
-	if (!f->all)
-		f->n_sel = f->loops->select(f->mask, n_child, f->sel);
+	f->n_child = n_child;
+	f->n_sel = 0;
 	for (size_t i = 0; i < f->n_columns; i++)
 		f->columns[i].ready = false;
 	*n = count;
@@ -110,6 +111,8 @@ static int gather(struct filter *f, size_t i, struct stoa_error *err)
 			return stoa__fail_memory(err);
 		}
 	}
+	if (!f->n_sel)
+		f->n_sel = f->loops->select(f->mask, f->n_child, f->sel);
 	if (!f->few || !f->child->ops->pick ||
 	    !f->child->ops->pick(f->child, i, f->sel, f->n_sel, g->room, g->bits, &g->vec)) {
 		STOA_TRY(stoa__op_column(f->child, i, &v, err));
