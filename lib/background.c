@@ -5,10 +5,11 @@
  *     flusher        lazy commits to the disk, lazy_ms after the first that waits
  *     checkpointer   a checkpoint when the log has grown past log_max_bytes
  *
- * Two, since a checkpoint may take seconds, and a lazy commit is promised the disk in a fraction of one.
+ * Two, since a checkpoint may take seconds, and a lazy commit is promised the disk in a fraction of
+ * one.
  *
- * A want is a flag under the database's mutex; whoever raises it wakes both threads. A flush or a checkpoint that
- * is wanted when the database closes is left to the checkpoint that closing writes.
+ * A want is a flag under the database's mutex; whoever raises it wakes both threads. A flush or a
+ * checkpoint that is wanted when the database closes is left to the checkpoint that closing writes.
  */
 #include <errno.h>
 #include <time.h>
@@ -58,7 +59,8 @@ static void *run_flusher(void *arg)
 		/* Commits from here on raise it anew; those before are in the log's memory. */
 		db->want_flush = false;
 		pthread_mutex_unlock(&db->mutex);
-		if (stoa__log_flush(db->log, stoa__history_commit_of_head(&db->history), true, NULL) < 0)
+		if (stoa__log_flush(db->log, stoa__history_commit_of_head(&db->history), true,
+				    NULL) < 0)
 			atomic_store(&db->failed, true);
 		pthread_mutex_lock(&db->mutex);
 	}
@@ -74,7 +76,8 @@ static void *run_checkpointer(void *arg)
 	while (await(db, &db->want_checkpoint)) {
 		pthread_mutex_unlock(&db->mutex);
 		/* One that fails is tried again when the log has grown further. */
-		if (!atomic_load(&db->failed) && stoa__log_bytes(db->log) > db->options.log_max_bytes)
+		if (!atomic_load(&db->failed) &&
+		    stoa__log_bytes(db->log) > db->options.log_max_bytes)
 			(void)stoa__checkpoint(db, NULL);
 		pthread_mutex_lock(&db->mutex);
 	}

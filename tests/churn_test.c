@@ -2,15 +2,16 @@
 /*
  * churn_test.c - many strings pass through a small table, and leave nothing behind
  *
- * A table holds 10,000 rows, each with a string of its own, while rows come and go: 400,000 in `make check`,
- * ten million in `make check-long`; the oldest goes first, or any. What stays is bounded by figures that do not
- * depend on how many have passed:
+ * A table holds 10,000 rows, each with a string of its own, while rows come and go: 400,000 in
+ * `make check`, ten million in `make check-long`; the oldest goes first, or any. What stays is
+ * bounded by figures that do not depend on how many have passed:
  *
- *     the rows that live; the tail, which is sealed when it is full, at 65,536 rows, and leaves out those that
- *     died in it; dead rows in row groups that have a live one: of those there are two or three; and, while a
- *     checkpoint runs in the background, the tail that it reads
+ *     the rows that live; the tail, which is sealed when it is full, at 65,536 rows, and leaves
+ *     out those that died in it; dead rows in row groups that have a live one: of those there are
+ *     two or three; and, while a checkpoint runs in the background, the tail that it reads
  *
- * At the end the schema is changed, which seals the tail, and symbols are down to what the row groups need.
+ * At the end the schema is changed, which seals the tail, and symbols are down to what the row
+ * groups need.
  */
 #include "testing.h"
 
@@ -26,7 +27,7 @@
 
 #define LIVE 10000
 #define TAIL 65536
-#define STRING_BYTES 24	/* about, of one string */
+#define STRING_BYTES 24 /* about, of one string */
 /* A row of the tail: rowid and string slot, symbol, its hash slot and bytes, with room to grow. */
 #define ROW_BYTES 200
 #define SYMBOLS_MAX (2 * TAIL + 4 * LIVE)
@@ -39,7 +40,7 @@ struct churn {
 	stoa_table t;
 	bool random_order;
 	uint64_t random;
-	stoa_rowid live[LIVE];	/* a ring when the oldest goes first */
+	stoa_rowid live[LIVE]; /* a ring when the oldest goes first */
 	uint64_t n_passed;
 	struct stoa_stat worst;
 	uint64_t heap_before, worst_heap;
@@ -87,8 +88,8 @@ static void measure(struct churn *c)
 	c->worst_heap = max(c->worst_heap, heap_bytes() - c->heap_before);
 	assert_true(s.n_rows <= LIVE);
 	if (s.n_symbols > SYMBOLS_MAX || s.memory_bytes > MEMORY_MAX || s.disk_bytes > DISK_MAX)
-		fail_msg("after %" PRIu64 ": %" PRIu64 " symbols, %" PRIu64 " bytes of memory, %" PRIu64
-			 " on disk",
+		fail_msg("after %" PRIu64 ": %" PRIu64 " symbols, %" PRIu64
+			 " bytes of memory, %" PRIu64 " on disk",
 			 c->n_passed, s.n_symbols, s.memory_bytes, s.disk_bytes);
 }
 
@@ -174,7 +175,8 @@ static void delete_all(struct churn *c)
 
 static void print(const struct churn *c)
 {
-	printf("%" PRIu64 " rows: at most %" PRIu64 " symbols, %" PRIu64 " row groups, %.1f MB of memory "
+	printf("%" PRIu64 " rows: at most %" PRIu64 " symbols, %" PRIu64
+	       " row groups, %.1f MB of memory "
 	       "(malloc: %.1f), %.1f MB on disk\n",
 	       c->n_passed, c->worst.n_symbols, c->worst.n_groups,
 	       (double)c->worst.memory_bytes / 1e6, (double)c->worst_heap / 1e6,

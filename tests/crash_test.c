@@ -2,12 +2,13 @@
 /*
  * crash_test.c - writers killed at random instants lose nothing that was acknowledged
  *
- * A child opens the ledger, goes on where it stands, and tells through a pipe each commit that is on the disk
- * by contract. It is killed with SIGKILL: after some time, or after some number of file operations. The parent checks
- * every byte, reads every row, and finds some commit's state, whole, no older than the last one it was
- * told of. Then comes the next child.
+ * A child opens the ledger, goes on where it stands, and tells through a pipe each commit that is
+ * on the disk by contract. It is killed with SIGKILL: after some time, or after some number of file
+ * operations. The parent checks every byte, reads every row, and finds some commit's state, whole,
+ * no older than the last one it was told of. Then comes the next child.
  *
- * Can it fail? With write_run() in storage/log.c made to skip its write now and then, it does at once.
+ * Can it fail? With write_run() in storage/log.c made to skip its write now and then, it does at
+ * once.
  */
 #include "testing.h"
 
@@ -29,7 +30,7 @@ static const struct ledger ledger = { .bulk_every = 20, .schema_every = 15, .row
 
 /* ---- the child ---- */
 
-static long ops_left;	/* file operations until the end; -1: no end */
+static long ops_left; /* file operations until the end; -1: no end */
 
 /* The end comes once the operation took place, and before anybody knows. */
 static void count_op(void *ctx, enum stoa__file_op op, const char *name, uint64_t offset,
@@ -45,7 +46,7 @@ static void count_op(void *ctx, enum stoa__file_op op, const char *name, uint64_
 		raise(SIGKILL);
 }
 
-static void die(const char *what, const struct stoa_error *err)
+static _Noreturn void die(const char *what, const struct stoa_error *err)
 {
 	fprintf(stderr, "child: %s: %s\n", what, err->text);
 	_exit(2);
@@ -197,7 +198,8 @@ static void killed_writers_lose_nothing_that_was_acknowledged(void **state)
 			check_every_byte(path);
 		n = look(path, testing_random(&random));
 		if (n < acknowledged)
-			fail_msg("kill %d: commit %" PRIu64 " was acknowledged, %" PRIu64 " is there",
+			fail_msg("kill %d: commit %" PRIu64 " was acknowledged, %" PRIu64
+				 " is there",
 				 i, acknowledged, n);
 	}
 	printf("%d kills, %" PRIu64 " commits\n", kills, n);
@@ -211,7 +213,7 @@ static void killed_writers_lose_nothing_that_was_acknowledged(void **state)
 static struct {
 	_Atomic bool checkpointing;
 	_Atomic bool committed;
-} *shared;
+} * shared;
 
 /* The checkpoint in the background takes longer than anybody here lives. */
 static void dawdle(void *ctx, enum stoa__file_op op, const char *name, uint64_t offset,
@@ -265,7 +267,7 @@ static void a_lazy_commit_does_not_wait_for_a_checkpoint(void **state)
 	}
 	while (!shared->committed && waitpid(pid, NULL, WNOHANG) == 0)
 		usleep(1000);
-	usleep(25 * LAZY_MS * 1000);	/* this machine may have other things to do */
+	usleep(25 * LAZY_MS * 1000); /* this machine may have other things to do */
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	assert_int_equal(look(path, 1), 1);
@@ -350,7 +352,7 @@ static void a_killed_import_leaves_all_or_nothing(void **state)
 		if (access(path, F_OK) == 0)
 			n_whole += look_at_import(path);
 	}
-	assert_true(n_whole > 1);	/* some were killed after the commit */
+	assert_true(n_whole > 1); /* some were killed after the commit */
 	free(path);
 	free(csv);
 	testing_rmtree(dir);
@@ -364,7 +366,8 @@ int main(void)
 		cmocka_unit_test(a_lazy_commit_does_not_wait_for_a_checkpoint),
 	};
 
-	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
 	if (shared == MAP_FAILED)
 		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);

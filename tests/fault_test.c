@@ -2,10 +2,11 @@
 /*
  * fault_test.c - the nth file operation of a workload fails, once or for good, for every n
  *
- * The workload opens a ledger, commits in all three ways and by a bulk load, writes checkpoints, and closes.
- * Whatever fails says STOA_EIO or STOA_EFULL (or, of a commit, STOA_EUNKNOWN, and from then on STOA_EREADONLY),
- * and the database shows the commit before. Opened again without faults it is sound, and shows no commit older than
- * the newest that was acknowledged as being on the disk and none that was refused.
+ * The workload opens a ledger, commits in all three ways and by a bulk load, writes checkpoints,
+ * and closes. Whatever fails says STOA_EIO or STOA_EFULL (or, of a commit, STOA_EUNKNOWN, and from
+ * then on STOA_EREADONLY), and the database shows the commit before. Opened again without faults it
+ * is sound, and shows no commit older than the newest that was acknowledged as being on the disk
+ * and none that was refused.
  *
  * LMDB's own operations do not pass the seam that fails here; catalog_test has those.
  */
@@ -25,17 +26,17 @@
 
 static const struct ledger ledger = { .bulk_every = 6, .schema_every = 4, .rows_max = 5 };
 
-#define FIRST 3	/* commits that are there when the workload begins */
+#define FIRST 3 /* commits that are there when the workload begins */
 #define LAST 13
 
 struct run {
 	const char *path;
 	stoa_db *db;
-	uint64_t acknowledged;	/* is on the disk */
-	uint64_t shown;		/* the newest that succeeded */
-	uint64_t possible;	/* the newest that may have */
+	uint64_t acknowledged; /* is on the disk */
+	uint64_t shown;        /* the newest that succeeded */
+	uint64_t possible;     /* the newest that may have */
 	int n_failed;
-	bool read_only;		/* after STOA_EUNKNOWN */
+	bool read_only; /* after STOA_EUNKNOWN */
 };
 
 /* A call failed: is that one of the ways in which it may? */
@@ -56,7 +57,7 @@ static void expect_unchanged(struct run *r)
 	int rc = ledger_verify_db(&ledger, r->db, &n, &err);
 
 	if (rc == STOA_EIO || rc == STOA_EFULL)
-		return;		/* it has to read the file, and that fails too */
+		return; /* it has to read the file, and that fails too */
 	if (rc < 0)
 		fail_msg("%s: %s", stoa_result_name(rc), err.text);
 	assert_int_equal(n, r->shown);
@@ -120,7 +121,7 @@ static void open_work_close(struct run *r)
 	int rc;
 
 	options.flags = STOA_OPEN_NO_CREATE;
-	options.lazy_ms = 60000;	/* the background thread takes no turn of its own */
+	options.lazy_ms = 60000; /* the background thread takes no turn of its own */
 	rc = stoa_open(r->path, &options, &r->db, &err);
 	if (rc < 0) {
 		assert_null(r->db);
@@ -153,8 +154,8 @@ static void expect_sound(const struct run *r)
 	    ledger_commit(&ledger, db, n + 1, STOA_FULL, &err) < 0 || stoa_close(db, &err) < 0)
 		fail_msg("afterwards: %s", err.text);
 	if (n < r->acknowledged || n > r->possible)
-		fail_msg("afterwards: commit %" PRIu64 " is there; %" PRIu64 " was acknowledged, %" PRIu64
-			 " is possible",
+		fail_msg("afterwards: commit %" PRIu64 " is there; %" PRIu64
+			 " was acknowledged, %" PRIu64 " is possible",
 			 n, r->acknowledged, r->possible);
 }
 

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * flip_test.c - any bit of any file may turn, and any file be cut short: it is found, and harms nobody
+ * flip_test.c - any bit of any file may turn, and any file be cut short: it is found, and harms
+ * nobody
  *
- * A small database has every type, row groups in segment files, overlays, deleted rows and a tail. After a clean
- * close stoa_check() finds each flip. Opening and reading all of it gives what was stored, or STOA_ECORRUPT: never
- * something else, a crash or a hang.
+ * A small database has every type, row groups in segment files, overlays, deleted rows and a tail.
+ * After a clean close stoa_check() finds each flip. Opening and reading all of it gives what was
+ * stored, or STOA_ECORRUPT: never something else, a crash or a hang.
  *
- * The second database was not closed: its newest commits are in the redo log alone. There is no telling a last
- * record that a power cut tore from one that was damaged later, so a flip in it, or after it, may read as
- * the state before that commit; and a log cut short reads as one that ended there. And while the mark of
- * a crash is there, bytes of the catalog that hold nothing are not vouched for.
+ * The second database was not closed: its newest commits are in the redo log alone. There is no
+ * telling a last record that a power cut tore from one that was damaged later, so a flip in it, or
+ * after it, may read as the state before that commit; and a log cut short reads as one that ended
+ * there. And while the mark of a crash is there, bytes of the catalog that hold nothing are not
+ * vouched for.
  *
- * All of it happens in a child, which says where it is in shared memory, so that the parent can tell what it
- * died of. `make check` takes steps of random width, `make check-long` every byte.
+ * All of it happens in a child, which says where it is in shared memory, so that the parent can
+ * tell what it died of. `make check` takes steps of random width, `make check-long` every byte.
  */
 #include "testing.h"
 
@@ -28,8 +30,8 @@
 #include "../lib/stoa.h"
 #include "tree.h"
 
-#define COMMITS 5	/* in the log of the database that was not closed */
-#define SECONDS_MAX 30	/* for one flip */
+#define COMMITS 5      /* in the log of the database that was not closed */
+#define SECONDS_MAX 30 /* for one flip */
 
 /* ---- the database ---- */
 
@@ -243,8 +245,8 @@ struct subject {
 	const char *path;
 	struct tree *tree;
 	bool closed;
-	uint64_t answers[COMMITS + 1];	/* before the log, and after each record in it */
-	size_t last_record;		/* where it begins in the log */
+	uint64_t answers[COMMITS + 1]; /* before the log, and after each record in it */
+	size_t last_record;            /* where it begins in the log */
 	const struct tree_file *log;
 };
 
@@ -310,17 +312,17 @@ static struct where {
 	uint64_t offset;
 	uint64_t n_tried;
 	char wrong[700];
-} *where;
+} * where;
 
 static void doing(const char *what)
 {
 	snprintf(where->doing, sizeof where->doing, "%s", what);
 }
 
-#define WRONG(...)                                                              \
-	do {                                                                    \
-		snprintf(where->wrong, sizeof where->wrong, __VA_ARGS__);      \
-		_exit(1);                                                       \
+#define WRONG(...)                                                        \
+	do {                                                              \
+		snprintf(where->wrong, sizeof where->wrong, __VA_ARGS__); \
+		_exit(1);                                                 \
 	} while (0)
 
 /* The oldest commit of the log that may be the last one that shows. */
@@ -405,7 +407,7 @@ static void flip_all(const struct subject *s, uint64_t random)
 		for (size_t at = testing_below(&random, step); at < end;
 		     at += 1 + testing_below(&random, 2 * step - 1)) {
 			flip(s, f, at, (unsigned)testing_below(&random, 8));
-			if (f == s->log && step > 1)	/* few of its bytes are in use */
+			if (f == s->log && step > 1) /* few of its bytes are in use */
 				step = 1 + end / 100;
 		}
 		if (end < f->len)
@@ -435,7 +437,8 @@ static void in_child(void (*what)(const struct subject *s, uint64_t random), boo
 	pid_t pid;
 	int status;
 
-	where = mmap(NULL, sizeof *where, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	where = mmap(NULL, sizeof *where, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
 	assert_ptr_not_equal(where, MAP_FAILED);
 	fflush(NULL);
 	pid = fork();

@@ -2,11 +2,12 @@
 /*
  * group_test.c - eight threads commit at once, and share flushes, not fates
  *
- * Each thread inserts rows (thread, number, payload) and counts itself in a row of its own, some commits fully durable,
- * some lazily, beside checkpoints in the background and now and then one by request. Right after a commit the thread
- * that made it sees it. All of it happens in a child, which closes the database in the end or is killed on its way;
- * opened again, the database shows for each thread numbers 1 to n without a gap, where n is
- * what its counter says and no less than what the thread knew to be on the disk.
+ * Each thread inserts rows (thread, number, payload) and counts itself in a row of its own, some
+ * commits fully durable, some lazily, beside checkpoints in the background and now and then one by
+ * request. Right after a commit the thread that made it sees it. All of it happens in a child,
+ * which closes the database in the end or is killed on its way; opened again, the database shows
+ * for each thread numbers 1 to n without a gap, where n is what its counter says and no less than
+ * what the thread knew to be on the disk.
  */
 #include "testing.h"
 
@@ -31,7 +32,7 @@ struct worker {
 	stoa_table rows, counters;
 	uint64_t id;
 	uint64_t random;
-	uint64_t n_commits;		/* to make */
+	uint64_t n_commits; /* to make */
 	char wrong[600];
 };
 
@@ -39,13 +40,13 @@ struct worker {
 static _Atomic uint64_t *acknowledged;
 
 /* cmocka belongs to the main thread. */
-#define NEED(w, expr, err)                                                              \
-	do {                                                                            \
-		if (!(expr)) {                                                          \
-			snprintf((w)->wrong, sizeof (w)->wrong, "thread %" PRIu64 ": %s: %s", \
-				 (w)->id, #expr, (err)->text);                          \
-			return false;                                                   \
-		}                                                                       \
+#define NEED(w, expr, err)                                                                   \
+	do {                                                                                 \
+		if (!(expr)) {                                                               \
+			snprintf((w)->wrong, sizeof(w)->wrong, "thread %" PRIu64 ": %s: %s", \
+				 (w)->id, #expr, (err)->text);                               \
+			return false;                                                        \
+		}                                                                            \
 	} while (0)
 
 static void must(int rc, const struct stoa_error *err)
@@ -57,7 +58,8 @@ static void must(int rc, const struct stoa_error *err)
 /* Rows of thread w, number n: their payload. */
 static uint32_t payload(char *buf, uint64_t id, uint64_t n)
 {
-	return (uint32_t)sprintf(buf, "thread %" PRIu64 " was here for the %" PRIu64 "th time", id, n);
+	return (uint32_t)sprintf(buf, "thread %" PRIu64 " was here for the %" PRIu64 "th time", id,
+				 n);
 }
 
 static int change(struct worker *w, stoa_txn *txn, uint64_t n, struct stoa_error *err)
@@ -224,7 +226,7 @@ static void child(const char *path, uint64_t random, uint64_t n_commits)
 	need(stoa_close(db, &err), &err);
 	for (int i = 0; i < THREADS; i++)
 		acknowledged[i] = n_commits;
-	exit(0);	/* not _exit(): sanitizers have their say */
+	exit(0); /* not _exit(): sanitizers have their say */
 }
 
 /* Runs a child to its end, or kills it after @us. */
@@ -245,7 +247,7 @@ static void run(uint64_t random, uint64_t n_commits, useconds_t us)
 		child(path, random, n_commits);
 	if (us) {
 		while (!acknowledged[0] && waitpid(pid, NULL, WNOHANG) == 0)
-			usleep(1000);	/* until there is something to lose */
+			usleep(1000); /* until there is something to lose */
 		usleep(us);
 		kill(pid, SIGKILL);
 	}
@@ -270,7 +272,8 @@ static void eight_threads_that_are_killed_lose_nothing(void **state)
 
 	(void)state;
 	for (int i = 0; i < (testing_long() ? 200 : 6); i++)
-		run(testing_random(&random), 1000000, 1 + (useconds_t)testing_below(&random, 100000));
+		run(testing_random(&random), 1000000,
+		    1 + (useconds_t)testing_below(&random, 100000));
 }
 
 int main(void)

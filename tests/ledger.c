@@ -8,17 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEEP 40		/* commits whose entries are there */
-#define CHANGE_AFTER 10	/* commits after which an entry's mark is set again */
-#define BULK_ROWS 65536	/* at least: what an appender writes to a file */
+#define KEEP 40         /* commits whose entries are there */
+#define CHANGE_AFTER 10 /* commits after which an entry's mark is set again */
+#define BULK_ROWS 65536 /* at least: what an appender writes to a file */
 #define BULK_CHANGED 1000
 #define BODY_MAX 20000
 
-#define TRY(expr)                      \
-	do {                           \
-		int rc_ = (expr);      \
-		if (rc_ < 0)           \
-			return rc_;    \
+#define TRY(expr)                   \
+	do {                        \
+		int rc_ = (expr);   \
+		if (rc_ < 0)        \
+			return rc_; \
 	} while (0)
 
 static int wrong(struct stoa_error *err, const char *format, ...)
@@ -55,7 +55,7 @@ struct entry {
 	uint64_t n, k;
 	char name[32];
 	char body[BODY_MAX];
-	struct stoa_value values[6];	/* n, k, mark, name, body, price */
+	struct stoa_value values[6]; /* n, k, mark, name, body, price */
 };
 
 /* Entry @k of commit @n as commit @now should show it. */

@@ -2,22 +2,22 @@
 /*
  * power_test.c - the power goes: what was not synced is there, or not, or in part
  *
- * A killed process leaves its writes with the kernel; a power cut does not. A child works on a ledger while
- * every file operation is noted in a model of the disk:
+ * A killed process leaves its writes with the kernel; a power cut does not. A child works on a
+ * ledger while every file operation is noted in a model of the disk:
  *
  *     content   as of the last sync of the file, and as of now
  *     names     as of the last sync of the directory, and as of now
  *
  * At some operation the power goes: the child writes the directory that a machine may find when it
- * comes back. Of what was not synced nothing is left, or everything, or some sectors, each file and name for itself. The
- * parent opens that: it is sound, and shows some commit whole, none older than those acknowledged as being on
- * the disk. The next child goes on from there.
+ * comes back. Of what was not synced nothing is left, or everything, or some sectors, each file and
+ * name for itself. The parent opens that: it is sound, and shows some commit whole, none older than
+ * those acknowledged as being on the disk. The next child goes on from there.
  *
  * LMDB syncs for itself and does not pass the seam: catalog.mdb is taken as it is. Nothing runs in
  * the background, so that it is not read in the middle of a commit.
  *
- * Can it fail? It does within 60 cuts when any one of these syncs is left out: of a segment file, of a log file, of
- * the folder of either.
+ * Can it fail? It does within 60 cuts when any one of these syncs is left out: of a segment file,
+ * of a log file, of the folder of either.
  */
 #include "testing.h"
 
@@ -38,8 +38,8 @@ static const struct ledger ledger = { .bulk_every = 9, .schema_every = 5, .rows_
 
 #define SECTOR 512
 #define FILES_MAX 256
-#define COMMITS_MAX 30	/* of one child */
-#define OPS_MAX 260	/* of one child, about */
+#define COMMITS_MAX 30 /* of one child */
+#define OPS_MAX 260    /* of one child, about */
 
 /* ---- the disk ---- */
 
@@ -49,7 +49,7 @@ struct content {
 };
 
 struct file {
-	char name[64], synced_name[64];	/* empty: none */
+	char name[64], synced_name[64]; /* empty: none */
 	struct content now, synced;
 };
 
@@ -58,15 +58,15 @@ static struct {
 	size_t n;
 	long ops_left;
 	uint64_t random;
-	const char *path;	/* of the database */
-	const char *image;	/* of what a power cut leaves */
+	const char *path;  /* of the database */
+	const char *image; /* of what a power cut leaves */
 } disk;
 
 /* In memory shared with the parent. */
 static struct shared {
 	_Atomic uint64_t acknowledged;
-	_Atomic uint64_t possible;	/* the newest that was begun */
-} *shared;
+	_Atomic uint64_t possible; /* the newest that was begun */
+} * shared;
 
 static void resize(struct content *c, size_t len)
 {
@@ -201,8 +201,8 @@ static void lose_power(void)
 	_exit(0);
 }
 
-static void note(void *ctx, enum stoa__file_op op, const char *name, uint64_t offset,
-		 const void *p, size_t len)
+static void note(void *ctx, enum stoa__file_op op, const char *name, uint64_t offset, const void *p,
+		 size_t len)
 {
 	struct file *f = find(name);
 
@@ -212,15 +212,25 @@ static void note(void *ctx, enum stoa__file_op op, const char *name, uint64_t of
 		if (!f)
 			add(name);
 		break;
-	case STOA__FILE_WRITE: write_to(f, offset, p, len); break;
-	case STOA__FILE_SYNC: copy(&f->synced, &f->now); break;
-	case STOA__FILE_TRUNCATE: resize(&f->now, offset); break;
+	case STOA__FILE_WRITE:
+		write_to(f, offset, p, len);
+		break;
+	case STOA__FILE_SYNC:
+		copy(&f->synced, &f->now);
+		break;
+	case STOA__FILE_TRUNCATE:
+		resize(&f->now, offset);
+		break;
 	case STOA__FILE_UNLINK:
 		if (f)
 			*f->name = '\0';
 		break;
-	case STOA__FILE_RENAME: rename_to(f, p, len); break;
-	case STOA__FILE_SYNC_DIR: sync_names(name); break;
+	case STOA__FILE_RENAME:
+		rename_to(f, p, len);
+		break;
+	case STOA__FILE_SYNC_DIR:
+		sync_names(name);
+		break;
 	}
 	if (disk.ops_left-- == 0)
 		lose_power();
@@ -349,7 +359,8 @@ static void run_child(const char *path, const char *image, uint64_t random)
 static void a_power_cut_takes_nothing_that_was_acknowledged(void **state)
 {
 	char *dir = testing_tempdir();
-	char *path = strdup(testing_path(dir, "a.stoa")), *image = strdup(testing_path(dir, "b.stoa"));
+	char *path = strdup(testing_path(dir, "a.stoa")),
+	     *image = strdup(testing_path(dir, "b.stoa"));
 	uint64_t random = testing_seed(), n = 0, n_commits = 0;
 	int cuts = testing_long() ? 3000 : 60;
 
@@ -381,7 +392,8 @@ int main(void)
 		cmocka_unit_test(a_power_cut_takes_nothing_that_was_acknowledged),
 	};
 
-	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
 	if (shared == MAP_FAILED)
 		return 1;
 	if (access("/dev/shm", W_OK) == 0)

@@ -30,7 +30,7 @@ static const struct ledger ledger = { .bulk_every = 30, .schema_every = 20, .row
 
 struct peer {
 	pid_t pid;
-	int to, from;		/* ends of the pipes */
+	int to, from; /* ends of the pipes */
 };
 
 /* In a peer: a broken expectation ends it. */
@@ -277,7 +277,10 @@ static void one_process_may_write_once_and_read_often(void **state)
 
 #define TURNS 4
 
-/* Opens, waiting for its turn, makes the next commit, closes; where there is no database it makes one. */
+/*
+ * Opens, waiting for its turn, makes the next commit, closes; where there is no database it makes
+ * one.
+ */
 static void take_turns(const char *path, int in, int out)
 {
 	struct stoa_error err;
@@ -335,9 +338,9 @@ static void eight_processes_make_a_database_and_take_turns(void **state)
 /* ---- reading beside a writer ---- */
 
 static struct {
-	_Atomic uint64_t committed;	/* newest commit that is on the disk */
+	_Atomic uint64_t committed; /* newest commit that is on the disk */
 	_Atomic bool over;
-} *shared;
+} * shared;
 
 static void write_much(const char *path, int in, int out)
 {
@@ -516,7 +519,10 @@ static void a_handle_does_not_cross_fork(void **state)
 	testing_rmtree(p.dir);
 }
 
-/* Opens to write and forks; its child closes the handle, says so, and lives on when its parent is killed. */
+/*
+ * Opens to write and forks; its child closes the handle, says so, and lives on when its parent is
+ * killed.
+ */
 static void fork_and_wait(const char *path, int in, int out)
 {
 	struct stoa_error err;
@@ -612,7 +618,8 @@ static void what_is_not_a_database_is_left_alone(void **state)
 
 static void empty_files_are_damage(void **state)
 {
-	static const char *const names[] = { "catalog.mdb", "catalog.sum", "segments/00000001.seg" };
+	static const char *const names[] = { "catalog.mdb", "catalog.sum",
+					     "segments/00000001.seg" };
 	struct place p = place_new();
 	struct stoa_error err;
 	stoa_db *db;
@@ -722,7 +729,8 @@ int main(void)
 		cmocka_unit_test(without_permission_there_is_an_error_that_says_so),
 	};
 
-	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
 	if (shared == MAP_FAILED)
 		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct tree *reading;	/* nftw() has no argument for us */
+static struct tree *reading; /* nftw() has no argument for us */
 static size_t root_len;
 
 static void give_up(const char *what, const char *name)

@@ -2,7 +2,8 @@
 /*
  * tree.h - directories of a few files, for tests that copy databases and damage them
  *
- * Only what a database has: folders two deep, regular files. Failures end the process: they are the machine's.
+ * Only what a database has: folders two deep, regular files. Failures end the process: they are the
+ * machine's.
  */
 #ifndef STOA__TREE_H
 #define STOA__TREE_H
