@@ -26,6 +26,7 @@ struct stoa_appender {
 	stoa_table table;
 	const struct stoa__schema *schema;	/* does not change while the appender is open */
 	struct stoa__bulk *bulk;		/* from the start: it keeps the schema in place */
+	uint32_t n_slots;
 	bool sealed_any;
 	bool failed;
 	size_t n;		/* rows waiting */
@@ -50,7 +51,7 @@ static void free_runs(struct stoa_appender *app)
 
 static void appender_free(struct stoa_appender *app)
 {
-	for (uint32_t i = 0; app->schema && i < app->schema->n_slots; i++) {
+	for (uint32_t i = 0; i < app->n_slots; i++) {
 		stoa__free(app->waiting[i].values);
 		stoa__free(app->waiting[i].validity);
 	}
@@ -74,6 +75,7 @@ int stoa_appender_open(stoa_txn *txn, stoa_table table, stoa_appender **out,
 	if (!app)
 		return stoa__fail_memory(err);
 	app->txn = txn;
+	app->n_slots = t->schema->n_slots;
 	app->table = table;
 	app->schema = t->schema;
 	app->columns = stoa__calloc(t->schema->n_slots, sizeof *app->columns);
@@ -323,6 +325,9 @@ static int enter(const struct stoa_appender *app, struct stoa_error *err)
 {
 	if (!app)
 		return stoa__fail(err, STOA_EINVAL, "the appender is NULL");
+	if (stoa__bulk_is_over(app->bulk))
+		return stoa__fail(err, STOA_ESTATE,
+				  "the transaction is over, and the appender's rows with it");
 	return stoa__txn_enter(app->txn, err);
 }
 
@@ -392,13 +397,13 @@ int stoa_appender_close(stoa_appender *app, struct stoa_error *err)
 {
 	int rc = enter(app, err);
 
-	if (rc < 0)
+	if (rc == STOA_EFORKED || rc == STOA_EINVAL)
 		return rc;
-	if (app->failed)
+	if (rc == STOA_OK && app->failed)
 		rc = stoa__fail(err, STOA_ESTATE, "an append failed: no row was added");
-	else if (!app->sealed_any)
+	else if (rc == STOA_OK && !app->sealed_any)
 		rc = insert_waiting(app, err);
-	else if (app->n)
+	else if (rc == STOA_OK && app->n)
 		rc = flush(app, err);
 	if (rc == STOA_OK && app->sealed_any)
 		rc = stoa__bulk_finish(app->bulk, err);
@@ -410,7 +415,7 @@ int stoa_appender_close(stoa_appender *app, struct stoa_error *err)
 
 void stoa_appender_abort(stoa_appender *app)
 {
-	if (!app || enter(app, NULL) < 0)
+	if (!app || enter(app, NULL) == STOA_EFORKED)
 		return;
 	stoa__bulk_abort(app->bulk);
 	appender_free(app);

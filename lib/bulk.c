@@ -28,7 +28,8 @@ struct file {
 };
 
 struct stoa__bulk {
-	struct stoa_txn *txn;
+	struct stoa_txn *txn;	/* NULL when it is over */
+	struct stoa__bulk *next;	/* of those that are open in the transaction */
 	stoa_table table;
 	const struct stoa__schema *schema;	/* does not change while the bulk is open */
 	struct stoa__segment_writer *writer;	/* of the newest file */
@@ -58,6 +59,8 @@ int stoa__bulk_open(stoa_txn *txn, stoa_table table, struct stoa__bulk **out,
 	b->txn = txn;
 	b->table = table;
 	b->schema = t->schema;
+	b->next = txn->bulks;
+	txn->bulks = b;
 	txn->n_appenders++;
 	*out = b;
 	return STOA_OK;
@@ -275,9 +278,39 @@ static int put_groups(struct stoa__bulk *b, struct stoa_error *err)
 	return rc;
 }
 
+/* Takes @b out of its transaction. */
+static void leave(struct stoa__bulk *b)
+{
+	struct stoa__bulk **at = &b->txn->bulks;
+
+	while (*at != b)
+		at = &(*at)->next;
+	*at = b->next;
+	b->txn->n_appenders--;
+	b->txn = NULL;
+}
+
+void stoa__bulk_end_all(stoa_txn *txn)
+{
+	while (txn->bulks) {
+		struct stoa__bulk *b = txn->bulks;
+
+		/* Its files are among the transaction's, which removes them. */
+		stoa__segment_discard(b->writer);
+		b->writer = NULL;
+		leave(b);
+	}
+}
+
+bool stoa__bulk_is_over(const struct stoa__bulk *b)
+{
+	return !b->txn;
+}
+
 static void bulk_free(struct stoa__bulk *b)
 {
-	b->txn->n_appenders--;
+	if (b->txn)
+		leave(b);
 	stoa__segment_discard(b->writer);
 	for (size_t i = 0; i < b->n_added; i++)
 		stoa__bulk_group_free(b->added[i].group);
@@ -291,7 +324,7 @@ void stoa__bulk_abort(struct stoa__bulk *b)
 {
 	if (!b)
 		return;
-	for (size_t i = 0; i < b->n_files; i++)
+	for (size_t i = 0; b->txn && i < b->n_files; i++)
 		(void)stoa__segment_unlink(&b->txn->db->dir, b->files[i].number, NULL);
 	bulk_free(b);
 }

@@ -38,6 +38,9 @@ int stoa__bulk_add(struct stoa__bulk *b, struct stoa__bulk_group *group, struct 
 void stoa__bulk_group_free(struct stoa__bulk_group *group);
 /* Puts all groups in the table and frees @b, whatever is returned; on failure nothing was added. */
 int stoa__bulk_finish(struct stoa__bulk *b, struct stoa_error *err);
+/* The transaction ends while bulks are open: they are over, and only abort is left for them. */
+void stoa__bulk_end_all(stoa_txn *txn);
+bool stoa__bulk_is_over(const struct stoa__bulk *b);
 /* Forgets everything, files included, and frees @b; NULL is fine. */
 void stoa__bulk_abort(struct stoa__bulk *b);
 

@@ -77,6 +77,7 @@ struct stoa_txn {
 	bool bulk;			/* has segment files of its own: commits by a checkpoint */
 	int durability;
 	uint32_t n_appenders;
+	struct stoa__bulk *bulks;	/* those that are open */
 	uint64_t *files;		/* segment files it made, to be removed by an abort */
 	size_t n_files;
 	struct stoa__version *base;	/* the version it began on, held */

@@ -229,12 +229,19 @@ int stoa_table_freeze(stoa_txn *txn, stoa_table table, struct stoa_error *err)
 	return STOA_OK;
 }
 
+static int no_room(struct stoa_error *err)
+{
+	return stoa__fail(err, STOA_EINVAL, "there is no room for the answer");
+}
+
 int stoa_table_find(stoa_txn *txn, const char *name, stoa_table *out, struct stoa_error *err)
 {
 	uint32_t id;
 
 	STOA_TRY(stoa__txn_enter(txn, err));
 	STOA_TRY(stoa__name_check("table", name, err));
+	if (!out)
+		return no_room(err);
 	id = find(txn, name);
 	if (!id)
 		return stoa__fail(err, STOA_ENOTFOUND, "there is no table \"%s\"", name);
@@ -247,6 +254,8 @@ int stoa_table_next(stoa_txn *txn, stoa_table table, stoa_table *out, struct sto
 	uint64_t id;
 
 	STOA_TRY(stoa__txn_enter(txn, err));
+	if (!out)
+		return no_room(err);
 	if (!stoa__tree_next(txn->version->tables, table, false, &id))
 		return STOA_END;
 	*out = (stoa_table)id;
@@ -260,6 +269,8 @@ int stoa_table_info(stoa_txn *txn, stoa_table table, struct stoa_table_info *out
 
 	STOA_TRY(stoa__txn_enter(txn, err));
 	STOA_TRY(stoa__txn_table(txn, table, &t, err));
+	if (!out)
+		return no_room(err);
 	*out = (struct stoa_table_info){ .name = t->schema->name,
 					 .slots = t->schema->defs,
 					 .n_slots = t->schema->n_slots,

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "bulk.h"
 #include "core/alloc.h"
 #include "db.h"
 
@@ -198,6 +199,8 @@ int stoa_savepoint(stoa_txn *txn, uint32_t *out, struct stoa_error *err)
 	struct stoa__mark *marks;
 
 	STOA_TRY(stoa__txn_enter_write(txn, err));
+	if (!out)
+		return stoa__fail(err, STOA_EINVAL, "there is no room for the savepoint");
 	if (txn->n_appenders)
 		return stoa__fail(err, STOA_ESTATE, "close the appenders before a savepoint");
 	marks = stoa__realloc_array(txn->marks, txn->n_marks + 1, sizeof *marks);
@@ -253,6 +256,7 @@ static void remove_files(struct stoa_txn *txn)
 /* Undoes everything and gives the writer's lock back. */
 static void undo(struct stoa_txn *txn)
 {
+	stoa__bulk_end_all(txn);
 	remove_files(txn);
 	stoa__history_rollback(txn->version, txn->base, txn->base);
 	drop_marks(txn, 0);

@@ -181,6 +181,117 @@ static void a_group_goes_with_its_last_row(void **state)
 	assert_int_equal(stat.n_rows, STOA_GROUP_MAX + 1);
 }
 
+/* ---- ends in the wrong order ---- */
+
+static void append_rows(struct fixture *f, stoa_appender *app, size_t n)
+{
+	static struct stoa_bytes strings[STOA_GROUP_MAX];
+	static int64_t numbers[STOA_GROUP_MAX];
+	const struct stoa_array arrays[] = {
+		{ STOA_STRING, 0, strings, NULL },
+		{ STOA_TEXT, 0, strings, NULL },
+		{ STOA_I64, 0, numbers, NULL },
+	};
+
+	ok(f, stoa_append(app, arrays, 3, n, &f->err));
+}
+
+static void an_appender_outlives_its_transaction_and_adds_nothing(void **state)
+{
+	struct fixture *f = *state;
+	stoa_appender *app[3];
+	struct stoa_table_info info;
+
+	ok(f, stoa_commit(f->txn, &f->err));
+	ok(f, stoa_begin(f->db, STOA_WRITE, &f->txn, &f->err));
+	for (int i = 0; i < 3; i++) {
+		ok(f, stoa_appender_open(f->txn, f->table, &app[i], &f->err));
+		append_rows(f, app[i], i ? STOA_GROUP_MAX : 10);
+	}
+	stoa_appender_abort(app[1]);
+	assert_int_equal(stoa_commit(f->txn, &f->err), STOA_ESTATE);
+	assert_int_equal(stoa_append(app[0], NULL, 3, 0, &f->err), STOA_ESTATE);
+	stoa_appender_abort(app[0]);
+	assert_int_equal(stoa_appender_close(app[2], &f->err), STOA_ESTATE);
+	ok(f, stoa_begin(f->db, STOA_READ, &f->txn, &f->err));
+	ok(f, stoa_table_info(f->txn, f->table, &info, &f->err));
+	assert_int_equal(info.n_rows, 0);
+}
+
+/* ---- arguments ---- */
+
+static void empty_values_need_no_bytes(void **state)
+{
+	struct fixture *f = *state;
+	struct stoa_value v[] = { stoa_bytes_value(STOA_STRING, NULL, 0),
+				  stoa_bytes_value(STOA_TEXT, NULL, 0), stoa_null() };
+	const struct stoa_slot slot = { .name = "e", .type = STOA_BLOB,
+					.value = stoa_bytes_value(STOA_BLOB, NULL, 0) };
+	static const struct stoa_bytes nothing[2];
+	static const int64_t numbers[2];
+	const struct stoa_array arrays[] = {
+		{ STOA_STRING, 0, nothing, NULL },
+		{ STOA_TEXT, 0, nothing, NULL },
+		{ STOA_I64, 0, numbers, NULL },
+		{ STOA_BLOB, 0, nothing, NULL },
+	};
+	struct stoa_value out[4];
+	stoa_appender *app;
+	stoa_rowid row;
+
+	ok(f, stoa_insert(f->txn, f->table, v, 3, &row, &f->err));
+	ok(f, stoa_slot_add(f->txn, f->table, &slot, &f->err));
+	ok(f, stoa_appender_open(f->txn, f->table, &app, &f->err));
+	ok(f, stoa_append(app, arrays, 4, 2, &f->err));
+	ok(f, stoa_appender_close(app, &f->err));
+	for (; row <= 3; row++) {
+		ok(f, stoa_get(f->txn, f->table, row, out, 4, &f->err));
+		assert_int_equal(out[0].type, STOA_STRING);
+		assert_int_equal(out[0].len, 0);
+		assert_int_equal(out[1].type, STOA_TEXT);
+		assert_int_equal(out[3].type, STOA_BLOB);
+		assert_int_equal(out[3].len, 0);
+	}
+}
+
+/* A default that is "the default" says nothing. */
+static void a_slot_that_is_not_one_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct stoa_slot slot = { .name = "x", .type = STOA_I8, .value = stoa_i64(1000) };
+
+	assert_int_equal(stoa_slot_add(f->txn, f->table, &slot, &f->err), STOA_ERANGE);
+	slot.value = stoa_text("1");
+	assert_int_equal(stoa_slot_add(f->txn, f->table, &slot, &f->err), STOA_ETYPE);
+	slot.value = stoa_default();
+	assert_int_equal(stoa_slot_add(f->txn, f->table, &slot, &f->err), STOA_ETYPE);
+	slot.value = stoa_null();
+	slot.type = 20;
+	assert_int_equal(stoa_slot_add(f->txn, f->table, &slot, &f->err), STOA_EINVAL);
+	slot.type = STOA_DECIMAL;
+	assert_int_equal(stoa_slot_add(f->txn, f->table, &slot, &f->err), STOA_EINVAL);
+	slot.type = STOA_I8;
+	slot.flags = 8;
+	assert_int_equal(stoa_slot_add(f->txn, f->table, &slot, &f->err), STOA_EINVAL);
+	slot.flags = 0;
+	slot.name = "";
+	assert_int_equal(stoa_slot_add(f->txn, f->table, &slot, &f->err), STOA_EINVAL);
+	slot.name = "NOTE";
+	assert_int_equal(stoa_slot_add(f->txn, f->table, &slot, &f->err), STOA_EEXIST);
+	assert_int_equal(stoa_slot_add(f->txn, f->table, NULL, &f->err), STOA_EINVAL);
+}
+
+static void an_answer_needs_room(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(stoa_savepoint(f->txn, NULL, &f->err), STOA_EINVAL);
+	assert_int_equal(stoa_table_find(f->txn, "t", NULL, &f->err), STOA_EINVAL);
+	assert_int_equal(stoa_table_next(f->txn, 0, NULL, &f->err), STOA_EINVAL);
+	assert_int_equal(stoa_table_info(f->txn, f->table, NULL, &f->err), STOA_EINVAL);
+	assert_int_equal(stoa_table_rename(f->txn, f->table, NULL, &f->err), STOA_EINVAL);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -192,6 +303,10 @@ int main(void)
 		TEST(a_transaction_that_reads_as_it_writes_keeps_nothing_of_it),
 		TEST(a_tail_of_dead_rows_is_sealed_to_nothing),
 		TEST(a_group_goes_with_its_last_row),
+		TEST(an_appender_outlives_its_transaction_and_adds_nothing),
+		TEST(empty_values_need_no_bytes),
+		TEST(a_slot_that_is_not_one_is_refused),
+		TEST(an_answer_needs_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

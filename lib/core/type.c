@@ -260,7 +260,7 @@ static int convert_bytes(const struct stoa_slot *slot, const struct stoa_value *
 				  slot->name ? slot->name : "",
 				  stoa_type_name((enum stoa_type)slot->type));
 	out->len = in->len;
-	out->p = in->p;
+	out->p = in->len ? in->p : "";	/* an empty value may come without bytes */
 	return STOA_OK;
 }
 
