@@ -237,24 +237,9 @@ int64_t stoa__base_row(const struct stoa__base *base, uint64_t rowid)
 	return base->first + base->offsets[lo] == rowid ? (int64_t)lo : -1;
 }
 
-int stoa__base_value(const struct stoa__base *base, const struct stoa__chunk *c, uint32_t row,
-		     struct stoa__buf *scratch, struct stoa_value *out, struct stoa_error *err)
+int stoa__base_value_error(const struct stoa__base *base, int rc, struct stoa_error *err)
 {
-	int rc;
-
-	if (c->encoding == STOA__ENC_DICT_ID) {
-		struct stoa_bytes b;
-
-		if (stoa__chunk_is_null(c, row)) {
-			*out = stoa_null();
-			return STOA_OK;
-		}
-		b = stoa__base_string(base, c, (uint32_t)stoa__chunk_packed(c, row));
-		*out = stoa_bytes_value(STOA_STRING, b.p, b.len);
-		return STOA_OK;
-	}
-	rc = stoa__chunk_value(c, row, scratch, out);
 	if (rc == STOA_ECORRUPT)
 		return corrupt(base, "a value does not decode", err);
-	return rc < 0 ? stoa__fail_memory(err) : STOA_OK;
+	return stoa__fail_memory(err);
 }

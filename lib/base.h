@@ -87,8 +87,27 @@ static inline struct stoa_bytes stoa__base_string(const struct stoa__base *base,
 		return stoa__symbol_bytes(base->symbols, stoa__chunk_entry_id(c, code));
 	return stoa__chunk_entry(c, code);
 }
+/* The words for what stoa__chunk_value() returned. */
+int stoa__base_value_error(const struct stoa__base *base, int rc, struct stoa_error *err);
 /* Value @row of a column, whichever encoding. As stoa__chunk_value(). */
-int stoa__base_value(const struct stoa__base *base, const struct stoa__chunk *c, uint32_t row,
-		     struct stoa__buf *scratch, struct stoa_value *out, struct stoa_error *err);
+static inline int stoa__base_value(const struct stoa__base *base, const struct stoa__chunk *c,
+				   uint32_t row, struct stoa__buf *scratch, struct stoa_value *out,
+				   struct stoa_error *err)
+{
+	int rc;
+
+	if (c->encoding != STOA__ENC_DICT_ID) {
+		rc = stoa__chunk_value(c, row, scratch, out);
+		return rc < 0 ? stoa__base_value_error(base, rc, err) : STOA_OK;
+	}
+	*out = stoa_null();
+	if (!stoa__chunk_is_null(c, row)) {
+		struct stoa_bytes b =
+			stoa__base_string(base, c, (uint32_t)stoa__chunk_packed(c, row));
+
+		*out = stoa_bytes_value(STOA_STRING, b.p, b.len);
+	}
+	return STOA_OK;
+}
 
 #endif

@@ -92,7 +92,7 @@ int stoa_get(stoa_txn *txn, stoa_table table, stoa_rowid row, struct stoa_value 
 {
 	struct stoa__table *t;
 	struct stoa__place at;
-	const uint8_t *lent;
+	size_t room;
 
 	STOA_TRY(stoa__txn_enter(txn, err));
 	STOA_TRY(stoa__txn_table(txn, table, &t, err));
@@ -101,12 +101,12 @@ int stoa_get(stoa_txn *txn, stoa_table table, stoa_rowid row, struct stoa_value 
 				  "table \"%s\" has %u slots, but there is room for %zu values",
 				  t->schema->name, t->schema->n_slots, out ? n_out : 0);
 	STOA_TRY(locate(t, row, &at, err));
-	/* Where the bytes moved as there was no room for more, once again: there is now. */
+	/* Where room for its bytes had to be made, they may have moved: once again, there is room now. */
 	do {
-		lent = txn->scratch.p;
+		room = txn->scratch.cap;
 		stoa__buf_reset(&txn->scratch);
 		STOA_TRY(stoa__group_row(at.group, t->schema, at.row, &txn->scratch, out, err));
-	} while (txn->scratch.p != lent);
+	} while (txn->scratch.cap != room);
 	return STOA_OK;
 }
 

@@ -234,36 +234,54 @@ static void bytes_value(struct stoa_bytes s, struct stoa_value *out)
 	out->len = s.len;
 }
 
-int stoa__chunk_value(const struct stoa__chunk *c, size_t row, struct stoa__buf *scratch,
-		      struct stoa_value *out)
+/* A value that is bytes and found by its length; apart, so that what is more common needs no stack. */
+static int length_coded_value(const struct stoa__chunk *c, size_t row, struct stoa__buf *scratch,
+			      struct stoa_value *out)
 {
 	struct stoa_bytes s;
 
+	STOA_TRY(stoa__lengths_value(c, row, scratch, &s));
+	out->type = c->type;
+	bytes_value(s, out);
+	return STOA_OK;
+}
+
+/* A float, or a uuid. */
+static int float_value(const struct stoa__chunk *c, size_t row, struct stoa_value *out)
+{
+	out->type = c->type;
+	if (c->encoding == STOA__ENC_RAW)
+		raw_value(c, row, out);
+	else
+		out->f = stoa__scaled_get((int64_t)stoa__chunk_packed(c, row), c->scale);
+	return STOA_OK;
+}
+
+int stoa__chunk_value(const struct stoa__chunk *c, size_t row, struct stoa__buf *scratch,
+		      struct stoa_value *out)
+{
 	*out = stoa_null();
 	if (stoa__chunk_is_null(c, row))
 		return STOA_OK;
 	switch (c->encoding) {
 	case STOA__ENC_PACKED:
-		out->u = c->base + stoa__packed_get(c->values, c->width, row);
+		out->type = c->type;
 		out->scale = c->scale;
-		break;
-	case STOA__ENC_SCALED:
-		out->f = stoa__scaled_get((int64_t)stoa__chunk_packed(c, row), c->scale);
-		break;
-	case STOA__ENC_RAW:
-		raw_value(c, row, out);
-		break;
+		out->u = c->base + stoa__packed_get(c->values, c->width, row);
+		return STOA_OK;
 	case STOA__ENC_DICT:
-		s = stoa__chunk_entry(c, (uint32_t)stoa__packed_get(c->values, c->width, row));
-		__builtin_prefetch(s.p);	/* whoever asks for one value will read it */
-		bytes_value(s, out);
-		break;
+		out->type = c->type;
+		bytes_value(stoa__chunk_entry(c, (uint32_t)stoa__packed_get(c->values, c->width,
+									    row)),
+			    out);
+		__builtin_prefetch(out->p);	/* whoever asks for one value will read it */
+		return STOA_OK;
+	case STOA__ENC_RAW:
+	case STOA__ENC_SCALED:
+		return float_value(c, row, out);
 	default:
-		STOA_TRY(stoa__lengths_value(c, row, scratch, &s));
-		bytes_value(s, out);
+		return length_coded_value(c, row, scratch, out);
 	}
-	out->type = c->type;
-	return STOA_OK;
 }
 
 const void *stoa__chunk_plain(const struct stoa__chunk *c)
