@@ -289,8 +289,6 @@ int main(void)
 		cmocka_unit_test(a_close_that_fails_loses_no_commit),
 	};
 
-	/* Nothing here depends on what a disk does with a sync, and a disk takes its time. */
-	if (access("/dev/shm", W_OK) == 0)
-		setenv("TMPDIR", "/dev/shm", 0);
+	testing_in_memory();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -517,7 +517,6 @@ int main(void)
 		cmocka_unit_test(a_missing_file_is_found),
 	};
 
-	if (access("/dev/shm", W_OK) == 0)
-		setenv("TMPDIR", "/dev/shm", 0);
+	testing_in_memory();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

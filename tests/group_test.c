@@ -287,5 +287,6 @@ int main(void)
 			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (acknowledged == MAP_FAILED)
 		return 1;
+	testing_in_memory();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -733,5 +733,6 @@ int main(void)
 		      0);
 	if (shared == MAP_FAILED)
 		return 1;
+	testing_in_memory();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
