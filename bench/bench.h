@@ -158,7 +158,7 @@ bool bench_json_write(const char *path, const struct bench_outcome *outcomes, si
 
 struct bench_machine {
 	char words[640]; /* cores, caches, memory, file system: no names of hosts */
-	char versions[256];
+	char versions[384];
 };
 void bench_machine_describe(struct bench_machine *out);
 

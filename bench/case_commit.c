@@ -10,6 +10,8 @@
  */
 #include "bench.h"
 #include "ours.h"
+#include "redis.h"
+#include "rocksdb.h"
 #include "sqlite.h"
 
 #include <errno.h>
@@ -251,11 +253,71 @@ static void run_lmdb(const struct bench_case *c, const struct bench_entry *e)
 	bench_remove(path);
 }
 
+/* ---- RocksDB ---- */
+
+#define ROCKSDB_CACHE (8u << 20) /* its default */
+
+static void work_rocksdb(struct worker *w)
+{
+	struct bench_record r;
+
+	for (int i = 0; i < w->n; i++) {
+		bench_record_make(w->first + i, &r);
+		double start = bench_now();
+		bench_rocksdb_put(w->db, (uint64_t)(w->first + i), &r, sizeof(r));
+		w->seconds[i] = bench_now() - start;
+	}
+}
+
+static void run_rocksdb(const struct bench_case *c, const struct bench_entry *e)
+{
+	const char *path = bench_path("commit.rocksdb");
+	struct bench_rocksdb db;
+
+	(void)e;
+	bench_remove(path);
+	bench_rocksdb_open(&db, path, ROCKSDB_CACHE);
+	bench_rocksdb_sync(&db, true);
+	measure(c, &db, work_rocksdb);
+	bench_rocksdb_close(&db);
+	bench_remove(path);
+}
+
+/* ---- Redis ---- */
+
+static void work_redis(struct worker *w)
+{
+	int fd = bench_redis_connect();
+	struct bench_record r;
+
+	for (int i = 0; i < w->n; i++) {
+		bench_record_make(w->first + i, &r);
+		double start = bench_now();
+		bench_redis_set(fd, (uint64_t)(w->first + i), &r, sizeof(r));
+		w->seconds[i] = bench_now() - start;
+	}
+	close(fd);
+}
+
+static void run_redis(const struct bench_case *c, const struct bench_entry *e)
+{
+	(void)e;
+	bench_redis_start();
+	measure(c, NULL, work_redis);
+	bench_redis_stop();
+}
+
+#define ROCKSDB_SETTINGS "put() with sync on"
+#define REDIS_SETTINGS \
+	"SET over a unix socket, a connection for each thread; appendonly, appendfsync always"
+
 static const struct bench_entry alone[] = {
 	{ "stoa", "STOA_FULL (its default)", NULL, run_stoa, 0 },
 	{ "bare", "pwrite() of 128 bytes and fdatasync(), file full of zeros", NULL, run_bare, 0 },
 	{ "sqlite", "WAL, synchronous=FULL, prepared", NULL, run_sqlite, 0 },
 	{ "lmdb", "synchronous (its default)", NULL, run_lmdb, 0 },
+	{ "rocksdb", ROCKSDB_SETTINGS, NULL, run_rocksdb, 0 },
+	{ "redis", REDIS_SETTINGS, NULL, run_redis, 0 },
 };
 
 static const struct bench_entry shared[] = {
@@ -264,6 +326,8 @@ static const struct bench_entry shared[] = {
 	{ "sqlite",
 	  "WAL, synchronous=FULL, prepared; a connection for each thread, turns by a mutex", NULL,
 	  run_sqlite, 0 },
+	{ "rocksdb", ROCKSDB_SETTINGS ", one handle", NULL, run_rocksdb, 0 },
+	{ "redis", REDIS_SETTINGS, NULL, run_redis, 0 },
 };
 
 static const struct bench_target alone_targets[] = {

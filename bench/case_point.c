@@ -5,10 +5,12 @@
  * Row n of the table is order n. Every peer reads the same random rows, all nine values of each,
  * and copies them into a struct of the caller's, strings included: what borrows from the database
  * is no use past the next call. A pass that is not timed comes first. LMDB holds rows as a C
- * program would pack them by hand: fixed fields, then four strings with their lengths.
+ * program would pack them by hand: fixed fields, then four strings with their lengths; so does
+ * RocksDB.
  */
 #include "bench.h"
 #include "ours.h"
+#include "rocksdb.h"
 #include "sqlite.h"
 #include "tpch.h"
 
@@ -303,15 +305,11 @@ static const char *unpack(char *to, const char *p, size_t len)
 	return p + len;
 }
 
-static void read_lmdb(void *db, uint64_t number, struct order *o)
+static void unpack_row(const char *p, struct order *o)
 {
-	struct lmdb *m = db;
-	MDB_val key = { sizeof(number), &number };
-	MDB_val value;
 	struct packed f;
 
-	check_lmdb(mdb_get(m->txn, m->dbi, &key, &value));
-	memcpy(&f, value.mv_data, sizeof(f));
+	memcpy(&f, p, sizeof(f));
 	o->orderkey = f.orderkey;
 	o->custkey = f.custkey;
 	o->totalprice = f.totalprice;
@@ -321,11 +319,21 @@ static void read_lmdb(void *db, uint64_t number, struct order *o)
 	o->priority_len = f.priority_len;
 	o->clerk_len = f.clerk_len;
 	o->comment_len = f.comment_len;
-	const char *p = (const char *)value.mv_data + sizeof(f);
+	p += sizeof(f);
 	p = unpack(o->status, p, f.status_len);
 	p = unpack(o->priority, p, f.priority_len);
 	p = unpack(o->clerk, p, f.clerk_len);
 	unpack(o->comment, p, f.comment_len);
+}
+
+static void read_lmdb(void *db, uint64_t number, struct order *o)
+{
+	struct lmdb *m = db;
+	MDB_val key = { sizeof(number), &number };
+	MDB_val value;
+
+	check_lmdb(mdb_get(m->txn, m->dbi, &key, &value));
+	unpack_row(value.mv_data, o);
 }
 
 static void run_lmdb(const struct bench_case *c, const struct bench_entry *e)
@@ -340,12 +348,67 @@ static void run_lmdb(const struct bench_case *c, const struct bench_entry *e)
 	mdb_env_close(m.env);
 }
 
+/* ---- RocksDB: the same packed rows ---- */
+
+#define ROCKSDB_CACHE ((size_t)1 << 30) /* all of it at scale factor 1 */
+
+static const char *rocksdb_path(void)
+{
+	return bench_path_sf("orders", "rocksdb");
+}
+
+static void prepare_rocksdb(const struct bench_case *c, const struct bench_entry *e)
+{
+	struct bench_rocksdb r;
+	struct tpch_orders g;
+	struct tpch_order o;
+	struct tpch_text text;
+	char row[512];
+
+	(void)c;
+	(void)e;
+	if (bench_made(rocksdb_path()))
+		return;
+	bench_remove(rocksdb_path());
+	bench_rocksdb_open(&r, rocksdb_path(), ROCKSDB_CACHE);
+	bench_rocksdb_sync(&r, false);
+	if (!tpch_text_init(&text))
+		bench_die("no memory for the text of TPC-H");
+	tpch_orders_init(&g, bench_config.sf, 0);
+	for (uint64_t number = 1; tpch_orders_next(&g, &o); number++)
+		bench_rocksdb_put(&r, number, row, pack(row, &o, &text));
+	bench_rocksdb_compact(&r);
+	bench_rocksdb_close(&r);
+	bench_note_made(rocksdb_path(), false);
+}
+
+static void read_rocksdb(void *db, uint64_t number, struct order *o)
+{
+	void *slice;
+
+	unpack_row(bench_rocksdb_get(db, number, &slice), o);
+	bench_rocksdb_done(slice);
+}
+
+static void run_rocksdb(const struct bench_case *c, const struct bench_entry *e)
+{
+	struct bench_rocksdb r;
+
+	(void)c;
+	(void)e;
+	bench_rocksdb_open(&r, rocksdb_path(), ROCKSDB_CACHE);
+	measure(read_rocksdb, &r);
+	bench_rocksdb_close(&r);
+}
+
 static const struct bench_entry entries[] = {
 	{ "stoa", "durable database, stoa_get()", prepare_stoa, run_stoa, 0 },
 	{ "sqlite",
 	  "INTEGER PRIMARY KEY, prepared statement, file mapped (mmap_size), cache_size 256 MiB",
 	  prepare_sqlite, run_sqlite, 0 },
 	{ "lmdb", "MDB_INTEGERKEY, packed rows, MDB_NORDAHEAD", prepare_lmdb, run_lmdb, 0 },
+	{ "rocksdb", "packed rows, compacted, block cache 1 GiB, get_pinned()", prepare_rocksdb,
+	  run_rocksdb, 0 },
 };
 
 static const struct bench_target targets[] = {

@@ -8,6 +8,8 @@
 #include "bench.h"
 #include "duckdb.h"
 #include "ours.h"
+#include "redis.h"
+#include "rocksdb.h"
 
 #include <lmdb.h>
 #include <sqlite3.h>
@@ -94,28 +96,41 @@ static void cache_words(char *out, size_t size)
 	}
 }
 
-/* In a child, since loading DuckDB would stay: the version is its answer. */
-static void find_duckdb(const struct bench_case *c, const struct bench_entry *e)
+/* In a child, since a library that is loaded would stay: the version is its answer. */
+static const struct {
+	const char *name;
+	const char *(*version)(void);
+} found_at_run_time[] = {
+	{ "DuckDB", bench_duckdb_version },
+	{ "RocksDB", bench_rocksdb_version },
+	{ "Redis", bench_redis_version },
+};
+
+static void find_version(const struct bench_case *c, const struct bench_entry *e)
 {
 	(void)c;
-	(void)e;
-	const char *version = bench_duckdb_version();
+	const char *version = found_at_run_time[e->arg].version();
 	bench_answer_text(version, strlen(version));
 }
 
 static void describe_versions(char *out, size_t size)
 {
-	struct bench_run run;
-	const char *duckdb = "not found";
+	size_t len = (size_t)snprintf(out, size, "stoa %s, SQLite %s, LMDB %d.%d.%d",
+				      stoa_version(), sqlite3_libversion(), MDB_VERSION_MAJOR,
+				      MDB_VERSION_MINOR, MDB_VERSION_PATCH);
 
-	bench_run_child(find_duckdb, NULL, NULL, 0, &run);
-	if (run.state == BENCH_OK) {
+	for (size_t i = 0; i < BENCH_COUNT(found_at_run_time) && len < size; i++) {
+		struct bench_entry e = { .arg = (int)i };
+		struct bench_run run;
+
+		bench_run_child(find_version, NULL, &e, 0, &run);
 		run.answer[strcspn(run.answer, "|")] = 0;
-		duckdb = run.answer;
+		len += (size_t)snprintf(out + len, size - len, ", %s %.32s",
+					found_at_run_time[i].name,
+					run.state == BENCH_OK ? run.answer : "not found");
 	}
-	snprintf(out, size, "stoa %s, SQLite %s, LMDB %d.%d.%d, DuckDB %.32s; compiler %s",
-		 stoa_version(), sqlite3_libversion(), MDB_VERSION_MAJOR, MDB_VERSION_MINOR,
-		 MDB_VERSION_PATCH, duckdb, __VERSION__);
+	if (len < size)
+		snprintf(out + len, size - len, "; compiler %s", __VERSION__);
 }
 
 void bench_machine_describe(struct bench_machine *out)

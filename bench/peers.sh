@@ -5,8 +5,8 @@
 #
 #     bench/peers.sh [DIRECTORY]      default: .peers beside this script
 #
-# Debian's headers of jansson (for the JSON of the results), and from npm into DIRECTORY/node_modules DuckDB's library and
-# the flights of vega-datasets. Does nothing that is done already. What is missing is no failure: its cases are left out.
+# Debian's headers of jansson (for the JSON of the results), RocksDB's library and Redis; from npm into
+# DIRECTORY/node_modules DuckDB's library and the flights of vega-datasets. Does nothing that is done already. What is missing is no failure: its cases are left out.
 set -eu
 
 duckdb=@duckdb/node-bindings-linux-x64
@@ -23,12 +23,21 @@ as_root() {
 install_debian() {
 	say "installing $* with apt-get"
 	as_root apt-get -qq update
-	as_root env DEBIAN_FRONTEND=noninteractive \
+	as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL="${RUNLEVEL:-}" \
 		apt-get -qq install -y --no-install-recommends "$@" >/dev/null
 }
 
 pkg-config --exists jansson sqlite3 lmdb ||
 	install_debian libjansson-dev libsqlite3-dev liblmdb-dev
+
+optional() {
+	apt-cache show "$1" >/dev/null 2>&1 || return 0
+	# A server that is a peer is started by the bench, and by nobody else.
+	RUNLEVEL=1 install_debian "$1" || say "could not install $1: it will be left out"
+}
+
+ldconfig -p | grep -q librocksdb || optional librocksdb7.8
+command -v redis-server >/dev/null 2>&1 || optional redis-server
 
 fetch() {
 	command -v npm >/dev/null 2>&1 || install_debian npm

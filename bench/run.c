@@ -4,8 +4,9 @@
  *
  * The child writes its result into a page shared with the parent, so that it survives whatever
  * becomes of the child: bench_die() and bench_skip() leave their words there and end the process,
- * and a crash is seen by the parent as a signal; so is SIGALRM, which ends what takes too long. The parent never loads a peer nor makes data; its
- * own memory, which every child starts with, stays at a few megabytes.
+ * and a crash is seen by the parent as a signal; so is SIGALRM, which ends what takes too long. The
+ * parent never loads a peer nor makes data; its own memory, which every child starts with, stays at
+ * a few megabytes.
  */
 #include "bench.h"
 
