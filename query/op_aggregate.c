@@ -13,8 +13,8 @@
  * makes it anew over larger ones, until it would pass DIRECT_MAX cells; then all goes through the
  * hash table.
  *
- * Where all keys are codes of dictionaries without NULLs, a still smaller table by codes goes before that, good for as long
- * as the dictionaries stay the same: no words are made then.
+ * Where all keys are codes of dictionaries without NULLs, a still smaller table by codes goes
+ * before that, good for as long as the dictionaries stay the same: no words are made then.
  *
  * Rows are consumed at the first next(); then groups come out in the order in which they first
  * appeared.
@@ -61,7 +61,7 @@ struct aggregate {
 	uint32_t *cells;
 	uint32_t *groups;
 	uint32_t *direct;	/* group + 1 by cell; NULL when there is no direct table */
-	uint32_t *by_code;	/* group + 1 by the keys' codes, of these dictionaries; 0: unknown */
+	uint32_t *by_code;	/* group + 1 by the codes of its dictionaries; 0: unknown */
 	bool no_direct;		/* given up for good */
 	struct stoa__aggregator ag;
 	uint32_t n_groups;
@@ -205,7 +205,7 @@ static size_t code_cells(const struct aggregate *a)
 	return cells;
 }
 
-/* Is there a table for this batch's dictionaries? It is emptied when they are others than before. */
+/* Is there a table for this batch's dictionaries? It is emptied when others come. */
 static int check_codes(struct aggregate *a, bool *ready, struct stoa_error *err)
 {
 	size_t cells = code_cells(a);

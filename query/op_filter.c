@@ -6,8 +6,8 @@
  * when nothing is left. What is left then is made dense: a column is gathered when it is first
  * asked for, and passes through untouched when every row of the batch qualified.
  *
- * Two short cuts past decoding, where the child has them: a range of an integer column is tested on packed values, and
- * when few rows are left, only those of a column are read.
+ * Two short cuts past decoding, where the child has them: a range of an integer column is tested
+ * on packed values, and when few rows are left, only those of a column are read.
  */
 #include <string.h>
 
@@ -37,7 +37,7 @@ struct filter {
 	struct gathered *columns;
 	uint8_t *mask;
 	uint8_t *hits;
-	uint32_t *sel;		/* rows that qualified; listed for the first column that is gathered */
+	uint32_t *sel;		/* rows that qualified, listed when a column is gathered */
 	size_t n_sel;		/* 0: not listed yet */
 	size_t n_child;
 	bool few;		/* reading one by one costs less than decoding all */

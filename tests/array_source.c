@@ -167,7 +167,7 @@ static int source_column(struct stoa__source *source, size_t i, struct stoa__vec
 	for (size_t k = 0; k < s->n; k++) {
 		const struct stoa_value *v = cell(s, s->at + k, i);
 		put(c, out->phys, k, v);
-		c->codes[k] = out->type == STOA_STRING ? code_of(c, v) : 0;
+		c->codes[k] = out->type == STOA_STRING && v->type != STOA_NULL ? code_of(c, v) : 0;
 		if (v->type == STOA_NULL)
 			stoa__bit_clear(c->validity, k);
 		else

@@ -81,9 +81,10 @@ static void a_run_of_strings_is_searched_as_one(void **state)
 
 		fill_table();
 		random_text(word, 5, "abc");
-		snprintf(pattern, sizeof pattern, "%s%s%s", round % 4 ? "%" : "", word, round % 5 ? "%" : "");
-		snprintf(sql, sizeof sql, "SELECT count(*) FROM x WHERE t %sLIKE '%s'", negated ? "NOT " : "",
-			 pattern);
+		snprintf(pattern, sizeof pattern, "%s%s%s", round % 4 ? "%" : "", word,
+			 round % 5 ? "%" : "");
+		snprintf(sql, sizeof sql, "SELECT count(*) FROM x WHERE t %sLIKE '%s'",
+			 negated ? "NOT " : "", pattern);
 		struct stoa_bytes p = { pattern, (uint32_t)strlen(pattern) };
 		snprintf(want, sizeof want, "%zu\n", count_rows(p, negated));
 		char *got = array_query(&tables, sql, NULL, 0, &err);

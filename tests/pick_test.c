@@ -28,7 +28,8 @@ static uint64_t element(const void *in, unsigned log2, size_t i)
 static void check_kernel(const struct stoa__kernels *k, unsigned log2, size_t n)
 {
 	uint64_t most = UINT64_MAX >> (64 - (8u << log2));
-	uint64_t lo = testing_random(&rng) & most, span = lo ? testing_random(&rng) % (most - lo + 1) : most;
+	uint64_t lo = testing_random(&rng) & most;
+	uint64_t span = lo ? testing_random(&rng) % (most - lo + 1) : most;
 	uint8_t *in = calloc((n << log2) + 1, 1), *out = malloc(n + 1);
 
 	for (size_t i = 0; i < n << log2; i++)
@@ -119,7 +120,7 @@ static void check_within(const struct stoa__chunk *c, const int64_t *wide)
 static void check_pick(const struct stoa__chunk *c, const int64_t *wide)
 {
 	size_t from = testing_below(&rng, c->n_rows), n = 0;
-	uint32_t sel[MAX_ROWS];
+	uint32_t sel[MAX_ROWS] = { 0 };
 	uint64_t out[MAX_ROWS];
 
 	for (size_t i = from; i < c->n_rows; i++)
@@ -165,7 +166,8 @@ static struct stoa_slot slots[] = {
 };
 #define N_SLOTS 6
 static struct stoa_value values[MAX_ROWS * N_SLOTS];
-static struct array_table table = { .name = "x", .slots = slots, .n_slots = N_SLOTS, .values = values };
+static struct array_table table = { .name = "x", .slots = slots, .n_slots = N_SLOTS,
+				    .values = values };
 
 static void fill_table(void)
 {
@@ -175,7 +177,8 @@ static void fill_table(void)
 	for (size_t r = 0; r < table.n_rows; r++)
 		for (size_t i = 0; i < N_SLOTS; i++) {
 			struct stoa_value *v = &values[r * N_SLOTS + i];
-			*v = stoa_i64((int64_t)testing_below(&rng, slots[i].type == STOA_BOOL ? 2 : 100));
+			bool is_bool = slots[i].type == STOA_BOOL;
+			*v = stoa_i64((int64_t)testing_below(&rng, is_bool ? 2 : 100));
 			if (slots[i].type == STOA_STRING)
 				*v = stoa_text(v->i % 2 ? "odd" : "even");
 			v->type = (uint8_t)slots[i].type;
@@ -196,7 +199,8 @@ static void short_cuts_change_no_answer(void **state)
 	for (size_t round = 0; round < 500; round++) {
 		fill_table();
 		snprintf(sql, sizeof sql,
-			 "SELECT *, rowid, a + b FROM x WHERE a >= %u AND b < %u AND %s c <= 0.%02u",
+			 "SELECT *, rowid, a + b FROM x WHERE a >= %u AND b < %u AND %s "
+			 "c <= 0.%02u",
 			 (unsigned)testing_below(&rng, 100), (unsigned)testing_below(&rng, 100),
 			 round % 2 ? "s = 'odd' AND" : "", (unsigned)testing_below(&rng, 100));
 		table.short_cuts = false;

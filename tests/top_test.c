@@ -2,8 +2,9 @@
 /*
  * top_test.c - ORDER BY with LIMIT: the same rows as without, and less work
  *
- * Random tables with many ties, NULLs and NaN, cut into groups and batches of random sizes: the first rows under
- * a LIMIT must be the first of all rows. Without LIMIT there is no bar, so the two go different ways.
+ * Random tables with many ties, NULLs and NaN, cut into groups and batches of random sizes: the
+ * first rows under a LIMIT must be the first of all rows. Without LIMIT there is no bar, so the
+ * two go different ways.
  */
 #include "testing.h"
 
@@ -27,7 +28,8 @@ static struct stoa_slot slots[] = {
 #define MAX_ROWS 300
 
 static struct stoa_value values[MAX_ROWS * N_SLOTS];
-static struct array_table table = { .name = "x", .slots = slots, .n_slots = N_SLOTS, .values = values };
+static struct array_table table = { .name = "x", .slots = slots, .n_slots = N_SLOTS,
+				    .values = values };
 static struct array_tables tables;
 static uint64_t rng;
 
@@ -51,7 +53,9 @@ static struct stoa_value float_of(uint64_t x)
 
 static struct stoa_value text_of(unsigned type, uint64_t x)
 {
-	static const char *const some[] = { "", "a", "ab", "abcdefgh", "abcdefghi", "abcdefghj", "b", "z" };
+	static const char *const some[] = {
+		"", "a", "ab", "abcdefgh", "abcdefghi", "abcdefghj", "b", "z",
+	};
 	struct stoa_value v = stoa_text(some[x % 8]);
 
 	v.type = (uint8_t)type;
@@ -109,22 +113,24 @@ static void check_lines(const char *sql, const char *got, const char *all, size_
 	for (end = start; n && *end; n--)
 		end = strchr(end, '\n') + 1;
 	if (strlen(got) != (size_t)(end - start) || strncmp(got, start, strlen(got)) != 0)
-		fail_msg("%s over groups of %zu, batches of %zu\n-> %s\nof %s", sql, table.group_rows,
-			 table.batch_rows, got, all);
+		fail_msg("%s over groups of %zu, batches of %zu\n-> %s\nof %s", sql,
+			 table.group_rows, table.batch_rows, got, all);
 }
 
 static void check_order(const char *where)
 {
 	static const char *const keys[] = { "a", "f", "u", "b", "s", "t", "id", "a + 1" };
 	static const char *const ends[] = { "", " DESC", " NULLS FIRST", " DESC NULLS LAST" };
-	size_t limit = testing_below(&rng, 2) ? testing_below(&rng, 5) : testing_below(&rng, 150), offset = testing_below(&rng, 4);
+	size_t limit = testing_below(&rng, testing_below(&rng, 2) ? 5 : 150);
+	size_t offset = testing_below(&rng, 4);
 	char order[200], sql[400];
-	int n = snprintf(order, sizeof order, "SELECT s, id, f, t, a FROM x %s ORDER BY %s%s", where,
+	int n = snprintf(order, sizeof order,
+			 "SELECT s, id, f, t, a FROM x %s ORDER BY %s%s", where,
 			 keys[testing_below(&rng, 8)], ends[testing_below(&rng, 4)]);
 
 	if (testing_below(&rng, 2))
-		snprintf(order + n, sizeof order - (size_t)n, ", %s%s", keys[testing_below(&rng, 8)],
-			 ends[testing_below(&rng, 4)]);
+		snprintf(order + n, sizeof order - (size_t)n, ", %s%s",
+			 keys[testing_below(&rng, 8)], ends[testing_below(&rng, 4)]);
 	snprintf(sql, sizeof sql, "%s LIMIT %zu OFFSET %zu", order, limit, offset);
 	char *all = query(order), *got = query(sql);
 	check_lines(sql, got, all, offset, limit);
@@ -137,7 +143,8 @@ static void a_limit_gives_the_first_of_all_rows(void **state)
 {
 	(void)state;
 	for (size_t round = 0; round < 400; round++) {
-		fill_table(testing_below(&rng, MAX_ROWS + 1), (unsigned)testing_below(&rng, 3) * 20, testing_below(&rng, 2));
+		fill_table(testing_below(&rng, MAX_ROWS + 1), (unsigned)testing_below(&rng, 3) * 20,
+			   testing_below(&rng, 2));
 		table.group_rows = 1 + testing_below(&rng, 60);
 		table.batch_rows = 1 + testing_below(&rng, 30);
 		for (size_t i = 0; i < 5; i++) {
@@ -187,7 +194,8 @@ static void memory_may_run_out_at_any_point(void **state)
 	table.batch_rows = 8;
 	for (long n = 0; !got; n++) {
 		stoa__fault_arm(n, n % 2);
-		got = array_query(&tables, "SELECT s, a FROM x ORDER BY a DESC, s LIMIT 5", NULL, 0, &err);
+		got = array_query(&tables, "SELECT s, a FROM x ORDER BY a DESC, s LIMIT 5", NULL,
+				  0, &err);
 		stoa__fault_disarm();
 		if (!got)
 			assert_int_equal(err.code, STOA_ENOMEM);

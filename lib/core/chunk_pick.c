@@ -2,9 +2,9 @@
 /*
  * chunk_pick.c - some rows of packed numbers, and which
  *
- * A condition on values becomes one on differences from the base, so that it is tested at the width in which they
- * lie: 16 or 32 at a time where decoded values go 4 at a time. What lies outside of the chunk's range
- * needs no test at all. What few rows pass are then read one by one.
+ * A condition on values becomes one on differences from the base, so that it is tested at the
+ * width in which they lie: 16 or 32 at a time where decoded values go 4 at a time. What lies
+ * outside of the chunk's range needs no test at all. What few rows pass are then read one by one.
  */
 #include "chunk.h"
 

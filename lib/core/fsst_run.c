@@ -2,14 +2,16 @@
 /*
  * fsst_run.c - decompresses many strings as one
  *
- * Short strings end every dozen codes, and a loop for each would mispredict its end each time. But strings that lie one
- * after another are one run of codes: it is decoded eight codes at a time, whatever string they belong to, and
- * where each code's bytes begin is noted; where strings end is looked up afterwards.
+ * Short strings end every dozen codes, and a loop for each would mispredict its end each time.
+ * But strings that lie one after another are one run of codes: it is decoded eight codes at a
+ * time, whatever string they belong to, and where each code's bytes begin is noted; where strings
+ * end is looked up afterwards.
  *
  *     codes    c0 c1 c2 | c3 c4 | c5 ...         lens 3, 2, ...
  *     places    0  4  9    12 15   21             ends 12, 21, ...
  *
- * The byte behind an escape is no code: its place is BROKEN, and a string that ends there is malformed.
+ * The byte behind an escape is no code: its place is BROKEN, and a string that ends there is
+ * malformed.
  */
 #include "buf.h"
 #include "fsst.h"
@@ -31,7 +33,10 @@ static inline void emit(struct run *r, size_t at, uint8_t code)
 	r->p += r->t->len[code];
 }
 
-/* Codes @at to @end, escapes among them; where the next begins, SIZE_MAX if the run ends in an escape. */
+/*
+ * Codes @at to @end, escapes among them; where the next begins, SIZE_MAX if the run ends in an
+ * escape.
+ */
 static size_t emit_some(struct run *r, size_t at, size_t end)
 {
 	while (at < end) {
