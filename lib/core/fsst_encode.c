@@ -14,16 +14,16 @@
  *
  * Many strings. One string's next word depends on the move before it: a chain of two loads and a
  * multiplication, some 20 cycles for 3 bytes. So four strings go side by side, each a *lane* with a
- * chain of its own, and since no step has a branch, none waits for another. Not even for the end of a
- * string, which is a byte too:
+ * chain of its own, and since no step has a branch, none waits for another. Not even for the end of
+ * a string, which is a byte too:
  *
  *	carefully final.END foxes.END ... slyly.END | deposits.END ... above.STOP
  *	lane 0                                        lane 1
  *
  * END eats itself, writes nothing and takes the lane to its next string; STOP, in place of a lane's
- * last END, eats nothing either, so that the lane stands there until the others have come as far. No
- * symbol has a byte of these two, which UTF-8 never has: so none matches across strings. A block that
- * has such a byte for a character is encoded string by string. Twice as fast as that.
+ * last END, eats nothing either, so that the lane stands there until the others have come as far.
+ * No symbol has a byte of these two, which UTF-8 never has: so none matches across strings. A block
+ * that has such a byte for a character is encoded string by string. Twice as fast as that.
  */
 #include <string.h>
 
@@ -107,7 +107,7 @@ struct share {
 	uint8_t *out;
 };
 
-/* Cuts strings [0, @n) of @len bytes, marks included, into shares of about as many bytes, none empty. */
+/* Cuts strings [0, @n), of @len bytes with marks, into shares of about as many; none is empty. */
 static void cut(struct share *shares, uint8_t *in, const uint32_t *lens, size_t n, size_t len,
 		uint8_t *out)
 {

@@ -2,9 +2,9 @@
 /*
  * lanes.h - fields of one column, side by side, to be read without a branch
  *
- * A number's last 8 characters are loaded as one word, so that its last digit is in the highest byte
- * however long it is; then all of STOA__CSV_LANES words go through one loop (lanes_loops.h). A lane
- * whose field is not of the common form is marked odd, and left to fast.h and what follows it.
+ * A number's last 8 characters are loaded as one word, so that its last digit is in the highest
+ * byte however long it is; then all of STOA__CSV_LANES words go through one loop (lanes_loops.h). A
+ * lane whose field is not of the common form is marked odd, and left to fast.h and what follows it.
  */
 #ifndef STOA__CSV_LANES_H
 #define STOA__CSV_LANES_H
@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define STOA__CSV_LANES 64
-#define STOA__CSV_LANES_SCALE_MAX 6	/* one digit before the point, of the 8, and the kernel's shifts */
+#define STOA__CSV_LANES_SCALE_MAX 6	/* shifts by scale + 2 bytes stay below a word */
 
 struct stoa__csv_lanes {
 	/*
@@ -31,8 +31,8 @@ struct stoa__csv_lanes {
 /* All kernels return not 0 if a lane is odd. */
 struct stoa__csv_lanes_kernel {
 	/*
-	 * [-]digits with @scale of them, up to STOA__CSV_LANES_SCALE_MAX, behind the point, at most 8
-	 * characters in all, no zero in front, not -0, from @min to @max.
+	 * [-]digits with @scale of them, up to STOA__CSV_LANES_SCALE_MAX, behind the point, at most
+	 * 8 characters beside it, no zero in front, not -0, from @min to @max.
 	 */
 	uint64_t (*numbers)(struct stoa__csv_lanes *l, unsigned scale, int64_t min, int64_t max);
 	/* YYYY-MM-DD as days since 1970-01-01, any but the 29th of February. */

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scan_avx512.c - the scan with 64-byte registers, whose comparisons give words of bits at once, and
- * which turn such words back into bytes
+ * scan_avx512.c - the scan with 64-byte registers, whose comparisons give words of bits at once,
+ * and which turn such words back into bytes
  */
 #include "scan.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,bmi,bmi2,popcnt,lzcnt")))
+#define TARGET                                                                                     \
+	__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,"                    \
+			      "bmi,bmi2,popcnt,lzcnt")))
 #define KERNEL_NAME "avx512"
 #define KERNEL stoa__csv_scan_avx512
 

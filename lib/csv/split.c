@@ -2,9 +2,9 @@
 /*
  * split.c - a file cut into blocks of whole records, a row group's worth each
  *
- * A block is read in pieces, the last of a guessed length, and cut where the scan has counted enough
- * records; the bytes behind the cut are read again with the next block. That costs a percent of the
- * reading and saves copies and any state between blocks.
+ * A block is read in pieces, the last of a guessed length, and cut where the scan has counted
+ * enough records; the bytes behind the cut are read again with the next block. That costs a percent
+ * of the reading and saves copies and any state between blocks.
  */
 #include "split.h"
 
