@@ -2,15 +2,15 @@
 /*
  * segment_write.c - making a segment file; its bytes are in segment_format.h
  *
- * Small chunks pass through a buffer, so that they make large writes; one that is large enough goes to
- * the file straight from the caller's memory. The kernel is asked to begin writing out every 8 MiB,
- * so that the sync at the end has little left to wait for.
+ * Small chunks pass through a buffer, so that they make large writes; one that is large enough goes
+ * to the file straight from the caller's memory. The kernel is asked to begin writing out every
+ * 8 MiB, so that the sync at the end has little left to wait for.
  *
  * (1) offset = what is in the file + buffer.len: where the next chunk goes.
  * (2) After a failed call the writer is only good for stoa__segment_discard(); further calls fail
  *     with the same code.
- * (3) A file of this number that is there already is an orphan of a crash, since numbers are never used
- *     twice. It is unlinked and not truncated: another process may still have it mapped.
+ * (3) A file of this number that is there already is an orphan of a crash, since numbers are never
+ *     used twice. It is unlinked and not truncated: another process may still have it mapped.
  */
 #include "segment_format.h"
 
