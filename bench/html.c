@@ -233,7 +233,7 @@ static void print_legend(FILE *f, const struct plot_ratio *ratios, size_t n)
 			before++;
 		if (before == i)
 			fprintf(f,
-				"<svg viewBox=\"0 0 10 10\"><circle cx=\"5\" cy=\"5\" r=\"5\" "
+				"<svg viewBox=\"0 0 10 10\"><circle cx=\"5\" cy=\"5\" r=\"4.5\" "
 				"class=\"p-%s\"/></svg>%s",
 				plot_class(ratios[i].peer), ratios[i].peer);
 	}
@@ -292,7 +292,9 @@ static void print_troubles(FILE *f, const json_t *c)
 	{
 		if (strcmp(text_of(run, "state"), "failed") != 0)
 			continue;
-		fprintf(f, "<p class=\"trouble\">%s failed: ", text_of(e, "peer"));
+		fputs("<p class=\"trouble\">", f);
+		plot_escape(f, text_of(e, "peer"));
+		fputs(" failed: ", f);
 		plot_escape(f, text_of(run, "text"));
 		fputs("</p>\n", f);
 		break;
@@ -318,7 +320,9 @@ static void print_case(FILE *f, const json_t *c)
 	fputs("<dl>\n", f);
 	json_array_foreach(json_object_get(c, "entries"), i, e)
 	{
-		fprintf(f, "<dt>%s</dt><dd>", text_of(e, "peer"));
+		fputs("<dt>", f);
+		plot_escape(f, text_of(e, "peer"));
+		fputs("</dt><dd>", f);
 		plot_escape(f, text_of(e, "settings"));
 		fputs("</dd>\n", f);
 	}
