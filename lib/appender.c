@@ -386,7 +386,7 @@ static int insert_waiting(struct stoa_appender *app, struct stoa_error *err)
 	STOA_TRY(stoa__txn_freeze(txn, &before, err));
 	rc = insert_rows(app, err);
 	if (rc < 0) {
-		stoa__history_rollback(txn->version, before, txn->base);
+		stoa__txn_rollback(txn, before);
 		txn->redo.len = mark;
 	}
 	stoa__version_drop(before);

@@ -340,7 +340,7 @@ int stoa__bulk_finish(struct stoa__bulk *b, struct stoa_error *err)
 	if (rc == STOA_OK && b->n_added) {
 		rc = put_groups(b, err);
 		if (rc < 0)
-			stoa__history_rollback(txn->version, before, txn->base);
+			stoa__txn_rollback(txn, before);
 		stoa__version_drop(before);
 	}
 	if (rc < 0) {

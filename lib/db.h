@@ -102,6 +102,8 @@ int stoa__txn_own_table(struct stoa_txn *txn, stoa_table id, struct stoa__table 
 			struct stoa_error *err);
 /* Freezes what the transaction sees, held, for a cursor. */
 int stoa__txn_freeze(struct stoa_txn *txn, struct stoa__version **out, struct stoa_error *err);
+/* Undoes all since @to, which the transaction froze or began on. */
+void stoa__txn_rollback(struct stoa_txn *txn, struct stoa__version *to);
 
 /* ---- the writer's lock ---- */
 

@@ -486,6 +486,39 @@ static void put_row(struct stoa__table *t, const struct stoa_value *values,
 	}
 	t->tail_rows++;
 	t->n_rows++;
+	tail->filled = t->tail_rows;
+}
+
+static void forget_row(struct stoa__tail *tail, uint32_t row)
+{
+	const struct stoa__element nothing = { .null = true };
+
+	for (uint32_t i = 0; i < tail->n_slots; i++) {
+		struct stoa__page *page = tail->rows[row / STOA__PAGE_ROWS][i];
+		struct stoa_value v;
+
+		stoa__page_value(page, row % STOA__PAGE_ROWS, &v);
+		if (v.type == STOA_TEXT || v.type == STOA_BLOB)
+			tail->text_bytes -= v.len;
+		stoa__page_put(page, row % STOA__PAGE_ROWS, &nothing);
+	}
+}
+
+static int forget_undone(void *ctx, uint64_t id, void *value)
+{
+	const struct stoa__table *t = value;
+	struct stoa__tail *tail = t->tail ? t->tail->tail : NULL;
+
+	(void)ctx;
+	(void)id;
+	while (tail && tail->filled > t->tail_rows)
+		forget_row(tail, --tail->filled);
+	return STOA_OK;
+}
+
+void stoa__table_forget_undone(const struct stoa__version *v)
+{
+	(void)stoa__tree_walk(v->tables, 0, forget_undone, NULL);
 }
 
 int stoa__table_insert(struct stoa__version *w, struct stoa__table *t,

@@ -49,7 +49,8 @@ struct stoa__tail {
 	struct stoa__history *history;
 	uint64_t first;
 	uint64_t persisted;	/* rows in the catalog; the checkpoint's own */
-	uint64_t text_bytes;	/* of text and blobs appended, about */
+	uint64_t text_bytes;	/* of text and blobs appended */
+	uint32_t filled;	/* rows put there so far, until they are undone */
 	uint32_t n_slots;
 	struct stoa__page **rows[STOA__PAGES];
 };
@@ -160,6 +161,9 @@ int stoa__table_seal(struct stoa__version *w, struct stoa__table *t, struct stoa
 
 /* Retires a group, sealed or a tail, and all it has. */
 void stoa__group_retire(struct stoa__version *w, struct stoa__group *g);
+
+/* After a rollback to @v: tails give up what their rows beyond those that @v counts hold. */
+void stoa__table_forget_undone(const struct stoa__version *v);
 
 /* For loading a catalog. */
 int stoa__table_new_tail(struct stoa__version *w, struct stoa__table *t, uint64_t first);

@@ -119,6 +119,12 @@ int stoa__txn_freeze(struct stoa_txn *txn, struct stoa__version **out, struct st
 	return STOA_OK;
 }
 
+void stoa__txn_rollback(struct stoa_txn *txn, struct stoa__version *to)
+{
+	stoa__history_rollback(txn->version, to, txn->base);
+	stoa__table_forget_undone(txn->version);
+}
+
 /* ---- begin ---- */
 
 /* Takes the writer's lock for a transaction; STOA_ESTATE if this thread has it. */
@@ -228,7 +234,7 @@ int stoa_rollback_to(stoa_txn *txn, uint32_t savepoint, struct stoa_error *err)
 				  savepoint);
 	if (txn->n_appenders)
 		return stoa__fail(err, STOA_ESTATE, "close the appenders before a rollback");
-	stoa__history_rollback(txn->version, txn->marks[savepoint - 1].version, txn->base);
+	stoa__txn_rollback(txn, txn->marks[savepoint - 1].version);
 	drop_marks(txn, savepoint);
 	txn->redo.len = txn->marks[savepoint - 1].redo_len;
 	return STOA_OK;
@@ -258,7 +264,7 @@ static void undo(struct stoa_txn *txn)
 {
 	stoa__bulk_end_all(txn);
 	remove_files(txn);
-	stoa__history_rollback(txn->version, txn->base, txn->base);
+	stoa__txn_rollback(txn, txn->base);
 	drop_marks(txn, 0);
 	stoa__history_end(txn->version, txn->base);
 	stoa__writer_unlock(txn->db);
@@ -337,7 +343,7 @@ static int commit_bulk(struct stoa_txn *txn, uint64_t commit, struct stoa_error 
 	}
 	rc = stoa__checkpoint_working(db, txn->version, commit, err);
 	if (rc < 0) {
-		stoa__history_rollback(txn->version, txn->base, txn->base);
+		stoa__txn_rollback(txn, txn->base);
 		if (rc != STOA_EUNKNOWN)
 			remove_files(txn);
 	}

@@ -187,6 +187,8 @@ static int write_records(struct stoa__log *log, uint64_t durable, struct stoa_er
 	size_t len = log->writing.len;
 	size_t run = 0;		/* where the records begin that are not written yet */
 
+	if (!len)
+		return STOA_OK;	/* there may be no buffer yet */
 	for (size_t at = 0; at < len;) {
 		uint32_t payload = stoa__load_u32(p + at + offsetof(struct log_record, len));
 		size_t size = (size_t)log_record_size(payload);

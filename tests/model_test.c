@@ -1081,6 +1081,7 @@ static void step_checkpoint(struct run *r)
 	r->on_disk = true;
 }
 
+#ifndef __SANITIZE_THREAD__
 /* In another process: the parent's handle is dead, and a reader's sees what is committed. */
 static void look(struct run *r)
 {
@@ -1099,7 +1100,6 @@ static void look(struct run *r)
 
 static void step_look(struct run *r)
 {
-#ifndef __SANITIZE_THREAD__
 	int status;
 	pid_t child;
 
@@ -1114,10 +1114,14 @@ static void step_look(struct run *r)
 	assert_true(child > 0);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
-#else
-	(void)r;
-#endif
 }
+#else
+/* The sanitizer's own thread does not survive a fork. */
+static void step_look(struct run *r)
+{
+	(void)r;
+}
+#endif
 
 /* ---- runs ---- */
 

@@ -181,6 +181,37 @@ static void a_group_goes_with_its_last_row(void **state)
 	assert_int_equal(stat.n_rows, STOA_GROUP_MAX + 1);
 }
 
+/* Rows that were undone lie beyond what versions count, and must not hold strings there. */
+static void what_is_undone_holds_no_strings(void **state)
+{
+	struct fixture *f = *state;
+	struct stoa_value v[] = { stoa_text("only here"), stoa_text("and here"), stoa_null() };
+	struct stoa__table *t;
+	uint32_t outer, inner;
+
+	insert(f, 300);
+	ok(f, stoa_commit(f->txn, &f->err));
+	ok(f, stoa_begin(f->db, STOA_WRITE, &f->txn, &f->err));
+	t = stoa__table_find(f->txn->version, f->table);
+	assert_int_equal(f->db->symbols.n_live, 100);
+	ok(f, stoa_savepoint(f->txn, &outer, &f->err));
+	for (int i = 0; i < 1000; i++)
+		ok(f, stoa_insert(f->txn, f->table, v, 3, NULL, &f->err));
+	ok(f, stoa_savepoint(f->txn, &inner, &f->err));
+	v[0] = stoa_text("nor here");
+	ok(f, stoa_insert(f->txn, f->table, v, 3, NULL, &f->err));
+	assert_int_equal(f->db->symbols.n_live, 102);
+	ok(f, stoa_rollback_to(f->txn, inner, &f->err));
+	assert_int_equal(f->db->symbols.n_live, 101);
+	ok(f, stoa_rollback_to(f->txn, outer, &f->err));
+	assert_int_equal(f->db->symbols.n_live, 100);
+	ok(f, stoa_insert(f->txn, f->table, v, 3, NULL, &f->err));
+	stoa_abort(f->txn);
+	assert_int_equal(f->db->symbols.n_live, 100);
+	assert_int_equal(t->tail->tail->text_bytes, 300 * 30 + 10 + 90 * 2 + 200 * 3);	/* i has 1 to 3 digits */
+	ok(f, stoa_begin(f->db, STOA_READ, &f->txn, &f->err));
+}
+
 /* ---- ends in the wrong order ---- */
 
 static void append_rows(struct fixture *f, stoa_appender *app, size_t n)
@@ -303,6 +334,7 @@ int main(void)
 		TEST(a_transaction_that_reads_as_it_writes_keeps_nothing_of_it),
 		TEST(a_tail_of_dead_rows_is_sealed_to_nothing),
 		TEST(a_group_goes_with_its_last_row),
+		TEST(what_is_undone_holds_no_strings),
 		TEST(an_appender_outlives_its_transaction_and_adds_nothing),
 		TEST(empty_values_need_no_bytes),
 		TEST(a_slot_that_is_not_one_is_refused),
