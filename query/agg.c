@@ -145,6 +145,7 @@ void stoa__aggregator_release(struct stoa__aggregator *ag)
 		stoa__free(s->seen);
 		stoa__free(s->moments);
 		stoa__free(s->recent);
+		stoa__free(s->met);
 		stoa__free(s->code_seen);
 		stoa__arena_release(&s->bytes);
 		stoa__keyer_release(&s->keyer);
@@ -507,6 +508,27 @@ static bool drop_seen_codes(struct stoa__state *s, const struct stoa__vec *v, si
 	return any;
 }
 
+/* The same for strings without groups: their ids are dense, so a bit for each says it all. */
+static int keep_new_strings(struct stoa__aggregator *ag, struct stoa__state *s, size_t n,
+			    struct stoa_error *err)
+{
+	uint32_t words = (uint32_t)STOA__WORDS(s->keyer.strings.n), cap = s->cap_met;
+	void *met = s->met;
+
+	if (!stoa__grow(&met, &s->cap_met, words, sizeof *s->met))
+		return stoa__fail_memory(err);
+	s->met = met;
+	if (s->cap_met > cap)
+		memset(s->met + cap, 0, (s->cap_met - cap) * sizeof *s->met);
+	for (size_t i = 0; i < n; i++) {
+		if (!ag->flags[i])
+			continue;
+		ag->flags[i] = !stoa__bit_get(s->met, ag->words[i]);
+		stoa__bit_set(s->met, ag->words[i]);
+	}
+	return STOA_OK;
+}
+
 /* Rows whose (group, value) has not been seen; @flags is narrowed to them. */
 static int keep_new(struct stoa__aggregator *ag, struct stoa__state *s, const struct stoa__vec *v,
 		    const uint32_t *groups, size_t n, struct stoa_error *err)
@@ -520,6 +542,8 @@ static int keep_new(struct stoa__aggregator *ag, struct stoa__state *s, const st
 		}
 	}
 	STOA_TRY(stoa__keyer_words(&s->keyer, v, n, ag->words, err));
+	if (!groups && s->phys == STOA__PHYS_BYTES)
+		return keep_new_strings(ag, s, n, err);
 	for (size_t i = 0; i < n; i++) {
 		uint64_t tuple[2] = { groups ? groups[i] : 0, ag->words[i] };
 		uint32_t id;

@@ -46,6 +46,8 @@ struct stoa__state {
 	struct stoa__keyer keyer;	/* DISTINCT */
 	struct stoa__tuples tuples;
 	struct stoa__recent *recent;	/* tuples met lately, by hash */
+	uint64_t *met;		/* without groups: a bit for each string that was met, by id */
+	uint32_t cap_met;	/* words of it */
 	uint8_t *code_seen;		/* DISTINCT without groups: codes of dictionary @codes_id */
 	uint64_t codes_id;
 	uint32_t n_codes, n_unseen;

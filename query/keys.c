@@ -85,17 +85,22 @@ static int strings_add(struct stoa__strings *t, struct stoa_bytes s, uint32_t ta
 	return STOA_OK;
 }
 
-int stoa__strings_put(struct stoa__strings *t, struct stoa_bytes s, uint32_t *id)
+static uint32_t tag_of(struct stoa_bytes s)
+{
+	return (uint32_t)stoa__hash(s.p ? s.p : "", s.len);
+}
+
+static int put_tagged(struct stoa__strings *t, struct stoa_bytes s, uint32_t tag, uint32_t *id)
 {
 	if (t->n * (size_t)2 >= t->size)
 		STOA_TRY(strings_rehash(t));
-	uint32_t tag = (uint32_t)stoa__hash(s.p ? s.p : "", s.len);
 	size_t at = tag & (t->size - 1);
 	for (; t->table[at]; at = (at + 1) & (t->size - 1)) {
 		uint32_t have = t->table[at] - 1;
+		if (t->tags[have] != tag)
+			continue;
 		struct stoa_bytes x = t->items[have];
-		if (t->tags[have] == tag && x.len == s.len &&
-		    (!s.len || !memcmp(x.p, s.p, s.len))) {
+		if (x.len == s.len && (!s.len || !memcmp(x.p, s.p, s.len))) {
 			*id = have;
 			return STOA_OK;
 		}
@@ -103,6 +108,27 @@ int stoa__strings_put(struct stoa__strings *t, struct stoa_bytes s, uint32_t *id
 	STOA_TRY(strings_add(t, s, tag, id));
 	t->table[at] = *id + 1;
 	return STOA_OK;
+}
+
+int stoa__strings_put(struct stoa__strings *t, struct stoa_bytes s, uint32_t *id)
+{
+	return put_tagged(t, s, tag_of(s), id);
+}
+
+/* Lets the processor fetch what the probe for @tag will touch: the slot, or what the slot names. */
+static void prefetch_slot(const struct stoa__strings *t, uint32_t tag)
+{
+	if (t->size)
+		__builtin_prefetch(&t->table[tag & (t->size - 1)]);
+}
+static void prefetch_item(const struct stoa__strings *t, uint32_t tag)
+{
+	uint32_t id = t->size ? t->table[tag & (t->size - 1)] : 0;
+
+	if (!id)
+		return;
+	__builtin_prefetch(&t->tags[id - 1]);
+	__builtin_prefetch(&t->items[id - 1]);
 }
 
 void stoa__strings_release(struct stoa__strings *t)
@@ -116,11 +142,11 @@ void stoa__strings_release(struct stoa__strings *t)
 
 /* ---- keyers --------------------------------------------------------------------------------- */
 
-static int put_string(struct stoa__keyer *k, struct stoa_bytes s, uint64_t *word,
+static int put_string(struct stoa__keyer *k, struct stoa_bytes s, uint32_t tag, uint64_t *word,
 		      struct stoa_error *err)
 {
 	uint32_t id;
-	int rc = stoa__strings_put(&k->strings, s, &id);
+	int rc = put_tagged(&k->strings, s, tag, &id);
 
 	if (rc == STOA_EFULL)
 		return stoa__fail(err, rc, "more than %u distinct strings in one group of rows",
@@ -164,7 +190,8 @@ static int dict_words(struct stoa__keyer *k, const struct stoa__vec *v, size_t n
 			continue;
 		}
 		if (!*word) {
-			STOA_TRY(put_string(k, v->dict[v->codes[i]], word, err));
+			STOA_TRY(put_string(k, v->dict[v->codes[i]], tag_of(v->dict[v->codes[i]]),
+					    word, err));
 			++*word;
 		}
 		words[i] = *word - 1;
@@ -172,18 +199,47 @@ static int dict_words(struct stoa__keyer *k, const struct stoa__vec *v, size_t n
 	return STOA_OK;
 }
 
+static int const_words(struct stoa__keyer *k, const struct stoa__vec *v, size_t n,
+		       uint64_t *words, struct stoa_error *err)
+{
+	uint64_t word = 0;
+
+	if (stoa__bitmap_count(v->validity, 0, n))
+		STOA_TRY(put_string(k, v->bytes[0], tag_of(v->bytes[0]), &word, err));
+	for (size_t i = 0; i < n; i++)
+		words[i] = stoa__bit_get(v->validity, i) ? word : 0;
+	return STOA_OK;
+}
+
+/* Some strings at a time: all hashes first, so that memory is under way when the probes come. */
+static int some_words(struct stoa__keyer *k, const struct stoa__vec *v, size_t from, size_t n,
+		      uint64_t *words, struct stoa_error *err)
+{
+	uint32_t tags[STOA__TUPLES_BATCH];
+
+	for (size_t i = 0; i < n; i++) {
+		bool valid = stoa__bit_get(v->validity, from + i);
+		tags[i] = valid ? tag_of(v->bytes[from + i]) : 0;
+		prefetch_slot(&k->strings, tags[i]);
+	}
+	for (size_t i = 0; i < n; i++)
+		prefetch_item(&k->strings, tags[i]);
+	for (size_t i = 0; i < n; i++) {
+		words[from + i] = 0;
+		if (stoa__bit_get(v->validity, from + i))
+			STOA_TRY(put_string(k, v->bytes[from + i], tags[i], &words[from + i], err));
+	}
+	return STOA_OK;
+}
+
 static int bytes_words(struct stoa__keyer *k, const struct stoa__vec *v, size_t n, uint64_t *words,
 		       struct stoa_error *err)
 {
-	for (size_t i = 0; i < n; i++) {
-		words[i] = 0;
-		if (!stoa__bit_get(v->validity, i))
-			continue;
-		if (v->kind == STOA__VEC_CONST && i > 0 && stoa__bit_get(v->validity, i - 1))
-			words[i] = words[i - 1];
-		else
-			STOA_TRY(put_string(k, v->bytes[v->kind == STOA__VEC_CONST ? 0 : i],
-					    &words[i], err));
+	if (v->kind == STOA__VEC_CONST)
+		return const_words(k, v, n, words, err);
+	for (size_t i = 0; i < n; i += STOA__TUPLES_BATCH) {
+		size_t m = n - i < STOA__TUPLES_BATCH ? n - i : STOA__TUPLES_BATCH;
+		STOA_TRY(some_words(k, v, i, m, words, err));
 	}
 	return STOA_OK;
 }

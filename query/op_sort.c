@@ -3,10 +3,11 @@
  * op_sort.c - ORDER BY, with and without LIMIT
  *
  * All rows are kept by column, strings once per distinct string of a dictionary. Sorting moves row
- * numbers only: each with the first key as an unsigned integer of the same order (numbers mapped,
- * strings by their first eight bytes, NULLs at their end), so that most comparisons touch nothing
- * else. It is a merge sort, from below, thus stable: equal rows stay in the order in which they
- * came.
+ * numbers only: each with a key as an unsigned integer of the same order (numbers mapped, strings
+ * by their first eight bytes, NULLs at their end). A radix sort puts those in order, from the last
+ * byte to the first; each run of rows that are equal in that key is then sorted by the next in the same
+ * way. Few rows, and long strings that begin alike, are merge-sorted by whole keys. Both are
+ * stable: equal rows stay in the order in which they came.
  *
  * With a LIMIT of k rows at most 2k and a batch are kept: then the rows are sorted, and all but
  * the first k given up. From then on the prefix of the kth row is a bar (bar.h): rows beyond it
@@ -56,6 +57,7 @@ struct sort {
 	size_t n_columns;
 	const struct stoa__order_key *order;
 	size_t n_order;
+	size_t key;		/* that merges compare from */
 	uint64_t limit;
 	uint32_t n_rows;
 	struct item *items;
@@ -209,12 +211,12 @@ static int compare_key(const struct sort *s, const struct stoa__order_key *k, ui
 	return k->descending ? -order : order;
 }
 
-/* The first key is decided by prefixes unless they are equal. */
+/* By keys from @key on; that one is decided by prefixes unless they are equal. */
 static int compare_items(const struct sort *s, const struct item *a, const struct item *b)
 {
 	if (a->prefix != b->prefix)
 		return a->prefix < b->prefix ? -1 : 1;
-	for (size_t k = 0; k < s->n_order; k++) {
+	for (size_t k = s->key; k < s->n_order; k++) {
 		int order = compare_key(s, &s->order[k], a->row, b->row);
 		if (order)
 			return order;
@@ -222,10 +224,10 @@ static int compare_items(const struct sort *s, const struct item *a, const struc
 	return 0;
 }
 
-/* An integer that is in order where the first key is; NULLs are at the ends. */
-static uint64_t prefix_of(const struct sort *s, uint32_t row)
+/* An integer that is in order where that key is; NULLs are at the ends. */
+static uint64_t prefix_of(const struct sort *s, size_t key, uint32_t row)
 {
-	const struct stoa__order_key *k = &s->order[0];
+	const struct stoa__order_key *k = &s->order[key];
 	const struct column *c = &s->columns[k->output];
 
 	if (c->has_nulls && !stoa__bit_get(c->valid, row))
@@ -280,6 +282,8 @@ static int keep_batch(struct sort *s, size_t n, struct stoa_error *err)
 /* ---- sorting -------------------------------------------------------------------------------- */
 
 #define RUN 16
+#define RADIX_MIN 1024	/* fewer items are merged sooner than counted */
+#define RADIX_KEYS 16	/* keys behind these are merged: bounds the recursion */
 
 static void insertion_sort(const struct sort *s, struct item *a, size_t n)
 {
@@ -306,19 +310,104 @@ static void merge(const struct sort *s, const struct item *a, size_t n_a, const 
 	memcpy(out, n_a ? a : b, (n_a + n_b) * sizeof *out);
 }
 
-static void merge_sort(struct sort *s, size_t n)
+/* Sorts @n items at @a; @b is room for as many. */
+static void merge_sort(const struct sort *s, struct item *a, struct item *b, size_t n)
 {
+	struct item *from = a, *to = b;
+
 	for (size_t i = 0; i < n; i += RUN)
-		insertion_sort(s, s->items + i, n - i < RUN ? n - i : RUN);
+		insertion_sort(s, a + i, n - i < RUN ? n - i : RUN);
 	for (size_t width = RUN; width < n; width *= 2) {
 		for (size_t i = 0; i < n; i += 2 * width) {
 			size_t n_a = n - i < width ? n - i : width;
 			size_t n_b = n - i - n_a < width ? n - i - n_a : width;
-			merge(s, s->items + i, n_a, s->items + i + n_a, n_b, s->other + i);
+			merge(s, from + i, n_a, from + i + n_a, n_b, to + i);
 		}
-		struct item *t = s->items;
-		s->items = s->other;
-		s->other = t;
+		struct item *t = from;
+		from = to;
+		to = t;
+	}
+	if (from != a)
+		memcpy(a, from, n * sizeof *a);
+}
+
+/* One pass: stable by byte @shift / 8 of the prefix, from @a to @b. */
+static void radix_pass(const struct item *a, struct item *b, size_t n, unsigned shift,
+		       const uint32_t *counts)
+{
+	uint32_t at[256], sum = 0;
+
+	for (size_t i = 0; i < 256; i++) {
+		at[i] = sum;
+		sum += counts[i];
+	}
+	for (size_t i = 0; i < n; i++)
+		b[at[a[i].prefix >> shift & 0xff]++] = a[i];
+}
+
+/* Sorts @n items at @a, stable, by prefix alone: a pass for each byte in which the prefixes differ. */
+static void radix_sort(struct item *a, struct item *b, size_t n)
+{
+	uint32_t counts[8][256] = { { 0 } };
+	struct item *from = a, *to = b;
+
+	for (size_t i = 0; i < n; i++)
+		for (unsigned k = 0; k < 8; k++)
+			counts[k][a[i].prefix >> (8 * k) & 0xff]++;
+	for (unsigned k = 0; k < 8; k++) {
+		if (counts[k][from[0].prefix >> (8 * k) & 0xff] == n)
+			continue;
+		radix_pass(from, to, n, 8 * k, counts[k]);
+		struct item *t = from;
+		from = to;
+		to = t;
+	}
+	if (from != a)
+		memcpy(a, from, n * sizeof *a);
+}
+
+/* Items with one prefix of key @k: are they equal in it? */
+static bool same_key(const struct sort *s, const struct item *a, size_t n, size_t k)
+{
+	const struct column *c = &s->columns[s->order[k].output];
+
+	if (c->phys != STOA__PHYS_BYTES && !c->has_nulls)
+		return true;
+	for (size_t i = 1; i < n; i++)
+		if (compare_key(s, &s->order[k], a[i - 1].row, a[i].row))
+			return false;
+	return true;
+}
+
+static void sort_range(struct sort *s, struct item *a, struct item *b, size_t n, size_t k);
+
+/* Items whose prefixes of key @k are equal. */
+static void sort_run(struct sort *s, struct item *a, struct item *b, size_t n, size_t k)
+{
+	if (!same_key(s, a, n, k)) {
+		s->key = k;
+		merge_sort(s, a, b, n);
+	} else if (k + 1 < s->n_order) {
+		sort_range(s, a, b, n, k + 1);
+	}
+}
+
+/* Sorts @n items at @a, which are equal in the keys before @k. */
+static void sort_range(struct sort *s, struct item *a, struct item *b, size_t n, size_t k)
+{
+	for (size_t i = 0; i < n; i++)
+		a[i].prefix = prefix_of(s, k, a[i].row);
+	if (n < RADIX_MIN || k == RADIX_KEYS) {
+		s->key = k;
+		merge_sort(s, a, b, n);
+		return;
+	}
+	radix_sort(a, b, n);
+	for (size_t i = 0, end; i < n; i = end) {
+		for (end = i + 1; end < n && a[end].prefix == a[i].prefix; end++)
+			;
+		if (end - i > 1)
+			sort_run(s, a + i, b + i, end - i, k);
 	}
 }
 
@@ -336,8 +425,8 @@ static int sort_rows(struct sort *s, struct stoa_error *err)
 	s->cap_items = cap < s->cap_other ? cap : s->cap_other;	/* they change places */
 	s->cap_other = s->cap_items;
 	for (uint32_t i = 0; i < s->n_rows; i++)
-		s->items[i] = (struct item){ prefix_of(s, i), i };
-	merge_sort(s, s->n_rows);
+		s->items[i].row = i;
+	sort_range(s, s->items, s->other, s->n_rows, 0);
 	return STOA_OK;
 }
 
@@ -391,7 +480,7 @@ static int prune(struct sort *s, struct stoa_error *err)
 		STOA_TRY(reorder(s, &s->columns[i], n, err));
 	s->n_rows = n;
 	if (n && n == s->limit)
-		stoa__bar_lower(s->bar, s->items[n - 1].prefix);
+		stoa__bar_lower(s->bar, prefix_of(s, 0, n - 1));
 	return STOA_OK;
 }
 
