@@ -121,8 +121,12 @@ static void print_finding(void *ctx, const char *file, uint64_t offset, const ch
 	printf("%s, offset %" PRIu64 ": %s\n", file, offset, what);
 }
 
-/* Runs a child for @us microseconds at most; the newest commit it acknowledged, or @before. */
-static uint64_t run_child(const char *path, uint64_t seed, useconds_t us, uint64_t before)
+/*
+ * Runs a child for @us microseconds at most, from when it is through with opening or (@early) from
+ * its first breath; the newest commit it acknowledged, or @before.
+ */
+static uint64_t run_child(const char *path, uint64_t seed, bool early, useconds_t us,
+			  uint64_t before)
 {
 	uint64_t n, newest = before;
 	int fds[2], status;
@@ -137,6 +141,8 @@ static uint64_t run_child(const char *path, uint64_t seed, useconds_t us, uint64
 		child(path, seed, fds[1]);
 	}
 	close(fds[1]);
+	if (!early && read(fds[0], &n, sizeof n) == sizeof n)
+		newest = n;
 	usleep(us);
 	kill(pid, SIGKILL);
 	while (read(fds[0], &n, sizeof n) == sizeof n) {
@@ -191,8 +197,9 @@ static void killed_writers_lose_nothing_that_was_acknowledged(void **state)
 
 	(void)state;
 	for (int i = 0; i < kills; i++) {
-		uint64_t acknowledged = run_child(path, testing_random(&random),
-						  (useconds_t)testing_below(&random, 80000), n);
+		bool early = testing_below(&random, 4) == 0;
+		useconds_t us = (useconds_t)testing_below(&random, early ? 20000 : 60000);
+		uint64_t acknowledged = run_child(path, testing_random(&random), early, us, n);
 
 		if (access(path, F_OK) == 0)
 			check_every_byte(path);

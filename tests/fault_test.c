@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fault_test.c - the nth file operation of a workload fails, once or for good, for every n
+ * fault_test.c - the nth file operation or allocation fails, once or for good, for every n
  *
  * The workload opens a ledger, commits in all three ways and by a bulk load, writes checkpoints,
  * and closes. Whatever fails says STOA_EIO or STOA_EFULL (or, of a commit, STOA_EUNKNOWN, and from
@@ -43,7 +43,7 @@ struct run {
 static void expect_failure(struct run *r, int rc, const struct stoa_error *err)
 {
 	r->n_failed++;
-	if (rc == STOA_EIO || rc == STOA_EFULL || rc == STOA_EUNKNOWN ||
+	if (rc == STOA_EIO || rc == STOA_EFULL || rc == STOA_ENOMEM || rc == STOA_EUNKNOWN ||
 	    (rc == STOA_EREADONLY && r->read_only))
 		return;
 	fail_msg("%s: %s", stoa_result_name(rc), err->text);
@@ -56,8 +56,8 @@ static void expect_unchanged(struct run *r)
 	uint64_t n;
 	int rc = ledger_verify_db(&ledger, r->db, &n, &err);
 
-	if (rc == STOA_EIO || rc == STOA_EFULL)
-		return; /* it has to read the file, and that fails too */
+	if (rc == STOA_EIO || rc == STOA_EFULL || rc == STOA_ENOMEM)
+		return; /* looking needs files and memory, and that fails too */
 	if (rc < 0)
 		fail_msg("%s: %s", stoa_result_name(rc), err.text);
 	assert_int_equal(n, r->shown);
@@ -170,7 +170,21 @@ static void print_fault(void)
 {
 	if (!now.over)
 		fprintf(stderr, "with operation %ld failing with %s%s\n", now.nth,
-			now.code == EIO ? "EIO" : "ENOSPC", now.forever ? " for ever" : "");
+			strerror(now.code), now.forever ? " for ever" : "");
+}
+
+/* ENOMEM is for allocations, the others are for file operations. */
+static void arm(long nth, int code, bool forever)
+{
+	if (code == ENOMEM)
+		stoa__fault_arm(nth, forever);
+	else
+		stoa__file_fault_arm(nth, code, forever);
+}
+
+static bool disarm(int code)
+{
+	return code == ENOMEM ? stoa__fault_disarm() : stoa__file_fault_disarm();
 }
 
 /* One run; was the fault met? */
@@ -185,9 +199,9 @@ static bool run_with_fault(const struct tree *tree, const char *path, long nth, 
 	now.forever = forever;
 	now.over = false;
 	tree_write(tree, path);
-	stoa__file_fault_arm(nth, code, forever);
+	arm(nth, code, forever);
 	open_work_close(&r);
-	fired = stoa__file_fault_disarm();
+	fired = disarm(code);
 	if (!fired)
 		assert_int_equal(r.n_failed, 0);
 	expect_sound(&r);
@@ -212,19 +226,18 @@ static struct tree *prepare(const char *path, bool log)
 	return tree ? tree : tree_read(path);
 }
 
-static void every_nth(bool log)
+/* Every @step-th operation or so fails in its turn. */
+static void every_nth(bool log, int code, uint64_t step)
 {
 	char *dir = testing_tempdir();
 	const char *path = testing_path(dir, "fault.stoa");
 	struct tree *tree = prepare(path, log);
 	uint64_t random = testing_seed();
-	uint64_t step = testing_long() ? 1 : 16;
 
-	atexit(print_fault);
-	for (int mode = 0; mode < 4; mode++) {
+	for (int forever = 0; forever < 2; forever++) {
 		long nth = (long)testing_below(&random, step);
 
-		while (run_with_fault(tree, path, nth, mode % 2 ? EIO : ENOSPC, mode / 2))
+		while (run_with_fault(tree, path, nth, code, forever))
 			nth += 1 + (long)testing_below(&random, 2 * step - 1);
 		printf("%ld operations\n", nth);
 	}
@@ -235,13 +248,70 @@ static void every_nth(bool log)
 static void a_failing_operation_leaves_the_commit_before(void **state)
 {
 	(void)state;
-	every_nth(false);
+	every_nth(false, EIO, testing_long() ? 1 : 16);
+	every_nth(false, ENOSPC, testing_long() ? 1 : 16);
 }
 
 static void a_failing_operation_leaves_the_commit_before_after_a_crash_too(void **state)
 {
 	(void)state;
-	every_nth(true);
+	every_nth(true, EIO, testing_long() ? 1 : 16);
+	every_nth(true, ENOSPC, testing_long() ? 1 : 16);
+}
+
+static void without_memory_the_commit_before_stays(void **state)
+{
+	(void)state;
+	every_nth(true, ENOMEM, testing_long() ? 1 : 40);
+}
+
+/* A reader beside a writer: what it showed before a refresh that fails, it shows afterwards. */
+static void every_nth_of_a_refresh(const char *path, int code)
+{
+	struct stoa_options options = STOA_OPTIONS_INIT;
+	uint64_t n = FIRST, shown;
+	struct stoa_error err;
+	stoa_db *writer, *reader;
+	bool fired = true;
+
+	assert_int_equal(stoa_open(path, NULL, &writer, &err), STOA_OK);
+	options.flags = STOA_OPEN_READ_ONLY;
+	assert_int_equal(stoa_open(path, &options, &reader, &err), STOA_OK);
+	for (long nth = 0; fired; nth += code == ENOMEM && !testing_long() ? 17 : 1) {
+		int rc;
+
+		assert_int_equal(ledger_commit(&ledger, writer, ++n, STOA_FULL, &err), STOA_OK);
+		if (nth % 5 == 0)
+			assert_int_equal(stoa_checkpoint(writer, &err), STOA_OK);
+		arm(nth, code, false);
+		rc = stoa_refresh(reader, &err);
+		fired = disarm(code);
+		if (rc < 0) {
+			assert_true(rc == STOA_EIO || rc == STOA_ENOMEM);
+			assert_int_equal(ledger_verify_db(&ledger, reader, &shown, &err), STOA_OK);
+			assert_int_equal(shown, n - 1);
+			assert_int_equal(stoa_refresh(reader, &err), STOA_OK);
+		}
+		assert_int_equal(ledger_verify_db(&ledger, reader, &shown, &err), STOA_OK);
+		assert_int_equal(shown, n);
+	}
+	assert_int_equal(stoa_close(reader, &err), STOA_OK);
+	assert_int_equal(stoa_close(writer, &err), STOA_OK);
+}
+
+static void a_refresh_that_fails_changes_nothing(void **state)
+{
+	static const int codes[] = { EIO, ENOMEM };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		char *dir = testing_tempdir();
+		const char *path = testing_path(dir, "fault.stoa");
+
+		tree_free(prepare(path, false));
+		every_nth_of_a_refresh(path, codes[i]);
+		testing_rmtree(dir);
+	}
 }
 
 /* Closing with no memory at all for the checkpoint: the log has what was committed, lazily too. */
@@ -286,9 +356,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_failing_operation_leaves_the_commit_before),
 		cmocka_unit_test(a_failing_operation_leaves_the_commit_before_after_a_crash_too),
+		cmocka_unit_test(without_memory_the_commit_before_stays),
+		cmocka_unit_test(a_refresh_that_fails_changes_nothing),
 		cmocka_unit_test(a_close_that_fails_loses_no_commit),
 	};
 
+	atexit(print_fault);
 	testing_in_memory();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
