@@ -178,6 +178,8 @@ static struct stoa__bound *bind_floor(struct stoa__binder *bn, const struct stoa
 static struct stoa__bound *round_decimal(struct stoa__binder *bn, const struct stoa__ast *a,
 					 struct stoa__bound *x, const struct stoa__bound *digits)
 {
+	if (stoa__bound_is_null(digits))	/* a parameter that is not bound yet, too */
+		return stoa__bound_null(bn, &a->at, x->type);
 	if (digits->kind != STOA__BOUND_CONST || digits->value.type != STOA_I64 ||
 	    digits->value.i < 0 || digits->value.i > STOA_DECIMAL_PRECISION_MAX)
 		return stoa__bind_fail(
@@ -304,6 +306,8 @@ static struct stoa__bound *bind_date_part(struct stoa__binder *bn, const struct 
 	struct stoa_bytes name;
 
 	(void)n;
+	if (stoa__bound_is_null(args[0]))
+		return stoa__bound_null(bn, &a->at, stoa__type_plain(STOA_I64));
 	return constant_text(bn, a, args[0], &name) ? extract(bn, &a->at, name, args[1]) : NULL;
 }
 
@@ -321,6 +325,8 @@ static struct stoa__bound *bind_date_trunc(struct stoa__binder *bn, const struct
 	struct stoa_bytes name;
 
 	(void)n;
+	if (stoa__bound_is_null(args[0]))
+		return stoa__bound_null(bn, &a->at, stoa__type_plain(STOA_TIMESTAMP));
 	if (!constant_text(bn, a, args[0], &name))
 		return NULL;
 	int field = stoa__field_named(name.p, name.len);

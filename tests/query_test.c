@@ -530,6 +530,8 @@ static void parameters_are_values_of_their_types(void **state)
 	struct stoa_value two[2] = { stoa_i64(4), stoa_text("tea") };
 	struct stoa_value date = stoa_text("2026-01-01"), dec = stoa_decimal(25, 1);
 	struct stoa_value u8 = typed(STOA_U8, 255), null = stoa_null();
+	struct stoa_value month = stoa_text("month");
+	struct stoa_value month_of[2] = { stoa_i64(4), stoa_text("2026-01-31") };
 
 	(void)state;
 	check_params("select id from things where id >= ? and name = ? order by id", two, 2, "4\n6\n");
@@ -540,6 +542,9 @@ static void parameters_are_values_of_their_types(void **state)
 	check_params("select id from things where n8 = ?", &u8, 1, "2\n");
 	check_params("select id from things where id = ?", &null, 1, "");
 	check_params("select id from things order by id limit ?", two, 1, "1\n2\n3\n4\n");
+	check_params("select round(2.123456, ?)", two, 1, "2.1235\n");
+	check_params("select date_trunc(?, date '2026-05-17')", &month, 1, "2026-05-01 00:00:00\n");
+	check_params("select substr('abcdef', ?, 2), extract(month from ?2::date)", month_of, 2, "de|1\n");
 	check_params("select count(*) from things where name in (?2, 'milk') and id > ?1", two, 2, "2\n");
 }
 
