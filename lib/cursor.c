@@ -59,6 +59,11 @@ static int pull(stoa_cursor *cur, struct stoa_batch *out, struct stoa_error *err
 	if (cur->ended < 0)
 		return stoa__fail(err, STOA_ESTATE,
 				  "the cursor failed before: close it and run the query again");
+	if (cur->gone && *cur->gone) {
+		cur->ended = STOA_ESTATE;
+		return stoa__fail(err, STOA_ESTATE,
+				  "the rows that this cursor reads were rolled back");
+	}
 	int rc = cur->ops->next_batch(cur, out, err);
 	if (rc != STOA_ROW)
 		cur->ended = rc;

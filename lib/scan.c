@@ -425,6 +425,11 @@ static struct scan *of_source(struct stoa__source *source)
 	return (struct scan *)(void *)source;
 }
 
+struct stoa__version *stoa__scan_version(struct stoa__source *source)
+{
+	return of_source(source)->version;
+}
+
 static const struct stoa_column *source_columns(struct stoa__source *source, size_t *n)
 {
 	struct scan *s = of_source(source);

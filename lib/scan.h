@@ -18,4 +18,7 @@
 int stoa__scan_source(stoa_txn *txn, stoa_table table, const uint32_t *slots, size_t n_slots,
 		      struct stoa__source **out, struct stoa_error *err);
 
+/* The version that a source made here reads; not held for the caller. */
+struct stoa__version *stoa__scan_version(struct stoa__source *source);
+
 #endif

@@ -14,6 +14,7 @@
  */
 #include <string.h>
 
+#include "../lib/block.h"
 #include "../lib/core/alloc.h"
 #include "../lib/core/error.h"
 #include "../lib/core/type.h"
@@ -145,6 +146,7 @@ struct query_cursor {
 	struct stoa__op *root;
 	struct stoa__result_column *results;
 	struct stoa_array *arrays;
+	struct stoa__version *version;	/* held: what rows may borrow from; NULL without a table */
 };
 
 static const struct stoa_column *query_columns(const stoa_cursor *cur, size_t *n)
@@ -185,6 +187,8 @@ static void query_close(stoa_cursor *cur)
 	stoa__free(q->arrays);
 	stoa__arena_release(&q->arena);
 	stmt_release(q->stmt);
+	if (q->version)
+		stoa__version_drop(q->version);
 	stoa__free(q);
 }
 
@@ -247,6 +251,8 @@ int stoa__engine_execute(stoa_stmt *stmt, struct stoa__tables *tables, stoa_curs
 struct txn_tables {
 	struct stoa__tables tables;
 	stoa_txn *txn;
+	/* Of the source opened last, held: the first that a rollback undoes. */
+	struct stoa__version *version;
 };
 
 static int txn_find(struct stoa__tables *t, const char *name, stoa_table *table,
@@ -261,22 +267,36 @@ static int txn_find(struct stoa__tables *t, const char *name, stoa_table *table,
 static int txn_open(struct stoa__tables *t, stoa_table table, const uint32_t *slots, size_t n_slots,
 		    struct stoa__source **out, struct stoa_error *err)
 {
-	return stoa__scan_source(((struct txn_tables *)t)->txn, table, slots, n_slots, out, err);
+	struct txn_tables *of = (struct txn_tables *)t;
+
+	STOA_TRY(stoa__scan_source(of->txn, table, slots, n_slots, out, err));
+	if (of->version)
+		stoa__version_drop(of->version);
+	of->version = stoa__scan_version(*out);
+	stoa__version_hold(of->version);
+	return STOA_OK;
 }
 
 int stoa_prepare(stoa_txn *txn, const char *sql, size_t len, stoa_stmt **out,
 		 struct stoa_error *err)
 {
-	struct txn_tables t = { { txn_find, txn_open }, txn };
+	struct txn_tables t = { { txn_find, txn_open }, txn, NULL };
 
 	return stoa__engine_prepare(&t.tables, sql, len, out, err);
 }
 
 int stoa_execute(stoa_stmt *stmt, stoa_txn *txn, stoa_cursor **out, struct stoa_error *err)
 {
-	struct txn_tables t = { { txn_find, txn_open }, txn };
+	struct txn_tables t = { { txn_find, txn_open }, txn, NULL };
+	int rc = stoa__engine_execute(stmt, &t.tables, out, err);
 
-	return stoa__engine_execute(stmt, &t.tables, out, err);
+	if (rc == STOA_OK && t.version) {
+		((struct query_cursor *)*out)->version = t.version;
+		(*out)->gone = &t.version->gone;
+	} else if (t.version) {
+		stoa__version_drop(t.version);
+	}
+	return rc;
 }
 
 int stoa_query(stoa_txn *txn, const char *sql, stoa_cursor **out, struct stoa_error *err)

@@ -212,6 +212,37 @@ static void what_is_undone_holds_no_strings(void **state)
 	ok(f, stoa_begin(f->db, STOA_READ, &f->txn, &f->err));
 }
 
+/* Nothing that a query gives out, or has sorted away to give out later, may be of rows that are no more. */
+static void a_query_ends_when_its_rows_are_undone(void **state)
+{
+	static const char *const queries[] = {
+		"SELECT name, note, n FROM t",
+		"SELECT note, name FROM t ORDER BY note DESC",
+		"SELECT name, count(*), max(note) FROM t GROUP BY name",
+		"SELECT DISTINCT note FROM t",
+		"SELECT note FROM t WHERE n > 10 LIMIT 2000",
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < 2 * sizeof queries / sizeof *queries; i++) {
+		const struct stoa_value *row;
+		struct stoa_batch b;
+		stoa_cursor *cur;
+		uint32_t mark;
+		int rc;
+
+		ok(f, stoa_savepoint(f->txn, &mark, &f->err));
+		insert(f, 5000);
+		ok(f, stoa_query(f->txn, queries[i / 2], &cur, &f->err));
+		rc = i % 2 ? stoa_next(cur, &row, &f->err) : stoa_next_batch(cur, &b, &f->err);
+		assert_int_equal(rc, STOA_ROW);
+		ok(f, stoa_rollback_to(f->txn, mark, &f->err));
+		rc = i % 2 ? stoa_next(cur, &row, &f->err) : stoa_next_batch(cur, &b, &f->err);
+		assert_int_equal(rc, STOA_ESTATE);
+		stoa_cursor_close(cur);
+	}
+}
+
 /* ---- ends in the wrong order ---- */
 
 static void append_rows(struct fixture *f, stoa_appender *app, size_t n)
@@ -335,6 +366,7 @@ int main(void)
 		TEST(a_tail_of_dead_rows_is_sealed_to_nothing),
 		TEST(a_group_goes_with_its_last_row),
 		TEST(what_is_undone_holds_no_strings),
+		TEST(a_query_ends_when_its_rows_are_undone),
 		TEST(an_appender_outlives_its_transaction_and_adds_nothing),
 		TEST(empty_values_need_no_bytes),
 		TEST(a_slot_that_is_not_one_is_refused),
