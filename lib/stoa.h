@@ -367,6 +367,7 @@ STOA_API STOA_CHECK_RESULT int stoa_open(const char *path, const struct stoa_opt
  *
  * Returns: STOA_OK; STOA_ESTATE; STOA_EIO or STOA_EFULL if the checkpoint could not be written:
  *          then nothing committed is lost, the next open replays the log.
+ *          STOA_EIO also after a failed flush (see stoa_commit()), when lazy commits may be lost.
  */
 STOA_API int stoa_close(stoa_db *db, struct stoa_error *err);
 
@@ -458,7 +459,7 @@ STOA_API STOA_CHECK_RESULT int stoa_begin(stoa_db *db, unsigned flags, stoa_txn 
  * stoa_commit() - make a transaction's writes last and free the handle, whatever is returned
  *
  * Returns: STOA_OK: the writes are there for every later transaction and, with STOA_FULL, on the
- *          disk. STOA_EUNKNOWN: the disk failed in a flush; the database is read-only from here
+ *          disk, together with all commits before, lazy ones too. STOA_EUNKNOWN: the disk failed in a flush; the database is read-only from here
  *          on, and reopening it shows whether the commit took place. Any other error: the
  *          transaction was aborted.
  * Cost:    one flush of the disk with STOA_FULL, shared with the commits of other threads that

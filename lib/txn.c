@@ -305,6 +305,15 @@ static int flush_failed(struct stoa_db *db, struct stoa_error *err)
 			  why.text);
 }
 
+/* Waits until commit number @commit is on the disk, then publishes it. */
+static int make_durable(struct stoa_db *db, uint64_t commit, struct stoa_error *err)
+{
+	if (stoa__log_flush(db->log, commit, true, err) < 0)
+		return flush_failed(db, err);
+	stoa__history_publish(&db->history, commit);
+	return STOA_OK;
+}
+
 static int commit_logged(struct stoa_txn *txn, uint64_t commit, struct stoa_error *err)
 {
 	struct stoa_db *db = txn->db;
@@ -321,10 +330,7 @@ static int commit_logged(struct stoa_txn *txn, uint64_t commit, struct stoa_erro
 		stoa__background_wake(db, true, false);
 	if (txn->durability != STOA_FULL)
 		return STOA_OK;
-	if (stoa__log_flush(db->log, commit, true, err) < 0)
-		return flush_failed(db, err);
-	stoa__history_publish(&db->history, commit);
-	return STOA_OK;
+	return make_durable(db, commit, err);
 }
 
 /*
@@ -351,12 +357,18 @@ static int commit_bulk(struct stoa_txn *txn, uint64_t commit, struct stoa_error 
 	return rc;
 }
 
-/* The head shows what it showed; a version for it all the same, as cursors of the transaction live on. */
-static void commit_nothing(struct stoa_txn *txn)
+/*
+ * The head shows what it showed; a version for it all the same, as cursors of the transaction live on. What it
+ * began on may be a lazy commit: with STOA_FULL that one is on the disk too when this returns.
+ */
+static int commit_nothing(struct stoa_txn *txn, struct stoa_error *err)
 {
+	struct stoa_db *db = txn->db;
 	uint64_t commit = txn->base->commit;
+	bool full = db->path && txn->durability == STOA_FULL;
 
-	become_head(txn, commit, stoa__history_is_published(&txn->db->history, commit));
+	become_head(txn, commit, stoa__history_is_published(&db->history, commit));
+	return full ? make_durable(db, commit, err) : STOA_OK;
 }
 
 int stoa_commit(stoa_txn *txn, struct stoa_error *err)
@@ -375,7 +387,7 @@ int stoa_commit(stoa_txn *txn, struct stoa_error *err)
 	}
 	commit = txn->base->commit + 1;
 	if (!txn->dirty) {
-		commit_nothing(txn);
+		rc = commit_nothing(txn, err);
 	} else if (!txn->db->path) {
 		become_head(txn, commit, true);
 	} else if (txn->bulk) {
