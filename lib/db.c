@@ -517,7 +517,11 @@ int stoa_close(stoa_db *db, struct stoa_error *err)
 			err, STOA_ESTATE,
 			"transactions, cursors or statements are open: finish them first");
 	stoa__background_stop(db);
-	if (db->path && !db->read_only && !atomic_load(&db->failed)) {
+	if (atomic_load(&db->failed)) {
+		rc = stoa__fail(err, STOA_EIO,
+				"%s: an earlier write to the disk failed: the newest commits may not be "
+				"there when it is reopened", db->path);
+	} else if (db->path && !db->read_only) {
 		rc = stoa__checkpoint(db, err);
 		clean = rc == STOA_OK && stoa__catalog_settle(db->catalog, NULL) == STOA_OK;
 		/* Lazy commits count on the checkpoint, or else on the next open to replay them. */
