@@ -2,8 +2,9 @@
 /*
  * block_test.c - when a block goes, against an oracle that knows what each version sees
  *
- * A version's content is an array of blocks. The oracle keeps the arrays of all versions that something may still look
- * at, and after every step asks of every block there ever was: is it freed if, and only if, none of them has it?
+ * A version's content is an array of blocks. The oracle keeps the arrays of all versions that
+ * something may still look at, and after every step asks of every block there ever was: is it freed
+ * if, and only if, none of them has it?
  */
 #include "testing.h"
 
@@ -29,7 +30,7 @@ static unsigned n_things;
 
 struct content {
 	struct thing *thing[N_SLOTS];
-	unsigned index[N_SLOTS];	/* of the thing, which may be freed when the content is not looked at any more */
+	unsigned index[N_SLOTS];	/* of the thing, which may be freed by now */
 	uint64_t value[N_SLOTS];
 };
 
@@ -47,7 +48,7 @@ struct run {
 	struct stoa__version *base, *w;	/* NULL outside a transaction */
 	struct content working, head;
 	struct held held[HELD_MAX];
-	/* Commits from the published one to the head's; both are alive, and so are those between. */
+	/* Commits from the published one to the head's: all of them are alive. */
 	struct content pending[PENDING_MAX];
 	uint64_t published;
 	uint64_t commit;
@@ -307,7 +308,10 @@ static void a_block_goes_with_the_last_version_that_sees_it(void **state)
 	free(r);
 }
 
-/* A block that a rollback revives goes back to where it was born: an earlier savepoint may follow it there. */
+/*
+ * A block that a rollback revives goes back to where it was born: an earlier savepoint may follow
+ * it there.
+ */
 static void a_rollback_after_a_rollback_keeps_what_was_there_before_both(void **state)
 {
 	struct run r = { .commit = 1, .published = 1 };

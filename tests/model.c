@@ -223,7 +223,15 @@ void model_drop_slot(struct model *m, struct model_table *t, size_t at)
 
 /* ---- shapes ---- */
 
-enum { SHAPE_CONSTANT, SHAPE_NARROW, SHAPE_NEGATIVE, SHAPE_EXTREME, SHAPE_WIDE, SHAPE_COUNTING, N_SHAPES };
+enum {
+	SHAPE_CONSTANT,
+	SHAPE_NARROW,
+	SHAPE_NEGATIVE,
+	SHAPE_EXTREME,
+	SHAPE_WIDE,
+	SHAPE_COUNTING,
+	N_SHAPES
+};
 
 void model_reshape(struct model *m, const struct model_slot *slot)
 {
@@ -309,8 +317,10 @@ static double real(struct model *m, const struct model_slot *slot)
 /* Text that compresses, of about @n words. */
 static size_t prose(struct model *m, char *out, size_t n)
 {
-	static const char *const words[] = { "column", "walk ", "covered", " a ", "\xc3\xa9t\xc3\xa9",
-					     "between ", "the", "\n", "\xe2\x82\xac", "0123456789" };
+	static const char *const words[] = {
+		"column",   "walk ", "covered", " a ",		"\xc3\xa9t\xc3\xa9",
+		"between ", "the",   "\n",	"\xe2\x82\xac", "0123456789",
+	};
 	size_t len = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -458,7 +468,8 @@ struct model_slot *model_slot(struct model *m, const char *name)
 	return s;
 }
 
-struct model_slot *model_slot_renamed(struct model *m, const struct model_slot *slot, const char *name)
+struct model_slot *model_slot_renamed(struct model *m, const struct model_slot *slot,
+				      const char *name)
 {
 	struct model_slot *s = keep(m, sizeof *s);
 

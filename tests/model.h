@@ -2,11 +2,13 @@
 /*
  * model.h - a database as a naive program would keep it, for stoa to be compared with
  *
- * A state is an array of tables; a table is an array of pointers to rows, sorted by rowid; a row is an array of
- * pointers to values. Rows and values never change once they are made, and all of them live as long as the
- * model: so a snapshot is a counted share of tables, and a table that is shared is copied before it changes.
+ * A state is an array of tables; a table is an array of pointers to rows, sorted by rowid; a row is
+ * an array of pointers to values. Rows and values never change once they are made, and all of them
+ * live as long as the model: so a snapshot is a counted share of tables, and a table that is shared
+ * is copied before it changes.
  *
- * Values come from *shapes*: a slot keeps one for a while, so that row groups meet every encoding of chunk.h.
+ * Values come from *shapes*: a slot keeps one for a while, so that row groups meet every encoding
+ * of chunk.h.
  */
 #ifndef STOA__TESTS_MODEL_H
 #define STOA__TESTS_MODEL_H
@@ -104,7 +106,8 @@ void model_drop_slot(struct model *m, struct model_table *t, size_t at);
 /* A slot of a random type; one that is not null, or has a default, as chance has it. */
 struct model_slot *model_slot(struct model *m, const char *name);
 /* The slot under another name. */
-struct model_slot *model_slot_renamed(struct model *m, const struct model_slot *slot, const char *name);
+struct model_slot *model_slot_renamed(struct model *m, const struct model_slot *slot,
+				      const char *name);
 void model_reshape(struct model *m, const struct model_slot *slot);
 /* A value as the slot stores it, or NULL where the slot allows it. */
 const struct stoa_value *model_value(struct model *m, const struct model_slot *slot);

@@ -2,9 +2,10 @@
 /*
  * model_test.c - random operations on stoa and on a naive program, compared
  *
- * A run works on one database, in memory or on disk. It goes on from step to step: begin, insert, update, delete,
- * append, change a schema, set and use savepoints, commit, abort; open snapshots and cursors and look at what they show, which
- * must be what they showed at first; checkpoint, close and open again, and let another process look.
+ * A run works on one database, in memory or on disk. It goes on from step to step: begin, insert,
+ * update, delete, append, change a schema, set and use savepoints, commit, abort; open snapshots
+ * and cursors and look at what they show, which must be what they showed at first; checkpoint,
+ * close and open again, and let another process look.
  */
 #include "model.h"
 
@@ -585,7 +586,8 @@ static void step_bad_row(struct run *r)
 	if (t->n_rows) {
 		uint64_t rowid = t->rows[model_below(&r->m, t->n_rows)]->rowid;
 		uint32_t slots[2] = { (uint32_t)model_below(&r->m, t->n_slots), slot };
-		struct stoa_value two[2] = { *model_value(&r->m, t->slots[slots[0]]), values[slot] };
+		struct stoa_value two[2] = { *model_value(&r->m, t->slots[slots[0]]),
+					     values[slot] };
 
 		assert_int_equal(stoa_update(r->txn, t->id, rowid, slots, two, 2, &r->err), rc);
 		slots[1] = (uint32_t)t->n_slots;
@@ -633,7 +635,8 @@ static void step_refused(struct run *r)
 /* ---- schema ---- */
 
 static const char *const table_names[] = { "alpha", "Beta", "gamma ray", "\xce\xb4", "item" };
-static const char *const slot_names[] = { "a", "B", "name", "price", "\xc3\xbc", "note", "x y", "z" };
+static const char *const slot_names[] = { "a",	      "B",    "name", "price",
+					  "\xc3\xbc", "note", "x y",  "z" };
 #define N_NAMES(names) (sizeof(names) / sizeof *(names))
 
 static void step_create(struct run *r)
@@ -651,7 +654,7 @@ static void step_create(struct run *r)
 	for (size_t i = 0; i < n; i++) {
 		char slot[32];
 
-		snprintf(slot, sizeof slot, "%s%zu", i < N_NAMES(slot_names) ? slot_names[i] : "s", i);
+		snprintf(slot, sizeof slot, "s%zu", i);
 		slots[i] = model_slot(&r->m, i < N_NAMES(slot_names) ? slot_names[i] : slot);
 		defs[i] = slots[i]->def;
 	}
@@ -841,8 +844,8 @@ static void append_bad(struct run *r, stoa_appender *app, const struct model_tab
 	size_t i = model_below(&r->m, t->n_slots);
 
 	for (size_t k = 0; k < t->n_slots; k++)
-		arrays[k] = (struct stoa_array){ t->slots[k]->def.type, t->slots[k]->def.scale, zeros,
-						 NULL };
+		arrays[k] = (struct stoa_array){ t->slots[k]->def.type, t->slots[k]->def.scale,
+						 zeros, NULL };
 	assert_int_equal(stoa_append(app, arrays, t->n_slots - 1, 1, &r->err), STOA_EINVAL);
 	if (t->slots[i]->def.flags & STOA_NOT_NULL) {
 		arrays[i].validity = &nothing;
@@ -869,18 +872,17 @@ static size_t append_size(struct run *r, const struct model_table *t)
 
 static void step_append(struct run *r)
 {
-	struct model_table *t = pick(r), *whole;
+	struct model_table *t = pick(r);
 	struct model_state before;
 	stoa_appender *app;
 	bool abort;
+	size_t at;
 
 	if (!t)
 		return;
+	(void)model_find(&r->state, t->name, &at);
 	model_copy(&before, &r->state);
-	whole = model_find(&r->state, t->name, NULL);
-	for (size_t i = 0; i < r->state.n; i++)
-		if (r->state.tables[i] == whole)
-			t = model_own(&r->state, i);
+	t = model_own(&r->state, at);
 	OK(r, stoa_appender_open(r->txn, t->id, &app, &r->err));
 	for (uint64_t n = 1 + model_below(&r->m, 3); n; n--) {
 		struct arrays a;

@@ -2,9 +2,9 @@
 /*
  * nomem_test.c - memory runs out at each allocation of a scripted session in turn
  *
- * The script is run once as it is, and a digest of the database is kept for each step. Then it is run again and
- * again with another allocation failing each time: the step that meets it must return STOA_ENOMEM and leave what the digest
- * says, and must succeed when it is tried again.
+ * The script is run once as it is, and a digest of the database is kept for each step. Then it is
+ * run again and again with another allocation failing each time: the step that meets it must return
+ * STOA_ENOMEM and leave what the digest says, and must succeed when it is tried again.
  */
 #include "testing.h"
 
@@ -129,7 +129,8 @@ static int step_insert(struct script *s)
 static int update(struct script *s, stoa_rowid row)
 {
 	static const uint32_t slots[] = { 3, 0, 1 };
-	const struct stoa_value v[] = { stoa_text("changed"), stoa_text("someone else"), stoa_null() };
+	const struct stoa_value v[] = { stoa_text("changed"), stoa_text("someone else"),
+					stoa_null() };
 
 	return stoa_update(s->txn, s->table, row, slots, v, 3, &s->err);
 }
@@ -352,7 +353,7 @@ static void run_all(const char *dir)
 
 		snprintf(name, sizeof name, "%ld", nth);
 		fired = run(dir ? testing_path(dir, name) : NULL, digests, nth);
-		/* Many are of one kind, the insert's strings and the pages of a tail, and disks are slow. */
+		/* Many are of one kind: the insert's strings, the pages of a tail. */
 		if (!testing_long())
 			nth += (long)testing_below(&rng, dir ? 120 : 8);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* symbol_test.c - interned strings against counts in an array, through growth, churn and want of memory */
+/* symbol_test.c - interned strings against counts in an array, through growth and churn */
 #include "testing.h"
 
 #include <pthread.h>

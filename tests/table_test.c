@@ -208,11 +208,12 @@ static void what_is_undone_holds_no_strings(void **state)
 	ok(f, stoa_insert(f->txn, f->table, v, 3, NULL, &f->err));
 	stoa_abort(f->txn);
 	assert_int_equal(f->db->symbols.n_live, 100);
-	assert_int_equal(t->tail->tail->text_bytes, 300 * 30 + 10 + 90 * 2 + 200 * 3);	/* i has 1 to 3 digits */
+	/* the notes end in 1 to 3 digits */
+	assert_int_equal(t->tail->tail->text_bytes, 300 * 30 + 10 + 90 * 2 + 200 * 3);
 	ok(f, stoa_begin(f->db, STOA_READ, &f->txn, &f->err));
 }
 
-/* Nothing that a query gives out, or has sorted away to give out later, may be of rows that are no more. */
+/* What a query gives out, now or later, may borrow what a rollback frees. */
 static void a_query_ends_when_its_rows_are_undone(void **state)
 {
 	static const char *const queries[] = {

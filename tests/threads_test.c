@@ -2,9 +2,9 @@
 /*
  * threads_test.c - many readers beside one writer, many committers, checkpoints behind all of them
  *
- * Accounts: transactions move amounts between rows, so every snapshot must sum to zero. Committers: each thread adds
- * its own numbers 1, 2, 3, ..., so every snapshot has a prefix of each thread's, and a thread sees its own commit.
- * Both are of use under the thread sanitizer above all.
+ * Accounts: transactions move amounts between rows, so every snapshot must sum to zero. Committers:
+ * each thread adds its own numbers 1, 2, 3, ..., so every snapshot has a prefix of each thread's,
+ * and a thread sees its own commit. Both are of use under the thread sanitizer above all.
  */
 #include "testing.h"
 

@@ -2,8 +2,8 @@
 /*
  * tree_test.c - the map that versions share, against sorted arrays
  *
- * Each version has an array of its own. After every few changes some held version, new or old, is looked at whole;
- * at the end every block must be gone.
+ * Each version has an array of its own. After every few changes some held version, new or old, is
+ * looked at whole; at the end every block must be gone.
  */
 #include "testing.h"
 
