@@ -703,6 +703,7 @@ static void without_permission_there_is_an_error_that_says_so(void **state)
 	(void)state;
 	make_ledger(p.path);
 	assert_int_equal(chmod(p.dir, 0755), 0);
+	assert_int_equal(chmod(testing_path(p.path, "lock"), 0444), 0);
 	peer = peer_start(read_as_nobody, p.path);
 	peer_end(&peer, 0);
 	assert_int_equal(chmod(p.path, 0), 0);
