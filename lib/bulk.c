@@ -37,6 +37,7 @@ struct stoa__bulk {
 	size_t n_files;
 	struct added *added;
 	size_t n_added, cap_added;
+	uint64_t bytes;		/* of groups in memory */
 	/*
 	 * A written group, for its memory. Megabytes that are given back and taken again for every
 	 * group cost a tenth of a load, nearly all of it page faults.
@@ -212,6 +213,12 @@ int stoa__bulk_add(struct stoa__bulk *b, struct stoa__bulk_group *group, struct 
 	added = &b->added[b->n_added];
 	*added = (struct added){ .n_rows = group->n_rows };
 	if (!b->txn->db->path) {
+		rc = stoa__db_within_memory(b->txn->db, b->bytes + group->images.bytes.len, err);
+		if (rc < 0) {
+			stoa__bulk_group_free(group);
+			return rc;
+		}
+		b->bytes += group->images.bytes.len;
 		added->group = group;
 		b->n_added++;
 		return STOA_OK;

@@ -120,6 +120,11 @@ int stoa__background_start(struct stoa_db *db, struct stoa_error *err);
 void stoa__background_stop(struct stoa_db *db);	/* also where none was started */
 void stoa__background_wake(struct stoa_db *db, bool flush, bool checkpoint);
 
+/* ---- rows.c ---- */
+
+/* STOA_ENOMEM when memory_limit is reached, with @more bytes that are not counted yet. */
+int stoa__db_within_memory(struct stoa_db *db, uint64_t more, struct stoa_error *err);
+
 /* ---- redo.c: operations in the log ---- */
 
 int stoa__redo_insert(struct stoa_txn *txn, const struct stoa__table *t, uint64_t rowid,

@@ -19,12 +19,11 @@ static int convert_all(const struct stoa__schema *schema, const uint32_t *slots,
 	return STOA_OK;
 }
 
-static int within_memory(const struct stoa_db *db, struct stoa_error *err)
+int stoa__db_within_memory(struct stoa_db *db, uint64_t more, struct stoa_error *err)
 {
-	struct stoa_db *d = (struct stoa_db *)db;
 	uint64_t limit = db->options.memory_limit;
 
-	if (!limit || stoa__history_bytes(&d->history) + d->symbols.bytes < limit)
+	if (!limit || stoa__history_bytes(&db->history) + db->symbols.bytes + more < limit)
 		return STOA_OK;
 	return stoa__fail(err, STOA_ENOMEM,
 			  "the memory limit of %llu bytes is reached: delete rows, end old "
@@ -61,7 +60,7 @@ int stoa_insert(stoa_txn *txn, stoa_table table, const struct stoa_value *values
 	if (!values || n_values != t->schema->n_slots)
 		return stoa__fail(err, STOA_EINVAL, "table \"%s\" has %u slots, but %zu values came",
 				  t->schema->name, t->schema->n_slots, values ? n_values : 0);
-	STOA_TRY(within_memory(txn->db, err));
+	STOA_TRY(stoa__db_within_memory(txn->db, 0, err));
 	if (n_values > VALUES_ON_STACK) {
 		converted = stoa__alloc(n_values * sizeof *converted);
 		if (!converted)
@@ -144,7 +143,7 @@ int stoa_update(stoa_txn *txn, stoa_table table, stoa_rowid row, const uint32_t 
 			return stoa__fail(err, STOA_EINVAL, "table \"%s\" has no slot at position %u",
 					  t->schema->name, slots[i]);
 	STOA_TRY(locate(t, row, &at, err));
-	STOA_TRY(within_memory(txn->db, err));
+	STOA_TRY(stoa__db_within_memory(txn->db, 0, err));
 	if (n > VALUES_ON_STACK) {
 		converted = stoa__alloc(n * sizeof *converted);
 		if (!converted)

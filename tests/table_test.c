@@ -281,6 +281,45 @@ static void an_appender_outlives_its_transaction_and_adds_nothing(void **state)
 	assert_int_equal(info.n_rows, 0);
 }
 
+/* ---- the memory limit ---- */
+
+static void memory_is_limited_and_deleting_still_works(void **state)
+{
+	static int64_t numbers[STOA_GROUP_MAX];
+	static const struct stoa_slot slots[] = { { .name = "n", .type = STOA_I64 } };
+	const struct stoa_array array = { STOA_I64, 0, numbers, NULL };
+	struct stoa_options options = STOA_OPTIONS_INIT;
+	struct stoa_value v = stoa_i64(0);
+	struct fixture f = { 0 };
+	struct stoa_stat stat = STOA_STAT_INIT;
+	stoa_appender *app;
+	stoa_rowid row;
+	int rc;
+
+	(void)state;
+	for (int i = 0; i < STOA_GROUP_MAX; i++)
+		numbers[i] = (int64_t)i * i * i;
+	options.memory_limit = 1000000;
+	ok(&f, stoa_open(NULL, &options, &f.db, &f.err));
+	ok(&f, stoa_begin(f.db, STOA_WRITE, &f.txn, &f.err));
+	ok(&f, stoa_table_create(f.txn, "t", slots, 1, &f.table, &f.err));
+	ok(&f, stoa_appender_open(f.txn, f.table, &app, &f.err));
+	for (int n = 0; (rc = stoa_append(app, &array, 1, STOA_GROUP_MAX, &f.err)) == STOA_OK; n++)
+		assert_true(n < 4);
+	assert_int_equal(rc, STOA_ENOMEM);
+	stoa_appender_abort(app);
+	while ((rc = stoa_insert(f.txn, f.table, &v, 1, &row, &f.err)) == STOA_OK) {
+		assert_true(row < 4 * STOA_GROUP_MAX);
+		v.i = numbers[row % STOA_GROUP_MAX];
+	}
+	assert_int_equal(rc, STOA_ENOMEM);
+	ok(&f, stoa_stat(f.txn, 0, &stat, &f.err));
+	assert_in_range(stat.memory_bytes, 900000, 1100000);
+	ok(&f, stoa_delete(f.txn, f.table, 1, &f.err));
+	ok(&f, stoa_commit(f.txn, &f.err));
+	ok(&f, stoa_close(f.db, &f.err));
+}
+
 /* ---- arguments ---- */
 
 static void empty_values_need_no_bytes(void **state)
@@ -369,6 +408,7 @@ int main(void)
 		TEST(what_is_undone_holds_no_strings),
 		TEST(a_query_ends_when_its_rows_are_undone),
 		TEST(an_appender_outlives_its_transaction_and_adds_nothing),
+		cmocka_unit_test(memory_is_limited_and_deleting_still_works),
 		TEST(empty_values_need_no_bytes),
 		TEST(a_slot_that_is_not_one_is_refused),
 		TEST(an_answer_needs_room),
