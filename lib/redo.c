@@ -25,7 +25,7 @@ static int put_op(struct stoa_txn *txn, enum op op, uint32_t table)
 	return stoa__buf_put_varint(&txn->redo, table);
 }
 
-/* Takes back a half-written operation. */
+/* Takes back a half-written operation, which began at @mark. */
 static int whole(struct stoa_txn *txn, size_t mark, int rc)
 {
 	if (rc < 0)
@@ -46,7 +46,9 @@ static int put_insert(struct stoa_txn *txn, const struct stoa__table *t, uint64_
 int stoa__redo_insert(struct stoa_txn *txn, const struct stoa__table *t, uint64_t rowid,
 		      const struct stoa_value *values)
 {
-	return whole(txn, txn->redo.len, put_insert(txn, t, rowid, values));
+	size_t mark = txn->redo.len;
+
+	return whole(txn, mark, put_insert(txn, t, rowid, values));
 }
 
 static int put_update(struct stoa_txn *txn, const struct stoa__table *t, uint64_t rowid,
@@ -65,7 +67,9 @@ static int put_update(struct stoa_txn *txn, const struct stoa__table *t, uint64_
 int stoa__redo_update(struct stoa_txn *txn, const struct stoa__table *t, uint64_t rowid,
 		      const uint32_t *slots, const struct stoa_value *values, size_t n)
 {
-	return whole(txn, txn->redo.len, put_update(txn, t, rowid, slots, values, n));
+	size_t mark = txn->redo.len;
+
+	return whole(txn, mark, put_update(txn, t, rowid, slots, values, n));
 }
 
 static int put_delete(struct stoa_txn *txn, uint32_t table, uint64_t rowid)
@@ -76,7 +80,9 @@ static int put_delete(struct stoa_txn *txn, uint32_t table, uint64_t rowid)
 
 int stoa__redo_delete(struct stoa_txn *txn, const struct stoa__table *t, uint64_t rowid)
 {
-	return whole(txn, txn->redo.len, put_delete(txn, t->id, rowid));
+	size_t mark = txn->redo.len;
+
+	return whole(txn, mark, put_delete(txn, t->id, rowid));
 }
 
 static int put_schema(struct stoa_txn *txn, uint32_t table, const struct stoa__schema *schema)
@@ -87,17 +93,23 @@ static int put_schema(struct stoa_txn *txn, uint32_t table, const struct stoa__s
 
 int stoa__redo_schema(struct stoa_txn *txn, uint32_t table, const struct stoa__schema *schema)
 {
-	return whole(txn, txn->redo.len, put_schema(txn, table, schema));
+	size_t mark = txn->redo.len;
+
+	return whole(txn, mark, put_schema(txn, table, schema));
 }
 
 int stoa__redo_drop(struct stoa_txn *txn, uint32_t table)
 {
-	return whole(txn, txn->redo.len, put_op(txn, OP_DROP, table));
+	size_t mark = txn->redo.len;
+
+	return whole(txn, mark, put_op(txn, OP_DROP, table));
 }
 
 int stoa__redo_freeze(struct stoa_txn *txn, uint32_t table)
 {
-	return whole(txn, txn->redo.len, put_op(txn, OP_FREEZE, table));
+	size_t mark = txn->redo.len;
+
+	return whole(txn, mark, put_op(txn, OP_FREEZE, table));
 }
 
 /* ---- replay ---- */

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../lib/core/alloc.h"
 #include "../lib/core/bitmap.h"
 #include "../lib/core/source.h"
 #include "../lib/core/type.h"
@@ -74,6 +75,27 @@ static int ok(const struct run *r, int rc, const char *what, int line)
 	if (rc < 0)
 		fail_msg("line %d: %s: %s: %s", line, what, stoa_result_name(rc), r->err.text);
 	return rc;
+}
+
+/* ---- want of memory ---- */
+
+/* Now and then an allocation of the next call is to fail, or one that it does not get to. */
+static void maybe_fault(struct run *r)
+{
+	if (model_chance(&r->m, 3))
+		stoa__fault_arm((long)model_below(&r->m, 12), false);
+}
+
+/* Did the call fail for that? Then it has changed nothing. */
+static bool faulted(struct run *r, int rc)
+{
+	bool fired = stoa__fault_disarm();
+
+	if (rc != STOA_ENOMEM)
+		return false;
+	assert_true(fired);
+	assert_int_equal(r->err.code, STOA_ENOMEM);
+	return true;
 }
 
 /* ---- comparing ---- */
@@ -432,6 +454,7 @@ static void insert(struct run *r, struct model_table *t)
 	struct model_row *row = model_row(&r->m, t);
 	struct stoa_value values[MODEL_SLOTS_MAX];
 	stoa_rowid rowid = 0;
+	int rc;
 
 	for (size_t i = 0; i < t->n_slots; i++) {
 		const struct model_slot *slot = t->slots[i];
@@ -444,8 +467,12 @@ static void insert(struct run *r, struct model_table *t)
 			values[i] = stoa_default();
 		}
 	}
+	maybe_fault(r);
+	rc = stoa_insert(r->txn, t->id, values, t->n_slots, &rowid, &r->err);
+	if (faulted(r, rc))
+		return;
+	OK(r, rc);
 	model_add(t, row);
-	OK(r, stoa_insert(r->txn, t->id, values, t->n_slots, &rowid, &r->err));
 	assert_int_equal(rowid, row->rowid);
 }
 
@@ -465,14 +492,20 @@ static void update(struct run *r, struct model_table *t, size_t at)
 	uint32_t slots[MODEL_SLOTS_MAX];
 	struct stoa_value values[MODEL_SLOTS_MAX];
 	size_t n = model_chance(&r->m, 70) ? 1 : model_below(&r->m, t->n_slots + 1);
-	struct model_row *row = model_change(&r->m, t, at);
+	struct model_row *before = t->rows[at], *row = model_change(&r->m, t, at);
+	int rc;
 
 	for (size_t i = 0; i < n; i++) {
 		slots[i] = (uint32_t)model_below(&r->m, t->n_slots);
 		row->cell[slots[i]] = model_value(&r->m, t->slots[slots[i]]);
 		values[i] = model_disguise(&r->m, row->cell[slots[i]]);
 	}
-	OK(r, stoa_update(r->txn, t->id, row->rowid, slots, values, n, &r->err));
+	maybe_fault(r);
+	rc = stoa_update(r->txn, t->id, row->rowid, slots, values, n, &r->err);
+	if (faulted(r, rc))
+		t->rows[at] = before;
+	else
+		OK(r, rc);
 }
 
 static void step_update(struct run *r)
@@ -490,7 +523,13 @@ static void step_update(struct run *r)
 
 static void delete(struct run *r, struct model_table *t, size_t at)
 {
-	OK(r, stoa_delete(r->txn, t->id, t->rows[at]->rowid, &r->err));
+	int rc;
+
+	maybe_fault(r);
+	rc = stoa_delete(r->txn, t->id, t->rows[at]->rowid, &r->err);
+	if (faulted(r, rc))
+		return;
+	OK(r, rc);
 	model_remove(t, at);
 }
 
