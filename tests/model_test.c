@@ -82,8 +82,8 @@ static int ok(const struct run *r, int rc, const char *what, int line)
 /* Now and then an allocation of the next call is to fail, or one that it does not get to. */
 static void maybe_fault(struct run *r)
 {
-	if (model_chance(&r->m, 3))
-		stoa__fault_arm((long)model_below(&r->m, 12), false);
+	if (model_chance(&r->m, 4))
+		stoa__fault_arm((long)model_below(&r->m, 16), false);
 }
 
 /* Did the call fail for that? Then it has changed nothing. */
@@ -697,7 +697,10 @@ static void step_create(struct run *r)
 		slots[i] = model_slot(&r->m, i < N_NAMES(slot_names) ? slot_names[i] : slot);
 		defs[i] = slots[i]->def;
 	}
+	maybe_fault(r);
 	rc = stoa_table_create(r->txn, name, defs, n, &id, &r->err);
+	if (faulted(r, rc))
+		return;
 	if (model_find(&r->state, name, NULL)) {
 		assert_int_equal(rc, STOA_EEXIST);
 		return;
@@ -711,11 +714,16 @@ static void step_create(struct run *r)
 static void step_drop(struct run *r)
 {
 	size_t at;
+	int rc;
 
 	if (!r->state.n || !model_chance(&r->m, 30))
 		return;
 	at = model_below(&r->m, r->state.n);
-	OK(r, stoa_table_drop(r->txn, r->state.tables[at]->id, &r->err));
+	maybe_fault(r);
+	rc = stoa_table_drop(r->txn, r->state.tables[at]->id, &r->err);
+	if (faulted(r, rc))
+		return;
+	OK(r, rc);
 	model_drop(&r->state, at);
 }
 
@@ -727,7 +735,10 @@ static void step_rename(struct run *r)
 
 	if (!t)
 		return;
+	maybe_fault(r);
 	rc = stoa_table_rename(r->txn, t->id, name, &r->err);
+	if (faulted(r, rc))
+		return;
 	other = model_find(&r->state, name, NULL);
 	if (other && other != t) {
 		assert_int_equal(rc, STOA_EEXIST);
@@ -755,7 +766,10 @@ static void slot_add(struct run *r, struct model_table *t)
 
 	if (t->n_slots == MODEL_SLOTS_MAX || t->n_rows > 70000)
 		return;
+	maybe_fault(r);
 	rc = stoa_slot_add(r->txn, t->id, &slot->def, &r->err);
+	if (faulted(r, rc))
+		return;
 	if (slot->def.flags & STOA_NOT_NULL && slot->def.value.type == STOA_NULL && t->n_rows) {
 		assert_int_equal(rc, STOA_ENULL);
 	} else if (model_find_slot(t, name) >= 0) {
@@ -770,8 +784,12 @@ static void slot_drop(struct run *r, struct model_table *t)
 {
 	const char *name = slot_names[model_below(&r->m, N_NAMES(slot_names))];
 	int at = model_find_slot(t, name);
-	int rc = stoa_slot_drop(r->txn, t->id, name, &r->err);
+	int rc;
 
+	maybe_fault(r);
+	rc = stoa_slot_drop(r->txn, t->id, name, &r->err);
+	if (faulted(r, rc))
+		return;
 	if (at < 0) {
 		assert_int_equal(rc, STOA_ENOTFOUND);
 	} else if (t->n_slots == 1) {
@@ -787,8 +805,12 @@ static void slot_rename(struct run *r, struct model_table *t)
 	const char *name = slot_names[model_below(&r->m, N_NAMES(slot_names))];
 	const char *to = slot_names[model_below(&r->m, N_NAMES(slot_names))];
 	int at = model_find_slot(t, name), other = model_find_slot(t, to);
-	int rc = stoa_slot_rename(r->txn, t->id, name, to, &r->err);
+	int rc;
 
+	maybe_fault(r);
+	rc = stoa_slot_rename(r->txn, t->id, name, to, &r->err);
+	if (faulted(r, rc))
+		return;
 	if (at < 0) {
 		assert_int_equal(rc, STOA_ENOTFOUND);
 	} else if (other >= 0 && other != at) {
@@ -936,12 +958,21 @@ static void step_append(struct run *r)
 			compare_info(r, r->txn, model_find(&before, t->name, NULL));
 	}
 	abort = model_chance(&r->m, 15);
-	if (abort) {
+	if (!abort) {
+		int rc;
+
+		maybe_fault(r);
+		rc = stoa_appender_close(app, &r->err);
+		abort = faulted(r, rc);
+		if (!abort)
+			OK(r, rc);
+	} else {
 		stoa_appender_abort(app);
+	}
+	if (abort) {
 		model_clear(&r->state);
 		r->state = before;
 	} else {
-		OK(r, stoa_appender_close(app, &r->err));
 		model_clear(&before);
 	}
 }
@@ -951,10 +982,15 @@ static void step_append(struct run *r)
 static void step_savepoint(struct run *r)
 {
 	struct mark *m = &r->marks[r->n_marks];
+	int rc;
 
 	if (r->n_marks == MARKS_MAX)
 		return;
-	OK(r, stoa_savepoint(r->txn, &m->mark, &r->err));
+	maybe_fault(r);
+	rc = stoa_savepoint(r->txn, &m->mark, &r->err);
+	if (faulted(r, rc))
+		return;
+	OK(r, rc);
 	m->serial = r->serial;
 	model_copy(&m->state, &r->state);
 	r->n_marks++;
@@ -1006,9 +1042,25 @@ static void over(struct run *r)
 	check_symbols(r);
 }
 
+/* Nothing of the transaction took place. */
+static void undone(struct run *r)
+{
+	lose_watches(r, 0);
+	model_clear(&r->state);
+	over(r);
+}
+
 static void step_commit(struct run *r)
 {
-	OK(r, stoa_commit(r->txn, &r->err));
+	int rc;
+
+	maybe_fault(r);
+	rc = stoa_commit(r->txn, &r->err);
+	if (faulted(r, rc)) {
+		undone(r);
+		return;
+	}
+	OK(r, rc);
 	model_clear(&r->committed);
 	r->committed = r->state;
 	r->on_disk = r->durability == STOA_FULL;
@@ -1018,9 +1070,7 @@ static void step_commit(struct run *r)
 static void step_abort(struct run *r)
 {
 	stoa_abort(r->txn);
-	lose_watches(r, 0);
-	model_clear(&r->state);
-	over(r);
+	undone(r);
 }
 
 /* ---- looking ---- */
