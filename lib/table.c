@@ -363,32 +363,54 @@ static int own_overlay_column(struct stoa__version *w, struct stoa__group *g, ui
 	return STOA_OK;
 }
 
+/* Copies rows [from, from + n) of an encoded column of numbers into page @p, all at once. */
+static int fill_numbers(const struct stoa__chunk *c, uint32_t from, uint32_t n,
+			struct stoa__page *p)
+{
+	struct stoa__buf none = STOA__BUF_INIT;
+
+	STOA_TRY(stoa__chunk_read(c, from, n, p->values, &none));
+	for (uint32_t i = 0; c->validity && i < n; i++)
+		p->null[i] = stoa__chunk_is_null(c, from + i);
+	p->n_rows = (uint16_t)n;
+	return STOA_OK;
+}
+
+/* Copies row @row of @slot behind the rows that page @p speaks for. */
+static int fill_row(struct stoa__version *w, const struct stoa__table *t,
+		    const struct stoa__group *g, uint32_t slot, uint32_t row,
+		    struct stoa__page *p, struct stoa__buf *scratch, struct stoa_error *err)
+{
+	struct stoa__element e;
+	struct stoa_value v;
+
+	stoa__buf_reset(scratch);
+	STOA_TRY(group_value(g, t->schema, slot, row, scratch, &v, err));
+	if (stoa__element_make(w->history->symbols, p->type, &v, &e) < 0)
+		return stoa__fail_memory(err);
+	stoa__page_put(p, p->n_rows++, &e);
+	return STOA_OK;
+}
+
 /* Makes page @p, number @at of @slot, speak for all rows that there are. */
 static int fill_page(struct stoa__version *w, const struct stoa__table *t,
 		     const struct stoa__group *g, uint32_t slot, uint32_t at, struct stoa__page *p,
 		     struct stoa_error *err)
 {
 	uint32_t from = at * STOA__PAGE_ROWS, n = stoa__group_rows(t, g) - from;
+	const struct stoa__slot *s = &t->schema->slots[slot];
 	struct stoa__buf scratch = STOA__BUF_INIT;
+	const struct stoa__chunk *c = NULL;
 	int rc = STOA_OK;
 
 	if (n > STOA__PAGE_ROWS)
 		n = STOA__PAGE_ROWS;
-	while (p->n_rows < n) {
-		struct stoa__element e;
-		struct stoa_value v;
-
-		stoa__buf_reset(&scratch);
-		rc = group_value(g, t->schema, slot, from + p->n_rows, &scratch, &v, err);
-		if (rc < 0)
-			break;
-		rc = stoa__element_make(w->history->symbols, p->type, &v, &e);
-		if (rc < 0) {
-			rc = stoa__fail_memory(err);
-			break;
-		}
-		stoa__page_put(p, p->n_rows++, &e);
-	}
+	if (g->base && !p->n_rows && stoa__type_family(p->type) != STOA__BYTES)
+		STOA_TRY(stoa__base_column(g->base, s->id, s->def.type, &c, err));
+	if (c)
+		return fill_numbers(c, from, n, p) < 0 ? stoa__fail_memory(err) : STOA_OK;
+	while (p->n_rows < n && rc == STOA_OK)
+		rc = fill_row(w, t, g, slot, from + p->n_rows, p, &scratch, err);
 	stoa__buf_release(&scratch);
 	return rc;
 }
