@@ -2,9 +2,9 @@
 /*
  * cursor.h - what every cursor is made of: three calls that make batches
  *
- * Whatever makes rows (a table scan, a query, later a file or a callback) puts a struct stoa_cursor first
- * in a struct of its own and gives it ops; the public functions in cursor.c do the rest, the
- * way by row over batches included.
+ * Whatever makes rows (a table scan, a query, later a file or a callback) puts a struct
+ * stoa_cursor first in a struct of its own and gives it ops; the public functions in cursor.c do
+ * the rest, the way by row over batches included.
  *
  *     struct scan { struct stoa_cursor cursor; ... };
  *     stoa__cursor_init(&scan->cursor, &scan_ops);
@@ -19,8 +19,8 @@ struct stoa__cursor_ops {
 	/* Columns of the result; borrows from the cursor, the same at every call. */
 	const struct stoa_column *(*columns)(const stoa_cursor *cur, size_t *n);
 	/*
-	 * STOA_ROW with *@out filled, good until the next call; STOA_END; an error. Not called again
-	 * after STOA_END or an error.
+	 * STOA_ROW with *@out filled, good until the next call; STOA_END; an error. Not called
+	 * again after STOA_END or an error.
 	 */
 	int (*next_batch)(stoa_cursor *cur, struct stoa_batch *out, struct stoa_error *err);
 	/* Gives up everything, the memory of the cursor itself included. */

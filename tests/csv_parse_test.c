@@ -146,8 +146,8 @@ static void equal_strings_have_one_code_and_different_ones_two(void **state)
 		memset(known, 0xff, sizeof known);
 		for (int i = 0; i < 5000; i++) {
 			texts[i] = room[i] + 8;
-			snprintf(room[i] + 8, 32, "%.*s%d", (int)(i % 23),
-				 "abcdefghijklmnopqrstuvwxyz", i);
+			snprintf(room[i] + 8, 32, "%.*s%u", (int)(i % 23),
+				 "abcdefghijklmnopqrstuvwxyz", (unsigned)i % 5000u);
 		}
 		for (int i = 0; i < 20000; i++) {
 			size_t at = testing_below(&seed, 5000);
