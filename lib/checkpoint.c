@@ -236,7 +236,8 @@ static int store_overlay(struct checkpoint *c, uint64_t first, const struct stoa
 			const struct stoa__page *page = column->pages->page[p];
 			struct stoa__key k;
 
-			if (!page || page->block.born <= c->since)
+			/* One that speaks for no row is left of a change that failed. */
+			if (!page || !page->n_rows || page->block.born <= c->since)
 				continue;
 			k = stoa__key_group(STOA__REC_OVERLAY, c->table->id, first);
 			stoa__key_add(&k, column->slot, 4);

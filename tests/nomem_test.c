@@ -417,6 +417,56 @@ static void a_seal_without_memory_changes_nothing(void **state)
 	assert_int_equal(stoa_close(s.db, &s.err), STOA_OK);
 }
 
+/* A table with a row group, committed. */
+static void make_group(struct script *s)
+{
+	s->i = 0;
+	assert_int_equal(step_begin(s), STOA_OK);
+	assert_int_equal(step_create(s), STOA_OK);
+	assert_int_equal(step_insert(s), STOA_OK);
+	assert_int_equal(step_slot_add(s), STOA_OK);
+	assert_int_equal(step_slot_drop(s), STOA_OK);
+	assert_int_equal(step_commit(s), STOA_OK);
+}
+
+/* The pages of a change that failed half way are committed and stored, and say nothing. */
+static void a_failed_update_does_no_harm_to_the_checkpoint(void **state)
+{
+	char *dir = testing_tempdir();
+	struct script s = { .path = testing_path(dir, "db") };
+	bool fired = true;
+
+	(void)state;
+	open_db(&s);
+	for (long nth = 0; fired; nth++) {
+		uint64_t before;
+		int rc;
+
+		make_group(&s);
+		assert_int_equal(step_begin(&s), STOA_OK);
+		assert_int_equal(step_rename(&s), STOA_OK);
+		before = digest(&s);
+		stoa__fault_arm(nth, false);
+		rc = update(&s, 7);
+		fired = stoa__fault_disarm();
+		assert_int_equal(rc, fired ? STOA_ENOMEM : STOA_OK);
+		assert_int_equal(digest(&s) == before, fired);
+		before = digest(&s);
+		assert_int_equal(step_commit(&s), STOA_OK);
+		assert_int_equal(step_checkpoint(&s), STOA_OK);
+		assert_int_equal(stoa_close(s.db, &s.err), STOA_OK);
+		open_db(&s);
+		assert_int_equal(digest(&s), before);
+		assert_int_equal(step_begin(&s), STOA_OK);
+		assert_int_equal(step_drop(&s), STOA_OK);
+		assert_int_equal(step_commit(&s), STOA_OK);
+		if (nth > 20 && !testing_long())
+			nth += 10;
+	}
+	assert_int_equal(stoa_close(s.db, &s.err), STOA_OK);
+	testing_rmtree(dir);
+}
+
 static void a_database_opens_whole_or_not_at_all(void **state)
 {
 	char *dir = testing_tempdir();
@@ -462,6 +512,7 @@ int main(void)
 		cmocka_unit_test(a_call_without_memory_changes_nothing),
 		cmocka_unit_test(a_seal_without_memory_changes_nothing),
 		cmocka_unit_test(a_call_without_memory_changes_nothing_on_disk),
+		cmocka_unit_test(a_failed_update_does_no_harm_to_the_checkpoint),
 		cmocka_unit_test(a_database_opens_whole_or_not_at_all),
 	};
 
