@@ -635,7 +635,9 @@ STOA_API STOA_CHECK_RESULT int stoa_appender_open(stoa_txn *txn, stoa_table tabl
  * stoa_append() - add @n_rows rows
  * @columns: an array for each slot, in order, of the slot's own type (and scale)
  *
- * All or nothing: on an error none of these rows is added. Arrays are copied.
+ * A value that is refused adds none of these rows, and the appender goes on. After any other error
+ * (memory, disk) the appender is given up: close it or abort it, and none of its rows is added. Arrays
+ * are copied.
  *
  * Returns: as stoa_insert().
  */
