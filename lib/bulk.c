@@ -8,8 +8,6 @@
 #include "core/alloc.h"
 #include "db.h"
 
-#define SEGMENT_BYTES_MAX ((uint64_t)32 << 20)	/* begin another file after this much */
-
 struct stoa__bulk_group {
 	struct stoa__images images;
 	uint32_t n_rows;
@@ -178,7 +176,7 @@ static int begin_file(struct stoa__bulk *b, struct stoa_error *err)
 static int write_group(struct stoa__bulk *b, const struct stoa__bulk_group *group,
 		       struct added *added, struct stoa_error *err)
 {
-	if (b->writer && stoa__segment_size(b->writer) > SEGMENT_BYTES_MAX)
+	if (b->writer && stoa__segment_size(b->writer) > STOA__SEGMENT_BYTES_MAX)
 		STOA_TRY(finish_file(b, err));
 	if (!b->writer)
 		STOA_TRY(begin_file(b, err));

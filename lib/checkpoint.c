@@ -22,8 +22,6 @@
 #include "db.h"
 #include "record.h"
 
-#define SEGMENT_BYTES_MAX ((uint64_t)32 << 20)	/* begin another file after this much */
-
 struct checkpoint {
 	struct stoa_db *db;
 	struct stoa__version *v;
@@ -125,7 +123,7 @@ static int write_group(void *ctx, uint64_t first, void *value)
 
 	if (g->block.born <= c->since || g->base->segment)
 		return STOA_OK;
-	if (c->writer && stoa__segment_size(c->writer) > SEGMENT_BYTES_MAX)
+	if (c->writer && stoa__segment_size(c->writer) > STOA__SEGMENT_BYTES_MAX)
 		STOA_TRY(finish_file(c));
 	if (!c->writer) {
 		c->file = atomic_fetch_add(&c->db->next_file, 1);

@@ -205,42 +205,49 @@ static int replay_record(void *ctx, uint64_t seq, const uint8_t *payload, size_t
 	return stoa__redo_replay(r->w, payload, len, err);
 }
 
+/* Numbers of the segment files that a version names. */
+struct files_in_use {
+	const struct stoa__dir *dir;
+	uint64_t *numbers;
+	size_t n;
+};
+
 /* Removes segment files that no version names: a crash or an aborted bulk load left them. */
 static int remove_orphan(void *ctx, const char *name)
 {
-	struct stoa_db *db = ctx;
+	struct files_in_use *f = ctx;
 	char path[64], *end;
 	unsigned long long number = strtoull(name, &end, 10);
 	bool used = false;
 
 	if (end == name || strcmp(end, ".seg") != 0)
 		return 0;
-	for (size_t i = 0; i < db->n_known && !used; i++)
-		used = db->known[i] == number;
+	for (size_t i = 0; i < f->n && !used; i++)
+		used = f->numbers[i] == number;
 	if (!used) {
 		stoa__segment_name(number, path);
-		(void)stoa__file_unlink(&db->dir, path, NULL);
+		(void)stoa__file_unlink(f->dir, path, NULL);
 	}
 	return 0;
 }
 
 static int note_group(void *ctx, uint64_t first, void *value)
 {
-	struct stoa_db *db = ctx;
+	struct files_in_use *f = ctx;
 	const struct stoa__group *g = value;
-	uint64_t number, *known;
+	uint64_t number, *numbers;
 
 	(void)first;
 	if (!g->base->segment)
 		return STOA_OK;
 	number = stoa__segment_file(g->base->segment);
-	if (db->n_known && db->known[db->n_known - 1] == number)
+	if (f->n && f->numbers[f->n - 1] == number)
 		return STOA_OK;
-	known = stoa__realloc_array(db->known, db->n_known + 1, sizeof *known);
-	if (!known)
+	numbers = stoa__realloc_array(f->numbers, f->n + 1, sizeof *numbers);
+	if (!numbers)
 		return STOA_ENOMEM;
-	db->known = known;
-	known[db->n_known++] = number;
+	f->numbers = numbers;
+	numbers[f->n++] = number;
 	return STOA_OK;
 }
 
@@ -252,15 +259,14 @@ static int note_table(void *ctx, uint64_t id, void *value)
 
 static int remove_orphans(struct stoa_db *db, struct stoa__version *v, struct stoa_error *err)
 {
-	int rc = stoa__tree_walk(v->tables, 0, note_table, db);
+	struct files_in_use f = { &db->dir, NULL, 0 };
+	int rc = stoa__tree_walk(v->tables, 0, note_table, &f);
 
 	if (rc == STOA_OK)
-		rc = stoa__dir_list(&db->dir, "segments", remove_orphan, db, err);
+		rc = stoa__dir_list(&db->dir, "segments", remove_orphan, &f, err);
 	else
 		rc = stoa__fail_memory(err);
-	stoa__free(db->known);
-	db->known = NULL;
-	db->n_known = 0;
+	stoa__free(f.numbers);
 	return rc;
 }
 

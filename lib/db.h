@@ -60,9 +60,6 @@ struct stoa_db {
 	uint64_t checkpoint_stamp;	/* blocks born up to it are in the catalog */
 	struct stoa__swap *swaps;
 	size_t n_swaps;
-
-	uint64_t *known;		/* while opening: numbers of the segment files in use */
-	size_t n_known;
 };
 
 struct stoa__mark {

@@ -13,6 +13,7 @@
 #define STOA__LIVE_BLOCKS (STOA__GROUP_ROWS / STOA__LIVE_ROWS)
 #define STOA__CHUNK_BYTES_MAX ((uint64_t)1 << 32)	/* an encoded column of a row group */
 #define STOA__GROUP_BYTES_MAX ((uint64_t)64 << 20)	/* text and blob bytes that end a row group early */
+#define STOA__SEGMENT_BYTES_MAX ((uint64_t)32 << 20)	/* of a segment file; then another is begun */
 #define STOA__SQL_BYTES_MAX (1u << 20)	/* of a statement */
 #define STOA__SQL_DEPTH_MAX 200		/* nesting of an expression */
 #define STOA__SQL_PARAMETERS_MAX 10000	/* of a statement */
