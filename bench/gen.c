@@ -2,7 +2,7 @@
 /*
  * gen.c - stoa-gen TABLE SF [FILE]: a table of TPC-H as CSV
  *
- * Writes through a buffer of a megabyte; what is in it when the next order might not fit goes out.
+ * Writes through a buffer of a megabyte; what is in it when the next rows might not fit goes out.
  * Exit codes: 0 written; 1 it could not be written; 2 the command line is wrong.
  */
 #include "tpch.h"
@@ -42,14 +42,18 @@ static bool flush(struct out *out)
 	return true;
 }
 
-static bool write_table(struct out *out, bool lines, double sf, const struct tpch_text *text)
+static void put(struct out *out, const char *header)
 {
-	const char *header = lines ? tpch_lineitem_header : tpch_orders_header;
+	out->len = strlen(header);
+	memcpy(out->buffer, header, out->len);
+}
+
+static bool write_orders(struct out *out, bool lines, double sf, const struct tpch_text *text)
+{
 	struct tpch_orders g;
 	struct tpch_order order;
 
-	out->len = strlen(header);
-	memcpy(out->buffer, header, out->len);
+	put(out, lines ? tpch_lineitem_header : tpch_orders_header);
 	tpch_orders_init(&g, sf, 0);
 	while (tpch_orders_next(&g, &order)) {
 		char *p = out->buffer + out->len;
@@ -65,12 +69,45 @@ static bool write_table(struct out *out, bool lines, double sf, const struct tpc
 	return flush(out);
 }
 
+static bool write_rows(struct out *out, enum tpch_table table, double sf,
+		       const struct tpch_text *text)
+{
+	struct tpch_rows g;
+	struct tpch_row row;
+
+	put(out, tpch_headers[table]);
+	tpch_rows_init(&g, table, sf, 0, text);
+	while (tpch_rows_next(&g, &row)) {
+		out->len = (size_t)(tpch_csv_row(out->buffer + out->len, &row) - out->buffer);
+		if (out->len >= BUFFER_BYTES && !flush(out))
+			return false;
+	}
+	return flush(out);
+}
+
+static bool write_table(struct out *out, const char *name, double sf, const struct tpch_text *text)
+{
+	for (int i = 0; i < TPCH_N_TABLES; i++)
+		if (strcmp(name, tpch_names[i]) == 0)
+			return write_rows(out, (enum tpch_table)i, sf, text);
+	return write_orders(out, strcmp(name, "lineitem") == 0, sf, text);
+}
+
+static bool is_table(const char *name)
+{
+	for (int i = 0; i < TPCH_N_TABLES; i++)
+		if (strcmp(name, tpch_names[i]) == 0)
+			return true;
+	return strcmp(name, "lineitem") == 0 || strcmp(name, "orders") == 0;
+}
+
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: stoa-gen lineitem|orders SF [FILE]\n"
-		"Writes the table of TPC-H at scale factor SF (0.001 to 1000) as CSV with a\n"
-		"header to FILE or standard output.\n");
+		"usage: stoa-gen TABLE SF [FILE]\n"
+		"Writes a table of TPC-H at scale factor SF (0.001 to 1000) as CSV with a header\n"
+		"to FILE or standard output. TABLE is lineitem, orders, region, nation, part,\n"
+		"supplier, partsupp or customer.\n");
 	return 2;
 }
 
@@ -82,10 +119,8 @@ int main(int argc, char **argv)
 
 	if (argc < 3 || argc > 4)
 		return usage();
-	bool lines = strcmp(argv[1], "lineitem") == 0;
 	double sf = strtod(argv[2], &end);
-	if ((!lines && strcmp(argv[1], "orders") != 0) || *end ||
-	    !(sf >= 0.001 && sf <= TPCH_SF_MAX))
+	if (!is_table(argv[1]) || *end || !(sf >= 0.001 && sf <= TPCH_SF_MAX))
 		return usage();
 	if (argc == 4) {
 		out.name = argv[3];
@@ -99,7 +134,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "stoa-gen: out of memory\n");
 		return 1;
 	}
-	bool ok = write_table(&out, lines, sf, &text);
+	bool ok = write_table(&out, argv[1], sf, &text);
 	tpch_text_release(&text);
 	if (close(out.fd) != 0 && ok) {
 		fprintf(stderr, "stoa-gen: %s: %s\n", out.name, strerror(errno));

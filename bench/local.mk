@@ -18,7 +18,8 @@ EXTRA_PROGRAMS += $(bench_programs) $(bench_regress)
 CLEANFILES += $(bench_programs) $(bench_regress)
 EXTRA_DIST += %D%/README.md %D%/peers.sh %D%/regress.sh %D%/regress.baseline
 
-tpch_sources = %D%/tpch.c %D%/tpch.h %D%/tpch_csv.c %D%/tpch_text.c
+tpch_sources = %D%/tpch.c %D%/tpch.h %D%/tpch_csv.c %D%/tpch_draw.h %D%/tpch_rows.c \
+	%D%/tpch_text.c
 
 bench_stoa_gen_SOURCES = %D%/gen.c $(tpch_sources)
 bench_stoa_gen_LDADD =

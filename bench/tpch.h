@@ -11,7 +11,8 @@
  *
  * A row depends on the scale factor and its own number alone, so that any range of rows can be
  * made by itself: give tpch_orders_init() the number of its first order. Orders and lineitems come
- * together because they share their streams: an order's price is the sum of its lines.
+ * together because they share their streams: an order's price is the sum of its lines. The other
+ * six tables are small, and their rows come as text, a field after the other.
  * Threads: none are used; generators are independent of each other.
  */
 #ifndef BENCH_TPCH_H
@@ -110,14 +111,62 @@ void tpch_orders_init(struct tpch_orders *g, double sf, uint64_t first);
 /* The next order with its lines; false after the last. */
 bool tpch_orders_next(struct tpch_orders *g, struct tpch_order *out);
 
+/* ---- the other six tables ---- */
+
+enum tpch_table {
+	TPCH_REGION,
+	TPCH_NATION,
+	TPCH_PART,
+	TPCH_SUPPLIER,
+	TPCH_PARTSUPP,
+	TPCH_CUSTOMER,
+	TPCH_N_TABLES
+};
+
+#define TPCH_FIELDS_MAX 9
+
+/* A field as text, without quotes: numbers, money as 901.00, names, comments. */
+struct tpch_field {
+	const char *text; /* in the row's own bytes or in the pool; no NUL at its end */
+	uint32_t len;
+};
+
+struct tpch_row {
+	int n_fields;
+	struct tpch_field fields[TPCH_FIELDS_MAX]; /* good until the next row is made */
+	uint32_t n_bytes; /* used of those that follow */
+	char bytes[TPCH_ROW_MAX];
+};
+
+struct tpch_rows {
+	enum tpch_table table;
+	int32_t n_suppliers;
+	uint64_t next; /* number of the row that comes next, from 0 */
+	uint64_t end;
+	const struct tpch_text *text;
+	struct tpch_stream streams[TPCH_FIELDS_MAX];
+};
+
+extern const char *const tpch_names[TPCH_N_TABLES]; /* "region" and so on */
+
+/* Rows that @table has at scale factor @sf. */
+uint64_t tpch_rows_count(enum tpch_table table, double sf);
+/* Ready to make row number @first, from 0, and all after it; @text must outlive @g. */
+void tpch_rows_init(struct tpch_rows *g, enum tpch_table table, double sf, uint64_t first,
+		    const struct tpch_text *text);
+/* The next row; false after the last. */
+bool tpch_rows_next(struct tpch_rows *g, struct tpch_row *out);
+
 /* ---- CSV ---- */
 
 extern const char tpch_orders_header[]; /* with the newline */
 extern const char tpch_lineitem_header[];
+extern const char *const tpch_headers[TPCH_N_TABLES];
 
 /* Write a row with its newline at @p, which has room for TPCH_ROW_MAX; return the end. */
 char *tpch_csv_order(char *p, const struct tpch_order *order, const struct tpch_text *text);
 char *tpch_csv_line(char *p, const struct tpch_line *line, const struct tpch_text *text);
+char *tpch_csv_row(char *p, const struct tpch_row *row);
 /* @days since 1970-01-01 as 1996-03-13: ten bytes, no NUL; from 1970 to 2099. */
 void tpch_date(char *p, int32_t days);
 

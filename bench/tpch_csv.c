@@ -6,7 +6,7 @@
  *     DELIVER IN PERSON,TRUCK,egular courts above the
  *
  * on one line, with a header line before the first. Fields are quoted only where they must be,
- * which a comment with a comma in it must; no field contains a quote or a newline. Numbers are
+ * which one with a comma in it must; no field contains a quote or a newline. Numbers are
  * written without printf, which would take longer than making the row.
  */
 #include "tpch.h"
@@ -20,6 +20,16 @@ const char tpch_lineitem_header[] =
 	"l_orderkey,l_partkey,l_suppkey,l_linenumber,l_quantity,l_extendedprice,l_discount,l_tax,"
 	"l_returnflag,l_linestatus,l_shipdate,l_commitdate,l_receiptdate,l_shipinstruct,"
 	"l_shipmode,l_comment\n";
+const char *const tpch_headers[TPCH_N_TABLES] = {
+	[TPCH_REGION] = "r_regionkey,r_name,r_comment\n",
+	[TPCH_NATION] = "n_nationkey,n_name,n_regionkey,n_comment\n",
+	[TPCH_PART] = "p_partkey,p_name,p_mfgr,p_brand,p_type,p_size,p_container,p_retailprice,"
+		      "p_comment\n",
+	[TPCH_SUPPLIER] = "s_suppkey,s_name,s_address,s_nationkey,s_phone,s_acctbal,s_comment\n",
+	[TPCH_PARTSUPP] = "ps_partkey,ps_suppkey,ps_availqty,ps_supplycost,ps_comment\n",
+	[TPCH_CUSTOMER] = "c_custkey,c_name,c_address,c_nationkey,c_phone,c_acctbal,c_mktsegment,"
+			  "c_comment\n",
+};
 
 static inline char *put_pair(char *p, uint64_t below_100)
 {
@@ -57,18 +67,22 @@ static inline char *put_text(char *p, const char *s)
 	return p + len;
 }
 
-static inline char *put_comment(char *p, struct tpch_comment c, const struct tpch_text *text)
+static inline char *put_field(char *p, const char *s, size_t len)
 {
-	const char *s = text->bytes + c.offset;
-	bool quote = memchr(s, ',', c.len) != NULL;
+	bool quote = memchr(s, ',', len) != NULL;
 
 	if (quote)
 		*p++ = '"';
-	memcpy(p, s, c.len);
-	p += c.len;
+	memcpy(p, s, len);
+	p += len;
 	if (quote)
 		*p++ = '"';
 	return p;
+}
+
+static inline char *put_comment(char *p, struct tpch_comment c, const struct tpch_text *text)
+{
+	return put_field(p, text->bytes + c.offset, c.len);
 }
 
 /* Days to year, month and day, counting in years that begin in March; after Howard Hinnant. */
@@ -157,5 +171,14 @@ char *tpch_csv_line(char *p, const struct tpch_line *l, const struct tpch_text *
 	*p++ = ',';
 	p = put_comment(p, l->comment, text);
 	*p++ = '\n';
+	return p;
+}
+
+char *tpch_csv_row(char *p, const struct tpch_row *row)
+{
+	for (int i = 0; i < row->n_fields; i++) {
+		p = put_field(p, row->fields[i].text, row->fields[i].len);
+		*p++ = i + 1 < row->n_fields ? ',' : '\n';
+	}
 	return p;
 }
