@@ -46,6 +46,8 @@ libstoa_all_la_SOURCES += \
 	%D%/core/alloc.h \
 	%D%/core/bitmap.c \
 	%D%/core/bitmap.h \
+	%D%/core/budget.c \
+	%D%/core/budget.h \
 	%D%/core/buf.c \
 	%D%/core/buf.h \
 	%D%/core/chunk.c \

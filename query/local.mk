@@ -50,6 +50,8 @@ libstoa_all_la_SOURCES += \
 	%D%/prog.h \
 	%D%/result.c \
 	%D%/result.h \
+	%D%/spill.c \
+	%D%/spill.h \
 	%D%/steps.c \
 	%D%/stmt.c \
 	%D%/types.c \

@@ -34,6 +34,7 @@ cmocka_tests += \
 	%D%/process_test \
 	%D%/query_test \
 	%D%/segment_test \
+	%D%/spill_test \
 	%D%/sql_test \
 	%D%/symbol_test \
 	%D%/table_test \

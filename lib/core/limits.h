@@ -16,6 +16,7 @@
 #define STOA__SEGMENT_BYTES_MAX ((uint64_t)32 << 20)	/* of a segment file; then another is begun */
 #define STOA__SQL_BYTES_MAX (1u << 20)	/* of a statement */
 #define STOA__SQL_DEPTH_MAX 200		/* nesting of an expression */
+#define STOA__SPILL_PREFIX "spill-"	/* begins the name of a query's temporary file, while it has one */
 #define STOA__SQL_PARAMETERS_MAX 10000	/* of a statement */
 
 #endif
