@@ -36,6 +36,8 @@ libstoa_all_la_SOURCES += \
 	%D%/symbol.h \
 	%D%/table.c \
 	%D%/table.h \
+	%D%/temp.c \
+	%D%/temp.h \
 	%D%/tree.c \
 	%D%/tree.h \
 	%D%/txn.c

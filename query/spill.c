@@ -2,126 +2,33 @@
 /*
  * spill.c - rows on disk for as long as a query runs
  *
- * The file is a sequence of blocks, each of one stream; which is whose is known in memory only.
- *
- *     block   u64 XXH3 of the rest, seeded with the block's offset
+ *     block   8 bytes for the file's sum (lib/temp.h)
  *             rows, one after another: a bit by column that says what is not NULL, padded to bytes;
  *             then the values that are there: 8 bytes; 1 of a boolean; u32 length and the bytes
  *
  * Rows lie by row, not by column, since they come one at a time where rows are dealt out to
  * partitions; a block is turned into columns when it is read.
  *
- * (1) A block has 1 .. STOA__BATCH_ROWS rows, so that it is a batch. (2) Nobody but us writes the
- * file, yet a disk may hand back something else: all that is read is checked against the sum
- * before a byte of it is believed.
+ * A block has 1 .. STOA__BATCH_ROWS rows, so that it is a batch.
  */
 #include "spill.h"
-
-#include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "../lib/core/alloc.h"
 #include "../lib/core/bitmap.h"
 #include "../lib/core/error.h"
-#include "../lib/core/hash.h"
 #include "../lib/core/limits.h"
 #include "func.h"
 #include "keys.h"
 #include "prog.h"
 
 #define BLOCK_BYTES ((size_t)32 << 10)	/* a block that reaches this is written */
-#define SUM_BYTES 8
-#define FILE_NAME "temporary file"	/* in errors: it has no name of its own */
-
-/* ---- the file ------------------------------------------------------------------------------- */
-
-void stoa__spill_init(struct stoa__spill *s, const struct stoa__dir *dir)
-{
-	s->dir = dir;
-	s->fd = -1;
-	atomic_init(&s->end, 0);
-	pthread_mutex_init(&s->lock, NULL);
-}
-
-void stoa__spill_release(struct stoa__spill *s)
-{
-	if (s->fd >= 0)
-		stoa__file_close(s->fd);
-	s->fd = -1;
-	pthread_mutex_destroy(&s->lock);
-}
-
-/* A file in @dir that loses its name at once. */
-static int open_in(const struct stoa__dir *dir, int *fd, struct stoa_error *err)
-{
-	char name[sizeof STOA__SPILL_PREFIX + 16];
-	uint64_t random;
-
-	STOA_TRY(stoa__random(&random, sizeof random, err));
-	snprintf(name, sizeof name, STOA__SPILL_PREFIX "%016" PRIx64, random);
-	STOA_TRY(stoa__file_open(dir, name, O_RDWR | O_CREAT | O_EXCL, fd, err));
-	int rc = stoa__file_unlink(dir, name, err);
-	if (rc < 0)
-		stoa__file_close(*fd);
-	return rc;
-}
-
-static int open_in_path(const char *path, int *fd, struct stoa_error *err)
-{
-	struct stoa__dir dir;
-
-	STOA_TRY(stoa__dir_open(path, &dir, err));
-	int rc = open_in(&dir, fd, err);
-	stoa__dir_close(&dir);
-	return rc;
-}
-
-/* The database's directory has room for data if any place has; a reader may not write there. */
-static int open_anywhere(const struct stoa__spill *s, int *fd, struct stoa_error *err)
-{
-	const char *tmpdir = getenv("TMPDIR");
-
-	if (s->dir && open_in(s->dir, fd, NULL) == STOA_OK)
-		return STOA_OK;
-	if (tmpdir && *tmpdir)
-		return open_in_path(tmpdir, fd, err);
-	if (open_in_path("/var/tmp", fd, NULL) == STOA_OK)	/* /tmp is memory, often */
-		return STOA_OK;
-	return open_in_path("/tmp", fd, err);
-}
-
-/* Opens the file with the first block. */
-static int reach_file(struct stoa__spill *s, int *fd, struct stoa_error *err)
-{
-	int rc = STOA_OK;
-
-	pthread_mutex_lock(&s->lock);
-	if (s->fd < 0)
-		rc = open_anywhere(s, &s->fd, err);
-	*fd = s->fd;
-	pthread_mutex_unlock(&s->lock);
-	return rc;
-}
-
-/* Says what the rows were for, and what helps. */
-static int explain_full(int rc, struct stoa_error *err)
-{
-	if (rc != STOA_EFULL)
-		return rc;
-	return stoa__fail(err, STOA_EFULL,
-			  "the disk is full: a query that passed memory_limit puts rows into a "
-			  "temporary file in the database's directory or $TMPDIR; make room there or "
-			  "raise memory_limit");
-}
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-void stoa__stream_init(struct stoa__stream *s, struct stoa__spill *spill,
+void stoa__stream_init(struct stoa__stream *s, struct stoa__temp *file,
 		       const struct stoa__type *types, size_t n_columns)
 {
-	*s = (struct stoa__stream){ .spill = spill, .types = types, .n_columns = n_columns };
+	*s = (struct stoa__stream){ .file = file, .types = types, .n_columns = n_columns };
 }
 
 void stoa__stream_release(struct stoa__stream *s)
@@ -139,18 +46,15 @@ size_t stoa__stream_bytes(const struct stoa__stream *s)
 static int write_block(struct stoa__stream *s, struct stoa_error *err)
 {
 	void *blocks = s->blocks;
-	int fd;
+	struct stoa__stream_block b;
 
 	if (!stoa__grow(&blocks, &s->cap_blocks, s->n_blocks + 1, sizeof *s->blocks))
 		return stoa__fail_memory(err);
 	s->blocks = blocks;
-	STOA_TRY(explain_full(reach_file(s->spill, &fd, err), err));
-	uint64_t len = s->buf.len;
-	uint64_t at = atomic_fetch_add_explicit(&s->spill->end, len, memory_order_relaxed);
-	uint64_t sum = stoa__hash_seeded(s->buf.p + SUM_BYTES, len - SUM_BYTES, at);
-	memcpy(s->buf.p, &sum, SUM_BYTES);
-	STOA_TRY(explain_full(stoa__file_write(fd, FILE_NAME, at, s->buf.p, len, err), err));
-	s->blocks[s->n_blocks++] = (struct stoa__spill_block){ at, len, s->n_buffered };
+	b.n_rows = s->n_buffered;
+	b.len = s->buf.len;
+	STOA_TRY(stoa__temp_write(s->file, s->buf.p, b.len, &b.at, err));
+	s->blocks[s->n_blocks++] = b;
 	s->n_buffered = 0;
 	stoa__buf_reset(&s->buf);
 	return STOA_OK;
@@ -188,7 +92,7 @@ static int put_row(struct stoa__stream *s, const struct stoa__vec *columns, size
 	size_t bits;
 
 	if (b->len == 0)
-		STOA_TRY(stoa__buf_put_zeros(b, SUM_BYTES));
+		STOA_TRY(stoa__buf_put_zeros(b, STOA__TEMP_SUM));
 	bits = b->len;
 	STOA_TRY(stoa__buf_put_zeros(b, (s->n_columns + 7) / 8));
 	for (size_t i = 0; i < s->n_columns; i++) {
@@ -274,19 +178,13 @@ static int make_room(struct stoa__stream_scan *c, uint32_t n)
 	return STOA_OK;
 }
 
-static int load_block(struct stoa__stream_scan *c, const struct stoa__spill_block *b,
+static int load_block(struct stoa__stream_scan *c, const struct stoa__stream_block *b,
 		      struct stoa_error *err)
 {
-	uint64_t sum;
-
 	stoa__buf_reset(&c->buf);
 	if (stoa__buf_reserve(&c->buf, b->len) < 0 || make_room(c, b->n_rows) < 0)
 		return stoa__fail_memory(err);
-	STOA_TRY(stoa__file_read(c->stream->spill->fd, FILE_NAME, b->offset, c->buf.p, b->len, err));
-	memcpy(&sum, c->buf.p, SUM_BYTES);
-	if (sum != stoa__hash_seeded(c->buf.p + SUM_BYTES, b->len - SUM_BYTES, b->offset))
-		return stoa__fail_corrupt(err, FILE_NAME, b->offset,
-					  "rows put aside by a query read back as something else");
+	STOA_TRY(stoa__temp_read(c->stream->file, b->at, c->buf.p, b->len, err));
 	c->buf.len = b->len;
 	c->n_rows = b->n_rows;
 	return STOA_OK;
@@ -324,7 +222,7 @@ static void set_null(struct stoa__stream_column *to, unsigned phys, uint32_t row
 static void split_block(struct stoa__stream_scan *c)
 {
 	size_t n_columns = c->stream->n_columns;
-	const uint8_t *p = c->buf.p + SUM_BYTES;
+	const uint8_t *p = c->buf.p + STOA__TEMP_SUM;
 
 	for (size_t i = 0; i < n_columns; i++) {
 		c->columns[i].has_nulls = false;

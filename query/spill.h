@@ -2,51 +2,36 @@
 /*
  * spill.h - rows on disk for as long as a query runs
  *
- * A *spill* is a temporary file that has no name: it goes with its last descriptor, whatever
- * happens. In it are any number of *streams*, rows that are written one after another and then
- * read in that order, as often as one likes: a sorted run, a partition of a grouping or of a join.
- * A stream's rows all have the same columns.
+ * A *stream* is a sequence of rows that are written one after another and then read in that order,
+ * as often as one likes: a sorted run, a partition of a grouping or of a join. Any number of them
+ * share a temporary file. A stream's rows all have the same columns.
  *
- * Threads: a spill is shared by all; a stream, and a scan of one, belong to one at a time. Several
- * scans of a stream that has ended may run at once.
+ * Threads: a stream, and a scan of one, belong to one at a time; several scans of a stream that has
+ * ended may run at once.
  */
 #ifndef STOA__SPILL_H
 #define STOA__SPILL_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-
 #include "../lib/core/buf.h"
 #include "../lib/core/source.h"
-#include "../storage/file.h"
+#include "../lib/temp.h"
 #include "bound.h"
 
-struct stoa__spill {
-	const struct stoa__dir *dir;	/* preferred; NULL, or not writable: TMPDIR */
-	pthread_mutex_t lock;		/* of opening */
-	int fd;				/* -1: nothing written yet */
-	_Atomic uint64_t end;		/* bytes of the file that are spoken for */
-};
-/* Costs nothing until rows come. @dir must outlive the spill. */
-void stoa__spill_init(struct stoa__spill *s, const struct stoa__dir *dir);
-/* Gives the file back to the disk. Its streams are to be released, too, in any order. */
-void stoa__spill_release(struct stoa__spill *s);
-
-struct stoa__spill_block {
-	uint64_t offset, len;
+struct stoa__stream_block {
+	uint64_t at, len;
 	uint32_t n_rows;
 };
 struct stoa__stream {
-	struct stoa__spill *spill;
+	struct stoa__temp *file;
 	const struct stoa__type *types;	/* of the columns; borrowed */
 	size_t n_columns;
 	uint64_t n_rows;
 	struct stoa__buf buf;		/* the block being filled */
 	uint32_t n_buffered;
-	struct stoa__spill_block *blocks;
+	struct stoa__stream_block *blocks;
 	uint32_t n_blocks, cap_blocks;
 };
-void stoa__stream_init(struct stoa__stream *s, struct stoa__spill *spill,
+void stoa__stream_init(struct stoa__stream *s, struct stoa__temp *file,
 		       const struct stoa__type *types, size_t n_columns);
 /*
  * Appends row @row of @columns, one vector each. STOA_ENOMEM; STOA_EFULL when the disk is full; STOA_EIO.

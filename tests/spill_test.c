@@ -129,7 +129,7 @@ static void check_stream(const struct stoa__stream *s, uint64_t first, uint64_t 
 struct place {
 	char *path;
 	struct stoa__dir dir;
-	struct stoa__spill spill;
+	struct stoa__temp spill;
 	struct stoa__stream stream;
 };
 
@@ -140,7 +140,7 @@ static int set_up(void **state)
 
 	p.path = testing_tempdir();
 	assert_int_equal(stoa__dir_open(p.path, &p.dir, &err), STOA_OK);
-	stoa__spill_init(&p.spill, &p.dir);
+	stoa__temp_init(&p.spill, &p.dir);
 	stoa__stream_init(&p.stream, &p.spill, types, N_COLUMNS);
 	*state = &p;
 	return 0;
@@ -153,7 +153,7 @@ static int tear_down(void **state)
 	stoa__file_fault_disarm();
 	stoa__fault_disarm();
 	stoa__stream_release(&p->stream);
-	stoa__spill_release(&p->spill);
+	stoa__temp_release(&p->spill);
 	stoa__dir_close(&p->dir);
 	testing_rmtree(p->path);
 	return 0;
@@ -237,27 +237,27 @@ static void without_a_directory_the_file_is_in_tmpdir(void **state)
 {
 	struct place *p = *state;
 	struct stoa__dir nowhere = { -1, NULL };
-	struct stoa__spill spill;
+	struct stoa__temp spill;
 	struct stoa__stream s;
 	struct stoa_error err;
 
-	stoa__spill_init(&spill, NULL);
+	stoa__temp_init(&spill, NULL);
 	stoa__stream_init(&s, &spill, types, N_COLUMNS);
 	put(&s, 0, NULL, N);
 	assert_int_equal(stoa__stream_end(&s, &err), STOA_OK);
 	check_stream(&s, 0, 1);
 	stoa__stream_release(&s);
-	stoa__spill_release(&spill);
+	stoa__temp_release(&spill);
 
 	/* Nor where the directory cannot be written. */
 	nowhere.path = p->path;
-	stoa__spill_init(&spill, &nowhere);
+	stoa__temp_init(&spill, &nowhere);
 	stoa__stream_init(&s, &spill, types, N_COLUMNS);
 	put(&s, 0, NULL, N);
 	assert_int_equal(stoa__stream_end(&s, &err), STOA_OK);
 	check_stream(&s, 0, 1);
 	stoa__stream_release(&s);
-	stoa__spill_release(&spill);
+	stoa__temp_release(&spill);
 }
 
 static void a_full_disk_is_an_error_that_says_what_to_do(void **state)
@@ -281,13 +281,13 @@ static void every_failing_operation_is_an_error_and_leaves_nothing(void **state)
 	struct place *p = *state;
 
 	for (long nth = 0;; nth++) {
-		struct stoa__spill spill;
+		struct stoa__temp spill;
 		struct stoa__stream s;
 		struct stoa__stream_scan c;
 		struct stoa_error err;
 		size_t n;
 
-		stoa__spill_init(&spill, &p->dir);
+		stoa__temp_init(&spill, &p->dir);
 		stoa__stream_init(&s, &spill, types, N_COLUMNS);
 		put(&s, 0, NULL, 10);
 		stoa__file_fault_arm(nth, EIO, true);
@@ -301,7 +301,7 @@ static void every_failing_operation_is_an_error_and_leaves_nothing(void **state)
 		bool fired = stoa__file_fault_disarm();
 		assert_int_equal(rc < 0, fired);
 		stoa__stream_release(&s);
-		stoa__spill_release(&spill);
+		stoa__temp_release(&spill);
 		if (!fired)
 			break;
 	}
