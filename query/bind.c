@@ -19,6 +19,7 @@
 #include "../lib/core/text.h"
 #include "../lib/core/type.h"
 #include "func.h"
+#include "plan.h"
 #include "prog.h"
 
 #define DAY_MICROS INT64_C(86400000000)
@@ -38,6 +39,15 @@ struct stoa__bound *stoa__bind_fail(struct stoa__binder *bn, const struct stoa__
 	va_end(ap);
 	bn->rc = stoa__fail_at(bn->err, code, at->line, at->column, "%s", text);
 	return NULL;
+}
+
+void *stoa__bind_array(struct stoa__binder *bn, size_t n, size_t size)
+{
+	void *p = bn->rc < 0 ? NULL : stoa__arena_array(bn->arena, n, size);
+
+	if (!p && bn->rc >= 0)
+		bn->rc = stoa__fail_memory(bn->err);
+	return p;
 }
 
 static struct stoa__bound *out_of_memory(struct stoa__binder *bn)
@@ -318,54 +328,111 @@ static struct stoa__bound *bind_typed(struct stoa__binder *bn, const struct stoa
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
-static bool same_name(struct stoa_bytes a, const char *b)
+bool stoa__same_name(struct stoa_bytes name, const char *b)
 {
-	return strlen(b) == a.len && !strncasecmp(a.p, b, a.len);
+	return strlen(b) == name.len && !strncasecmp(name.p, b, name.len);
+}
+
+static int shown(size_t len)
+{
+	return len > STOA_NAME_MAX ? STOA_NAME_MAX : (int)len;
 }
 
 static struct stoa__bound *no_such_column(struct stoa__binder *bn, const struct stoa__ast *a)
 {
-	int len = (int)(a->text.len > STOA_NAME_MAX ? STOA_NAME_MAX : a->text.len);
+	const struct stoa__scope *s = bn->scope;
+	const char *hint = a->at.quoted ? ": strings are quoted with '" : "";
+	int len = shown(a->text.len);
 
-	if (!bn->table.p)
+	if (!s || !s->table.p)
 		return stoa__bind_fail(bn, &a->at, STOA_ENOTFOUND,
 				       "there is no column '%.*s': the query has no FROM", len,
 				       a->text.p);
+	if (s->n_tables > 1)
+		return stoa__bind_fail(bn, &a->at, STOA_ENOTFOUND,
+				       "there is no column '%.*s' in any table of FROM%s", len,
+				       a->text.p, hint);
 	return stoa__bind_fail(bn, &a->at, STOA_ENOTFOUND, "there is no column '%.*s' in '%.*s'%s",
-			       len, a->text.p, (int)bn->table.len, bn->table.p,
-			       a->at.quoted ? ": strings are quoted with '" : "");
+			       len, a->text.p, shown(s->table.len), s->table.p, hint);
 }
 
-static struct stoa__bound *bind_column(struct stoa__binder *bn, const struct stoa__ast *a,
-				       struct stoa__scope_column *c)
+struct stoa__bound *stoa__bind_column(struct stoa__binder *bn, const struct stoa__token *at,
+				      struct stoa__scope_column *c, unsigned depth)
 {
-	struct stoa__bound *b = stoa__bound_new(bn, STOA__BOUND_COLUMN, &a->at, c->type, 0);
+	struct stoa__bound *b = stoa__bound_new(bn, STOA__BOUND_COLUMN, at, c->type, 0);
 
 	if (!b)
 		return NULL;
-	if (c->index == UINT32_MAX)
-		c->index = (uint32_t)bn->n_used++;
-	b->index = c->index;
+	if (c->var == UINT32_MAX)
+		c->var = stoa__scan_add(bn, c->scan, c);
+	b->index = c->var;
 	b->not_null = c->not_null;
+	b->depth = (uint8_t)depth;
 	return b;
+}
+
+static bool same_bytes(struct stoa_bytes a, struct stoa_bytes b)
+{
+	return a.len == b.len && !strncasecmp(a.p, b.p, a.len);
+}
+
+/* Does @a name column @c? The rowid is one of no name where a slot has it. */
+static bool names(const struct stoa__ast *a, const struct stoa__scope_column *c)
+{
+	return stoa__same_name(a->text, c->name) &&
+	       (!a->qualifier.p || same_bytes(a->qualifier, c->table));
+}
+
+/* The column of @s that @a names; NULL if there is none, or, after an error, several. */
+static struct stoa__scope_column *find_name(struct stoa__binder *bn, const struct stoa__scope *s,
+					    const struct stoa__ast *a)
+{
+	struct stoa__scope_column *found = NULL;
+
+	for (size_t i = 0; i < s->n; i++) {
+		struct stoa__scope_column *c = &s->columns[i];
+		if (!names(a, c) || (found && c->hidden && same_bytes(found->table, c->table)))
+			continue;
+		if (found) {
+			stoa__bind_fail(bn, &a->at, STOA_EINVAL,
+					"'%.*s' may mean a column of '%.*s' or of '%.*s': say which",
+					shown(a->text.len), a->text.p, shown(found->table.len),
+					found->table.p, shown(c->table.len), c->table.p);
+			return NULL;
+		}
+		found = c;
+	}
+	return found;
+}
+
+static bool has_table(const struct stoa__scope *s, struct stoa_bytes table)
+{
+	for (; s; s = s->outer)
+		for (size_t i = 0; i < s->n; i++)
+			if (same_bytes(s->columns[i].table, table))
+				return true;
+	return false;
 }
 
 static struct stoa__bound *bind_name(struct stoa__binder *bn, const struct stoa__ast *a)
 {
 	bool plain = !a->qualifier.p && !a->at.quoted;
+	unsigned depth = 0;
 
-	if (a->qualifier.p && (!bn->table.p || a->qualifier.len != bn->table.len ||
-			       strncasecmp(a->qualifier.p, bn->table.p, bn->table.len)))
+	for (const struct stoa__scope *s = bn->scope; s && bn->rc >= 0; s = s->outer, depth++) {
+		struct stoa__scope_column *c = find_name(bn, s, a);
+		if (c)
+			return stoa__bind_column(bn, &a->at, c, depth);
+	}
+	if (bn->rc < 0)
+		return NULL;
+	if (a->qualifier.p && !has_table(bn->scope, a->qualifier))
 		return stoa__bind_fail(bn, &a->at, STOA_ENOTFOUND, "there is no table '%.*s' here",
-				       (int)(a->qualifier.len > 60 ? 60 : a->qualifier.len),
-				       a->qualifier.p);
-	for (size_t i = 0; i < bn->n_scope; i++)
-		if (same_name(a->text, bn->scope[i].name))
-			return bind_column(bn, a, &bn->scope[i]);
-	if (plain && same_name(a->text, "current_date"))
+				       shown(a->qualifier.len), a->qualifier.p);
+	if (plain && stoa__same_name(a->text, "current_date"))
 		return stoa__bind_now(bn, &a->at, STOA_DATE);
-	if (plain &&
-	    (same_name(a->text, "current_timestamp") || same_name(a->text, "localtimestamp")))
+	if (plain && (stoa__same_name(a->text, "current_timestamp") ||
+		      stoa__same_name(a->text, "localtimestamp")))
 		return stoa__bind_now(bn, &a->at, STOA_TIMESTAMP);
 	return no_such_column(bn, a);
 }

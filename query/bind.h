@@ -5,6 +5,7 @@
  * bind.c     nodes, constants, names, operators
  * bind_call.c  functions, CASE, aggregates
  * cast.c     conversion between types, explicit and implied
+ * from.c     tables to scopes
  * plan.c     the query as a whole
  *
  * Functions give NULL after an error, which is in @err with its place, and take NULL children,
@@ -16,15 +17,30 @@
 #include "ast.h"
 #include "bound.h"
 
+struct stoa__node;
+struct stoa__tables;
+
 /* A column that names can mean. */
 struct stoa__scope_column {
 	const char *name;
+	struct stoa_bytes table;	/* what qualifies it */
 	struct stoa__type type;
 	bool not_null;
-	uint32_t slot;		/* position in the table; STOA__SLOT_ROWID */
-	uint32_t index;		/* in the scan's output; UINT32_MAX until it is used */
+	bool hidden;			/* no part of *: the rowid */
+	uint32_t var;			/* UINT32_MAX until it is used */
+	struct stoa__node *scan;	/* makes it, once it is used; */
+	uint32_t slot;			/* from this position in the table, or STOA__SLOT_ROWID */
 };
 #define STOA__SLOT_ROWID UINT32_MAX
+
+/* The columns of a query's FROM; what is not found there is looked for in the query around it. */
+struct stoa__scope {
+	const struct stoa__scope *outer;
+	struct stoa__scope_column *columns;
+	size_t n;
+	size_t n_tables;
+	struct stoa_bytes table;	/* the first; p is NULL without FROM */
+};
 
 enum stoa__agg_kind {
 	STOA__AGG_COUNT,	/* arg NULL: count(*) */
@@ -45,10 +61,9 @@ struct stoa__binder {
 	struct stoa__arena *arena;
 	struct stoa_error *err;
 	int rc;
-	struct stoa_bytes table;	/* what qualifiers may say; p is NULL without FROM */
-	struct stoa__scope_column *scope;
-	size_t n_scope;
-	size_t n_used;			/* columns of the scan's output */
+	const struct stoa__scope *scope;	/* NULL: no names here */
+	uint32_t n_vars;			/* given out so far */
+	struct stoa__tables *tables;
 	const struct stoa_value *params;	/* NULL while preparing: all unknown */
 	uint32_t n_params;
 	const char *no_aggregates;	/* where we are, if aggregates may not be here: "WHERE" */
@@ -84,6 +99,13 @@ struct stoa__bound *stoa__bound_done(struct stoa__binder *bn, struct stoa__bound
 struct stoa__bound *stoa__bind_compare(struct stoa__binder *bn, const struct stoa__token *at,
 				       unsigned op, struct stoa__bound *a, struct stoa__bound *b);
 struct stoa__token stoa__bound_place(const struct stoa__bound *b);
+/* Is @name written as @b, in whatever case? */
+bool stoa__same_name(struct stoa_bytes name, const char *b);
+/* The column @c of a scope, @depth queries out from where we are. */
+struct stoa__bound *stoa__bind_column(struct stoa__binder *bn, const struct stoa__token *at,
+				      struct stoa__scope_column *c, unsigned depth);
+/* zeroed elements of the binder's arena; NULL once anything failed. */
+void *stoa__bind_array(struct stoa__binder *bn, size_t n, size_t size);
 
 /* ---- cast.c -------------------------------------------------------------------------------- */
 

@@ -29,7 +29,7 @@ struct stoa__interval {
 
 enum stoa__bound_kind {
 	STOA__BOUND_CONST,  /* value; interval */
-	STOA__BOUND_COLUMN, /* column @index of the input */
+	STOA__BOUND_COLUMN, /* column @index: a variable of the plan, then a place in the input */
 	STOA__BOUND_OP,     /* one step: @code, @op, on args[0] and args[1] */
 	STOA__BOUND_AND,    /* args */
 	STOA__BOUND_OR,
@@ -76,6 +76,7 @@ struct stoa__bound {
 	bool may_fail;		/* can raise an error: runs only on the rows that need it */
 	bool negated;		/* NOT IN, NOT LIKE */
 	bool fold_case;		/* ILIKE */
+	uint8_t depth;		/* of a column: queries out from the one that it was written in */
 	struct stoa__type type;
 	uint32_t index;
 	uint32_t line;

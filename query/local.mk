@@ -21,6 +21,7 @@ libstoa_all_la_SOURCES += \
 	%D%/dict.c \
 	%D%/engine.h \
 	%D%/find.c \
+	%D%/from.c \
 	%D%/func.h \
 	%D%/func_number.c \
 	%D%/func_text.c \
@@ -36,9 +37,11 @@ libstoa_all_la_SOURCES += \
 	%D%/loops_scalar.c \
 	%D%/machine.c \
 	%D%/machine.h \
+	%D%/node.c \
 	%D%/op.h \
 	%D%/op_aggregate.c \
 	%D%/op_build.c \
+	%D%/op_count.c \
 	%D%/op_filter.c \
 	%D%/op_project.c \
 	%D%/op_scan.c \
@@ -48,12 +51,14 @@ libstoa_all_la_SOURCES += \
 	%D%/plan.c \
 	%D%/plan.h \
 	%D%/prog.h \
+	%D%/resolve.c \
 	%D%/result.c \
 	%D%/result.h \
 	%D%/spill.c \
 	%D%/spill.h \
 	%D%/steps.c \
 	%D%/stmt.c \
+	%D%/terms.c \
 	%D%/types.c \
 	%D%/vec.c
 nodist_libstoa_all_la_SOURCES = %D%/sql.c %D%/sql.h

@@ -83,8 +83,16 @@ int stoa__op_sort(struct stoa__op *child, const struct stoa__type *types, size_t
 int stoa__op_limit(struct stoa__op *child, size_t n_columns, uint64_t offset, uint64_t limit,
 		   struct stoa__op **out, struct stoa_error *err);
 
-/* The operators of a plan, on tables that are opened through @tables. */
+/* @child's rows, counted in @counts, which outlives it. */
+int stoa__op_count(struct stoa__op *child, struct stoa__node_counts *counts, struct stoa__op **out,
+		   struct stoa_error *err);
+
+/*
+ * The operators of a plan, on tables that are opened through @tables. @counts: one for each node,
+ * zeroed, which outlive the operators; NULL: nobody counts.
+ */
 int stoa__op_build(const struct stoa__plan *plan, struct stoa__tables *tables,
-		   struct stoa__arena *arena, struct stoa__op **out, struct stoa_error *err);
+		   struct stoa__arena *arena, struct stoa__node_counts *counts,
+		   struct stoa__op **out, struct stoa_error *err);
 
 #endif

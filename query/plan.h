@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plan.h - a query bound to its table: what to do, in the order in which it is done
+ * plan.h - a query bound to its tables: a tree of nodes, each of which makes rows of columns
  *
- *     scan -> where -> [keys, aggregates -> having] -> outputs -> [distinct] -> [order] -> limit
+ *     SELECT a, count(*) FROM t JOIN u ON t.x = u.x WHERE b > 1 GROUP BY a ORDER BY 2 LIMIT 3
  *
- * A plan is read-only; the operators that run it (op.h) hold the state.
+ *     limit <- sort <- project <- aggregate <- join <- filter <- scan t
+ *                                                   <- scan u
+ *
+ * While it is planned, a column is known everywhere by its *variable*, a number of its own in the
+ * statement: so a condition may be moved up and down the tree, and two trees be joined, without a
+ * word changed in any expression. When all is in its place, resolve.c gives up the columns
+ * that nobody reads, and from then on STOA__BOUND_COLUMN's index is a place among the columns of
+ * the node's input: of its one input, or of a join's two, those of the second behind those of the
+ * first. A scan's conditions speak of its own columns.
+ *
+ * A plan is read-only once made; the operators that run it (op.h) hold the state.
  */
 #ifndef STOA__PLAN_H
 #define STOA__PLAN_H
@@ -24,36 +34,60 @@ struct stoa__tables {
 		    struct stoa__source **out, struct stoa_error *err);
 };
 
+enum stoa__node_kind {
+	STOA__NODE_ONE,		/* one row without columns */
+	STOA__NODE_SCAN,	/* slots of a table; exprs: conditions that row groups are skipped by */
+	STOA__NODE_FILTER,	/* the rows for which all exprs are true */
+	STOA__NODE_PROJECT,	/* exprs over each row */
+	STOA__NODE_AGGREGATE,	/* exprs: keys; then aggs. DISTINCT is one without aggs */
+	STOA__NODE_SORT,	/* order; limit: rows that are wanted, UINT64_MAX: all */
+	STOA__NODE_LIMIT,	/* offset, limit */
+};
+
+/* A column that a node makes. */
+struct stoa__node_column {
+	const char *name;	/* for people; never NULL */
+	struct stoa__type type;
+	bool not_null;
+	uint32_t var;
+};
+
 struct stoa__order_key {
-	uint32_t output;
+	uint32_t output;	/* column of the node's input; until resolved, its variable */
 	bool descending;
 	bool nulls_first;
 };
 
-struct stoa__plan {
-	bool has_table;
+struct stoa__node {
+	uint8_t kind;		/* enum stoa__node_kind */
+	bool global;		/* of an aggregate: one group, even of no rows */
+	uint32_t id;		/* its number in the plan, from 0, below n_nodes */
+	double rows;		/* about how many it makes; negative: nobody has asked */
+	struct stoa__node *input[2];
+	struct stoa__node_column *columns;
+	size_t n_columns;
+	struct stoa__bound **exprs;
+	size_t n_exprs;
+	/* SCAN */
 	stoa_table table;
-	uint32_t *slots;	/* the scan's columns; one may be STOA__SLOT_ROWID */
-	size_t n_slots;
-	struct stoa__bound **where;	/* all must hold */
-	size_t n_where;
-	bool grouped;
-	struct stoa__bound **keys;
-	size_t n_keys;
+	const char *table_name;
+	uint32_t *slots;	/* by column; one may be STOA__SLOT_ROWID */
+	/* AGGREGATE */
 	struct stoa__agg *aggs;
 	size_t n_aggs;
-	/* From here on, columns are keys and aggregates where the query is grouped. */
-	struct stoa__bound **having;
-	size_t n_having;
-	struct stoa__bound **outputs;	/* the visible columns, then what ORDER BY needs besides */
-	size_t n_outputs;
-	struct stoa_column *columns;
-	size_t n_visible;
-	bool distinct;
+	/* SORT */
 	struct stoa__order_key *order;
 	size_t n_order;
-	uint64_t limit;		/* UINT64_MAX: none */
+	/* SORT, LIMIT */
+	uint64_t limit;
 	uint64_t offset;
+};
+
+struct stoa__plan {
+	struct stoa__node *root;
+	uint32_t n_nodes;
+	struct stoa_column *columns;	/* the result's: the first n_visible of the root's */
+	size_t n_visible;
 };
 
 /*
@@ -63,5 +97,70 @@ struct stoa__plan {
 int stoa__plan_query(const struct stoa__query *q, struct stoa__tables *tables,
 		     const struct stoa_value *params, uint32_t n_params, struct stoa__arena *arena,
 		     struct stoa__plan **out, struct stoa_error *err);
+
+/* What runs of a node cost, counted where somebody asks (op.h). */
+struct stoa__node_counts {
+	uint64_t n_rows;	/* that it made */
+	uint64_t n_batches;
+	uint64_t nanos;		/* in its next() and column(), what is below included */
+};
+
+/* ---- node.c: how the planner makes and changes trees ----------------------------------------- */
+
+/* A node over @input (NULL: none), with the columns of @input; NULL once anything failed. */
+struct stoa__node *stoa__node_new(struct stoa__binder *bn, int kind, struct stoa__node *input);
+uint32_t stoa__var_new(struct stoa__binder *bn);
+/* Adds a column; @name must live as long as the plan. */
+void stoa__node_add(struct stoa__binder *bn, struct stoa__node *n, const char *name,
+		    struct stoa__type type, bool not_null, uint32_t var);
+void stoa__node_add_expr(struct stoa__binder *bn, struct stoa__node *n, struct stoa__bound *b);
+/* Adds slot @c of its table to a scan; the variable that is now its. */
+uint32_t stoa__scan_add(struct stoa__binder *bn, struct stoa__node *scan,
+			const struct stoa__scope_column *c);
+/*
+ * Does @n make @var? While planning, ask this: a scan below may have gained columns that the nodes
+ * above it, which pass them on, hear of when the plan is resolved.
+ */
+bool stoa__node_makes(const struct stoa__node *n, uint32_t var);
+/* Rows of @n for which all @terms are true; @n itself where there are none. */
+struct stoa__node *stoa__node_filter(struct stoa__binder *bn, struct stoa__node *n,
+				     struct stoa__bound **terms, size_t n_terms);
+/* The value of column @c. */
+struct stoa__bound *stoa__bound_var(struct stoa__binder *bn, const struct stoa__token *at,
+				    const struct stoa__node_column *c);
+/*
+ * A copy of @b in which what @swap gives for a node stands in its place; where it gives NULL, its
+ * arguments are copied in turn.
+ */
+typedef struct stoa__bound *stoa__bound_swap(struct stoa__binder *bn, void *arg,
+					     struct stoa__bound *b);
+struct stoa__bound *stoa__bound_map(struct stoa__binder *bn, struct stoa__bound *b,
+				    stoa__bound_swap *swap, void *arg);
+
+/* ---- terms.c: conditions as lists that all must hold ------------------------------------------ */
+
+/* The conditions that @b (NULL: none) is made of; *@n of them. */
+struct stoa__bound **stoa__terms_split(struct stoa__binder *bn, struct stoa__bound *b, size_t *n);
+/* Comparisons of integer columns with constants become ranges, in place; how many are left. */
+size_t stoa__terms_ranges(struct stoa__binder *bn, struct stoa__bound **terms, size_t n);
+
+/* ---- plan.c ---------------------------------------------------------------------------------- */
+
+/* The tree of a query; its first *@n_visible columns are the result, the others for ORDER BY. */
+struct stoa__node *stoa__plan_block(struct stoa__binder *bn, const struct stoa__query *q,
+				    size_t *n_visible);
+/* @input's rows, each once. */
+struct stoa__node *stoa__node_distinct(struct stoa__binder *bn, struct stoa__node *input);
+
+/* ---- from.c ---------------------------------------------------------------------------------- */
+
+/* The tree of a FROM (NULL: none), and in *@scope its columns. */
+struct stoa__node *stoa__from_bind(struct stoa__binder *bn, const struct stoa__from *f,
+				   struct stoa__scope *scope);
+
+/* ---- resolve.c ------------------------------------------------------------------------------- */
+
+/* Gives up columns that nobody reads, and turns variables into places; numbers the nodes. */
+int stoa__plan_resolve(struct stoa__binder *bn, struct stoa__plan *plan);
 
 #endif

@@ -222,7 +222,7 @@ static int open_query(struct query_cursor *q, struct stoa__tables *tables, struc
 	q->arrays = stoa__calloc(q->plan->n_visible + 1, sizeof *q->arrays);
 	if (!q->results || !q->arrays)
 		return stoa__fail_memory(err);
-	return stoa__op_build(q->plan, tables, &q->arena, &q->root, err);
+	return stoa__op_build(q->plan, tables, &q->arena, NULL, &q->root, err);
 }
 
 int stoa__engine_execute(stoa_stmt *stmt, struct stoa__tables *tables, stoa_cursor **out,
