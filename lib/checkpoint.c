@@ -195,6 +195,7 @@ static int delete_prefix(struct checkpoint *c, struct stoa__key k)
 static int delete_changes(struct checkpoint *c, uint32_t table, uint64_t first)
 {
 	STOA_TRY(delete_prefix(c, stoa__key_group(STOA__REC_LIVE, table, first)));
+	STOA_TRY(delete_prefix(c, stoa__key_group(STOA__REC_KEPT, table, first)));
 	return delete_prefix(c, stoa__key_group(STOA__REC_OVERLAY, table, first));
 }
 
@@ -251,19 +252,28 @@ static int store_overlay(struct checkpoint *c, uint64_t first, const struct stoa
 	return STOA_OK;
 }
 
-static int store_live(struct checkpoint *c, uint64_t first, const struct stoa__group *g)
+static int store_bits(struct checkpoint *c, uint8_t tag, uint64_t first,
+		      struct stoa__live *const *blocks)
 {
 	for (uint32_t i = 0; i < STOA__LIVE_BLOCKS; i++) {
 		struct stoa__key k;
 
-		if (!g->live[i] || g->live[i]->block.born <= c->since)
+		if (!blocks[i] || blocks[i]->block.born <= c->since)
 			continue;
-		k = stoa__key_group(STOA__REC_LIVE, c->table->id, first);
+		k = stoa__key_group(tag, c->table->id, first);
 		stoa__key_add(&k, i, 1);
-		STOA_TRY(stoa__catalog_put(c->db->catalog, k.p, k.len, g->live[i]->words,
-					   sizeof g->live[i]->words, c->err));
+		STOA_TRY(stoa__catalog_put(c->db->catalog, k.p, k.len, blocks[i]->words,
+					   sizeof blocks[i]->words, c->err));
 	}
 	return STOA_OK;
+}
+
+/* All that hangs on a group, or on the tail. */
+static int store_changes(struct checkpoint *c, uint64_t first, const struct stoa__group *g)
+{
+	STOA_TRY(store_bits(c, STOA__REC_LIVE, first, g->live));
+	STOA_TRY(store_bits(c, STOA__REC_KEPT, first, g->kept));
+	return store_overlay(c, first, g->overlay);
 }
 
 /* Where the base of a group lies: written just now, or before. */
@@ -313,8 +323,7 @@ static int store_group(void *ctx, uint64_t first, void *value)
 		return STOA_OK;
 	if (g->base->block.born > c->since)
 		STOA_TRY(store_base(c, first, g));
-	STOA_TRY(store_live(c, first, g));
-	return store_overlay(c, first, g->overlay);
+	return store_changes(c, first, g);
 }
 
 static int store_tail(struct checkpoint *c)
@@ -345,8 +354,7 @@ static int store_tail(struct checkpoint *c)
 			STOA_TRY(put(c, &k));
 		}
 	}
-	STOA_TRY(store_live(c, STOA__TAIL_ROWID, g));
-	return store_overlay(c, STOA__TAIL_ROWID, g->overlay);
+	return store_changes(c, STOA__TAIL_ROWID, g);
 }
 
 /* Numbers that keys end in, of records to be deleted. */
@@ -443,7 +451,7 @@ static int delete_stale_tables(struct checkpoint *c)
 	int rc = find_stale(c, stoa__key(STOA__REC_TABLE), 4, has_table, &s);
 
 	for (size_t i = 0; i < s.n && rc == STOA_OK; i++)
-		for (uint8_t tag = STOA__REC_TABLE; tag <= STOA__REC_TAIL && rc == STOA_OK; tag++)
+		for (uint8_t tag = STOA__REC_TABLE; tag <= STOA__REC_LAST && rc == STOA_OK; tag++)
 			rc = delete_prefix(c, stoa__key_table(tag, (uint32_t)s.numbers[i]));
 	stoa__free(s.numbers);
 	return rc;

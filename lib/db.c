@@ -577,7 +577,7 @@ static int count_group(void *ctx, uint64_t first, void *value)
 
 	(void)first;
 	s->n_groups++;
-	s->n_dead += g->n_dead;
+	s->n_dead += g->n_dead - g->n_kept;
 	return STOA_OK;
 }
 
@@ -590,7 +590,7 @@ static int count_table(void *ctx, uint64_t id, void *value)
 	s->n_tables++;
 	s->n_rows += t->n_rows;
 	if (t->tail)
-		s->n_dead += t->tail->n_dead;
+		s->n_dead += t->tail->n_dead - t->tail->n_kept;
 	return stoa__tree_walk(t->groups, 0, count_group, s);
 }
 

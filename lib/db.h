@@ -165,6 +165,8 @@ enum {
 	STOA__REC_LIVE,		/* table first-rowid block: words */
 	STOA__REC_OVERLAY,	/* table first-rowid slot-id page: chunk image */
 	STOA__REC_TAIL,		/* table slot-id page: chunk image */
+	STOA__REC_KEPT,		/* table first-rowid block: words */
+	STOA__REC_LAST = STOA__REC_KEPT,
 };
 #define STOA__FORMAT 1u
 

@@ -204,10 +204,17 @@ static struct stoa__group *find_group(const struct stoa__table *t, uint64_t firs
 	return first == STOA__TAIL_ROWID ? t->tail : stoa__tree_find(t->groups, first);
 }
 
+/* Which of the rows of block @block are there? */
+static bool has_row(const struct stoa__table *t, const struct stoa__group *g, uint32_t block,
+		    uint32_t i)
+{
+	return block * STOA__LIVE_ROWS + i < stoa__group_rows(t, g);
+}
+
 static int load_live(struct loader *l, struct stoa__table *t, struct stoa__group *g, uint32_t block,
 		     struct stoa__reader *r, struct stoa_error *err)
 {
-	uint32_t rows = stoa__group_rows(t, g), n_dead = 0;
+	uint32_t n_dead = 0;
 	struct stoa__live *live;
 	const uint8_t *words = stoa__read_run(r, sizeof live->words);
 
@@ -216,12 +223,35 @@ static int load_live(struct loader *l, struct stoa__table *t, struct stoa__group
 	if (stoa__group_own_live(l->w, g, block, &live) < 0)
 		return stoa__fail_memory(err);
 	memcpy(live->words, words, sizeof live->words);
-	for (uint32_t i = 0; i < STOA__LIVE_ROWS && block * STOA__LIVE_ROWS + i < rows; i++)
+	for (uint32_t i = 0; i < STOA__LIVE_ROWS && has_row(t, g, block, i); i++)
 		n_dead += !(live->words[i / 64] >> (i % 64) & 1);
 	g->n_dead += n_dead;
 	t->n_rows -= n_dead;
-	if (!g->tail && g->n_dead >= g->n_rows)
-		return malformed("deleted rows", err);
+	return STOA_OK;
+}
+
+static int load_kept(struct loader *l, struct stoa__table *t, struct stoa__group *g, uint32_t block,
+		     struct stoa__reader *r, struct stoa_error *err)
+{
+	uint32_t n_kept = 0;
+	struct stoa__live *kept;
+	const uint8_t *words = stoa__read_run(r, sizeof kept->words);
+
+	if (!words || block >= STOA__LIVE_BLOCKS || g->kept[block])
+		return malformed("kept rows", err);
+	if (stoa__group_own_kept(l->w, g, block, &kept) < 0)
+		return stoa__fail_memory(err);
+	memcpy(kept->words, words, sizeof kept->words);
+	for (uint32_t i = 0; i < STOA__LIVE_ROWS; i++) {
+		if (!(kept->words[i / 64] >> (i % 64) & 1))
+			continue;
+		if (!has_row(t, g, block, i) ||
+		    stoa__group_alive(g, block * STOA__LIVE_ROWS + i))
+			return malformed("kept rows", err);
+		n_kept++;
+	}
+	g->n_kept += n_kept;
+	t->n_kept += n_kept;
 	return STOA_OK;
 }
 
@@ -300,8 +330,14 @@ static int load_tail(struct loader *l, struct stoa__table *t, uint32_t slot_id, 
 	return fill_page(l, &t->schema->slots[slot], r, n_rows, page, err);
 }
 
-/* Every page of a tail must have come: one that is missing was never filled. */
-static int check_tail(void *ctx, uint64_t id, void *value)
+static int check_group(void *ctx, uint64_t first, void *value)
+{
+	(void)first;
+	return stoa__group_n_existing(NULL, value) ? STOA_OK : malformed("deleted rows", ctx);
+}
+
+/* Every page of a tail must have come: one that is missing was never filled. Every group must have a row. */
+static int check_table(void *ctx, uint64_t id, void *value)
 {
 	const struct stoa__table *t = value;
 
@@ -311,7 +347,7 @@ static int check_tail(void *ctx, uint64_t id, void *value)
 			if (!t->tail->tail->rows[p] || !t->tail->tail->rows[p][i] ||
 			    !t->tail->tail->rows[p][i]->n_rows)
 				return malformed("new rows", ctx);
-	return STOA_OK;
+	return stoa__tree_walk(t->groups, 0, check_group, ctx);
 }
 
 /* ---- the walk ---- */
@@ -323,7 +359,7 @@ static size_t key_len(uint8_t tag)
 		[STOA__REC_DATABASE] = 1, [STOA__REC_FILE] = 1 + 8,
 		[STOA__REC_TABLE] = 1 + 4, [STOA__REC_GROUP] = 1 + 4 + 8,
 		[STOA__REC_LIVE] = 1 + 4 + 8 + 1, [STOA__REC_OVERLAY] = 1 + 4 + 8 + 4 + 1,
-		[STOA__REC_TAIL] = 1 + 4 + 4 + 1,
+		[STOA__REC_TAIL] = 1 + 4 + 4 + 1, [STOA__REC_KEPT] = 1 + 4 + 8 + 1,
 	};
 
 	return tag < sizeof lens ? lens[tag] : 0;
@@ -351,6 +387,8 @@ static int load_of_table(struct loader *l, const uint8_t *key, struct stoa__read
 		return malformed("rows", err);
 	if (key[0] == STOA__REC_LIVE)
 		return load_live(l, t, g, key[13], r, err);
+	if (key[0] == STOA__REC_KEPT)
+		return load_kept(l, t, g, key[13], r, err);
 	return load_overlay(l, t, g, (uint32_t)stoa__key_number(key + 13, 4), key[17], r, err);
 }
 
@@ -379,7 +417,7 @@ int stoa__load(struct stoa_db *db, struct stoa__version *w, struct stoa__log_pos
 		rc = stoa__fail_corrupt(err, "catalog.mdb", 0,
 					"it holds no database: it was never finished");
 	if (rc == STOA_OK)
-		rc = stoa__tree_walk(w->tables, 0, check_tail, err);
+		rc = stoa__tree_walk(w->tables, 0, check_table, err);
 	for (size_t i = 0; i < l.n_files; i++)
 		stoa__segment_unref(l.files[i].segment);
 	stoa__free(l.files);

@@ -192,7 +192,7 @@ static int replay_row(struct stoa__version *w, enum op op, uint32_t id, struct s
 		return stoa__table_remove(w, t) < 0 ? stoa__fail_memory(err) : STOA_OK;
 	if (!stoa__table_locate(t, stoa__read_varint(r), &at))
 		return malformed(err);
-	return stoa__table_delete(w, t, at, err);
+	return stoa__table_delete(w, t, at, false, err);
 }
 
 int stoa__redo_replay(struct stoa__version *w, const uint8_t *payload, size_t len,

@@ -170,7 +170,7 @@ int stoa_delete(stoa_txn *txn, stoa_table table, stoa_rowid row, struct stoa_err
 	mark = txn->redo.len;
 	if (txn->db->path && stoa__redo_delete(txn, t, row) < 0)
 		return stoa__fail_memory(err);
-	rc = stoa__table_delete(txn->version, t, at, err);
+	rc = stoa__table_delete(txn->version, t, at, false, err);
 	if (rc < 0)
 		txn->redo.len = mark;
 	else

@@ -2,8 +2,9 @@
 /*
  * seal.c - from a tail's pages to an encoded row group
  *
- * Rows that died in the tail are left out: the first collection that a row can meet. What remains is gathered
- * slot by slot into a C array and encoded; the group is in heap until a checkpoint moves it to a segment.
+ * Rows that died in the tail are left out: the first collection that a row can meet. What remains, kept rows
+ * included, is gathered slot by slot into a C array and encoded; the group is in heap until a checkpoint
+ * moves it to a segment.
  */
 #include <string.h>
 
@@ -40,7 +41,7 @@ static int survivors_init(struct survivors *s, const struct stoa__table *t)
 		return STOA_ENOMEM;
 	}
 	for (uint32_t row = 0; row < n; row++)
-		if (stoa__group_alive(t->tail, row))
+		if (stoa__group_exists(t->tail, row))
 			s->rows[s->n++] = (uint16_t)row;
 	return STOA_OK;
 }
@@ -127,6 +128,26 @@ static void retire_tail(struct stoa__version *w, struct stoa__table *t)
 	t->tail_rows = t->tail_shared = 0;
 }
 
+/* Rows that are kept in the tail are kept in @g, the group of the survivors. */
+static int carry_kept(struct stoa__version *w, const struct stoa__table *t,
+		      const struct survivors *s, uint32_t first, struct stoa__group *g)
+{
+	for (uint32_t i = 0; i < s->n && g->n_kept < t->tail->n_kept; i++) {
+		uint64_t bit = (uint64_t)1 << (i % 64);
+		struct stoa__live *live, *kept;
+
+		if (!stoa__group_kept(t->tail, first + s->rows[i]))
+			continue;
+		STOA_TRY(stoa__group_own_live(w, g, i / STOA__LIVE_ROWS, &live));
+		STOA_TRY(stoa__group_own_kept(w, g, i / STOA__LIVE_ROWS, &kept));
+		live->words[i % STOA__LIVE_ROWS / 64] &= ~bit;
+		kept->words[i % STOA__LIVE_ROWS / 64] |= bit;
+		g->n_dead++;
+		g->n_kept++;
+	}
+	return STOA_OK;
+}
+
 int stoa__table_seal(struct stoa__version *w, struct stoa__table *t, struct stoa_error *err)
 {
 	struct stoa__images im = { 0 };
@@ -138,7 +159,7 @@ int stoa__table_seal(struct stoa__version *w, struct stoa__table *t, struct stoa
 
 	if (!t->tail)
 		return STOA_OK;
-	if (t->tail->n_dead == t->tail_rows) {
+	if (!stoa__group_n_existing(t, t->tail)) {
 		retire_tail(w, t);
 		return STOA_OK;
 	}
@@ -164,7 +185,14 @@ int stoa__table_seal(struct stoa__version *w, struct stoa__table *t, struct stoa
 		stoa__block_retire(w, &base->block);
 		goto out;
 	}
-	t->n_rows -= g->n_rows;	/* they were counted in the tail */
+	t->n_rows -= g->n_rows;	/* they were counted in the tail, and so were those that are kept */
+	if (carry_kept(w, t, &s, first, g) < 0) {
+		t->n_rows += g->n_rows;
+		g->n_dead = g->n_kept = 0;
+		(void)stoa__table_remove_group(w, t, g);	/* just put there: nothing has to be copied */
+		rc = stoa__fail_memory(err);
+		goto out;
+	}
 	retire_tail(w, t);
 out:
 	stoa__images_release(&im);

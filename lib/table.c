@@ -61,9 +61,12 @@ int stoa__table_new(struct stoa__version *w, uint32_t id, struct stoa__schema *s
 static void for_group_blocks(struct stoa__group *g, void (*each)(void *ctx, struct stoa__block *b),
 			     void *ctx)
 {
-	for (uint32_t i = 0; i < STOA__LIVE_BLOCKS; i++)
+	for (uint32_t i = 0; i < STOA__LIVE_BLOCKS; i++) {
 		if (g->live[i])
 			each(ctx, &g->live[i]->block);
+		if (g->kept[i])
+			each(ctx, &g->kept[i]->block);
+	}
 	for (uint32_t i = 0; g->overlay && i < g->overlay->n; i++) {
 		struct stoa__pages *pages = g->overlay->column[i].pages;
 
@@ -155,13 +158,15 @@ int stoa__table_remove_group(struct stoa__version *w, struct stoa__table *t, str
 	STOA_TRY(stoa__tree_remove(w, &t->groups, g->first));
 	t->n_groups--;
 	t->n_rows -= g->n_rows - g->n_dead;
+	t->n_kept -= g->n_kept;
 	stoa__group_retire(w, g);
 	return STOA_OK;
 }
 
 /* ---- finding and reading ---- */
 
-bool stoa__table_locate(const struct stoa__table *t, uint64_t rowid, struct stoa__place *out)
+bool stoa__table_locate_existing(const struct stoa__table *t, uint64_t rowid,
+				 struct stoa__place *out)
 {
 	struct stoa__group *g = t->tail;
 	int64_t row;
@@ -172,11 +177,17 @@ bool stoa__table_locate(const struct stoa__table *t, uint64_t rowid, struct stoa
 		g = stoa__tree_floor(t->groups, rowid);
 		row = g ? stoa__base_row(g->base, rowid) : -1;
 	}
-	if (row < 0 || !stoa__group_alive(g, (uint32_t)row))
+	if (row < 0 || !stoa__group_exists(g, (uint32_t)row))
 		return false;
 	out->group = g;
 	out->row = (uint32_t)row;
 	return true;
+}
+
+bool stoa__table_locate(const struct stoa__table *t, uint64_t rowid, struct stoa__place *out)
+{
+	return stoa__table_locate_existing(t, rowid, out) &&
+	       stoa__group_alive(out->group, out->row);
 }
 
 /* The page that speaks for row @row of the slot at position @i, or NULL where the base does. */
@@ -327,6 +338,19 @@ int stoa__group_own_live(struct stoa__version *w, struct stoa__group *g, uint32_
 	}
 	STOA_TRY(stoa__block_own(w, &g->live[block]));
 	*out = g->live[block];
+	return STOA_OK;
+}
+
+int stoa__group_own_kept(struct stoa__version *w, struct stoa__group *g, uint32_t block,
+			 struct stoa__live **out)
+{
+	if (!g->kept[block]) {
+		g->kept[block] = stoa__block_new(w, STOA__KIND_LIVE, sizeof *g->kept[block]);
+		if (!g->kept[block])
+			return STOA_ENOMEM;
+	}
+	STOA_TRY(stoa__block_own(w, &g->kept[block]));
+	*out = g->kept[block];
 	return STOA_OK;
 }
 
@@ -623,20 +647,56 @@ int stoa__table_update(struct stoa__version *w, struct stoa__table *t, struct st
 	return rc;
 }
 
-int stoa__table_delete(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,
-		       struct stoa_error *err)
+static void set_bit(struct stoa__live *l, uint32_t row, bool on)
 {
-	struct stoa__live *live;
+	uint64_t bit = (uint64_t)1 << (row % 64), *word = &l->words[row % STOA__LIVE_ROWS / 64];
 
-	if (!at.group->tail && at.group->n_dead + 1 == at.group->n_rows)
+	*word = on ? *word | bit : *word & ~bit;
+}
+
+/* Is @g a sealed group whose last row is about to go? */
+static bool is_last(const struct stoa__table *t, const struct stoa__group *g)
+{
+	return !g->tail && stoa__group_n_existing(t, g) == 1;
+}
+
+int stoa__table_delete(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,
+		       bool keep, struct stoa_error *err)
+{
+	struct stoa__live *live, *kept;
+
+	if (!keep && is_last(t, at.group))
 		return stoa__table_remove_group(w, t, at.group) < 0 ? stoa__fail_memory(err) :
 								       STOA_OK;
 	if (stoa__group_own(w, t, &at.group) < 0 ||
-	    stoa__group_own_live(w, at.group, at.row / STOA__LIVE_ROWS, &live) < 0)
+	    stoa__group_own_live(w, at.group, at.row / STOA__LIVE_ROWS, &live) < 0 ||
+	    (keep && stoa__group_own_kept(w, at.group, at.row / STOA__LIVE_ROWS, &kept) < 0))
 		return stoa__fail_memory(err);
-	live->words[at.row % STOA__LIVE_ROWS / 64] &= ~((uint64_t)1 << (at.row % 64));
+	set_bit(live, at.row, false);
 	at.group->n_dead++;
 	t->n_rows--;
+	if (keep) {
+		set_bit(kept, at.row, true);
+		at.group->n_kept++;
+		t->n_kept++;
+	}
+	return STOA_OK;
+}
+
+int stoa__table_let_go(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,
+		       struct stoa_error *err)
+{
+	struct stoa__live *kept;
+
+	if (is_last(t, at.group))
+		return stoa__table_remove_group(w, t, at.group) < 0 ? stoa__fail_memory(err) :
+								       STOA_OK;
+	if (stoa__group_own(w, t, &at.group) < 0 ||
+	    stoa__group_own_kept(w, at.group, at.row / STOA__LIVE_ROWS, &kept) < 0)
+		return stoa__fail_memory(err);
+	set_bit(kept, at.row, false);
+	at.group->n_kept--;
+	t->n_kept--;
 	return STOA_OK;
 }
 

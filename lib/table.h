@@ -5,14 +5,19 @@
  *     groups: tree, first rowid -> group (sealed)        tail: the group that rows are appended to
  *     group:  base (encoded)  or  tail (pages)
  *             live[16]        NULL: all of its 4,096 rows live
+ *             kept[16]        NULL: none of them is kept
  *             overlay         per slot id, pages in place of the base's or tail's values
+ *
+ * A row is a *member* (its live bit: scans and indexes see it), or *kept* (deleted, while a strong reference
+ * or a hold needs its values), or gone. The first two *exist*: whatever rewrites rows carries them on.
  *
  * Rows of the tail that no older version counts are changed in place, all other rows through
  * overlays and live bitmaps, copied when they are not the working version's own.
  *
  * Invariants: (1) rowids ascend over the groups and into the tail; next_rowid is above them all.
- * (2) A sealed group has a live row. (3) n_rows is the sum of live rows. (4) Row r of the tail has
- * rowid tail->first + r, for r < tail_rows. (5) Rows from tail_shared on are seen by no older version.
+ * (2) A sealed group has a row that exists. (3) n_rows is the sum of members, n_kept of kept rows. (4) Row r of
+ * the tail has rowid tail->first + r, for r < tail_rows. (5) Rows from tail_shared on are seen by no older
+ * version. (6) A kept row is not a member: it is among its group's n_dead.
  *
  * These functions take values that stoa__convert() has passed. Writers own the table block they pass.
  */
@@ -59,11 +64,13 @@ struct stoa__group {
 	struct stoa__block block;
 	uint64_t first;
 	uint32_t n_rows;		/* of a tail: 0, the table knows */
-	uint32_t n_dead;
+	uint32_t n_dead;		/* not members */
+	uint32_t n_kept;		/* of these, those that exist */
 	struct stoa__base *base;	/* one of the two */
 	struct stoa__tail *tail;
 	struct stoa__overlay *overlay;
 	struct stoa__live *live[STOA__LIVE_BLOCKS];
+	struct stoa__live *kept[STOA__LIVE_BLOCKS];
 };
 
 struct stoa__table {
@@ -74,6 +81,7 @@ struct stoa__table {
 	uint32_t tail_shared;
 	uint64_t next_rowid;
 	uint64_t n_rows;
+	uint64_t n_kept;
 	uint64_t n_groups;
 	struct stoa__schema *schema;
 	struct stoa__node *groups;
@@ -115,6 +123,23 @@ static inline bool stoa__group_alive(const struct stoa__group *g, uint32_t row)
 
 	return !l || (l->words[row % STOA__LIVE_ROWS / 64] >> (row % 64) & 1);
 }
+static inline bool stoa__group_kept(const struct stoa__group *g, uint32_t row)
+{
+	const struct stoa__live *k = g->kept[row / STOA__LIVE_ROWS];
+
+	return k && (k->words[row % STOA__LIVE_ROWS / 64] >> (row % 64) & 1);
+}
+/* Is the row a member, or kept? Then its values go on when rows are rewritten. */
+static inline bool stoa__group_exists(const struct stoa__group *g, uint32_t row)
+{
+	return stoa__group_alive(g, row) || stoa__group_kept(g, row);
+}
+/* How many rows of @g exist. */
+static inline uint32_t stoa__group_n_existing(const struct stoa__table *t,
+					      const struct stoa__group *g)
+{
+	return stoa__group_rows(t, g) - g->n_dead + g->n_kept;
+}
 /* The overlay's pages of slot id @slot, or NULL. */
 static inline struct stoa__pages *stoa__group_pages(const struct stoa__group *g, uint32_t slot)
 {
@@ -133,7 +158,10 @@ static inline struct stoa__page *stoa__group_overlay(const struct stoa__group *g
 	return page && row % STOA__PAGE_ROWS < page->n_rows ? page : NULL;
 }
 
-/* Finds a live row. */
+/* Finds a row that exists. */
+bool stoa__table_locate_existing(const struct stoa__table *t, uint64_t rowid,
+				 struct stoa__place *out);
+/* Finds a member. */
 bool stoa__table_locate(const struct stoa__table *t, uint64_t rowid, struct stoa__place *out);
 /*
  * The values of a row, by slot position. Bytes borrow from the version, or from what is appended to @scratch: if that
@@ -148,7 +176,11 @@ int stoa__table_insert(struct stoa__version *w, struct stoa__table *t,
 int stoa__table_update(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,
 		       const uint32_t *slots, const struct stoa_value *values, size_t n,
 		       struct stoa_error *err);
+/* A member is one no more; with @keep its values stay until stoa__table_let_go(). */
 int stoa__table_delete(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,
+		       bool keep, struct stoa_error *err);
+/* A kept row goes. */
+int stoa__table_let_go(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,
 		       struct stoa_error *err);
 /* Adds a sealed group after all rows; the tail must be empty. */
 int stoa__table_add_group(struct stoa__version *w, struct stoa__table *t, struct stoa__base *base,
@@ -156,7 +188,7 @@ int stoa__table_add_group(struct stoa__version *w, struct stoa__table *t, struct
 /* Takes a sealed group out and retires what it has. */
 int stoa__table_remove_group(struct stoa__version *w, struct stoa__table *t, struct stoa__group *g);
 
-/* seal.c: encodes the tail's live rows into a group, in heap; then the table has no tail. */
+/* seal.c: encodes the tail's existing rows into a group, in heap; then the table has no tail. */
 int stoa__table_seal(struct stoa__version *w, struct stoa__table *t, struct stoa_error *err);
 
 /* Retires a group, sealed or a tail, and all it has. */
@@ -176,6 +208,8 @@ int stoa__group_own_page(struct stoa__version *w, struct stoa__table *t, struct 
 int stoa__group_new_page(struct stoa__version *w, struct stoa__table *t, struct stoa__group *g,
 			 uint32_t slot, uint32_t at, struct stoa__page **out);
 int stoa__group_own_live(struct stoa__version *w, struct stoa__group *g, uint32_t block,
+			 struct stoa__live **out);
+int stoa__group_own_kept(struct stoa__version *w, struct stoa__group *g, uint32_t block,
 			 struct stoa__live **out);
 int stoa__group_own(struct stoa__version *w, struct stoa__table *t, struct stoa__group **g);
 

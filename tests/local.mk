@@ -22,6 +22,7 @@ cmocka_tests += \
 	%D%/fsst_test \
 	%D%/group_test \
 	%D%/import_test \
+	%D%/kept_test \
 	%D%/like_test \
 	%D%/lock_test \
 	%D%/log_test \
