@@ -55,6 +55,8 @@ libstoa_all_la_SOURCES += \
 	%D%/core/chunk.c \
 	%D%/core/chunk.h \
 	%D%/core/chunk_check.c \
+	%D%/core/chunk_cold.c \
+	%D%/core/chunk_cold.h \
 	%D%/core/chunk_encode.c \
 	%D%/core/chunk_encode.h \
 	%D%/core/chunk_encode_string.c \

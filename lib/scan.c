@@ -13,6 +13,7 @@
 
 #include "core/alloc.h"
 #include "core/bitmap.h"
+#include "core/chunk_cold.h"
 #include "core/type.h"
 #include "cursor.h"
 #include "db.h"
@@ -28,6 +29,10 @@ struct column {
 	uint32_t *codes;
 	uint64_t validity[STOA__WORDS(STOA__BATCH_ROWS)];
 	struct stoa__buf bytes;		/* of strings that had to be decompressed */
+	uint32_t at;			/* where the batch begins in the chunk that find_chunk() gave */
+	struct stoa__chunk thawed;	/* a frame of a cold chunk */
+	struct stoa__buf frame;		/* what that borrows from */
+	uint64_t thawed_id;		/* of base and frame; 0 for none */
 	struct stoa_bytes *dict;	/* strings of the current group's list */
 	size_t cap_dict;
 	uint64_t dict_id;		/* of the list in @dict; 0 for none */
@@ -172,13 +177,13 @@ static int read_base(struct scan *s, struct column *col, const struct stoa__slot
 		return STOA_OK;
 	}
 	if (c->encoding == STOA__ENC_DICT_ID)
-		read_ids(s->group->base, c, s->from, n, col->narrow);
+		read_ids(s->group->base, c, col->at, n, col->narrow);
 	else
-		rc = stoa__chunk_read(c, s->from, n, col->narrow, &col->bytes);
+		rc = stoa__chunk_read(c, col->at, n, col->narrow, &col->bytes);
 	if (rc < 0)
 		return decode_failed(rc, s, col->slot, err);
 	if (c->validity) {
-		stoa__bitmap_copy(col->validity, 0, c->validity, s->from, n);
+		stoa__bitmap_copy(col->validity, 0, c->validity, col->at, n);
 		*any_null = true;
 	}
 	return STOA_OK;
@@ -258,7 +263,7 @@ static int read_narrow(struct scan *s, struct column *col, const struct stoa__ch
 	stoa__buf_reset(&col->bytes);
 	*out = (struct stoa_array){ slot->def.type, slot->def.scale, col->narrow, NULL };
 	if (plain && !c->validity) {
-		out->values = plain + s->from * width;
+		out->values = plain + col->at * width;
 		return STOA_OK;
 	}
 	if (s->group->base)
@@ -274,8 +279,9 @@ static int read_narrow(struct scan *s, struct column *col, const struct stoa__ch
 	return STOA_OK;
 }
 
-static int find_chunk(const struct scan *s, const struct column *col, const struct stoa__chunk **c,
-		      struct stoa_error *err)
+/* The whole chunk that a column's values of the group are in; NULL: it has none. */
+static int group_chunk(const struct scan *s, const struct column *col,
+		       const struct stoa__chunk **c, struct stoa_error *err)
 {
 	const struct stoa__slot *slot = &s->table->schema->slots[col->slot];
 
@@ -283,6 +289,38 @@ static int find_chunk(const struct scan *s, const struct column *col, const stru
 	if (!s->group->base)
 		return STOA_OK;
 	return stoa__base_column(s->group->base, slot->id, slot->def.type, c, err);
+}
+
+/* The frame of a cold chunk that the batch is in: a batch never goes beyond one. */
+static int thaw(const struct scan *s, struct column *col, const struct stoa__chunk **c,
+		struct stoa_error *err)
+{
+	size_t frame = s->from / STOA__FRAME_ROWS;
+	uint64_t id = s->group->base->id + frame;
+	const char *why;
+	int rc;
+
+	if (col->thawed_id != id) {
+		col->thawed_id = 0;
+		rc = stoa__chunk_thaw(*c, frame, &col->frame, &col->thawed, &why);
+		if (rc < 0)
+			return decode_failed(rc, s, col->slot, err);
+		col->thawed_id = id;
+	}
+	*c = &col->thawed;
+	col->at = s->from % STOA__FRAME_ROWS;
+	return STOA_OK;
+}
+
+_Static_assert(STOA__FRAME_ROWS % STOA__BATCH_ROWS == 0, "a batch lies in one frame");
+
+/* The chunk that has the batch, from its row col->at on; NULL where the group has none. */
+static int find_chunk(const struct scan *s, struct column *col, const struct stoa__chunk **c,
+		      struct stoa_error *err)
+{
+	STOA_TRY(group_chunk(s, col, c, err));
+	col->at = s->from;
+	return *c && stoa__chunk_is_cold(*c) ? thaw(s, col, c, err) : STOA_OK;
 }
 
 /* ---- the engine's kinds ---- */
@@ -348,7 +386,7 @@ static int read_codes(struct scan *s, struct column *col, const struct stoa__chu
 		      struct stoa__vec *out, struct stoa_error *err)
 {
 	STOA_TRY(read_dict(s, col, c, err));
-	stoa__chunk_codes(c, s->from, s->n_stored, col->codes);
+	stoa__chunk_codes(c, col->at, s->n_stored, col->codes);
 	if (s->gathered)
 		for (size_t i = 0; i < s->n; i++)
 			col->codes[i] = col->codes[s->rows[i]];
@@ -361,10 +399,10 @@ static int read_codes(struct scan *s, struct column *col, const struct stoa__chu
 		return STOA_OK;
 	memset(col->validity, 0xff, sizeof col->validity);
 	if (!s->gathered) {
-		stoa__bitmap_copy(col->validity, 0, c->validity, s->from, s->n_stored);
+		stoa__bitmap_copy(col->validity, 0, c->validity, col->at, s->n_stored);
 	} else {
 		for (size_t i = 0; i < s->n; i++)
-			if (stoa__chunk_is_null(c, s->from + s->rows[i]))
+			if (stoa__chunk_is_null(c, col->at + s->rows[i]))
 				stoa__bit_clear(col->validity, i);
 	}
 	out->validity = col->validity;
@@ -375,11 +413,11 @@ static int read_codes(struct scan *s, struct column *col, const struct stoa__chu
 static void read_wide(const struct scan *s, struct column *col, const struct stoa__chunk *c,
 		      struct stoa__vec *out)
 {
-	stoa__chunk_read_wide(c, s->from, s->n, col->wide);
+	stoa__chunk_read_wide(c, col->at, s->n, col->wide);
 	out->values = col->wide;
 	if (!c->validity)
 		return;
-	stoa__bitmap_copy(col->validity, 0, c->validity, s->from, s->n);
+	stoa__bitmap_copy(col->validity, 0, c->validity, col->at, s->n);
 	out->validity = col->validity;
 }
 
@@ -487,7 +525,7 @@ static bool source_within(struct stoa__source *source, size_t i, int64_t lo, int
 	const struct stoa__chunk *c = packed_batch(s, &s->columns[i]);
 
 	if (c)
-		stoa__chunk_within(c, s->from, s->n, lo, hi, out);
+		stoa__chunk_within(c, s->columns[i].at, s->n, lo, hi, out);
 	return c != NULL;
 }
 
@@ -507,12 +545,12 @@ static bool source_pick(struct stoa__source *source, size_t i, const uint32_t *s
 	out->scale = s->table->schema->slots[col->slot].def.scale;
 	out->n = n;
 	out->values = room;
-	stoa__chunk_pick(c, s->from, sel, n, room);
+	stoa__chunk_pick(c, col->at, sel, n, room);
 	if (!c->validity)
 		return true;
 	memset(bits, 0, STOA__WORDS(n) * sizeof *bits);
 	for (size_t k = 0; k < n; k++)
-		if (!stoa__chunk_is_null(c, s->from + sel[k]))
+		if (!stoa__chunk_is_null(c, col->at + sel[k]))
 			stoa__bit_set(bits, k);
 	out->validity = bits;
 	return true;
@@ -564,7 +602,7 @@ static bool source_zone(struct stoa__source *source, size_t i, struct stoa__zone
 	const struct stoa__slot *slot = &s->table->schema->slots[col->slot];
 	/* A column that cannot be read is an error when it is read, not here. */
 	if (!s->group->base || stoa__group_pages(s->group, slot->id) ||
-	    find_chunk(s, col, &c, NULL) < 0 || !c)
+	    group_chunk(s, col, &c, NULL) < 0 || !c)
 		return true;
 	out->n_rows = c->n_rows;
 	out->n_null = c->n_null;
@@ -600,6 +638,7 @@ static void scan_close(struct scan *s)
 		stoa__free(col->codes);
 		stoa__free(col->dict);
 		stoa__buf_release(&col->bytes);
+		stoa__buf_release(&col->frame);
 	}
 	stoa__free(s->names);
 	stoa__free(s->arrays);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/chunk_cold.h"
 #include "core/type.h"
 
 /* ---- tables of a version ---- */
@@ -400,6 +401,50 @@ static int fill_numbers(const struct stoa__chunk *c, uint32_t from, uint32_t n,
 	return STOA_OK;
 }
 
+/* The same of texts or blobs, value by value. */
+static int fill_texts(struct stoa__version *w, const struct stoa__base *base,
+		      const struct stoa__chunk *c, uint32_t from, uint32_t n, struct stoa__page *p,
+		      struct stoa_error *err)
+{
+	struct stoa__buf scratch = STOA__BUF_INIT;
+	int rc = STOA_OK;
+
+	while (p->n_rows < n && rc == STOA_OK) {
+		struct stoa__element e;
+		struct stoa_value v;
+
+		stoa__buf_reset(&scratch);
+		rc = stoa__base_value(base, c, from + p->n_rows, &scratch, &v, err);
+		if (rc == STOA_OK && stoa__element_make(w->history->symbols, p->type, &v, &e) < 0)
+			rc = stoa__fail_memory(err);
+		if (rc == STOA_OK)
+			stoa__page_put(p, p->n_rows++, &e);
+	}
+	stoa__buf_release(&scratch);
+	return rc;
+}
+
+/* The same of a cold column, whose frame has all rows of a page. */
+static int fill_thawed(struct stoa__version *w, const struct stoa__base *base,
+		       const struct stoa__chunk *cold, uint32_t from, uint32_t n,
+		       struct stoa__page *p, struct stoa_error *err)
+{
+	struct stoa__buf room = STOA__BUF_INIT;
+	struct stoa__chunk c;
+	const char *why;
+	int rc = stoa__chunk_thaw(cold, from / STOA__FRAME_ROWS, &room, &c, &why);
+
+	from %= STOA__FRAME_ROWS;
+	if (rc < 0)
+		rc = stoa__base_value_error(base, rc, err);
+	else if (stoa__type_family(p->type) == STOA__BYTES)
+		rc = fill_texts(w, base, &c, from, n, p, err);
+	else if (fill_numbers(&c, from, n, p) < 0)
+		rc = stoa__fail_memory(err);
+	stoa__buf_release(&room);
+	return rc;
+}
+
 /* Copies row @row of @slot behind the rows that page @p speaks for. */
 static int fill_row(struct stoa__version *w, const struct stoa__table *t,
 		    const struct stoa__group *g, uint32_t slot, uint32_t row,
@@ -429,9 +474,11 @@ static int fill_page(struct stoa__version *w, const struct stoa__table *t,
 
 	if (n > STOA__PAGE_ROWS)
 		n = STOA__PAGE_ROWS;
-	if (g->base && !p->n_rows && stoa__type_family(p->type) != STOA__BYTES)
+	if (g->base && !p->n_rows)
 		STOA_TRY(stoa__base_column(g->base, s->id, s->def.type, &c, err));
-	if (c)
+	if (c && stoa__chunk_is_cold(c))
+		return fill_thawed(w, g->base, c, from, n, p, err);
+	if (c && stoa__type_family(p->type) != STOA__BYTES)
 		return fill_numbers(c, from, n, p) < 0 ? stoa__fail_memory(err) : STOA_OK;
 	while (p->n_rows < n && rc == STOA_OK)
 		rc = fill_row(w, t, g, slot, from + p->n_rows, p, &scratch, err);

@@ -9,6 +9,7 @@ cmocka_tests += \
 	%D%/block_test \
 	%D%/buf_test \
 	%D%/catalog_test \
+	%D%/chunk_cold_test \
 	%D%/chunk_test \
 	%D%/churn_test \
 	%D%/crash_test \

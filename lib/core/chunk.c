@@ -12,6 +12,7 @@
  */
 #include "chunk.h"
 
+#include "chunk_cold.h"
 #include "error.h"
 #include "fsst.h"
 #include "image.h"
@@ -51,12 +52,16 @@ static bool encoding_fits_type(unsigned encoding, unsigned type)
 		return type == STOA_TEXT || type == STOA_BLOB;
 	case STOA__ENC_FSST:
 		return type == STOA_TEXT;
+	case STOA__ENC_COLD:
+		return type != STOA_STRING;
 	}
 	return false;
 }
 
 static bool width_fits(const struct stoa__image_header *h)
 {
+	if (h->encoding == STOA__ENC_COLD)
+		return h->width == 0;
 	if (h->encoding == STOA__ENC_RAW)
 		return h->width == 0 || h->width == 8 * stoa__raw_size(h->type);
 	if (!stoa__packed_width_valid(h->width))
@@ -92,13 +97,16 @@ static bool scale_fits(const struct stoa__image_header *h)
 static bool counts_fit(const struct stoa__image_header *h)
 {
 	bool is_dict = h->encoding == STOA__ENC_DICT || h->encoding == STOA__ENC_DICT_ID;
-	bool has_bytes = h->encoding == STOA__ENC_DICT || stoa__encoding_has_lengths(h->encoding);
+	bool has_bytes = h->encoding == STOA__ENC_DICT || h->encoding == STOA__ENC_COLD ||
+			 stoa__encoding_has_lengths(h->encoding);
 
 	if (h->n_rows < 1 || h->n_rows > STOA__GROUP_ROWS || h->n_null > h->n_rows)
 		return false;
 	if (h->n_dict > (is_dict ? h->n_rows - h->n_null : 0))
 		return false;
 	if (is_dict && h->n_dict == 0 && h->n_null < h->n_rows)
+		return false;
+	if (h->encoding == STOA__ENC_COLD && h->value_max > STOA__FRAME_BYTES_MAX)
 		return false;
 	return h->bytes_len <= (has_bytes ? STOA__CHUNK_BYTES_MAX : 0);
 }
@@ -125,7 +133,7 @@ static void point_into(struct stoa__chunk *c, const struct stoa__image_header *h
 
 	if (h->n_null == h->n_rows)
 		c->validity = all_null;
-	else if (h->n_null > 0)
+	else if (h->n_null > 0 && h->encoding != STOA__ENC_COLD)
 		c->validity = (const uint64_t *)(const void *)(p + l->validity);
 	/* A run of width 0 has no bytes; the header's will do, as none of them counts. */
 	c->values = h->width == 0 && h->encoding != STOA__ENC_RAW ? p : p + l->values;
@@ -279,6 +287,8 @@ int stoa__chunk_value(const struct stoa__chunk *c, size_t row, struct stoa__buf 
 	case STOA__ENC_RAW:
 	case STOA__ENC_SCALED:
 		return float_value(c, row, out);
+	case STOA__ENC_COLD:
+		return stoa__cold_value(c, row, scratch, out);
 	default:
 		return length_coded_value(c, row, scratch, out);
 	}

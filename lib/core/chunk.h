@@ -29,6 +29,7 @@ enum stoa__encoding {
 	STOA__ENC_BYTES = 6,	/* text, blob: packed lengths, an offset every 32 rows, bytes */
 	STOA__ENC_FSST = 7,	/* text: the same, values compressed by FSST (fsst.h) */
 	STOA__ENC_ZVALUES = 8,	/* text, blob: the same, long values by zstd */
+	STOA__ENC_COLD = 9,	/* all but strings: frames under zstd (chunk_cold.h) */
 };
 
 /* Rows between two entries of the offsets. */
@@ -52,7 +53,7 @@ struct stoa__chunk {
 	uint8_t scale;			/* SCALED: k; decimals: digits after the point */
 	uint8_t width;			/* bits of a packed number; RAW: of an element, or 0 */
 	const void *fsst;		/* decoder table within the image */
-	uint32_t value_max;		/* FSST, ZVALUES: the longest value, decompressed */
+	uint32_t value_max;		/* FSST, ZVALUES, COLD: the longest value or frame, decompressed */
 	uint32_t n_rows;
 	uint32_t n_null;
 	bool has_range;			/* min and max are set; never for bytes, uuids, all NULL */

@@ -10,6 +10,7 @@
 #include "chunk.h"
 
 #include "bitmap.h"
+#include "chunk_cold.h"
 #include "image.h"
 #include "limits.h"
 #include "packed.h"
@@ -272,8 +273,11 @@ static int check_texts(const struct stoa__chunk *c, const char **why)
 
 int stoa__chunk_check(const struct stoa__chunk *c, const char **why)
 {
-	int rc = check_rows(c, why);
+	int rc;
 
+	if (stoa__chunk_is_cold(c))
+		return stoa__cold_check(c, why);
+	rc = check_rows(c, why);
 	if (rc < 0)
 		return rc;
 	if (stoa__encoding_has_lengths(c->encoding))

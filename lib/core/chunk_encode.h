@@ -13,6 +13,8 @@ int stoa__encode_uuid(const struct stoa_array *a, size_t n, size_t n_null, struc
 int stoa__encode_string(const struct stoa_array *a, size_t n, size_t n_null,
 			struct stoa__buf *out);
 int stoa__encode_text(const struct stoa_array *a, size_t n, size_t n_null, struct stoa__buf *out);
+/* Texts or blobs as STOA__ENC_BYTES, whatever compression would save. */
+int stoa__encode_text_plain(const struct stoa_array *a, size_t n, struct stoa__buf *out);
 
 /*
  * A run of numbers as the encoders go through it: by blocks, each as an array without NULLs.

@@ -264,7 +264,10 @@ static int encode(const struct text *t, struct stoa__buf *out)
 	return rc == STOA_END ? write_plain(t, out) : rc;
 }
 
-int stoa__encode_text(const struct stoa_array *a, size_t n, size_t n_null, struct stoa__buf *out)
+/* Measures the column, then has it encoded by @how. */
+static int with_lengths(const struct stoa_array *a, size_t n, size_t n_null,
+			int (*how)(const struct text *t, struct stoa__buf *out),
+			struct stoa__buf *out)
 {
 	struct text t = { a, n, n_null, NULL, 0, 0, 0, NULL };
 	int rc = STOA_ENOMEM;
@@ -273,9 +276,21 @@ int stoa__encode_text(const struct stoa_array *a, size_t n, size_t n_null, struc
 	t.stored = stoa__alloc(n * sizeof *t.stored);
 	if (t.lens && t.stored) {
 		measure(&t);
-		rc = encode(&t, out);
+		rc = how(&t, out);
 	}
 	stoa__free(t.stored);
 	stoa__free(t.lens);
 	return rc;
+}
+
+int stoa__encode_text(const struct stoa_array *a, size_t n, size_t n_null, struct stoa__buf *out)
+{
+	return with_lengths(a, n, n_null, encode, out);
+}
+
+int stoa__encode_text_plain(const struct stoa_array *a, size_t n, struct stoa__buf *out)
+{
+	size_t n_null = n - stoa__bitmap_count(a->validity, 0, n);
+
+	return with_lengths(a, n, n_null, write_plain, out);
 }

@@ -9,6 +9,7 @@
  */
 #include "chunk.h"
 
+#include "chunk_cold.h"
 #include "image.h"
 #include "lengths.h"
 #include "packed.h"
@@ -148,6 +149,8 @@ int stoa__chunk_read(const struct stoa__chunk *c, size_t from, size_t n, void *v
 	case STOA__ENC_DICT:
 		read_strings(c, from, n, values);
 		return STOA_OK;
+	case STOA__ENC_COLD:
+		return stoa__cold_read(c, from, n, values, scratch);
 	default:
 		return stoa__lengths_read(c, from, n, values, scratch);
 	}

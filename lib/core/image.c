@@ -3,6 +3,7 @@
 #include "image.h"
 
 #include "bitmap.h"
+#include "chunk_cold.h"
 #include "fsst.h"
 #include "limits.h"
 #include "packed.h"
@@ -14,6 +15,8 @@ static uint64_t align(uint64_t x)
 
 static uint64_t values_size(const struct stoa__image_header *h)
 {
+	if (h->encoding == STOA__ENC_COLD)
+		return 0;
 	if (h->encoding == STOA__ENC_RAW)
 		return (uint64_t)(h->width ? h->n_rows : 1) * stoa__raw_size(h->type);
 	return stoa__packed_size(h->n_rows, h->width);
@@ -25,6 +28,9 @@ static uint64_t list_size(const struct stoa__image_header *h)
 		return ((uint64_t)h->n_dict + 1) * sizeof(uint32_t);
 	if (h->encoding == STOA__ENC_DICT_ID)
 		return (uint64_t)h->n_dict * sizeof(uint32_t);
+	if (h->encoding == STOA__ENC_COLD)
+		return ((h->n_rows + STOA__FRAME_ROWS - 1) / STOA__FRAME_ROWS + 1) *
+		       sizeof(uint32_t);
 	return 0;
 }
 
@@ -42,7 +48,7 @@ static uint64_t fsst_size(const struct stoa__image_header *h)
 
 void stoa__image_layout(const struct stoa__image_header *h, struct stoa__image_layout *l)
 {
-	bool mixed = h->n_null > 0 && h->n_null < h->n_rows;
+	bool mixed = h->n_null > 0 && h->n_null < h->n_rows && h->encoding != STOA__ENC_COLD;
 
 	l->validity = sizeof *h;
 	l->values = align(l->validity + (mixed ? STOA__WORDS(h->n_rows) * sizeof(uint64_t) : 0));

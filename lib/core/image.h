@@ -5,10 +5,10 @@
  *     0  header, 64 bytes (below)
  *        validity   n_rows bits in 64-bit words      when 0 < n_null < n_rows
  *        values     packed numbers, codes or lengths; or raw elements
- *        list       DICT: u32 offsets, n_dict + 1; DICT_ID: u32 ids, n_dict
+ *        list       DICT: u32 offsets, n_dict + 1; DICT_ID: u32 ids, n_dict; COLD: u32 offsets
  *        fsst       decoder table, 2,304 bytes       FSST
  *        offsets    u64 for every 32nd row, then the end of the bytes       BYTES, FSST, ZVALUES
- *        bytes      of dictionary strings or values
+ *        bytes      of dictionary strings or values; frames of COLD, in which validity is too
  *
  * Each section begins at a multiple of 64 and is followed by zeros up to the next. No offset of a
  * section is stored: all follow from the header by stoa__image_layout(), so that none can lie, and
@@ -43,7 +43,7 @@ struct stoa__image_header {
 	uint32_t n_dict;
 	uint32_t flags;
 	uint64_t bytes_len;
-	uint32_t value_max;	/* FSST, ZVALUES: the longest value, decompressed */
+	uint32_t value_max;	/* FSST, ZVALUES: the longest value, decompressed; COLD: frame */
 	uint32_t zero;
 };
 _Static_assert(sizeof(struct stoa__image_header) == STOA__IMAGE_ALIGN, "a header is 64 bytes");

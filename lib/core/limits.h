@@ -12,6 +12,7 @@
 #define STOA__LIVE_ROWS 4096		/* rows of a block of a live bitmap */
 #define STOA__LIVE_BLOCKS (STOA__GROUP_ROWS / STOA__LIVE_ROWS)
 #define STOA__CHUNK_BYTES_MAX ((uint64_t)1 << 32)	/* an encoded column of a row group */
+#define STOA__FRAME_BYTES_MAX ((uint64_t)16 << 20)	/* a frame of a cold chunk, thawed */
 #define STOA__GROUP_BYTES_MAX ((uint64_t)64 << 20)	/* text and blob bytes that end a row group early */
 #define STOA__SEGMENT_BYTES_MAX ((uint64_t)32 << 20)	/* of a segment file; then another is begun */
 #define STOA__SQL_BYTES_MAX (1u << 20)	/* of a statement */
