@@ -9,11 +9,26 @@
 /* Stands for a column that the base does not have. */
 static struct stoa__chunk no_column;
 
-int stoa__images_init(struct stoa__images *im, uint32_t n_max)
+int stoa__images_init(struct stoa__images *im, uint32_t n_columns)
 {
 	memset(im, 0, sizeof *im);
-	im->image = stoa__calloc(n_max, sizeof *im->image);
+	im->image = stoa__calloc((size_t)n_columns + 1, sizeof *im->image);
 	return im->image ? STOA_OK : STOA_ENOMEM;
+}
+
+int stoa__images_add_rowids(struct stoa__images *im, const uint64_t *rowids, size_t n)
+{
+	struct stoa__image *image = &im->image[im->n];
+
+	if (rowids[n - 1] - rowids[0] + 1 == n)
+		return STOA_OK;
+	/* Images begin at multiples of 64. */
+	image->slot = STOA__SLOT_ROWIDS;
+	image->offset = im->bytes.len;
+	STOA_TRY(stoa__rowids_encode(rowids, n, &im->bytes));
+	image->len = im->bytes.len - image->offset;
+	im->n++;
+	return STOA_OK;
 }
 
 void stoa__images_release(struct stoa__images *im)
@@ -54,35 +69,27 @@ static void release(struct stoa__block *b)
 		if (base->column[i] != &no_column)
 			stoa__free(base->column[i]);
 	stoa__images_release(&base->heap);
-	stoa__free(base->offsets);
+	stoa__free(base->rowids);
 	stoa__segment_unref(base->segment);
 }
 
-static struct stoa__base *base_new(struct stoa__version *w, uint64_t first, uint32_t n_rows,
-				   const uint16_t *offsets, uint32_t n_columns)
+static struct stoa__base *base_new(struct stoa__version *w, const struct stoa__base_info *info)
 {
 	static _Atomic uint64_t ids;
 	struct stoa__base *base =
-		stoa__block_new(w, STOA__KIND_BASE, sizeof *base + n_columns * sizeof base->column[0]);
+		stoa__block_new(w, STOA__KIND_BASE,
+				sizeof *base + info->n_columns * sizeof base->column[0]);
 
 	if (!base)
 		return NULL;
 	base->block.release = release;
 	base->symbols = w->history->symbols;
 	base->id = (atomic_fetch_add(&ids, 1) + 1) << 16;
-	base->first = first;
-	base->n_rows = n_rows;
-	base->last = first + (offsets ? offsets[n_rows - 1] : n_rows - 1);
-	base->n_columns = n_columns;
-	if (offsets && base->last - first + 1 != n_rows) {
-		base->offsets = stoa__alloc(n_rows * sizeof *offsets);
-		if (!base->offsets) {
-			stoa__block_retire(w, &base->block);
-			return NULL;
-		}
-		memcpy(base->offsets, offsets, n_rows * sizeof *offsets);
-		stoa__block_grow(w->history, &base->block, n_rows * sizeof *offsets);
-	}
+	base->first = info->first;
+	base->last = info->last;
+	base->n_rows = info->n_rows;
+	base->n_columns = info->n_columns;
+	base->generation = info->generation;
 	return base;
 }
 
@@ -108,24 +115,55 @@ static struct stoa__chunk *open_column(const struct stoa__base *base, const uint
 	return c;
 }
 
-int stoa__base_new_heap(struct stoa__version *w, uint64_t first, uint32_t n_rows,
-			const uint16_t *offsets, uint32_t n_columns, struct stoa__images *im,
-			struct stoa__base **out, struct stoa_error *err)
+/* Opens an image as the map of @base: a new struct, or NULL with the reason in @rc and @why. */
+static struct stoa__rowids *open_rowids(const struct stoa__base *base, const uint8_t *image,
+					size_t len, int *rc, const char **why)
 {
-	struct stoa__base *base = base_new(w, first, n_rows, offsets, n_columns);
+	struct stoa__rowids *r = stoa__alloc(sizeof *r);
+
+	if (!r) {
+		*rc = STOA_ENOMEM;
+		return NULL;
+	}
+	*rc = stoa__rowids_open(image, len, r, why);
+	if (*rc == STOA_OK &&
+	    (r->n_rows != base->n_rows || r->span != base->last - base->first + 1)) {
+		*rc = STOA_ECORRUPT;
+		*why = "a map of rowids is that of another row group";
+	}
+	if (*rc < 0) {
+		stoa__free(r);
+		return NULL;
+	}
+	return r;
+}
+
+/* Opens an image in heap; false with the reason in @rc and @why. */
+static bool open_image(struct stoa__base *base, const struct stoa__images *im,
+		       const struct stoa__image *image, int *rc, const char **why)
+{
+	const uint8_t *p = im->bytes.p + image->offset;
+
+	if (image->slot == STOA__SLOT_ROWIDS) {
+		base->rowids = open_rowids(base, p, image->len, rc, why);
+		return base->rowids;
+	}
+	base->column[image->slot] = open_column(base, p, image->len, rc, why);
+	return base->column[image->slot];
+}
+
+int stoa__base_new_heap(struct stoa__version *w, const struct stoa__base_info *info,
+			struct stoa__images *im, struct stoa__base **out, struct stoa_error *err)
+{
+	struct stoa__base *base = base_new(w, info);
 	const char *why = "";
 	int rc;
 
 	if (!base)
 		return stoa__fail_memory(err);
-	for (uint32_t i = 0; i < im->n; i++) {
-		const struct stoa__image *image = &im->image[i];
-
-		base->column[image->slot] = open_column(base, im->bytes.p + image->offset,
-							image->len, &rc, &why);
-		if (!base->column[image->slot])
+	for (uint32_t i = 0; i < im->n; i++)
+		if (!open_image(base, im, &im->image[i], &rc, &why))
 			goto fail;
-	}
 	for_ids(base, stoa__symbol_hold_all);
 	base->heap = *im;
 	memset(im, 0, sizeof *im);
@@ -135,7 +173,7 @@ int stoa__base_new_heap(struct stoa__version *w, uint64_t first, uint32_t n_rows
 	return STOA_OK;
 fail:
 	/* no symbols are held yet: keep release from giving them up */
-	for (uint32_t i = 0; i < n_columns; i++) {
+	for (uint32_t i = 0; i < base->n_columns; i++) {
 		stoa__free(base->column[i]);
 		base->column[i] = NULL;
 	}
@@ -144,12 +182,11 @@ fail:
 				   stoa__fail(err, rc, "an encoded row group is wrong: %s", why);
 }
 
-int stoa__base_new_mapped(struct stoa__version *w, uint64_t first, uint32_t n_rows,
-			  const uint16_t *offsets, uint32_t n_columns,
+int stoa__base_new_mapped(struct stoa__version *w, const struct stoa__base_info *info,
 			  struct stoa__segment *segment, uint32_t index, struct stoa__base **out,
 			  struct stoa_error *err)
 {
-	struct stoa__base *base = base_new(w, first, n_rows, offsets, n_columns);
+	struct stoa__base *base = base_new(w, info);
 
 	if (!base)
 		return stoa__fail_memory(err);
@@ -216,25 +253,66 @@ int stoa__base_open_column(struct stoa__base *base, uint32_t slot, unsigned type
 	return STOA_OK;
 }
 
-int64_t stoa__base_row(const struct stoa__base *base, uint64_t rowid)
+/* First use of a mapped base's map. */
+static int map_rowids(struct stoa__base *base, struct stoa__rowids **out, struct stoa_error *err)
 {
-	uint32_t lo = 0, n = base->n_rows;
+	struct stoa__rowids *r, *other = NULL;
+	const uint8_t *image;
+	const char *why = "";
+	size_t len;
+	int rc = stoa__segment_chunk(base->segment, base->index, STOA__SLOT_ROWIDS, &image, &len,
+				     err);
 
-	if (rowid < base->first || rowid > base->last)
-		return -1;
-	if (!base->offsets)
-		return (int64_t)(rowid - base->first);
-	while (n) {
-		uint32_t half = n / 2;
-
-		if (base->first + base->offsets[lo + half] < rowid) {
-			lo += half + 1;
-			n -= half + 1;
-		} else {
-			n = half;
-		}
+	if (rc == STOA_ENOTFOUND)
+		return corrupt(base, "it has no map of its rowids", err);
+	STOA_TRY(rc);
+	r = open_rowids(base, image, len, &rc, &why);
+	if (!r)
+		return rc == STOA_ENOMEM ? stoa__fail_memory(err) : corrupt(base, why, err);
+	if (!atomic_compare_exchange_strong_explicit(&base->rowids, &other, r, memory_order_acq_rel,
+						     memory_order_acquire)) {
+		stoa__free(r);
+		r = other;
 	}
-	return base->first + base->offsets[lo] == rowid ? (int64_t)lo : -1;
+	*out = r;
+	return STOA_OK;
+}
+
+static int need_rowids(struct stoa__base *base, struct stoa__rowids **out, struct stoa_error *err)
+{
+	*out = atomic_load_explicit(&base->rowids, memory_order_acquire);
+	return *out ? STOA_OK : map_rowids(base, out, err);
+}
+
+int stoa__base_find_row(struct stoa__base *base, uint64_t rowid, uint32_t *row,
+			struct stoa_error *err)
+{
+	struct stoa__rowids *r;
+	int64_t found;
+
+	STOA_TRY(need_rowids(base, &r, err));
+	found = stoa__rowids_find(r, rowid - base->first);
+	if (found < 0)
+		return STOA_ENOTFOUND;
+	*row = (uint32_t)found;
+	return STOA_OK;
+}
+
+int stoa__base_rowids(struct stoa__base *base, uint32_t from, size_t n, uint64_t *out,
+		      struct stoa_error *err)
+{
+	struct stoa__rowids *r;
+
+	if (stoa__base_is_dense(base)) {
+		for (size_t i = 0; i < n; i++)
+			out[i] = base->first + from + i;
+		return STOA_OK;
+	}
+	STOA_TRY(need_rowids(base, &r, err));
+	stoa__rowids_read(r, from, n, out);
+	for (size_t i = 0; i < n; i++)
+		out[i] += base->first;
+	return STOA_OK;
 }
 
 int stoa__base_value_error(const struct stoa__base *base, int rc, struct stoa_error *err)

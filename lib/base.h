@@ -2,8 +2,9 @@
 /*
  * base.h - the encoded columns of a row group, never changed: in heap, or in a mapped segment
  *
- * A base knows its rows by rowid: row i is first + i when there are no gaps, first + offsets[i] otherwise.
- * Columns are found by slot id and opened on first use, by any thread.
+ * A base knows its rows by rowid: row i is first + i when there are no gaps, and has a map of them (core/rowids.h)
+ * otherwise, which lies among the columns under a slot id of its own. Columns are found by slot id; they and the
+ * map are opened on first use, by any thread.
  */
 #ifndef STOA__BASE_H
 #define STOA__BASE_H
@@ -12,9 +13,13 @@
 #include "block.h"
 #include "core/chunk.h"
 #include "core/limits.h"
+#include "core/rowids.h"
 #include "symbol.h"
 
-/* The encoded columns of a row group on their way to a base or a segment. */
+/* Stands for a slot id where the image is a map of rowids. */
+#define STOA__SLOT_ROWIDS UINT32_MAX
+
+/* The encoded columns of a row group on their way to a base or a segment, and its map of rowids if it needs one. */
 struct stoa__images {
 	struct stoa__buf bytes;
 	uint32_t n;
@@ -23,8 +28,11 @@ struct stoa__images {
 		size_t offset, len;
 	} *image;
 };
-int stoa__images_init(struct stoa__images *im, uint32_t n_max);
+/* Room for @n_columns columns and a map. */
+int stoa__images_init(struct stoa__images *im, uint32_t n_columns);
 void stoa__images_release(struct stoa__images *im);
+/* Adds the map for @n ascending rowids, if there are gaps between them. STOA_OK, STOA_ENOMEM, STOA_EFULL. */
+int stoa__images_add_rowids(struct stoa__images *im, const uint64_t *rowids, size_t n);
 /* Gives back room that was not needed. */
 void stoa__images_fit(struct stoa__images *im);
 
@@ -34,7 +42,8 @@ struct stoa__base {
 	uint64_t id;			/* never the same for two bases of a process, and a multiple of 65,536 */
 	uint64_t first, last;		/* rowids */
 	uint32_t n_rows;
-	uint16_t *offsets;		/* from first, ascending; NULL when there are no gaps */
+	uint8_t generation;		/* how often the collector has rewritten it: 0, 1, or 2 and more */
+	struct stoa__rowids *_Atomic rowids;	/* NULL until opened, and for ever when there are no gaps */
 	struct stoa__segment *segment;	/* NULL when in heap */
 	uint32_t index;			/* group in the segment */
 	struct stoa__images heap;
@@ -42,17 +51,31 @@ struct stoa__base {
 	struct stoa__chunk *_Atomic column[];	/* by slot id */
 };
 
-/*
- * @offsets: n_rows offsets, copied, or NULL. @n_columns: one more than the largest slot id.
- * Heap: takes @im over when it succeeds, and holds the symbols in its lists. Mapped: counts @segment once more.
- */
-int stoa__base_new_heap(struct stoa__version *w, uint64_t first, uint32_t n_rows,
-			const uint16_t *offsets, uint32_t n_columns, struct stoa__images *im,
-			struct stoa__base **out, struct stoa_error *err);
-int stoa__base_new_mapped(struct stoa__version *w, uint64_t first, uint32_t n_rows,
-			  const uint16_t *offsets, uint32_t n_columns,
+/* What a base is told when it is made. @n_columns: one more than the largest slot id. */
+struct stoa__base_info {
+	uint64_t first, last;	/* rowids; there is a map among the columns unless they are all in use */
+	uint32_t n_rows;
+	uint32_t n_columns;
+	uint8_t generation;
+};
+#define STOA__GENERATIONS 3	/* 0 as sealed or loaded, 1, 2: cold */
+
+/* Takes @im over when it succeeds, and holds the symbols in its lists. */
+int stoa__base_new_heap(struct stoa__version *w, const struct stoa__base_info *info,
+			struct stoa__images *im, struct stoa__base **out, struct stoa_error *err);
+/* Counts @segment once more. */
+int stoa__base_new_mapped(struct stoa__version *w, const struct stoa__base_info *info,
 			  struct stoa__segment *segment, uint32_t index, struct stoa__base **out,
 			  struct stoa_error *err);
+static inline struct stoa__base_info stoa__base_info_of(const struct stoa__base *base)
+{
+	return (struct stoa__base_info){ base->first, base->last, base->n_rows, base->n_columns,
+					 base->generation };
+}
+static inline bool stoa__base_is_dense(const struct stoa__base *base)
+{
+	return base->last - base->first + 1 == base->n_rows;
+}
 
 /* The column of slot @slot if it was opened before, else NULL. */
 static inline const struct stoa__chunk *stoa__base_opened(const struct stoa__base *base, uint32_t slot)
@@ -73,12 +96,23 @@ static inline int stoa__base_column(struct stoa__base *base, uint32_t slot, unsi
 		return STOA_OK;
 	return stoa__base_open_column(base, slot, type, out, err);
 }
-/* The row that has @rowid, or -1. */
-int64_t stoa__base_row(const struct stoa__base *base, uint64_t rowid);
-static inline uint64_t stoa__base_rowid(const struct stoa__base *base, uint32_t row)
+/* What stoa__base_row() does where there are gaps. */
+int stoa__base_find_row(struct stoa__base *base, uint64_t rowid, uint32_t *row,
+			struct stoa_error *err);
+/* The row that has @rowid. STOA_OK; STOA_ENOTFOUND without words; STOA_ECORRUPT, STOA_ENOMEM, STOA_EIO. */
+static inline int stoa__base_row(struct stoa__base *base, uint64_t rowid, uint32_t *row,
+				 struct stoa_error *err)
 {
-	return base->first + (base->offsets ? base->offsets[row] : row);
+	if (rowid < base->first || rowid > base->last)
+		return STOA_ENOTFOUND;
+	if (!stoa__base_is_dense(base))
+		return stoa__base_find_row(base, rowid, row, err);
+	*row = (uint32_t)(rowid - base->first);
+	return STOA_OK;
 }
+/* The rowids of rows [from, from + n). */
+int stoa__base_rowids(struct stoa__base *base, uint32_t from, size_t n, uint64_t *out,
+		      struct stoa_error *err);
 /* String @code of a chunk's list, whichever encoding it has. */
 static inline struct stoa_bytes stoa__base_string(const struct stoa__base *base,
 						  const struct stoa__chunk *c, uint32_t code)

@@ -234,17 +234,18 @@ static int put_group(struct stoa__bulk *b, struct stoa__table *t, struct added *
 		     struct stoa__segment *segment, struct stoa_error *err)
 {
 	struct stoa__version *w = b->txn->version;
-	uint32_t n_columns = t->schema->next_slot;
+	struct stoa__base_info info = { .first = t->next_rowid,
+					.last = t->next_rowid + a->n_rows - 1,
+					.n_rows = a->n_rows,
+					.n_columns = t->schema->next_slot };
 	struct stoa__base *base;
 	struct stoa__group *g;
 	int rc;
 
 	if (a->group)
-		rc = stoa__base_new_heap(w, t->next_rowid, a->n_rows, NULL, n_columns,
-					 &a->group->images, &base, err);
+		rc = stoa__base_new_heap(w, &info, &a->group->images, &base, err);
 	else
-		rc = stoa__base_new_mapped(w, t->next_rowid, a->n_rows, NULL, n_columns, segment,
-					   a->index, &base, err);
+		rc = stoa__base_new_mapped(w, &info, segment, a->index, &base, err);
 	if (rc < 0)
 		return rc;
 	rc = stoa__table_add_group(w, t, base, &g, err);

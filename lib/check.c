@@ -48,9 +48,15 @@ static int note(struct check *c, int rc, const char *file, const struct stoa_err
 
 static int check_image(void *ctx, const uint8_t *image, size_t len, const char **why)
 {
+	struct stoa__rowids rowids;
 	struct stoa__chunk chunk;
 
 	(void)ctx;
+	if (stoa__rowids_is(image, len)) {
+		if (stoa__rowids_open(image, len, &rowids, why) < 0)
+			return STOA_ECORRUPT;
+		return stoa__rowids_check(&rowids, why);
+	}
 	if (stoa__chunk_open(image, len, &chunk, why) < 0)
 		return STOA_ECORRUPT;
 	return stoa__chunk_check(&chunk, why);
@@ -84,13 +90,15 @@ static int check_group(void *ctx, uint64_t first, void *value)
 	const struct stoa__group *g = value;
 	struct stoa_error why = { 0 };
 	char name[32] = "memory";
-	int rc = STOA_OK;
+	uint64_t rowid;
+	int rc;
 
 	(void)first;
 	if (g->base->segment) {
 		STOA_TRY(check_segment(c, g->base->segment));
 		stoa__segment_name(stoa__segment_file(g->base->segment), name);
 	}
+	rc = stoa__base_rowids(g->base, 0, 1, &rowid, &why);
 	for (uint32_t i = 0; i < c->table->schema->n_slots && rc == STOA_OK; i++) {
 		const struct stoa__slot *slot = &c->table->schema->slots[i];
 		const struct stoa__chunk *chunk;

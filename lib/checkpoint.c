@@ -103,11 +103,12 @@ static struct stoa_bytes symbol_bytes(void *ctx, uint32_t id)
 static int write_column(struct checkpoint *c, const struct stoa__base *base,
 			const struct stoa__image *image)
 {
-	const struct stoa__chunk *chunk = base->column[image->slot];
+	const uint8_t *bytes = base->heap.bytes.p + image->offset;
+	const struct stoa__chunk *chunk =
+		image->slot == STOA__SLOT_ROWIDS ? NULL : base->column[image->slot];
 
-	if (chunk->encoding != STOA__ENC_DICT_ID)
-		return stoa__segment_add_chunk(c->writer, image->slot, chunk->image, chunk->len,
-					       c->err);
+	if (!chunk || chunk->encoding != STOA__ENC_DICT_ID)
+		return stoa__segment_add_chunk(c->writer, image->slot, bytes, image->len, c->err);
 	stoa__buf_reset(&c->buf);
 	if (stoa__chunk_inline_ids(chunk, symbol_bytes, base->symbols, &c->buf) < 0)
 		return no_memory(c);
@@ -292,26 +293,17 @@ static int put_place(struct checkpoint *c, const struct stoa__group *g)
 	}
 	STOA_TRY(stoa__buf_put_u64(&c->buf, file));
 	STOA_TRY(stoa__buf_put_u32(&c->buf, index));
-	return stoa__buf_put_u32(&c->buf, g->n_rows);
+	STOA_TRY(stoa__buf_put_u32(&c->buf, g->n_rows));
+	STOA_TRY(stoa__buf_put_u64(&c->buf, g->base->last));
+	return stoa__buf_put_u8(&c->buf, g->base->generation);
 }
 
 static int store_base(struct checkpoint *c, uint64_t first, const struct stoa__group *g)
 {
 	struct stoa__key k = stoa__key_group(STOA__REC_GROUP, c->table->id, first);
-	struct stoa_array offsets = { STOA_U16, 0, g->base->offsets, NULL };
-	struct stoa__buf image = STOA__BUF_INIT;
-	int rc = STOA_OK;
 
 	stoa__buf_reset(&c->buf);
-	if (put_place(c, g) < 0)
-		return no_memory(c);
-	if (g->base->offsets) {
-		rc = stoa__chunk_encode(&offsets, g->n_rows, &image);
-		if (rc == STOA_OK)
-			rc = stoa__buf_put(&c->buf, image.p, image.len);
-		stoa__buf_release(&image);
-	}
-	return rc < 0 ? no_memory(c) : put(c, &k);
+	return put_place(c, g) < 0 ? no_memory(c) : put(c, &k);
 }
 
 static int store_group(void *ctx, uint64_t first, void *value)
@@ -694,15 +686,15 @@ static int apply_swaps(struct stoa_db *db, struct stoa__version *w, struct stoa_
 		const struct stoa__swap *s = &db->swaps[i];
 		struct stoa__table *t = stoa__table_find(w, s->table);
 		struct stoa__group *g = t ? stoa__tree_find(t->groups, s->group) : NULL;
+		struct stoa__base_info info;
 		struct stoa__base *base;
 
 		if (!g || g->base->id != s->base_id)
 			continue;
 		if (stoa__table_own(w, s->table, &t) < 0 || stoa__group_own(w, t, &g) < 0)
 			return stoa__fail_memory(err);
-		STOA_TRY(stoa__base_new_mapped(w, g->base->first, g->base->n_rows,
-					       g->base->offsets, g->base->n_columns, s->segment,
-					       s->index, &base, err));
+		info = stoa__base_info_of(g->base);
+		STOA_TRY(stoa__base_new_mapped(w, &info, s->segment, s->index, &base, err));
 		stoa__block_retire(w, &g->base->block);
 		g->base = base;
 	}

@@ -161,13 +161,13 @@ enum {
 	STOA__REC_DATABASE = 1,	/* format, commit, log file, next table, next file */
 	STOA__REC_FILE,		/* file: length, root */
 	STOA__REC_TABLE,	/* table: schema, frozen, next rowid, tail's first rowid and rows */
-	STOA__REC_GROUP,	/* table first-rowid: file, index, rows, dead rows, offsets */
+	STOA__REC_GROUP,	/* table first-rowid: file, index, rows, last rowid, generation */
 	STOA__REC_LIVE,		/* table first-rowid block: words */
 	STOA__REC_OVERLAY,	/* table first-rowid slot-id page: chunk image */
 	STOA__REC_TAIL,		/* table slot-id page: chunk image */
 	STOA__REC_KEPT,		/* table first-rowid block: words */
 	STOA__REC_LAST = STOA__REC_KEPT,
 };
-#define STOA__FORMAT 1u
+#define STOA__FORMAT 2u
 
 #endif

@@ -136,37 +136,14 @@ static int open_image(struct loader *l, struct stoa__reader *r, struct stoa__chu
 
 /* ---- groups ---- */
 
-/* Rowid offsets of a group with gaps, from their chunk. */
-static int load_offsets(struct loader *l, struct stoa__reader *r, uint32_t n_rows, uint16_t *out,
-			struct stoa_error *err)
-{
-	struct stoa__chunk c;
-
-	STOA_TRY(open_image(l, r, &c, "a row group", err));
-	if (c.type != STOA_U16 || c.n_rows != n_rows || c.n_null)
-		return malformed("a row group", err);
-	if (stoa__chunk_read(&c, 0, n_rows, out, &l->scratch) < 0)
-		return stoa__fail_memory(err);
-	for (uint32_t i = 1; i < n_rows; i++)
-		if (out[i] <= out[i - 1])
-			return malformed("a row group", err);
-	return out[0] ? malformed("a row group", err) : STOA_OK;
-}
-
-static int add_group(struct loader *l, struct stoa__table *t, uint64_t first, uint32_t n_rows,
-		     const uint16_t *offsets, struct stoa__segment *segment, uint32_t index,
-		     struct stoa_error *err)
+static int add_group(struct loader *l, struct stoa__table *t, const struct stoa__base_info *info,
+		     struct stoa__segment *segment, uint32_t index, struct stoa_error *err)
 {
 	struct stoa__base *base;
 	struct stoa__group *g;
 	int rc;
 
-	STOA_TRY(stoa__base_new_mapped(l->w, first, n_rows, offsets, t->schema->next_slot, segment,
-				       index, &base, err));
-	if (base->last >= (t->tail ? t->tail->first : t->next_rowid)) {
-		stoa__block_retire(l->w, &base->block);
-		return malformed("a row group", err);
-	}
+	STOA_TRY(stoa__base_new_mapped(l->w, info, segment, index, &base, err));
 	rc = stoa__table_add_group(l->w, t, base, &g, err);
 	if (rc < 0)
 		stoa__block_retire(l->w, &base->block);
@@ -176,26 +153,21 @@ static int add_group(struct loader *l, struct stoa__table *t, uint64_t first, ui
 static int load_group(struct loader *l, struct stoa__table *t, uint64_t first,
 		      struct stoa__reader *r, struct stoa_error *err)
 {
+	struct stoa__base_info info = { .first = first, .n_columns = t->schema->next_slot };
 	uint64_t file = stoa__read_u64(r);
-	uint32_t index = stoa__read_u32(r), n_rows = stoa__read_u32(r);
+	uint32_t index = stoa__read_u32(r);
 	struct stoa__segment *segment = find_file(l, file);
 	const struct stoa__group *before = stoa__tree_floor(t->groups, UINT64_MAX);
-	uint16_t *offsets = NULL;
-	int rc = STOA_OK;
 
-	if (r->bad || !segment || !n_rows || n_rows > STOA__GROUP_ROWS || !first ||
-	    first > UINT64_MAX - STOA__GROUP_ROWS || (before && before->base->last >= first))
+	info.n_rows = stoa__read_u32(r);
+	info.last = stoa__read_u64(r);
+	info.generation = stoa__read_u8(r);
+	if (r->bad || !segment || !info.n_rows || info.n_rows > STOA__GROUP_ROWS || !first ||
+	    info.last < first || info.last - first < info.n_rows - 1 ||
+	    info.last >= (t->tail ? t->tail->first : t->next_rowid) ||
+	    info.generation >= STOA__GENERATIONS || (before && before->base->last >= first))
 		return malformed("a row group", err);
-	if (stoa__reader_left(r)) {
-		offsets = stoa__alloc(n_rows * sizeof *offsets);
-		if (!offsets)
-			return stoa__fail_memory(err);
-		rc = load_offsets(l, r, n_rows, offsets, err);
-	}
-	if (rc == STOA_OK)
-		rc = add_group(l, t, first, n_rows, offsets, segment, index, err);
-	stoa__free(offsets);
-	return rc;
+	return add_group(l, t, &info, segment, index, err);
 }
 
 /* The group that a live block or overlay page belongs to. */

@@ -88,6 +88,8 @@ libstoa_all_la_SOURCES += \
 	%D%/core/limits.h \
 	%D%/core/packed.c \
 	%D%/core/packed.h \
+	%D%/core/rowids.c \
+	%D%/core/rowids.h \
 	%D%/core/scaled.c \
 	%D%/core/scaled.h \
 	%D%/core/source.h \

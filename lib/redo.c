@@ -152,6 +152,15 @@ static int replay_insert(struct stoa__version *w, struct stoa__table *t, struct 
 	return rc;
 }
 
+/* A live row, which must be there. */
+static int locate(const struct stoa__table *t, uint64_t rowid, struct stoa__place *at,
+		  struct stoa_error *err)
+{
+	int rc = stoa__table_locate(t, rowid, at, err);
+
+	return rc == STOA_ENOTFOUND ? malformed(err) : rc;
+}
+
 static int replay_update(struct stoa__version *w, struct stoa__table *t, struct stoa__reader *r,
 			 struct stoa_error *err)
 {
@@ -162,9 +171,9 @@ static int replay_update(struct stoa__version *w, struct stoa__table *t, struct 
 		uint32_t slot = (uint32_t)stoa__read_varint(r);
 		struct stoa_value v;
 
-		if (r->bad || slot >= t->schema->n_slots ||
-		    !stoa__table_locate(t, rowid, &at))
+		if (r->bad || slot >= t->schema->n_slots)
 			return malformed(err);
+		STOA_TRY(locate(t, rowid, &at, err));
 		STOA_TRY(read_value(r, &t->schema->slots[slot], &v, err));
 		STOA_TRY(stoa__table_update(w, t, at, &slot, &v, 1, err));
 	}
@@ -190,8 +199,7 @@ static int replay_row(struct stoa__version *w, enum op op, uint32_t id, struct s
 	}
 	if (op == OP_DROP)
 		return stoa__table_remove(w, t) < 0 ? stoa__fail_memory(err) : STOA_OK;
-	if (!stoa__table_locate(t, stoa__read_varint(r), &at))
-		return malformed(err);
+	STOA_TRY(locate(t, stoa__read_varint(r), &at, err));
 	return stoa__table_delete(w, t, at, false, err);
 }
 

@@ -80,8 +80,10 @@ int stoa_insert(stoa_txn *txn, stoa_table table, const struct stoa_value *values
 static int locate(const struct stoa__table *t, stoa_rowid row, struct stoa__place *at,
 		  struct stoa_error *err)
 {
-	if (stoa__table_locate(t, row, at))
-		return STOA_OK;
+	int rc = stoa__table_locate(t, row, at, err);
+
+	if (rc != STOA_ENOTFOUND)
+		return rc;
 	return stoa__fail(err, STOA_ENOTFOUND, "table \"%s\" has no row %llu", t->schema->name,
 			  (unsigned long long)row);
 }

@@ -103,11 +103,12 @@ static bool next_run(struct scan *s)
 
 _Static_assert(STOA__LIVE_ROWS % STOA__BATCH_ROWS == 0, "a run lies in one live block");
 
-static void fill_rowids(struct scan *s)
+static int fill_rowids(struct scan *s, struct stoa_error *err)
 {
-	for (size_t i = 0; i < s->n; i++)
-		s->rowids[i] = stoa__group_rowid(
-			s->group, s->from + (s->gathered ? s->rows[i] : (uint32_t)i));
+	STOA_TRY(stoa__group_rowids(s->group, s->from, s->n_stored, s->rowids, err));
+	for (size_t i = 0; s->gathered && i < s->n; i++)
+		s->rowids[i] = s->rowids[s->rows[i]];
+	return STOA_OK;
 }
 
 /* The next batch with a row in it: STOA_ROW or STOA_END. */
@@ -486,7 +487,7 @@ static int source_next(struct stoa__source *source, size_t *n, const stoa_rowid 
 		return rc;
 	*n = s->n;
 	if (rowids) {
-		fill_rowids(s);
+		STOA_TRY(fill_rowids(s, err));
 		*rowids = s->rowids;
 	}
 	return STOA_ROW;
@@ -582,8 +583,9 @@ static void zone_of_rowids(const struct scan *s, struct stoa__zone *out)
 		return;
 	out->known = true;
 	out->n_rows = s->group_rows;
-	out->min = stoa_i64((int64_t)stoa__group_rowid(s->group, 0));
-	out->max = stoa_i64((int64_t)stoa__group_rowid(s->group, s->group_rows - 1));
+	out->min = stoa_i64((int64_t)s->group->first);
+	out->max = stoa_i64((int64_t)(s->group->tail ? s->group->first + s->group_rows - 1 :
+						       s->group->base->last));
 }
 
 static bool source_zone(struct stoa__source *source, size_t i, struct stoa__zone *out)
@@ -690,7 +692,7 @@ static int cursor_next_batch(stoa_cursor *cur, struct stoa_batch *out, struct st
 		STOA_TRY(find_chunk(s, col, &c, err));
 		STOA_TRY(read_narrow(s, col, c, overlay_of(s, slot->id), &s->arrays[i], err));
 	}
-	fill_rowids(s);
+	STOA_TRY(fill_rowids(s, err));
 	*out = (struct stoa_batch){ s->n, s->n_columns, s->arrays, s->rowids };
 	return STOA_ROW;
 }

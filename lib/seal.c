@@ -17,6 +17,7 @@
 struct survivors {
 	uint32_t n;
 	uint16_t *rows;		/* of the tail, ascending */
+	uint64_t *rowids;
 	uint64_t *validity;	/* room for a bit each */
 	void *values;		/* room for the widest element each */
 };
@@ -24,6 +25,7 @@ struct survivors {
 static void survivors_release(struct survivors *s)
 {
 	stoa__free(s->rows);
+	stoa__free(s->rowids);
 	stoa__free(s->validity);
 	stoa__free(s->values);
 }
@@ -36,13 +38,16 @@ static int survivors_init(struct survivors *s, const struct stoa__table *t)
 	s->rows = stoa__alloc(n * sizeof *s->rows);
 	s->validity = stoa__alloc(STOA__WORDS(n) * sizeof *s->validity);
 	s->values = stoa__alloc_aligned(n * 16);
-	if (!s->rows || !s->validity || !s->values) {
+	s->rowids = stoa__alloc(n * sizeof *s->rowids);
+	if (!s->rows || !s->rowids || !s->validity || !s->values) {
 		survivors_release(s);
 		return STOA_ENOMEM;
 	}
 	for (uint32_t row = 0; row < n; row++)
-		if (stoa__group_exists(t->tail, row))
+		if (stoa__group_exists(t->tail, row)) {
+			s->rowids[s->n] = t->tail->first + row;
 			s->rows[s->n++] = (uint16_t)row;
+		}
 	return STOA_OK;
 }
 
@@ -116,6 +121,8 @@ static int encode(const struct stoa__table *t, struct survivors *s, struct stoa_
 		if (rc < 0)
 			return stoa__fail_memory(err);
 	}
+	if (stoa__images_add_rowids(im, s->rowids, s->n) < 0)
+		return stoa__fail_memory(err);
 	stoa__images_fit(im);
 	return STOA_OK;
 }
@@ -130,13 +137,13 @@ static void retire_tail(struct stoa__version *w, struct stoa__table *t)
 
 /* Rows that are kept in the tail are kept in @g, the group of the survivors. */
 static int carry_kept(struct stoa__version *w, const struct stoa__table *t,
-		      const struct survivors *s, uint32_t first, struct stoa__group *g)
+		      const struct survivors *s, struct stoa__group *g)
 {
 	for (uint32_t i = 0; i < s->n && g->n_kept < t->tail->n_kept; i++) {
 		uint64_t bit = (uint64_t)1 << (i % 64);
 		struct stoa__live *live, *kept;
 
-		if (!stoa__group_kept(t->tail, first + s->rows[i]))
+		if (!stoa__group_kept(t->tail, s->rows[i]))
 			continue;
 		STOA_TRY(stoa__group_own_live(w, g, i / STOA__LIVE_ROWS, &live));
 		STOA_TRY(stoa__group_own_kept(w, g, i / STOA__LIVE_ROWS, &kept));
@@ -151,10 +158,10 @@ static int carry_kept(struct stoa__version *w, const struct stoa__table *t,
 int stoa__table_seal(struct stoa__version *w, struct stoa__table *t, struct stoa_error *err)
 {
 	struct stoa__images im = { 0 };
+	struct stoa__base_info info = { .n_columns = t->schema->next_slot };
 	struct survivors s;
 	struct stoa__base *base;
 	struct stoa__group *g;
-	uint32_t first;
 	int rc;
 
 	if (!t->tail)
@@ -173,11 +180,10 @@ int stoa__table_seal(struct stoa__version *w, struct stoa__table *t, struct stoa
 	rc = encode(t, &s, &im, err);
 	if (rc < 0)
 		goto out;
-	first = s.rows[0];
-	for (uint32_t i = 0; i < s.n; i++)
-		s.rows[i] = (uint16_t)(s.rows[i] - first);
-	rc = stoa__base_new_heap(w, t->tail->first + first, s.n, s.rows, t->schema->next_slot, &im,
-				 &base, err);
+	info.first = s.rowids[0];
+	info.last = s.rowids[s.n - 1];
+	info.n_rows = s.n;
+	rc = stoa__base_new_heap(w, &info, &im, &base, err);
 	if (rc < 0)
 		goto out;
 	rc = stoa__table_add_group(w, t, base, &g, err);
@@ -186,7 +192,7 @@ int stoa__table_seal(struct stoa__version *w, struct stoa__table *t, struct stoa
 		goto out;
 	}
 	t->n_rows -= g->n_rows;	/* they were counted in the tail, and so were those that are kept */
-	if (carry_kept(w, t, &s, first, g) < 0) {
+	if (carry_kept(w, t, &s, g) < 0) {
 		t->n_rows += g->n_rows;
 		g->n_dead = g->n_kept = 0;
 		(void)stoa__table_remove_group(w, t, g);	/* just put there: nothing has to be copied */

@@ -166,29 +166,44 @@ int stoa__table_remove_group(struct stoa__version *w, struct stoa__table *t, str
 
 /* ---- finding and reading ---- */
 
-bool stoa__table_locate_existing(const struct stoa__table *t, uint64_t rowid,
-				 struct stoa__place *out)
+int stoa__table_locate_existing(const struct stoa__table *t, uint64_t rowid,
+				struct stoa__place *out, struct stoa_error *err)
 {
 	struct stoa__group *g = t->tail;
-	int64_t row;
+	uint32_t row;
 
 	if (g && rowid >= g->first) {
-		row = rowid - g->first < t->tail_rows ? (int64_t)(rowid - g->first) : -1;
+		if (rowid - g->first >= t->tail_rows)
+			return STOA_ENOTFOUND;
+		row = (uint32_t)(rowid - g->first);
 	} else {
 		g = stoa__tree_floor(t->groups, rowid);
-		row = g ? stoa__base_row(g->base, rowid) : -1;
+		if (!g)
+			return STOA_ENOTFOUND;
+		STOA_TRY(stoa__base_row(g->base, rowid, &row, err));
 	}
-	if (row < 0 || !stoa__group_exists(g, (uint32_t)row))
-		return false;
+	if (!stoa__group_exists(g, row))
+		return STOA_ENOTFOUND;
 	out->group = g;
-	out->row = (uint32_t)row;
-	return true;
+	out->row = row;
+	return STOA_OK;
 }
 
-bool stoa__table_locate(const struct stoa__table *t, uint64_t rowid, struct stoa__place *out)
+int stoa__group_rowids(const struct stoa__group *g, uint32_t from, size_t n, uint64_t *out,
+		       struct stoa_error *err)
 {
-	return stoa__table_locate_existing(t, rowid, out) &&
-	       stoa__group_alive(out->group, out->row);
+	if (g->base)
+		return stoa__base_rowids(g->base, from, n, out, err);
+	for (size_t i = 0; i < n; i++)
+		out[i] = g->first + from + i;
+	return STOA_OK;
+}
+
+int stoa__table_locate(const struct stoa__table *t, uint64_t rowid, struct stoa__place *out,
+		       struct stoa_error *err)
+{
+	STOA_TRY(stoa__table_locate_existing(t, rowid, out, err));
+	return stoa__group_alive(out->group, out->row) ? STOA_OK : STOA_ENOTFOUND;
 }
 
 /* The page that speaks for row @row of the slot at position @i, or NULL where the base does. */

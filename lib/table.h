@@ -113,10 +113,9 @@ static inline uint32_t stoa__group_rows(const struct stoa__table *t, const struc
 {
 	return g->tail ? t->tail_rows : g->n_rows;
 }
-static inline uint64_t stoa__group_rowid(const struct stoa__group *g, uint32_t row)
-{
-	return g->tail ? g->first + row : stoa__base_rowid(g->base, row);
-}
+/* The rowids of rows [from, from + n). Of a tail it never fails. */
+int stoa__group_rowids(const struct stoa__group *g, uint32_t from, size_t n, uint64_t *out,
+		       struct stoa_error *err);
 static inline bool stoa__group_alive(const struct stoa__group *g, uint32_t row)
 {
 	const struct stoa__live *l = g->live[row / STOA__LIVE_ROWS];
@@ -158,11 +157,15 @@ static inline struct stoa__page *stoa__group_overlay(const struct stoa__group *g
 	return page && row % STOA__PAGE_ROWS < page->n_rows ? page : NULL;
 }
 
-/* Finds a row that exists. */
-bool stoa__table_locate_existing(const struct stoa__table *t, uint64_t rowid,
-				 struct stoa__place *out);
-/* Finds a member. */
-bool stoa__table_locate(const struct stoa__table *t, uint64_t rowid, struct stoa__place *out);
+/*
+ * Finds a row that exists. STOA_OK; STOA_ENOTFOUND, without words, if there is none; STOA_ECORRUPT, STOA_EIO or
+ * STOA_ENOMEM if the group that should have it cannot say.
+ */
+int stoa__table_locate_existing(const struct stoa__table *t, uint64_t rowid,
+				struct stoa__place *out, struct stoa_error *err);
+/* The same for a member. */
+int stoa__table_locate(const struct stoa__table *t, uint64_t rowid, struct stoa__place *out,
+		       struct stoa_error *err);
 /*
  * The values of a row, by slot position. Bytes borrow from the version, or from what is appended to @scratch: if that
  * has moved, some lie where it was.

@@ -70,7 +70,7 @@ static void take_out(struct fixture *f, stoa_rowid row, bool keep)
 	struct stoa__table *t = table(f);
 	struct stoa__place at;
 
-	assert_true(stoa__table_locate(t, row, &at));
+	assert_int_equal(stoa__table_locate(t, row, &at, NULL), STOA_OK);
 	ok(f, stoa__table_delete(f->txn->version, t, at, keep, &f->err));
 }
 
@@ -79,8 +79,8 @@ static void let_go(struct fixture *f, stoa_rowid row)
 	struct stoa__table *t = table(f);
 	struct stoa__place at;
 
-	assert_false(stoa__table_locate(t, row, &at));
-	assert_true(stoa__table_locate_existing(t, row, &at));
+	assert_int_equal(stoa__table_locate(t, row, &at, NULL), STOA_ENOTFOUND);
+	assert_int_equal(stoa__table_locate_existing(t, row, &at, NULL), STOA_OK);
 	ok(f, stoa__table_let_go(f->txn->version, t, at, &f->err));
 }
 
@@ -104,8 +104,10 @@ static void check_thinned(struct fixture *f)
 	assert_int_equal(t->n_rows, ROWS - 2 * (ROWS / 10));
 	assert_int_equal(t->n_kept, ROWS / 10);
 	for (stoa_rowid r = 1; r <= ROWS; r++) {
-		assert_int_equal(stoa__table_locate(t, r, &at), r % 10 != 1 && r % 10 != 2);
-		assert_int_equal(stoa__table_locate_existing(t, r, &at), r % 10 != 2);
+		assert_int_equal(stoa__table_locate(t, r, &at, NULL) == STOA_OK,
+				 r % 10 != 1 && r % 10 != 2);
+		assert_int_equal(stoa__table_locate_existing(t, r, &at, NULL) == STOA_OK,
+				 r % 10 != 2);
 		if (r % 10 == 2)
 			continue;
 		ok(f, stoa__group_row(at.group, t->schema, at.row, &scratch, &v, &f->err));

@@ -35,6 +35,7 @@ cmocka_tests += \
 	%D%/pick_test \
 	%D%/process_test \
 	%D%/query_test \
+	%D%/rowids_test \
 	%D%/segment_test \
 	%D%/spill_test \
 	%D%/sql_test \
