@@ -46,6 +46,7 @@ enum stoa__block_kind {
 	STOA__KIND_PAGE,
 	STOA__KIND_TAIL,
 	STOA__KIND_BASE,
+	STOA__KIND_INDEX,
 	STOA__BLOCK_KINDS
 };
 

@@ -7,6 +7,7 @@
 
 #include "core/alloc.h"
 #include "db.h"
+#include "index.h"
 
 struct stoa__bulk_group {
 	struct stoa__images images;
@@ -260,9 +261,11 @@ static int put_groups(struct stoa__bulk *b, struct stoa_error *err)
 	struct stoa__segment *segment = NULL;
 	struct stoa__table *t;
 	size_t open = SIZE_MAX;
+	uint64_t first;
 	int rc;
 
 	STOA_TRY(stoa__txn_own_table(b->txn, b->table, &t, err));
+	first = t->next_rowid;
 	rc = stoa__table_seal(b->txn->version, t, err);
 	for (size_t i = 0; i < b->n_added && rc == STOA_OK; i++) {
 		struct added *a = &b->added[i];
@@ -281,7 +284,7 @@ static int put_groups(struct stoa__bulk *b, struct stoa_error *err)
 			rc = put_group(b, t, a, segment, err);
 	}
 	stoa__segment_unref(segment);
-	return rc;
+	return rc < 0 ? rc : stoa__indexes_appended(b->txn->version, t, first, err);
 }
 
 /* Takes @b out of its transaction. */

@@ -20,7 +20,7 @@
 #include "core/bitmap.h"
 #include "core/type.h"
 #include "db.h"
-#include "record.h"
+#include "index.h"
 
 struct checkpoint {
 	struct stoa_db *db;
@@ -429,7 +429,8 @@ static int store_table(void *ctx, uint64_t id, void *value)
 	STOA_TRY(put(c, &k));
 	STOA_TRY(delete_stale_groups(c));
 	STOA_TRY(stoa__tree_walk(t->groups, c->since, store_group, c));
-	return store_tail(c);
+	STOA_TRY(store_tail(c));
+	return stoa__indexes_store(&(struct stoa__saver){ c->db, c->since, c->err }, t);
 }
 
 static bool has_table(const struct checkpoint *c, uint64_t id)

@@ -141,6 +141,12 @@ int stoa__redo_replay(struct stoa__version *w, const uint8_t *payload, size_t le
 /* Makes table @id of @w have @schema (taken over): a new table, or the old one with its tail sealed. */
 int stoa__table_set_schema(struct stoa__version *w, uint32_t id, struct stoa__schema *schema,
 			   struct stoa_error *err);
+/* A table whose schema may be changed by the transaction, and one with these indexes instead of its own. */
+int stoa__schema_begin_change(struct stoa_txn *txn, stoa_table table,
+			      const struct stoa__schema **out, struct stoa_error *err);
+int stoa__schema_change_indexes(struct stoa_txn *txn, stoa_table table,
+				const struct stoa__index_def *defs, uint32_t n,
+				uint32_t next_index, struct stoa_error *err);
 
 /* ---- load.c, checkpoint.c ---- */
 
@@ -166,7 +172,11 @@ enum {
 	STOA__REC_OVERLAY,	/* table first-rowid slot-id page: chunk image */
 	STOA__REC_TAIL,		/* table slot-id page: chunk image */
 	STOA__REC_KEPT,		/* table first-rowid block: words */
-	STOA__REC_LAST = STOA__REC_KEPT,
+
+	/* table index-id, and what the kind of index adds (index.h) */
+	STOA__REC_SET = 10,
+	STOA__REC_DEQUE = 13,
+	STOA__REC_LAST = 15,
 };
 #define STOA__FORMAT 2u
 

@@ -11,6 +11,7 @@
 #include "core/alloc.h"
 #include "core/type.h"
 #include "db.h"
+#include "index.h"
 
 static bool same_slots(const struct stoa__schema *a, const struct stoa__schema *b)
 {
@@ -35,6 +36,8 @@ int stoa__table_set_schema(struct stoa__version *w, uint32_t id, struct stoa__sc
 	} else if (rc == STOA_OK) {
 		if (!same_slots(t->schema, schema))
 			rc = stoa__table_seal(w, t, err);
+		if (rc == STOA_OK)
+			rc = stoa__indexes_change(w, t, schema, err);
 		if (rc == STOA_OK) {
 			stoa__block_retire(w, &t->schema->block);
 			t->schema = schema;
@@ -140,6 +143,8 @@ struct draft {
 	struct stoa_value *absents;
 	size_t n;
 	uint32_t next_slot;
+	const struct stoa__index_def *indexes;
+	uint32_t n_indexes, next_index;
 };
 
 static void draft_release(struct draft *d)
@@ -154,6 +159,9 @@ static int draft_of(const struct stoa__schema *s, struct draft *d, struct stoa_e
 {
 	d->n = s->n_slots;
 	d->next_slot = s->next_slot;
+	d->indexes = s->indexes;
+	d->n_indexes = s->n_indexes;
+	d->next_index = s->next_index;
 	d->slots = stoa__calloc(d->n + 1, sizeof *d->slots);
 	d->ids = stoa__calloc(d->n + 1, sizeof *d->ids);
 	d->absents = stoa__calloc(d->n + 1, sizeof *d->absents);
@@ -177,6 +185,11 @@ static int finish(struct stoa_txn *txn, uint32_t table, const char *name, struct
 	int rc = stoa__schema_new(txn->version, name, d->slots, d->ids, d->absents, d->n,
 				  d->next_slot, &schema, err);
 
+	if (rc == STOA_OK) {
+		rc = stoa__schema_set_indexes(schema, d->indexes, d->n_indexes, d->next_index, err);
+		if (rc < 0)
+			stoa__block_retire(txn->version, &schema->block);
+	}
 	draft_release(d);
 	return rc < 0 ? rc : apply(txn, table, schema, err);
 }
@@ -194,6 +207,30 @@ static int begin_change(struct stoa_txn *txn, stoa_table table, struct stoa__tab
 		return stoa__fail(err, STOA_ESTATE,
 				  "close the appenders before a table's schema is changed");
 	return STOA_OK;
+}
+
+int stoa__schema_begin_change(struct stoa_txn *txn, stoa_table table,
+			      const struct stoa__schema **out, struct stoa_error *err)
+{
+	struct stoa__table *t;
+
+	STOA_TRY(begin_change(txn, table, &t, err));
+	*out = t->schema;
+	return STOA_OK;
+}
+
+int stoa__schema_change_indexes(struct stoa_txn *txn, stoa_table table,
+				const struct stoa__index_def *defs, uint32_t n,
+				uint32_t next_index, struct stoa_error *err)
+{
+	struct stoa__table *t = stoa__table_find(txn->version, table);
+	struct draft d;
+
+	STOA_TRY(draft_of(t->schema, &d, err));
+	d.indexes = defs;
+	d.n_indexes = n;
+	d.next_index = next_index;
+	return finish(txn, table, t->schema->name, &d, err);
 }
 
 int stoa_table_rename(stoa_txn *txn, stoa_table table, const char *name, struct stoa_error *err)
@@ -339,6 +376,12 @@ int stoa_slot_drop(stoa_txn *txn, stoa_table table, const char *name, struct sto
 		return stoa__fail(err, STOA_EINVAL,
 				  "\"%s\" is the only slot of table \"%s\": drop the table", name,
 				  t->schema->name);
+	for (uint32_t i = 0; i < t->schema->n_indexes; i++)
+		for (uint32_t k = 0; k < t->schema->indexes[i].n_slots; k++)
+			if (t->schema->indexes[i].slots[k] == (uint32_t)at)
+				return stoa__fail(err, STOA_EINVAL,
+						  "slot \"%s\" is in index \"%s\": drop the index first",
+						  name, t->schema->indexes[i].name);
 	STOA_TRY(draft_of(t->schema, &d, err));
 	after = d.n - (size_t)at - 1;
 	memmove(&d.slots[at], &d.slots[at + 1], after * sizeof *d.slots);

@@ -11,7 +11,7 @@
 #include "core/alloc.h"
 #include "core/type.h"
 #include "db.h"
-#include "record.h"
+#include "index.h"
 
 struct file {
 	uint64_t number;
@@ -27,6 +27,7 @@ struct loader {
 	size_t n_files;
 	struct stoa__buf scratch;
 	struct stoa__buf image;	/* a chunk image, aligned as the catalog's values are not */
+	struct stoa_error *err;
 };
 
 static int malformed(const char *what, struct stoa_error *err)
@@ -322,6 +323,15 @@ static int check_table(void *ctx, uint64_t id, void *value)
 	return stoa__tree_walk(t->groups, 0, check_group, ctx);
 }
 
+/* Every table of the version is the working version's own: it was made just now. */
+static int load_indexes(void *ctx, uint64_t id, void *value)
+{
+	struct loader *l = ctx;
+
+	(void)id;
+	return stoa__indexes_loaded(l->w, value, l->err);
+}
+
 /* ---- the walk ---- */
 
 /* Length of the keys of each tag. */
@@ -337,8 +347,14 @@ static size_t key_len(uint8_t tag)
 	return tag < sizeof lens ? lens[tag] : 0;
 }
 
-static int load_of_table(struct loader *l, const uint8_t *key, struct stoa__reader *r,
-			 struct stoa_error *err)
+/* Keys of an index's records are as long as its kind likes. */
+static bool of_index(uint8_t tag)
+{
+	return tag >= STOA__REC_SET;
+}
+
+static int load_of_table(struct loader *l, const uint8_t *key, size_t len,
+			 struct stoa__reader *r, struct stoa_error *err)
 {
 	uint32_t id = (uint32_t)stoa__key_number(key + 1, 4);
 	struct stoa__table *t = stoa__table_find(l->w, id);
@@ -349,6 +365,8 @@ static int load_of_table(struct loader *l, const uint8_t *key, struct stoa__read
 		return load_table(l, id, r, err);
 	if (!t)
 		return malformed("rows", err);
+	if (of_index(key[0]))
+		return stoa__indexes_load(l->w, t, key, len, r, err);
 	if (key[0] == STOA__REC_TAIL)
 		return load_tail(l, t, (uint32_t)stoa__key_number(key + 5, 4), key[9], r, err);
 	first = stoa__key_number(key + 5, 8);
@@ -370,19 +388,20 @@ static int load_record(void *ctx, const uint8_t *key, size_t len, const uint8_t 
 	struct loader *l = ctx;
 	struct stoa__reader r = stoa__reader_of(value, value_len);
 
-	if (!len || len != key_len(key[0]) || (key[0] != STOA__REC_DATABASE && !l->commit))
+	if (!len || (!of_index(key[0]) && len != key_len(key[0])) || (len < 9 && of_index(key[0])) ||
+	    (key[0] != STOA__REC_DATABASE && !l->commit))
 		return stoa__fail_corrupt(err, "catalog.mdb", 0, "a record has an unknown key");
 	if (key[0] == STOA__REC_DATABASE)
 		return load_database(l, &r, err);
 	if (key[0] == STOA__REC_FILE)
 		return load_file(l, stoa__key_number(key + 1, 8), &r, err);
-	return load_of_table(l, key, &r, err);
+	return load_of_table(l, key, len, &r, err);
 }
 
 int stoa__load(struct stoa_db *db, struct stoa__version *w, struct stoa__log_position *log,
 	       uint64_t *commit, struct stoa_error *err)
 {
-	struct loader l = { .db = db, .w = w };
+	struct loader l = { .db = db, .w = w, .err = err };
 	int rc = stoa__catalog_load(db->catalog, load_record, &l, err);
 
 	if (rc == STOA_OK && !l.commit)
@@ -390,6 +409,8 @@ int stoa__load(struct stoa_db *db, struct stoa__version *w, struct stoa__log_pos
 					"it holds no database: it was never finished");
 	if (rc == STOA_OK)
 		rc = stoa__tree_walk(w->tables, 0, check_table, err);
+	if (rc == STOA_OK)
+		rc = stoa__tree_walk(w->tables, 0, load_indexes, &l);
 	for (size_t i = 0; i < l.n_files; i++)
 		stoa__segment_unref(l.files[i].segment);
 	stoa__free(l.files);

@@ -20,6 +20,8 @@ libstoa_all_la_SOURCES += \
 	%D%/db.c \
 	%D%/db.h \
 	%D%/ddl.c \
+	%D%/index.c \
+	%D%/index.h \
 	%D%/load.c \
 	%D%/page.c \
 	%D%/page.h \

@@ -166,18 +166,33 @@ static int replay_update(struct stoa__version *w, struct stoa__table *t, struct 
 {
 	struct stoa__place at;
 	uint64_t rowid = stoa__read_varint(r), n = stoa__read_varint(r);
+	struct stoa_value *values;
+	uint32_t *slots;
+	int rc = STOA_OK;
 
-	for (uint64_t i = 0; i < n; i++) {
-		uint32_t slot = (uint32_t)stoa__read_varint(r);
-		struct stoa_value v;
-
-		if (r->bad || slot >= t->schema->n_slots)
-			return malformed(err);
-		STOA_TRY(locate(t, rowid, &at, err));
-		STOA_TRY(read_value(r, &t->schema->slots[slot], &v, err));
-		STOA_TRY(stoa__table_update(w, t, at, &slot, &v, 1, err));
+	/* A position takes a byte, and so does a value. */
+	if (r->bad || n > stoa__reader_left(r) / 2)
+		return malformed(err);
+	STOA_TRY(locate(t, rowid, &at, err));
+	if (!n)
+		return STOA_OK;
+	slots = stoa__calloc(n, sizeof *slots);
+	values = stoa__calloc(n, sizeof *values);
+	if (!slots || !values)
+		rc = stoa__fail_memory(err);
+	for (uint64_t i = 0; i < n && rc == STOA_OK; i++) {
+		slots[i] = (uint32_t)stoa__read_varint(r);
+		if (r->bad || slots[i] >= t->schema->n_slots)
+			rc = malformed(err);
+		else
+			rc = read_value(r, &t->schema->slots[slots[i]], &values[i], err);
 	}
-	return STOA_OK;
+	/* All at once, as it was done: an index may be on several of the slots. */
+	if (rc == STOA_OK)
+		rc = stoa__table_update(w, t, at, slots, values, n, err);
+	stoa__free(slots);
+	stoa__free(values);
+	return rc;
 }
 
 static int replay_row(struct stoa__version *w, enum op op, uint32_t id, struct stoa__reader *r,

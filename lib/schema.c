@@ -14,6 +14,7 @@ static void release(struct stoa__block *b)
 	stoa__free(s->slots);
 	stoa__free(s->defs);
 	stoa__free(s->bytes);
+	stoa__free(s->indexes);
 }
 
 int stoa__name_check(const char *what, const char *name, struct stoa_error *err)
@@ -168,6 +169,67 @@ int stoa__schema_find(const struct stoa__schema *s, const char *name)
 	return -1;
 }
 
+/* ---- indexes ---- */
+
+int stoa__schema_find_index(const struct stoa__schema *s, uint32_t id)
+{
+	for (uint32_t i = 0; i < s->n_indexes; i++)
+		if (s->indexes[i].id == id)
+			return (int)i;
+	return -1;
+}
+
+static int position_of(const struct stoa__schema *s, uint32_t slot_id)
+{
+	for (uint32_t i = 0; i < s->n_slots; i++)
+		if (s->slots[i].id == slot_id)
+			return (int)i;
+	return -1;
+}
+
+/* Finds the slots of index @i, and checks it against those before it. */
+static int check_index(struct stoa__schema *s, uint32_t i, struct stoa_error *err)
+{
+	struct stoa__index_def *def = &s->indexes[i];
+
+	STOA_TRY(stoa__name_check("index", def->name, err));
+	for (uint32_t j = 0; j < i; j++)
+		if (stoa__name_equal(s->indexes[j].name, def->name) ||
+		    s->indexes[j].id == def->id)
+			return stoa__fail(err, STOA_EEXIST, "table \"%s\" has an index \"%s\" already",
+					  s->name, def->name);
+	if (!def->id || def->id >= s->next_index || def->n_slots > STOA_INDEX_SLOTS_MAX)
+		return stoa__fail(err, STOA_EINVAL, "index \"%s\" is not possible", def->name);
+	for (uint32_t k = 0; k < def->n_slots; k++) {
+		int at = position_of(s, def->ids[k]);
+
+		if (at < 0)
+			return stoa__fail(err, STOA_EINVAL,
+					  "index \"%s\" is on a slot that is not there", def->name);
+		def->slots[k] = (uint32_t)at;
+	}
+	return STOA_OK;
+}
+
+int stoa__schema_set_indexes(struct stoa__schema *s, const struct stoa__index_def *defs, uint32_t n,
+			     uint32_t next_index, struct stoa_error *err)
+{
+	s->next_index = next_index;
+	if (!n)
+		return STOA_OK;
+	if (n > STOA_INDEXES_MAX)
+		return stoa__fail(err, STOA_EFULL, "table \"%s\" would have %u indexes: at most %d are allowed",
+				  s->name, n, STOA_INDEXES_MAX);
+	s->indexes = stoa__calloc(n, sizeof *s->indexes);
+	if (!s->indexes)
+		return stoa__fail_memory(err);
+	memcpy(s->indexes, defs, n * sizeof *defs);
+	s->n_indexes = n;
+	for (uint32_t i = 0; i < n; i++)
+		STOA_TRY(check_index(s, i, err));
+	return STOA_OK;
+}
+
 /* ---- stored form ---- */
 
 int stoa__value_put(const struct stoa_value *v, struct stoa__buf *out)
@@ -261,6 +323,20 @@ static int put_slot(const struct stoa__slot *slot, struct stoa__buf *out)
 	return stoa__value_put(&slot->absent, out);
 }
 
+static int put_index(const struct stoa__index_def *def, struct stoa__buf *out)
+{
+	STOA_TRY(stoa__buf_put_bytes(out, def->name, strlen(def->name)));
+	STOA_TRY(stoa__buf_put_varint(out, def->id));
+	STOA_TRY(stoa__buf_put_u8(out, def->kind));
+	STOA_TRY(stoa__buf_put_varint(out, def->flags));
+	STOA_TRY(stoa__buf_put_varint(out, def->n_slots));
+	for (uint32_t i = 0; i < def->n_slots; i++)
+		STOA_TRY(stoa__buf_put_varint(out, def->ids[i]));
+	for (uint32_t i = 0; i < STOA__INDEX_NUMBERS; i++)
+		STOA_TRY(stoa__buf_put_varint(out, def->number[i]));
+	return STOA_OK;
+}
+
 int stoa__schema_put(const struct stoa__schema *s, struct stoa__buf *out)
 {
 	STOA_TRY(stoa__buf_put_bytes(out, s->name, strlen(s->name)));
@@ -268,6 +344,10 @@ int stoa__schema_put(const struct stoa__schema *s, struct stoa__buf *out)
 	STOA_TRY(stoa__buf_put_varint(out, s->next_slot));
 	for (uint32_t i = 0; i < s->n_slots; i++)
 		STOA_TRY(put_slot(&s->slots[i], out));
+	STOA_TRY(stoa__buf_put_varint(out, s->next_index));
+	STOA_TRY(stoa__buf_put_varint(out, s->n_indexes));
+	for (uint32_t i = 0; i < s->n_indexes; i++)
+		STOA_TRY(put_index(&s->indexes[i], out));
 	return STOA_OK;
 }
 
@@ -290,7 +370,49 @@ struct raw_schema {
 	struct stoa_slot *slots;
 	uint32_t *ids;
 	struct stoa_value *absents;
+	uint32_t n_indexes, next_index;
+	struct stoa__index_def *indexes;
 };
+
+static void read_index(struct stoa__reader *r, struct stoa__index_def *def)
+{
+	size_t len;
+	const uint8_t *p = stoa__read_bytes(r, &len);
+
+	if (!p || !len || len > STOA_NAME_MAX || memchr(p, 0, len)) {
+		r->bad = 1;
+		return;
+	}
+	memcpy(def->name, p, len);
+	def->id = (uint32_t)stoa__read_varint(r);
+	def->kind = stoa__read_u8(r);
+	def->flags = (uint32_t)stoa__read_varint(r);
+	def->n_slots = (uint32_t)stoa__read_varint(r);
+	if (def->n_slots > STOA_INDEX_SLOTS_MAX) {
+		r->bad = 1;
+		return;
+	}
+	for (uint32_t i = 0; i < def->n_slots; i++)
+		def->ids[i] = (uint32_t)stoa__read_varint(r);
+	for (uint32_t i = 0; i < STOA__INDEX_NUMBERS; i++)
+		def->number[i] = stoa__read_varint(r);
+}
+
+static void read_indexes(struct stoa__reader *r, struct raw_schema *raw)
+{
+	uint64_t n;
+
+	raw->next_index = (uint32_t)stoa__read_varint(r);
+	n = stoa__read_varint(r);
+	if (n > STOA_INDEXES_MAX)
+		r->bad = 1;
+	if (!n || r->bad)
+		return;
+	raw->indexes = stoa__calloc(n, sizeof *raw->indexes);
+	raw->n_indexes = (uint32_t)n;
+	for (uint32_t i = 0; raw->indexes && i < n && !r->bad; i++)
+		read_index(r, &raw->indexes[i]);
+}
 
 static void read_raw(struct stoa__reader *r, struct raw_schema *raw)
 {
@@ -323,6 +445,7 @@ static void read_raw(struct stoa__reader *r, struct raw_schema *raw)
 		stoa__value_read(r, &slot->value);
 		stoa__value_read(r, &raw->absents[i]);
 	}
+	read_indexes(r, raw);
 }
 
 int stoa__schema_read(struct stoa__version *w, struct stoa__reader *r, struct stoa__schema **out,
@@ -333,7 +456,7 @@ int stoa__schema_read(struct stoa__version *w, struct stoa__reader *r, struct st
 	int rc;
 
 	read_raw(r, &raw);
-	complete = raw.name && raw.n_slots;
+	complete = raw.name && raw.n_slots && (raw.indexes || !raw.n_indexes);
 	for (uint32_t i = 0; i < raw.n_slots; i++)
 		complete &= raw.slots[i].name != NULL;
 	if (r->bad)
@@ -343,11 +466,17 @@ int stoa__schema_read(struct stoa__version *w, struct stoa__reader *r, struct st
 	else
 		rc = stoa__schema_new(w, raw.name, raw.slots, raw.ids, raw.absents, raw.n_slots,
 				      raw.next_slot, out, err);
+	if (rc == STOA_OK) {
+		rc = stoa__schema_set_indexes(*out, raw.indexes, raw.n_indexes, raw.next_index, err);
+		if (rc < 0)
+			stoa__block_retire(w, &(*out)->block);
+	}
 	for (uint32_t i = 0; i < raw.n_slots; i++)
 		stoa__free((char *)raw.slots[i].name);
 	stoa__free(raw.name);
 	stoa__free(raw.slots);
 	stoa__free(raw.ids);
 	stoa__free(raw.absents);
+	stoa__free(raw.indexes);
 	return rc;
 }

@@ -18,6 +18,20 @@ struct stoa__slot {
 	struct stoa_value absent;	/* in groups without a chunk of it */
 };
 
+#define STOA__INDEX_NUMBERS 8
+
+/* An index of the table; what it holds hangs on the table (index.h). */
+struct stoa__index_def {
+	uint32_t id;
+	uint8_t kind;		/* enum stoa_index_kind */
+	uint32_t flags;
+	uint32_t n_slots;
+	uint32_t ids[STOA_INDEX_SLOTS_MAX];	/* slot ids */
+	uint32_t slots[STOA_INDEX_SLOTS_MAX];	/* their positions in this schema */
+	uint64_t number[STOA__INDEX_NUMBERS];	/* the kind's own */
+	char name[STOA_NAME_MAX + 1];
+};
+
 struct stoa__schema {
 	struct stoa__block block;
 	char *name;
@@ -26,6 +40,9 @@ struct stoa__schema {
 	uint32_t n_slots;
 	uint32_t next_slot;		/* id for the next slot added */
 	char *bytes;			/* what names and values borrow */
+	struct stoa__index_def *indexes;
+	uint32_t n_indexes;
+	uint32_t next_index;		/* id for the next index; 0 means 1 */
 };
 
 /*
@@ -35,6 +52,14 @@ struct stoa__schema {
 int stoa__schema_new(struct stoa__version *w, const char *name, const struct stoa_slot *slots,
 		     const uint32_t *ids, const struct stoa_value *absents, size_t n_slots,
 		     uint32_t next_slot, struct stoa__schema **out, struct stoa_error *err);
+/*
+ * Gives a schema just made its indexes, copied; slots are found by id. STOA_EINVAL if a slot is not there or a rule of
+ * struct stoa_index_options is broken, STOA_EEXIST for a name used twice.
+ */
+int stoa__schema_set_indexes(struct stoa__schema *s, const struct stoa__index_def *defs, uint32_t n,
+			     uint32_t next_index, struct stoa_error *err);
+/* Position of an index by id, or -1. */
+int stoa__schema_find_index(const struct stoa__schema *s, uint32_t id);
 /* Position of a slot by name, or -1. */
 int stoa__schema_find(const struct stoa__schema *s, const char *name);
 /* For the log and the catalog. */

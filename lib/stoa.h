@@ -153,6 +153,8 @@ enum stoa_type {
 #define STOA_DECIMAL_PRECISION_MAX 18
 #define STOA_NAME_MAX 128		/* bytes in the name of a table or slot */
 #define STOA_SLOTS_MAX 1000		/* slots of a table */
+#define STOA_INDEXES_MAX 32		/* indexes of a table */
+#define STOA_INDEX_SLOTS_MAX 16		/* slots of an index */
 #define STOA_STRING_MAX 65535		/* bytes of a string value */
 #define STOA_TEXT_MAX 1073741824	/* bytes of a text or blob value */
 #define STOA_BATCH_MAX 2048		/* rows of a batch */
@@ -160,6 +162,7 @@ enum stoa_type {
 
 typedef uint64_t stoa_rowid;	/* names a row of one table, from 1, ascending, never used twice */
 typedef uint32_t stoa_table;	/* names a table of one database, from 1, never used twice */
+typedef uint32_t stoa_index;	/* names an index of one table, from 1, never used twice in it */
 
 /** struct stoa_bytes - a borrowed run of bytes; not NUL-terminated */
 struct stoa_bytes {
@@ -573,6 +576,86 @@ STOA_API STOA_CHECK_RESULT int stoa_slot_drop(stoa_txn *txn, stoa_table table, c
 /** stoa_slot_rename() - give a slot another name; no row is rewritten */
 STOA_API STOA_CHECK_RESULT int stoa_slot_rename(stoa_txn *txn, stoa_table table, const char *name,
 						const char *new_name, struct stoa_error *err);
+
+/* ---- indexes ---------------------------------------------------------------------------- */
+
+/** enum stoa_index_kind - what an index is for */
+enum stoa_index_kind {
+	STOA_INDEX_SET = 1,	/* finds rows by the values of its slots, and may keep them unique */
+	STOA_INDEX_DEQUE = 2,	/* an order of rows with two ends */
+};
+
+#define STOA_INDEX_UNIQUE 1u	/* of a set: no two rows have equal values; NULL equals nothing */
+#define STOA_INDEX_PRIMARY 2u	/* of a unique set, one for each table: its key; all its slots are not null */
+
+/**
+ * struct stoa_index_options - what an index is to be; start from STOA_INDEX_OPTIONS_INIT
+ * @size:    sizeof(struct stoa_index_options)
+ * @name:    UTF-8, 1 to STOA_NAME_MAX bytes, unique in its table without regard to ASCII case; NULL for the names of
+ *           its slots with underscores between them
+ * @kind:    an enum stoa_index_kind
+ * @flags:   STOA_INDEX_*
+ * @slots:   positions of its slots in the schema, from 0, each once
+ * @n_slots: how many, up to STOA_INDEX_SLOTS_MAX; a set has at least one
+ */
+struct stoa_index_options {
+	size_t size;
+	const char *name;
+	int kind;
+	uint32_t flags;
+	const uint32_t *slots;
+	size_t n_slots;
+};
+#define STOA_INDEX_OPTIONS_INIT { sizeof(struct stoa_index_options), NULL, 0, 0, NULL, 0 }
+
+/**
+ * stoa_index_create() - make an index over the rows that a table has and will have
+ * @out: receives its number; may be NULL
+ *
+ * Returns: STOA_OK; STOA_EEXIST if the name is taken, or if rows have equal keys that are to be unique (the text names
+ *          two of them); STOA_EINVAL; STOA_EFULL past STOA_INDEXES_MAX; STOA_ESTATE while an appender is open.
+ * Cost:    a set: one pass over the table.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_index_create(stoa_txn *txn, stoa_table table,
+						 const struct stoa_index_options *options,
+						 stoa_index *out, struct stoa_error *err);
+
+/** stoa_index_drop() - remove an index; the rows stay */
+STOA_API STOA_CHECK_RESULT int stoa_index_drop(stoa_txn *txn, stoa_table table, stoa_index index,
+					       struct stoa_error *err);
+
+/** stoa_index_find() - an index by name, without regard to ASCII case; STOA_ENOTFOUND if there is none */
+STOA_API STOA_CHECK_RESULT int stoa_index_find(stoa_txn *txn, stoa_table table, const char *name,
+					       stoa_index *out, struct stoa_error *err);
+
+/**
+ * stoa_index_next() - walk the indexes of a table: the one with the smallest number above @index
+ * @index: 0 for the first
+ *
+ * Returns: STOA_ROW; STOA_END after the last.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_index_next(stoa_txn *txn, stoa_table table, stoa_index index,
+					       stoa_index *out, struct stoa_error *err);
+
+/**
+ * struct stoa_index_info - what an index is; see struct stoa_index_options
+ * @memory_bytes: heap that it holds
+ *
+ * Borrows from the transaction: good until it ends or changes the table's schema.
+ */
+struct stoa_index_info {
+	const char *name;
+	int kind;
+	uint32_t flags;
+	const uint32_t *slots;
+	size_t n_slots;
+	uint64_t memory_bytes;
+};
+
+/** stoa_index_info() - the definition of an index, and what it costs */
+STOA_API STOA_CHECK_RESULT int stoa_index_info(stoa_txn *txn, stoa_table table, stoa_index index,
+					       struct stoa_index_info *out,
+					       struct stoa_error *err);
 
 /* ---- rows ------------------------------------------------------------------------------- */
 

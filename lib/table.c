@@ -7,6 +7,7 @@
 #include "core/alloc.h"
 #include "core/chunk_cold.h"
 #include "core/type.h"
+#include "index.h"
 
 /* ---- tables of a version ---- */
 
@@ -111,6 +112,7 @@ static int retire_table(void *ctx, uint64_t id, void *value)
 	stoa__tree_retire(w, &groups);
 	if (t->tail)
 		stoa__group_retire(w, t->tail);
+	stoa__indexes_each_block(t, retire_block, w);
 	stoa__block_retire(w, &t->schema->block);
 	stoa__block_retire(w, &t->block);
 	return STOA_OK;
@@ -145,6 +147,7 @@ static void free_table(struct stoa__history *h, void *value)
 	stoa__tree_free(h, t->groups, free_group);
 	if (t->tail)
 		free_group(h, t->tail);
+	stoa__indexes_each_block(t, free_block, h);
 	stoa__block_free(h, &t->schema->block);
 	stoa__block_free(h, &t->block);
 }
@@ -621,6 +624,7 @@ static int forget_undone(void *ctx, uint64_t id, void *value)
 	(void)id;
 	while (tail && tail->filled > t->tail_rows)
 		forget_row(tail, --tail->filled);
+	stoa__indexes_undone(t);
 	return STOA_OK;
 }
 
@@ -629,11 +633,31 @@ void stoa__table_forget_undone(const struct stoa__version *v)
 	(void)stoa__tree_walk(v->tables, 0, forget_undone, NULL);
 }
 
+/* Tells the indexes of a change to come: of row @at, or of the next one. */
+static int announce(struct stoa__version *w, struct stoa__table *t, struct stoa__change *change,
+		    enum stoa__change_kind kind, const struct stoa__place *at,
+		    const uint32_t *slots, const struct stoa_value *values, size_t n,
+		    struct stoa_error *err)
+{
+	if (!t->indexes)
+		return STOA_OK;
+	/* Its notes are not for clearing: that would cost as much as the insert. */
+	change->kind = kind;
+	change->rowid = at ? stoa__group_rowid(at->group, at->row) : t->next_rowid;
+	if (at)
+		change->at = *at;
+	change->slots = slots;
+	change->values = values;
+	change->n = n;
+	return stoa__indexes_before(w, t, change, err);
+}
+
 int stoa__table_insert(struct stoa__version *w, struct stoa__table *t,
 		       const struct stoa_value *values, uint64_t *rowid, struct stoa_error *err)
 {
 	uint32_t n = t->schema->n_slots;
 	struct stoa__element few[ELEMENTS_ON_STACK], *elements = few;
+	struct stoa__change change;
 	int rc;
 
 	if (n > ELEMENTS_ON_STACK) {
@@ -642,7 +666,9 @@ int stoa__table_insert(struct stoa__version *w, struct stoa__table *t,
 			return stoa__fail_memory(err);
 	}
 	/* Before a seal, which may free what values borrow: they may be those of a row of this tail. */
-	rc = make_elements(w, t->schema, NULL, values, n, elements, err);
+	rc = announce(w, t, &change, STOA__INSERT, NULL, NULL, values, n, err);
+	if (rc == STOA_OK)
+		rc = make_elements(w, t->schema, NULL, values, n, elements, err);
 	if (rc == STOA_OK) {
 		rc = make_room(w, t, err);
 		if (rc < 0)
@@ -651,6 +677,7 @@ int stoa__table_insert(struct stoa__version *w, struct stoa__table *t,
 	if (rc == STOA_OK) {
 		put_row(t, values, elements);
 		*rowid = t->next_rowid++;
+		stoa__indexes_after(w, t, &change);
 	}
 	if (elements != few)
 		stoa__free(elements);
@@ -687,6 +714,7 @@ int stoa__table_update(struct stoa__version *w, struct stoa__table *t, struct st
 {
 	struct stoa__element few[ELEMENTS_ON_STACK], *elements = few;
 	struct stoa__page *few_pages[ELEMENTS_ON_STACK], **pages = few_pages;
+	struct stoa__change change;
 	int rc = STOA_OK;
 
 	if (n > ELEMENTS_ON_STACK) {
@@ -696,12 +724,16 @@ int stoa__table_update(struct stoa__version *w, struct stoa__table *t, struct st
 			rc = stoa__fail_memory(err);
 	}
 	if (rc == STOA_OK)
+		rc = announce(w, t, &change, STOA__UPDATE, &at, slots, values, n, err);
+	if (rc == STOA_OK)
 		rc = own_pages(w, t, &at, slots, n, pages, err);
 	if (rc == STOA_OK)
 		rc = make_elements(w, t->schema, slots, values, n, elements, err);
-	if (rc == STOA_OK)
+	if (rc == STOA_OK) {
 		for (size_t i = 0; i < n; i++)
 			stoa__page_put(pages[i], at.row % STOA__PAGE_ROWS, &elements[i]);
+		stoa__indexes_after(w, t, &change);
+	}
 	if (n > ELEMENTS_ON_STACK) {
 		stoa__free(elements);
 		stoa__free(pages);
@@ -726,10 +758,15 @@ int stoa__table_delete(struct stoa__version *w, struct stoa__table *t, struct st
 		       bool keep, struct stoa_error *err)
 {
 	struct stoa__live *live, *kept;
+	struct stoa__change change;
 
-	if (!keep && is_last(t, at.group))
-		return stoa__table_remove_group(w, t, at.group) < 0 ? stoa__fail_memory(err) :
-								       STOA_OK;
+	STOA_TRY(announce(w, t, &change, STOA__DELETE, &at, NULL, NULL, 0, err));
+	if (!keep && is_last(t, at.group)) {
+		if (stoa__table_remove_group(w, t, at.group) < 0)
+			return stoa__fail_memory(err);
+		stoa__indexes_after(w, t, &change);
+		return STOA_OK;
+	}
 	if (stoa__group_own(w, t, &at.group) < 0 ||
 	    stoa__group_own_live(w, at.group, at.row / STOA__LIVE_ROWS, &live) < 0 ||
 	    (keep && stoa__group_own_kept(w, at.group, at.row / STOA__LIVE_ROWS, &kept) < 0))
@@ -742,6 +779,7 @@ int stoa__table_delete(struct stoa__version *w, struct stoa__table *t, struct st
 		at.group->n_kept++;
 		t->n_kept++;
 	}
+	stoa__indexes_after(w, t, &change);
 	return STOA_OK;
 }
 

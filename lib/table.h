@@ -86,6 +86,7 @@ struct stoa__table {
 	struct stoa__schema *schema;
 	struct stoa__node *groups;
 	struct stoa__group *tail;	/* NULL until the first row */
+	struct stoa__indexes *indexes;	/* NULL where the schema has none; index.h */
 };
 
 /* Where a row lies. */

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT */
+/* index.c - see index.h; and the calls that make, drop and find indexes */
+#include "index.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/type.h"
+#include "db.h"
+
+const struct stoa__index_ops *stoa__index_ops(unsigned kind)
+{
+	(void)kind;
+	return NULL;
+}
+
+static const struct stoa__index_ops *ops_of(const struct stoa__table *t, uint32_t i)
+{
+	return stoa__index_ops(t->schema->indexes[i].kind);
+}
+
+/* ---- for kinds ---- */
+
+int stoa__index_own(struct stoa__version *w, struct stoa__table *t, uint32_t i, void *state_slot)
+{
+	STOA_TRY(stoa__block_own(w, &t->indexes));
+	STOA_TRY(stoa__block_own(w, &t->indexes->state[i]));
+	memcpy(state_slot, &t->indexes->state[i], sizeof(void *));
+	return STOA_OK;
+}
+
+bool stoa__index_touched(const struct stoa__index_def *def, const struct stoa__change *change)
+{
+	for (size_t k = 0; k < change->n; k++)
+		for (uint32_t j = 0; j < def->n_slots; j++)
+			if (def->slots[j] == change->slots[k])
+				return true;
+	return false;
+}
+
+struct stoa__key stoa__index_key(uint8_t tag, const struct stoa__table *t, uint32_t i)
+{
+	struct stoa__key k = stoa__key_table(tag, t->id);
+
+	stoa__key_add(&k, t->schema->indexes[i].id, 4);
+	return k;
+}
+
+int stoa__index_find(stoa_txn *txn, stoa_table table, stoa_index index, unsigned kind,
+		     struct stoa__table **t, uint32_t *i, struct stoa_error *err)
+{
+	int at;
+
+	STOA_TRY(stoa__txn_table(txn, table, t, err));
+	at = stoa__schema_find_index((*t)->schema, index);
+	if (at < 0 || (kind && (*t)->schema->indexes[at].kind != kind))
+		return stoa__fail(err, STOA_ENOTFOUND, "table \"%s\" has no %s%sindex number %u",
+				  (*t)->schema->name, kind ? stoa__index_ops(kind)->name : "",
+				  kind ? " " : "", index);
+	*i = (uint32_t)at;
+	return STOA_OK;
+}
+
+/* ---- states come and go with the schema ---- */
+
+static void retire_block(void *w, struct stoa__block *b)
+{
+	stoa__block_retire(w, b);
+}
+
+/* A block of @n states: those of definitions that stay, the rest NULL. */
+static int carry_over(struct stoa__version *w, const struct stoa__table *t,
+		      const struct stoa__schema *schema, struct stoa__indexes **out)
+{
+	*out = NULL;
+	if (!schema->n_indexes)
+		return STOA_OK;
+	*out = stoa__block_new(w, STOA__KIND_INDEX,
+			       sizeof **out + schema->n_indexes * sizeof (*out)->state[0]);
+	if (!*out)
+		return STOA_ENOMEM;
+	(*out)->n = schema->n_indexes;
+	for (uint32_t i = 0; i < schema->n_indexes; i++) {
+		int at = stoa__schema_find_index(t->schema, schema->indexes[i].id);
+
+		(*out)->state[i] = at < 0 ? NULL : t->indexes->state[at];
+	}
+	return STOA_OK;
+}
+
+/* Retires the states of definitions that @schema has no more, and the block that named them all. */
+static void retire_gone(struct stoa__version *w, const struct stoa__schema *old,
+			struct stoa__indexes *states, const struct stoa__schema *schema)
+{
+	for (uint32_t i = 0; states && i < states->n; i++)
+		if (states->state[i] && stoa__schema_find_index(schema, old->indexes[i].id) < 0)
+			stoa__index_ops(old->indexes[i].kind)
+				->each_block(states->state[i], retire_block, w);
+	if (states)
+		stoa__block_retire(w, &states->block);
+}
+
+/* Makes the states that are missing; those made are retired again when one fails. */
+static int create_missing(struct stoa__version *w, struct stoa__table *t, struct stoa_error *err)
+{
+	uint32_t made = 0;	/* a bit for each */
+	int rc = STOA_OK;
+
+	for (uint32_t i = 0; t->indexes && i < t->indexes->n && rc == STOA_OK; i++) {
+		if (t->indexes->state[i])
+			continue;
+		if (!ops_of(t, i))
+			rc = stoa__fail(err, STOA_ECORRUPT, "there is no kind of index number %u",
+					t->schema->indexes[i].kind);
+		else
+			rc = ops_of(t, i)->create(w, t, i, err);
+		made |= (uint32_t)1 << i;
+	}
+	for (uint32_t i = 0; rc < 0 && i < t->indexes->n; i++)
+		if (made >> i & 1 && t->indexes->state[i])
+			ops_of(t, i)->each_block(t->indexes->state[i], retire_block, w);
+	return rc;
+}
+
+_Static_assert(STOA_INDEXES_MAX <= 32, "a bit for each");
+
+int stoa__indexes_change(struct stoa__version *w, struct stoa__table *t,
+			 struct stoa__schema *schema, struct stoa_error *err)
+{
+	struct stoa__schema *old_schema = t->schema;
+	struct stoa__indexes *old = t->indexes, *states;
+	int rc;
+
+	if (!old && !schema->n_indexes)
+		return STOA_OK;
+	if (carry_over(w, t, schema, &states) < 0)
+		return stoa__fail_memory(err);
+	t->indexes = states;
+	t->schema = schema;
+	rc = create_missing(w, t, err);
+	if (rc < 0) {
+		if (states)
+			stoa__block_retire(w, &states->block);
+		t->indexes = old;
+	} else {
+		retire_gone(w, old_schema, old, schema);
+	}
+	t->schema = old_schema;
+	return rc;
+}
+
+/* ---- rows change ---- */
+
+int stoa__indexes_before(struct stoa__version *w, struct stoa__table *t,
+			 struct stoa__change *change, struct stoa_error *err)
+{
+	for (uint32_t i = 0; t->indexes && i < t->indexes->n; i++)
+		if (ops_of(t, i)->before)
+			STOA_TRY(ops_of(t, i)->before(w, t, i, change, err));
+	return STOA_OK;
+}
+
+void stoa__indexes_after(struct stoa__version *w, struct stoa__table *t,
+			 const struct stoa__change *change)
+{
+	for (uint32_t i = 0; t->indexes && i < t->indexes->n; i++)
+		if (ops_of(t, i)->after)
+			ops_of(t, i)->after(w, t, i, change);
+}
+
+int stoa__indexes_appended(struct stoa__version *w, struct stoa__table *t, uint64_t first,
+			   struct stoa_error *err)
+{
+	for (uint32_t i = 0; t->indexes && i < t->indexes->n; i++)
+		if (ops_of(t, i)->appended)
+			STOA_TRY(ops_of(t, i)->appended(w, t, i, first, err));
+	return STOA_OK;
+}
+
+void stoa__indexes_undone(const struct stoa__table *t)
+{
+	for (uint32_t i = 0; t->indexes && i < t->indexes->n; i++)
+		if (ops_of(t, i)->undone)
+			ops_of(t, i)->undone(t, i);
+}
+
+void stoa__indexes_each_block(const struct stoa__table *t,
+			      void (*each)(void *ctx, struct stoa__block *b), void *ctx)
+{
+	if (!t->indexes)
+		return;
+	for (uint32_t i = 0; i < t->indexes->n; i++)
+		ops_of(t, i)->each_block(t->indexes->state[i], each, ctx);
+	each(ctx, &t->indexes->block);
+}
+
+/* ---- checkpoint and load ---- */
+
+int stoa__indexes_store(const struct stoa__saver *saver, const struct stoa__table *t)
+{
+	for (uint32_t i = 0; t->indexes && i < t->indexes->n; i++)
+		if (ops_of(t, i)->store)
+			STOA_TRY(ops_of(t, i)->store(saver, t, i));
+	return STOA_OK;
+}
+
+int stoa__indexes_load(struct stoa__version *w, struct stoa__table *t, const uint8_t *key,
+		       size_t len, struct stoa__reader *r, struct stoa_error *err)
+{
+	int i = len < 9 ? -1 :
+			  stoa__schema_find_index(t->schema, (uint32_t)stoa__key_number(key + 5, 4));
+
+	if (i < 0 || !ops_of(t, (uint32_t)i)->load)
+		return stoa__fail_corrupt(err, "catalog.mdb", 0,
+					  "a record of an index is malformed");
+	return ops_of(t, (uint32_t)i)->load(w, t, (uint32_t)i, key[0], key + 9, len - 9, r, err);
+}
+
+int stoa__indexes_loaded(struct stoa__version *w, struct stoa__table *t, struct stoa_error *err)
+{
+	for (uint32_t i = 0; t->indexes && i < t->indexes->n; i++)
+		if (ops_of(t, i)->loaded)
+			STOA_TRY(ops_of(t, i)->loaded(w, t, i, err));
+	return STOA_OK;
+}
+
+/* ---- the public calls ---- */
+
+/* Names of the slots with underscores between them, cut where the longest name ends. */
+static void default_name(const struct stoa__schema *s, const struct stoa__index_def *def,
+			 char out[STOA_NAME_MAX + 1])
+{
+	size_t len = 0;
+
+	for (uint32_t i = 0; i < def->n_slots; i++) {
+		const char *name = s->slots[def->slots[i]].def.name;
+
+		if (len + strlen(name) + 1 > STOA_NAME_MAX)
+			return;
+		len += (size_t)sprintf(out + len, "%s%s", len ? "_" : "", name);
+	}
+}
+
+static int copy_name(const struct stoa__schema *s, const struct stoa_index_options *o,
+		     struct stoa__index_def *def, struct stoa_error *err)
+{
+	if (!o->name) {
+		default_name(s, def, def->name);
+		return STOA_OK;
+	}
+	STOA_TRY(stoa__name_check("index", o->name, err));
+	memcpy(def->name, o->name, strlen(o->name));
+	return STOA_OK;
+}
+
+/* A definition from what the application asks for; the kind has its say. */
+static int define(const struct stoa__schema *s, const struct stoa_index_options *o,
+		  struct stoa__index_def *def, struct stoa_error *err)
+{
+	const struct stoa__index_ops *ops = o ? stoa__index_ops((unsigned)o->kind) : NULL;
+
+	memset(def, 0, sizeof *def);
+	if (!ops || o->size != sizeof *o)
+		return stoa__fail(err, STOA_EINVAL,
+				  "an index needs STOA_INDEX_OPTIONS_INIT and a kind");
+	if (o->n_slots > STOA_INDEX_SLOTS_MAX || (o->n_slots && !o->slots))
+		return stoa__fail(err, STOA_EINVAL, "an index is on up to %d slots, not %zu",
+				  STOA_INDEX_SLOTS_MAX, o->n_slots);
+	for (size_t i = 0; i < o->n_slots; i++) {
+		if (o->slots[i] >= s->n_slots)
+			return stoa__fail(err, STOA_EINVAL, "table \"%s\" has no slot at position %u",
+					  s->name, o->slots[i]);
+		for (size_t j = 0; j < i; j++)
+			if (o->slots[i] == o->slots[j])
+				return stoa__fail(err, STOA_EINVAL,
+						  "slot \"%s\" comes twice in the index",
+						  s->slots[o->slots[i]].def.name);
+		def->slots[i] = o->slots[i];
+		def->ids[i] = s->slots[o->slots[i]].id;
+	}
+	def->kind = (uint8_t)o->kind;
+	def->flags = o->flags;
+	def->n_slots = (uint32_t)o->n_slots;
+	STOA_TRY(copy_name(s, o, def, err));
+	return ops->define(s, o, def, err);
+}
+
+int stoa_index_create(stoa_txn *txn, stoa_table table, const struct stoa_index_options *options,
+		      stoa_index *out, struct stoa_error *err)
+{
+	struct stoa__index_def *defs;
+	const struct stoa__schema *s;
+	uint32_t n;
+	int rc;
+
+	STOA_TRY(stoa__schema_begin_change(txn, table, &s, err));
+	n = s->n_indexes;
+	defs = stoa__calloc(n + 1, sizeof *defs);
+	if (!defs)
+		return stoa__fail_memory(err);
+	if (n)
+		memcpy(defs, s->indexes, n * sizeof *defs);
+	rc = define(s, options, &defs[n], err);
+	if (rc == STOA_OK) {
+		uint32_t id = defs[n].id = s->next_index ? s->next_index : 1;
+
+		rc = stoa__schema_change_indexes(txn, table, defs, n + 1, id + 1, err);
+		if (rc == STOA_OK && out)
+			*out = id;
+	}
+	stoa__free(defs);
+	return rc;
+}
+
+static int no_index(const struct stoa__schema *s, stoa_index index, struct stoa_error *err)
+{
+	return stoa__fail(err, STOA_ENOTFOUND, "table \"%s\" has no index number %u", s->name,
+			  index);
+}
+
+int stoa_index_drop(stoa_txn *txn, stoa_table table, stoa_index index, struct stoa_error *err)
+{
+	struct stoa__index_def *defs;
+	const struct stoa__schema *s;
+	uint32_t n = 0;
+	int rc;
+
+	STOA_TRY(stoa__schema_begin_change(txn, table, &s, err));
+	if (stoa__schema_find_index(s, index) < 0)
+		return no_index(s, index, err);
+	defs = stoa__calloc(s->n_indexes, sizeof *defs);
+	if (!defs)
+		return stoa__fail_memory(err);
+	for (uint32_t i = 0; i < s->n_indexes; i++)
+		if (s->indexes[i].id != index)
+			defs[n++] = s->indexes[i];
+	rc = stoa__schema_change_indexes(txn, table, defs, n, s->next_index, err);
+	stoa__free(defs);
+	return rc;
+}
+
+int stoa_index_find(stoa_txn *txn, stoa_table table, const char *name, stoa_index *out,
+		    struct stoa_error *err)
+{
+	struct stoa__table *t;
+
+	STOA_TRY(stoa__txn_enter(txn, err));
+	STOA_TRY(stoa__txn_table(txn, table, &t, err));
+	STOA_TRY(stoa__name_check("index", name, err));
+	if (!out)
+		return stoa__fail(err, STOA_EINVAL, "there is no room for the answer");
+	for (uint32_t i = 0; i < t->schema->n_indexes; i++)
+		if (stoa__name_equal(t->schema->indexes[i].name, name)) {
+			*out = t->schema->indexes[i].id;
+			return STOA_OK;
+		}
+	return stoa__fail(err, STOA_ENOTFOUND, "table \"%s\" has no index \"%s\"", t->schema->name,
+			  name);
+}
+
+int stoa_index_next(stoa_txn *txn, stoa_table table, stoa_index index, stoa_index *out,
+		    struct stoa_error *err)
+{
+	struct stoa__table *t;
+
+	STOA_TRY(stoa__txn_enter(txn, err));
+	STOA_TRY(stoa__txn_table(txn, table, &t, err));
+	if (!out)
+		return stoa__fail(err, STOA_EINVAL, "there is no room for the answer");
+	/* Ids ascend: new definitions come behind the others. */
+	for (uint32_t i = 0; i < t->schema->n_indexes; i++)
+		if (t->schema->indexes[i].id > index) {
+			*out = t->schema->indexes[i].id;
+			return STOA_ROW;
+		}
+	return STOA_END;
+}
+
+static void add_size(void *ctx, struct stoa__block *b)
+{
+	*(uint64_t *)ctx += b->size;
+}
+
+int stoa_index_info(stoa_txn *txn, stoa_table table, stoa_index index,
+		    struct stoa_index_info *out, struct stoa_error *err)
+{
+	const struct stoa__index_def *def;
+	struct stoa__table *t;
+	uint32_t i = 0;
+
+	STOA_TRY(stoa__txn_enter(txn, err));
+	STOA_TRY(stoa__index_find(txn, table, index, 0, &t, &i, err));
+	if (!out)
+		return stoa__fail(err, STOA_EINVAL, "there is no room for the answer");
+	def = &t->schema->indexes[i];
+	*out = (struct stoa_index_info){ .name = def->name,
+					 .kind = def->kind,
+					 .flags = def->flags,
+					 .slots = def->slots,
+					 .n_slots = def->n_slots };
+	ops_of(t, i)->each_block(t->indexes->state[i], add_size, &out->memory_bytes);
+	return STOA_OK;
+}

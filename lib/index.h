@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * index.h - the frame that kinds of indexes hang in
+ *
+ *     schema       indexes[i]    definition: id, kind, name, slots (schema.h)
+ *     table        indexes       a block with one state for each definition, in the same order
+ *     kind         ops           what happens to a state when rows change
+ *
+ * A kind's state is a block, the root of whatever blocks it needs; it is versioned like all others, and that is all there is
+ * to rollback, abort and snapshots. What a kind appends in place, beyond what older versions can see or harmless to
+ * them, is its own business: undone() tells it of a rollback.
+ *
+ * A definition is part of the schema, so making and dropping an index is a change of schema: in the log,
+ * in the catalog and in memory. stoa__table_set_schema() sees which definitions are new and which have gone.
+ *
+ * Every change of a row passes through two calls. before() may refuse it (a key that must be unique) and makes room;
+ * nothing that can be seen has changed when it fails. after() takes place once the row is changed, and cannot fail.
+ * Between them a kind keeps what it found out, its hash say, in change->note.
+ */
+#ifndef STOA__INDEX_H
+#define STOA__INDEX_H
+
+#include "../storage/catalog.h"
+#include "record.h"
+#include "table.h"
+
+/* States of a table's indexes. */
+struct stoa__indexes {
+	struct stoa__block block;
+	uint32_t n;
+	struct stoa__block *state[];	/* of schema->indexes[i] */
+};
+
+enum stoa__change_kind { STOA__INSERT, STOA__UPDATE, STOA__DELETE };
+
+/* A row about to change, then changed. */
+struct stoa__change {
+	enum stoa__change_kind kind;
+	uint64_t rowid;
+	struct stoa__place at;			/* where the row lies; not of an insert. Good in before() only */
+	const uint32_t *slots;			/* of an update: positions; else NULL */
+	const struct stoa_value *values;	/* new values of them, or of all slots. Good in before() only */
+	size_t n;
+	uint64_t note[STOA_INDEXES_MAX];	/* by index: from before() to after() */
+};
+
+/* What a checkpoint lends to a kind that stores records. */
+struct stoa__saver {
+	struct stoa_db *db;
+	uint64_t since;		/* blocks born up to it are in the catalog */
+	struct stoa_error *err;
+};
+
+/*
+ * All of these take the working version's own table @t and the position @i of the index in its schema;
+ * NULL stands for nothing to do.
+ */
+struct stoa__index_ops {
+	const char *name;	/* "set" */
+	/* Fills def->number from what the application asked for, and refuses what the kind cannot do. */
+	int (*define)(const struct stoa__schema *s, const struct stoa_index_options *o,
+		      struct stoa__index_def *def, struct stoa_error *err);
+	/*
+	 * Makes the state of a new index: t->indexes->state[i], over the rows that @t has. While the catalog is loaded there are
+	 * none yet; loaded() follows.
+	 */
+	int (*create)(struct stoa__version *w, struct stoa__table *t, uint32_t i,
+		      struct stoa_error *err);
+	int (*before)(struct stoa__version *w, struct stoa__table *t, uint32_t i,
+		      struct stoa__change *change, struct stoa_error *err);
+	void (*after)(struct stoa__version *w, struct stoa__table *t, uint32_t i,
+		      const struct stoa__change *change);
+	/* Whole groups with rowids from @first on were added. A failure is followed by a rollback. */
+	int (*appended)(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t first,
+			struct stoa_error *err);
+	/* The working version went back to an older state; @t is that of it. */
+	void (*undone)(const struct stoa__table *t, uint32_t i);
+	/* Calls @each with all blocks of a state, the state last. */
+	void (*each_block)(struct stoa__block *state, void (*each)(void *ctx, struct stoa__block *b),
+			   void *ctx);
+	/* Stores what was born after saver->since; in the catalog's transaction of a checkpoint. */
+	int (*store)(const struct stoa__saver *saver, const struct stoa__table *t, uint32_t i);
+	/* A record that store() wrote: its tag, its key behind tag, table and index, its value. */
+	int (*load)(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint8_t tag,
+		    const uint8_t *key, size_t len, struct stoa__reader *r,
+		    struct stoa_error *err);
+	/* All rows and records of the catalog are there; the log is not replayed yet. */
+	int (*loaded)(struct stoa__version *w, struct stoa__table *t, uint32_t i,
+		      struct stoa_error *err);
+};
+
+/* The operations of a kind, or NULL. */
+const struct stoa__index_ops *stoa__index_ops(unsigned kind);
+
+/* ---- for kinds ---- */
+
+/* Makes t->indexes and the state of index @i the working version's own; the state's block must own nothing. */
+int stoa__index_own(struct stoa__version *w, struct stoa__table *t, uint32_t i, void *state_slot);
+/* Does an update change a slot of the index? */
+bool stoa__index_touched(const struct stoa__index_def *def, const struct stoa__change *change);
+/* A key of the catalog for a record of index @i; stoa__key_add() goes on. */
+struct stoa__key stoa__index_key(uint8_t tag, const struct stoa__table *t, uint32_t i);
+/* The table and the index's position; STOA_ENOTFOUND if it is not there or not of @kind (0: any). */
+int stoa__index_find(stoa_txn *txn, stoa_table table, stoa_index index, unsigned kind,
+		     struct stoa__table **t, uint32_t *i, struct stoa_error *err);
+
+/* ---- for tables: each is for all indexes of @t ---- */
+
+/* A change to @schema, which takes t->schema's place afterwards, makes and retires states. */
+int stoa__indexes_change(struct stoa__version *w, struct stoa__table *t,
+			 struct stoa__schema *schema, struct stoa_error *err);
+int stoa__indexes_before(struct stoa__version *w, struct stoa__table *t,
+			 struct stoa__change *change, struct stoa_error *err);
+void stoa__indexes_after(struct stoa__version *w, struct stoa__table *t,
+			 const struct stoa__change *change);
+int stoa__indexes_appended(struct stoa__version *w, struct stoa__table *t, uint64_t first,
+			   struct stoa_error *err);
+void stoa__indexes_undone(const struct stoa__table *t);
+void stoa__indexes_each_block(const struct stoa__table *t,
+			      void (*each)(void *ctx, struct stoa__block *b), void *ctx);
+int stoa__indexes_store(const struct stoa__saver *saver, const struct stoa__table *t);
+int stoa__indexes_load(struct stoa__version *w, struct stoa__table *t, const uint8_t *key,
+		       size_t len, struct stoa__reader *r, struct stoa_error *err);
+int stoa__indexes_loaded(struct stoa__version *w, struct stoa__table *t, struct stoa_error *err);
+
+#endif
