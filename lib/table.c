@@ -643,9 +643,11 @@ static int announce(struct stoa__version *w, struct stoa__table *t, struct stoa_
 		return STOA_OK;
 	/* Its notes are not for clearing: that would cost as much as the insert. */
 	change->kind = kind;
-	change->rowid = at ? stoa__group_rowid(at->group, at->row) : t->next_rowid;
-	if (at)
+	change->rowid = t->next_rowid;
+	if (at) {
 		change->at = *at;
+		STOA_TRY(stoa__group_rowids(at->group, at->row, 1, &change->rowid, err));
+	}
 	change->slots = slots;
 	change->values = values;
 	change->n = n;
