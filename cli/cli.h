@@ -94,18 +94,46 @@ void text_release(struct text *t);
 
 /* ---- writer.c and a file per format: rows as text ---- */
 
-enum format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSONL, FORMAT_MARKDOWN };
+enum format {
+	FORMAT_TABLE,
+	FORMAT_CSV,
+	FORMAT_TSV,
+	FORMAT_JSONL,
+	FORMAT_JSON,
+	FORMAT_MARKDOWN,
+	FORMAT_HTML,
+	FORMAT_INSERT,
+	FORMAT_VERTICAL,
+};
 
 struct writer;
 struct writer_options {
 	enum format format;
-	bool no_header;		/* csv */
+	bool no_header;		/* csv, tsv */
+	char delimiter;		/* csv: 0 for a comma */
+	const char *null_text;	/* csv, tsv: NULL for the empty field */
+	const char *table;	/* insert: into this one; NULL for "t" */
 	bool fit;		/* table: cut cells to the terminal's width */
 	uint64_t max_rows;	/* table: show so many; 0 shows all */
 };
-/* False if there is no format of that name; BAD_FORMAT then is the complaint. */
+/* False if there is no format of that name. */
 bool format_of(const char *name, enum format *out);
-#define BAD_FORMAT "no format %s: table, csv, jsonl or markdown"
+#define FORMAT_NAMES "table, csv, tsv, jsonl, json, markdown, html, insert or vertical"
+/* What --help says of the options below. */
+#define WRITER_OPTIONS_HELP                                                                        \
+	"      --no-header      csv and tsv: leave the line of names out\n"                        \
+	"      --null TEXT      csv and tsv: write NULL so; otherwise as an empty field\n"         \
+	"  -d, --delimiter C    csv: the character between fields, or tab; otherwise a comma\n"
+/* For getopt_long(): "f:d:" and these. */
+#define WRITER_OPTIONS                                                                             \
+	{ "format", required_argument, NULL, 'f' }, { "no-header", no_argument, NULL, 'N' },       \
+		{ "null", required_argument, NULL, 'n' },                                          \
+		{ "delimiter", required_argument, NULL, 'd' }
+/* Takes one of them: CLI_OK, or what bad_usage() returned. */
+int writer_option(const struct command *self, int option, const char *arg,
+		  struct writer_options *out);
+/* A field separator as an option gives it: one ASCII character, "tab" or "\\t". */
+bool parse_delimiter(const char *s, char *out);
 struct writer *writer_new(FILE *out, const struct writer_options *options,
 			  const struct stoa_column *columns, size_t n_columns);
 void writer_row(struct writer *w, const struct stoa_value *values);
@@ -119,7 +147,7 @@ void writer_discard(struct writer *w);
  */
 struct progress;
 int write_cursor(struct writer *w, stoa_cursor *cur, const char *sql, struct progress *p);
-/* Adds a JSON string, quotes included. */
+/* Adds a JSON string, quotes included; what is not UTF-8 in it becomes U+FFFD. */
 void text_put_json(struct text *t, const char *s, size_t len);
 
 /* ---- width.c: how wide text is on a terminal ---- */
@@ -162,6 +190,24 @@ void interrupt_init(void);
 bool interrupted(void);
 double seconds_now(void);
 
+/* ---- unpack.c: a file to import, unpacked and fit to be read twice ---- */
+
+struct input {
+	const char *name;	/* for messages */
+	const char *path;	/* to open it by, as long as it is open */
+	int fd;
+	char place[32];
+};
+/* "-" is standard input. CLI_OK, or an exit code when it has reported why not. */
+int input_open(struct input *in, const char *path);
+void input_close(struct input *in);
+
+/* ---- json.c: JSON into a table ---- */
+
+/* Appends the objects of @in to table @name, made if it is missing; what failed is reported. */
+int import_json(struct session *s, const char *name, const struct input *in, struct progress *p,
+		uint64_t *rows);
+
 /* ---- slots.c: "name type [not null] [default literal], ..." ---- */
 
 struct slot_list {
@@ -174,6 +220,8 @@ int slots_parse(const char *text, struct slot_list *out);
 void slots_release(struct slot_list *list);
 /* Adds a CREATE TABLE statement, ending in ";\n". */
 void text_put_create_table(struct text *t, const struct stoa_table_info *info);
+/* Adds a value as SQL writes it; in writer_insert.c. */
+void text_put_literal(struct text *t, const struct stoa_value *v);
 /* Adds a name, quoted where SQL needs it. */
 void text_put_name(struct text *t, const char *name);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * export.c - stoa export DB TABLE|SQL: rows as CSV or JSON Lines, on stdout or in a file
+ * export.c - stoa export DB TABLE|SQL: rows in any of the formats, on stdout or in a file
  *
  * A file is written beside its name and renamed when it is whole, so that an old export is never
  * replaced by half of a new one.
@@ -91,6 +91,7 @@ static int export(struct session *s, const char *what, const char *path,
 		  const struct writer_options *options)
 {
 	const struct stoa_column *columns;
+	struct writer_options wo = *options;
 	struct progress progress;
 	struct target target;
 	struct writer *w;
@@ -109,7 +110,9 @@ static int export(struct session *s, const char *what, const char *path,
 		return code;
 	}
 	columns = stoa_columns(cur, &n);
-	w = writer_new(target.out, options, columns, n);
+	if (!wo.table && !strpbrk(what, " \t\n("))
+		wo.table = what;
+	w = writer_new(target.out, &wo, columns, n);
 	progress_init(&progress, path);
 	progress.total_rows = rows;
 	/* Only a file is worth a line: rows on a terminal are progress enough. */
@@ -124,8 +127,8 @@ static int export(struct session *s, const char *what, const char *path,
 static int run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "format", required_argument, NULL, 'f' },
-		{ "no-header", no_argument, NULL, 'N' },
+		WRITER_OPTIONS,
+		{ "table", required_argument, NULL, 't' },
 		{ "output", required_argument, NULL, 'o' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -135,15 +138,10 @@ static int run(const struct command *self, int argc, char **argv)
 	struct session s;
 	int option, code;
 
-	while ((option = getopt_long(argc, argv, "f:o:h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "f:d:t:o:h", options, NULL)) != -1) {
 		switch (option) {
-		case 'f':
-			if (!format_of(optarg, &wo.format) || wo.format == FORMAT_TABLE)
-				return bad_usage(self, "no format %s: csv, jsonl or markdown",
-						 optarg);
-			break;
-		case 'N':
-			wo.no_header = true;
+		case 't':
+			wo.table = optarg;
 			break;
 		case 'o':
 			path = optarg;
@@ -151,7 +149,9 @@ static int run(const struct command *self, int argc, char **argv)
 		case 'h':
 			return show_help(self);
 		default:
-			return bad_usage(self, NULL);
+			code = writer_option(self, option, optarg, &wo);
+			if (code != CLI_OK)
+				return code;
 		}
 	}
 	if (argc - optind != 2)
@@ -164,13 +164,15 @@ static int run(const struct command *self, int argc, char **argv)
 }
 
 const struct command command_export = {
-	"export", "DB TABLE|SQL", "Write a table or a query's rows as CSV or JSON Lines",
-	"  -f, --format FORMAT  csv (default), jsonl or markdown\n"
-	"      --no-header      csv: leave the line of names out\n"
+	"export", "DB TABLE|SQL", "Write rows of a table or query as CSV, JSON, SQL and more",
+	"  -f, --format FORMAT  table, csv (default), tsv, jsonl, json, markdown, html, insert or\n"
+	"                       vertical\n"
+	WRITER_OPTIONS_HELP
+	"  -t, --table NAME     insert: into this table; otherwise TABLE, or t\n"
 	"  -o, --output FILE    into FILE, which is replaced once all is written; otherwise on\n"
 	"                       standard output\n"
 	"  -h, --help           this text\n\n"
-	"In CSV NULL is an empty field and an empty string is \"\": import reads both back.\n\n"
+	"In CSV and TSV NULL is an empty field and an empty string is \"\": import reads both back.\n\n"
 	"  stoa export air.stoa flights --format jsonl -o flights.jsonl\n",
 	run,
 };

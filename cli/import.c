@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * import.c - stoa import DB FILE...: CSV files into tables
+ * import.c - stoa import DB FILE...: CSV and JSON files into tables
  *
  * All files are one transaction: after Ctrl-C, a bad line or a power cut none of them is in the
  * database. Files are looked at before the database is made, so that a mistyped name leaves nothing
@@ -12,6 +12,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ struct import {
 	const char *table;	/* NULL: after the file */
 	const char *schema;
 	bool quiet;
+	int format;		/* 'c' CSV, 'j' JSON; 0 after the file's name */
 	struct stoa_csv_options csv;
 	struct progress progress;
 	struct text done;	/* what to say once it is true: after the commit */
@@ -80,23 +82,57 @@ static void note_done(struct import *im, const char *table, uint64_t rows, doubl
 	text_puts(&im->done, "\n");
 }
 
-static int import_file(struct session *s, struct import *im, const char *path)
+/* By the ending of its name, those of packed files left out of account. */
+static bool is_json(const struct import *im, const char *path)
 {
-	bool is_stdin = strcmp(path, "-") == 0;
-	char *name = im->table ? xstrdup(im->table) : table_of_file(path);
-	const char *shown = is_stdin ? "standard input" : path;
-	double start = seconds_now();
-	struct stoa_error err;
-	uint64_t rows = 0;
-	int code = CLI_OK, rc;
+	static const char *const packed[] = { ".gz", ".zst", ".json", ".jsonl", ".ndjson" };
+	size_t len = strlen(path);
 
-	progress_init(&im->progress, shown);
-	rc = stoa_import_csv(s->txn, name, is_stdin ? "/dev/stdin" : path, &im->csv, &rows, &err);
+	if (im->format)
+		return im->format == 'j';
+	for (size_t i = 0; i < sizeof(packed) / sizeof(packed[0]); i++) {
+		size_t n = strlen(packed[i]);
+
+		if (len < n || strncasecmp(path + len - n, packed[i], n) != 0)
+			continue;
+		if (i >= 2)
+			return true;
+		len -= n;
+	}
+	return false;
+}
+
+static int import_csv(struct session *s, struct import *im, const char *table,
+		      const struct input *in, uint64_t *rows)
+{
+	struct stoa_error err;
+	int rc;
+
+	im->csv.name = in->name;
+	rc = stoa_import_csv(s->txn, table, in->path, &im->csv, rows, &err);
 	progress_end(&im->progress);
 	if (rc >= 0)
+		return CLI_OK;
+	return rc == STOA_ECANCELED ? CLI_INTERRUPTED : report_error(in->name, &err);
+}
+
+static int import_file(struct session *s, struct import *im, const char *path)
+{
+	char *name = im->table ? xstrdup(im->table) : table_of_file(path);
+	double start = seconds_now();
+	struct input in;
+	uint64_t rows = 0;
+	int code = input_open(&in, path);
+
+	if (code == CLI_OK) {
+		progress_init(&im->progress, in.name);
+		code = is_json(im, path) ? import_json(s, name, &in, &im->progress, &rows) :
+					   import_csv(s, im, name, &in, &rows);
+		progress_end(&im->progress);
+		input_close(&in);
+	}
+	if (code == CLI_OK)
 		note_done(im, name, rows, seconds_now() - start, path);
-	else
-		code = rc == STOA_ECANCELED ? CLI_INTERRUPTED : report_error(shown, &err);
 	free(name);
 	return code;
 }
@@ -129,14 +165,6 @@ static int import_files(struct import *im, const char *db, char **files, int n)
 	return code;
 }
 
-static bool parse_delimiter(const char *s, char *out)
-{
-	if (strcmp(s, "tab") == 0 || strcmp(s, "\\t") == 0)
-		s = "\t";
-	*out = s[0];
-	return s[0] && !s[1] && s[0] != '"' && s[0] != '\n' && s[0] != '\r';
-}
-
 static bool parse_threads(const char *s, unsigned *out)
 {
 	char *end;
@@ -146,12 +174,22 @@ static bool parse_threads(const char *s, unsigned *out)
 	return isdigit((unsigned char)*s) && !*end && n >= 1 && n <= 1024;
 }
 
+static int parse_format(struct import *im, const char *s)
+{
+	if (strcmp(s, "tsv") == 0)
+		im->csv.delimiter = '\t';
+	if (strcmp(s, "csv") == 0 || strcmp(s, "tsv") == 0)
+		return 'c';
+	return strcmp(s, "json") == 0 || strcmp(s, "jsonl") == 0 ? 'j' : 0;
+}
+
 static int parse_options(const struct command *self, int argc, char **argv, struct import *im)
 {
 	static const struct option options[] = {
 		{ "table", required_argument, NULL, 't' },
 		{ "schema", required_argument, NULL, 's' },
 		{ "threads", required_argument, NULL, 'j' },
+		{ "format", required_argument, NULL, 'f' },
 		{ "delimiter", required_argument, NULL, 'd' },
 		{ "null", required_argument, NULL, 'n' },
 		{ "header", no_argument, NULL, 'H' },
@@ -162,7 +200,7 @@ static int parse_options(const struct command *self, int argc, char **argv, stru
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "t:s:j:d:n:qh", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "t:s:j:f:d:n:qh", options, NULL)) != -1) {
 		switch (option) {
 		case 't':
 			im->table = optarg;
@@ -173,6 +211,12 @@ static int parse_options(const struct command *self, int argc, char **argv, stru
 		case 'j':
 			if (!parse_threads(optarg, &im->csv.n_threads))
 				return bad_usage(self, "--threads wants 1 to 1024");
+			break;
+		case 'f':
+			im->format = parse_format(im, optarg);
+			if (!im->format)
+				return bad_usage(self, "no format %s: csv, tsv, json or jsonl",
+						 optarg);
 			break;
 		case 'd':
 			if (!parse_delimiter(optarg, &im->csv.delimiter))
@@ -220,12 +264,15 @@ static int run(const struct command *self, int argc, char **argv)
 }
 
 const struct command command_import = {
-	"import", "DB FILE...", "Load CSV files",
+	"import", "DB FILE...", "Load CSV and JSON files",
 	"Database and table are made where they are missing, the types inferred from all of the\n"
 	"data. Into a table that is there, columns go by name. All files or none: they are one\n"
-	"transaction. A FILE of - is standard input.\n\n"
+	"transaction. A FILE of - is standard input. gzip and zstd files are unpacked. JSON is an\n"
+	"object per row, a line or an array of them; what is nested inside is kept as JSON text.\n\n"
 	"  -t, --table NAME     into this table; otherwise each file has one of its own name\n"
 	"  -s, --schema SLOTS   make that table first, with these slots: see 'stoa create --help'\n"
+	"  -f, --format FORMAT  csv, tsv, json or jsonl; otherwise JSON by the name's ending (.json,\n"
+	"                       .jsonl, .ndjson, also before .gz or .zst), CSV without one\n"
 	"  -j, --threads N      use N threads; otherwise one for each processor\n"
 	"  -d, --delimiter C    the character between fields, or tab; otherwise found out\n"
 	"  -n, --null TEXT      an unquoted field that is NULL; otherwise the empty one\n"

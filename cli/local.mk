@@ -1,7 +1,8 @@
 ## SPDX-License-Identifier: MIT
 
 bin_PROGRAMS += stoa
-stoa_LDADD = libstoa.la
+stoa_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS) $(ZLIB_CFLAGS)
+stoa_LDADD = libstoa.la $(YAJL_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS)
 stoa_SOURCES = \
 	%D%/check.c \
 	%D%/cli.h \
@@ -10,6 +11,7 @@ stoa_SOURCES = \
 	%D%/export.c \
 	%D%/freeze.c \
 	%D%/import.c \
+	%D%/json.c \
 	%D%/main.c \
 	%D%/memory.c \
 	%D%/progress.c \
@@ -20,13 +22,17 @@ stoa_SOURCES = \
 	%D%/slots.c \
 	%D%/stat.c \
 	%D%/tables.c \
+	%D%/unpack.c \
 	%D%/width.c \
 	%D%/writer.c \
 	%D%/writer.h \
 	%D%/writer_csv.c \
-	%D%/writer_jsonl.c \
+	%D%/writer_html.c \
+	%D%/writer_insert.c \
+	%D%/writer_json.c \
 	%D%/writer_markdown.c \
-	%D%/writer_table.c
+	%D%/writer_table.c \
+	%D%/writer_vertical.c
 
 dist_man_MANS += %D%/stoa.1
 EXTRA_DIST += %D%/README.md

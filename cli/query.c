@@ -62,8 +62,7 @@ static int query(const char *path, const char *sql, const struct writer_options 
 static int run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "format", required_argument, NULL, 'f' },
-		{ "no-header", no_argument, NULL, 'N' },
+		WRITER_OPTIONS,
 		{ "max-rows", required_argument, NULL, 'm' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -75,15 +74,8 @@ static int run(const struct command *self, int argc, char **argv)
 
 	wo.fit = isatty(STDOUT_FILENO);
 	wo.max_rows = wo.fit ? MAX_ROWS_ON_TERMINAL : 0;
-	while ((option = getopt_long(argc, argv, "f:m:h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "f:d:m:h", options, NULL)) != -1) {
 		switch (option) {
-		case 'f':
-			if (!format_of(optarg, &wo.format))
-				return bad_usage(self, BAD_FORMAT, optarg);
-			break;
-		case 'N':
-			wo.no_header = true;
-			break;
 		case 'm':
 			wo.max_rows = strtoull(optarg, &end, 10);
 			if (*end || end == optarg || *optarg == '-')
@@ -92,7 +84,9 @@ static int run(const struct command *self, int argc, char **argv)
 		case 'h':
 			return show_help(self);
 		default:
-			return bad_usage(self, NULL);
+			code = writer_option(self, option, optarg, &wo);
+			if (code != CLI_OK)
+				return code;
 		}
 	}
 	if (argc - optind != 2)
@@ -111,9 +105,10 @@ const struct command command_query = {
 	"query", "DB SQL", "Run a SELECT statement and print its rows",
 	"SQL of - is read from standard input. The database is opened for reading only, beside a\n"
 	"process that may be writing to it, and seen as of its newest commit.\n\n"
-	"  -f, --format FORMAT  table (default), csv, jsonl or markdown\n"
-	"      --no-header      csv: leave the line of names out\n"
-	"  -m, --max-rows N     table: show the first N rows; 0 shows all; 1000 on a terminal\n"
+	"  -f, --format FORMAT  table (default), csv, tsv, jsonl, json, markdown, html, insert or\n"
+	"                       vertical\n"
+	WRITER_OPTIONS_HELP
+	"  -m, --max-rows N     table, vertical: show the first N rows; 0 shows all; 1000 on a terminal\n"
 	"  -h, --help           this text\n\n"
 	"In tables NULL is NULL, and on a terminal long values are cut to fit. In CSV NULL is an\n"
 	"empty field and an empty string is \"\".\n\n"

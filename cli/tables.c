@@ -40,7 +40,7 @@ static int list(struct session *s, struct writer *w)
 static int run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "format", required_argument, NULL, 'f' },
+		WRITER_OPTIONS,
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
@@ -50,16 +50,14 @@ static int run(const struct command *self, int argc, char **argv)
 	int option, code;
 
 	wo.fit = isatty(STDOUT_FILENO);
-	while ((option = getopt_long(argc, argv, "f:h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "f:d:h", options, NULL)) != -1) {
 		switch (option) {
-		case 'f':
-			if (!format_of(optarg, &wo.format))
-				return bad_usage(self, BAD_FORMAT, optarg);
-			break;
 		case 'h':
 			return show_help(self);
 		default:
-			return bad_usage(self, NULL);
+			code = writer_option(self, option, optarg, &wo);
+			if (code != CLI_OK)
+				return code;
 		}
 	}
 	if (argc - optind != 1)
@@ -79,7 +77,9 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_tables = {
 	"tables", "DB", "List the tables with their rows and slots",
-	"  -f, --format FORMAT  table (default), csv, jsonl or markdown\n"
+	"  -f, --format FORMAT  table (default), csv, tsv, jsonl, json, markdown, html, insert or\n"
+	"                       vertical\n"
+	WRITER_OPTIONS_HELP
 	"  -h, --help           this text\n",
 	run,
 };

@@ -3,6 +3,7 @@
 #include "writer.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,12 +13,19 @@ static const struct {
 } formats[] = {
 	[FORMAT_TABLE] = { "table", &writer_table },
 	[FORMAT_CSV] = { "csv", &writer_csv },
+	[FORMAT_TSV] = { "tsv", &writer_csv },
 	[FORMAT_JSONL] = { "jsonl", &writer_jsonl },
+	[FORMAT_JSON] = { "json", &writer_json },
 	[FORMAT_MARKDOWN] = { "markdown", &writer_markdown },
+	[FORMAT_HTML] = { "html", &writer_html },
+	[FORMAT_INSERT] = { "insert", &writer_insert },
+	[FORMAT_VERTICAL] = { "vertical", &writer_vertical },
 };
 
 bool format_of(const char *name, enum format *out)
 {
+	if (strcmp(name, "box") == 0)
+		name = "table";
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
 		if (strcmp(name, formats[i].name) != 0)
 			continue;
@@ -25,6 +33,39 @@ bool format_of(const char *name, enum format *out)
 		return true;
 	}
 	return false;
+}
+
+bool parse_delimiter(const char *s, char *out)
+{
+	if (strcmp(s, "tab") == 0 || strcmp(s, "\\t") == 0)
+		s = "\t";
+	*out = s[0];
+	return s[0] > 0 && !s[1] && s[0] != '"' && s[0] != '\n' && s[0] != '\r';
+}
+
+int writer_option(const struct command *self, int option, const char *arg,
+		  struct writer_options *out)
+{
+	switch (option) {
+	case 'f':
+		if (!format_of(arg, &out->format))
+			return bad_usage(self, "no format %s: " FORMAT_NAMES, arg);
+		return CLI_OK;
+	case 'N':
+		out->no_header = true;
+		return CLI_OK;
+	case 'n':
+		out->null_text = arg;
+		if (strpbrk(arg, "\"\r\n"))
+			return bad_usage(self, "--null wants a text without quotes and newlines");
+		return CLI_OK;
+	case 'd':
+		if (!parse_delimiter(arg, &out->delimiter))
+			return bad_usage(self, "--delimiter wants one character, or tab");
+		return CLI_OK;
+	default:
+		return bad_usage(self, NULL);
+	}
 }
 
 bool is_number(unsigned type)
@@ -56,6 +97,30 @@ void text_put_value(struct text *t, const struct stoa_value *v)
 	stoa_value_print(v, more, n + 1);
 	text_put(t, more, n);
 	free(more);
+}
+
+void put_line(struct writer *w)
+{
+	text_put(&w->line, "\n", 1);
+	fwrite(w->line.p, 1, w->line.len, w->out);
+	w->line.len = 0;
+}
+
+void put_count(struct writer *w)
+{
+	uint64_t n = w->n_rows, max = w->options.max_rows;
+
+	if (max && n > max)
+		fprintf(w->out,
+			"(%" PRIu64 " rows, the first %" PRIu64 " shown; --max-rows 0 shows all)\n",
+			n, max);
+	else
+		fprintf(w->out, "(%" PRIu64 " row%s)\n", n, n == 1 ? "" : "s");
+}
+
+void nothing(struct writer *w)
+{
+	(void)w;
 }
 
 struct writer *writer_new(FILE *out, const struct writer_options *options,

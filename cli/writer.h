@@ -28,11 +28,21 @@ struct writer {
 extern const struct writer_ops writer_table;
 extern const struct writer_ops writer_csv;
 extern const struct writer_ops writer_jsonl;
+extern const struct writer_ops writer_json;
 extern const struct writer_ops writer_markdown;
+extern const struct writer_ops writer_html;
+extern const struct writer_ops writer_insert;
+extern const struct writer_ops writer_vertical;
 
 /* Adds a value as stoa_value_print() writes it; NULL adds nothing. */
 void text_put_value(struct text *t, const struct stoa_value *v);
 bool is_number(unsigned type);
 bool is_bytes(unsigned type);
+/* Writes w->line and a newline, and empties it. */
+void put_line(struct writer *w);
+/* "(5 rows)", and how many of them were shown. */
+void put_count(struct writer *w);
+/* For formats that have nothing to begin or to end with. */
+void nothing(struct writer *w);
 
 #endif

@@ -23,13 +23,6 @@ static void put_cell(struct text *t, const char *s, size_t len)
 	}
 }
 
-static void put_line(struct writer *w)
-{
-	text_puts(&w->line, "\n");
-	fwrite(w->line.p, 1, w->line.len, w->out);
-	w->line.len = 0;
-}
-
 static void begin(struct writer *w)
 {
 	text_puts(&w->line, "|");
@@ -65,9 +58,4 @@ static void row(struct writer *w, const struct stoa_value *values)
 	text_release(&cell);
 }
 
-static void end(struct writer *w)
-{
-	(void)w;
-}
-
-const struct writer_ops writer_markdown = { begin, row, end, NULL };
+const struct writer_ops writer_markdown = { begin, row, nothing, NULL };

@@ -21,7 +21,6 @@
  */
 #include "writer.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -240,12 +239,7 @@ static void end(struct writer *w)
 {
 	flush(w);
 	put_border(w, BOTTOM);
-	if (w->options.max_rows && w->n_rows > w->options.max_rows)
-		fprintf(w->out,
-			"(%" PRIu64 " rows, the first %" PRIu64 " shown; --max-rows 0 shows all)\n",
-			w->n_rows, w->options.max_rows);
-	else
-		fprintf(w->out, "(%" PRIu64 " row%s)\n", w->n_rows, w->n_rows == 1 ? "" : "s");
+	put_count(w);
 }
 
 static void free_table(struct writer *w)

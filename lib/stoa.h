@@ -853,6 +853,7 @@ struct stoa_progress {
  * @header:    1 the first record names the columns, 0 it does not (c1, c2, ...), -1 to find out
  * @null_text: an unquoted field that reads as NULL; NULL means the empty one, and "" then is NULL
  *             too where it cannot be a string
+ * @name:      what messages call the file; NULL means @path of the call
  * @n_threads: 0 means one for each processor
  * @progress:  called a few times a second, from the calling thread; any result but 0 cancels
  * @ctx:       handed to @progress
@@ -863,11 +864,13 @@ struct stoa_csv_options {
 	char quote;
 	int header;
 	const char *null_text;
+	const char *name;
 	unsigned n_threads;
 	int (*progress)(void *ctx, const struct stoa_progress *now);
 	void *ctx;
 };
-#define STOA_CSV_OPTIONS_INIT { sizeof(struct stoa_csv_options), 0, 0, -1, NULL, 0, NULL, NULL }
+#define STOA_CSV_OPTIONS_INIT                                                                      \
+	{ sizeof(struct stoa_csv_options), 0, 0, -1, NULL, NULL, 0, NULL, NULL }
 
 /**
  * stoa_import_csv() - load a CSV file into a table

@@ -416,6 +416,8 @@ int stoa_import_csv(stoa_txn *txn, const char *table, const char *path,
 	im.txn = txn;
 	im.name = table;
 	STOA_TRY(stoa__csv_input_open(path, &im.in, err));
+	if (im.options.name)
+		im.in.path = im.options.name;
 	rc = import(&im, &wishes, &n, err);
 	stoa__free(im.plan.columns);
 	stoa__csv_head_release(&im.head);

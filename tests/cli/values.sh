@@ -20,3 +20,21 @@ run stoa query v.stoa 'SELECT s FROM v WHERE false'
 run stoa query v.stoa 'SELECT s FROM v WHERE false' -f csv
 run stoa query v.stoa 'SELECT i FROM v' -f csv --no-header
 run stoa query v.stoa 'SELECT i FROM v' --max-rows 2
+run stoa query v.stoa 'SELECT b, i, f, d, s, long FROM v' -f tsv --null '\N'
+run stoa query v.stoa 'SELECT s, d FROM v' -f csv --null NULL -d '|'
+run stoa query v.stoa 'SELECT s, d FROM v' -f csv --null tea -d .
+run stoa query v.stoa 'SELECT * FROM v' -f json
+run stoa query v.stoa 'SELECT s FROM v WHERE false' -f json
+run stoa query v.stoa 'SELECT * FROM v LIMIT 3' -f vertical
+run stoa query v.stoa 'SELECT s, d, long FROM v' -f html
+run stoa export v.stoa v -f insert
+run stoa export v.stoa 'SELECT s AS "a b", i FROM v LIMIT 1' -f insert -t 'x y'
+run stoa query v.stoa 'SELECT s FROM v WHERE false' -f insert
+# what export wrote, import reads back, whatever says NULL
+for null in '' NULL '\N' tea; do
+	stoa export v.stoa v --null "$null" -o back.csv
+	rm -rf back.stoa
+	stoa create back.stoa -t back -s "$(stoa schema v.stoa | sed '1d;$d')"
+	stoa import back.stoa back.csv -q --null "$null"
+	stoa export back.stoa back --null "$null" | cmp - back.csv && echo "NULL as '$null' comes back"
+done
