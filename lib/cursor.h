@@ -42,6 +42,7 @@ struct stoa_cursor {
 	size_t block_end;
 	struct stoa_value *block;	/* by row: n_columns values each */
 	stoa_rowid rowid;
+	uint64_t changes;		/* rows that the statement behind it changed */
 };
 
 /* Goes up in a child by fork(). db.c's. */

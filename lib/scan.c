@@ -50,6 +50,8 @@ struct scan {
 	size_t n;				/* rows of the batch */
 	uint16_t rows[STOA__BATCH_ROWS];
 	bool gathered;
+	const struct stoa__row_list *only;	/* rows to read instead of all; NULL: all */
+	size_t only_at;				/* of them that come next */
 	stoa_rowid rowids[STOA__BATCH_ROWS];
 	struct stoa_column *names;
 	struct stoa_array *arrays;		/* of the public batch */
@@ -111,6 +113,38 @@ static int fill_rowids(struct scan *s, struct stoa_error *err)
 	return STOA_OK;
 }
 
+/*
+ * Rows of a list: a batch is as many as ascend within a run, which begins with the page of the first of them
+ * and ends with the last, so that one row costs a page at most.
+ */
+static int next_listed(struct scan *s, struct stoa_error *err)
+{
+	const struct stoa__row_list *list = s->only;
+	struct stoa__place at;
+
+	s->n = 0;
+	s->gathered = true;
+	for (; s->only_at < list->n; s->only_at++) {
+		int rc = stoa__table_locate(s->table, list->p[s->only_at], &at, err);
+
+		if (rc == STOA_ENOTFOUND)
+			continue;
+		if (rc < 0)
+			return rc;
+		if (!s->n) {
+			s->group = at.group;
+			s->group_rows = stoa__group_rows(s->table, at.group);
+			s->from = at.row / STOA__PAGE_ROWS * STOA__PAGE_ROWS;
+		} else if (at.group != s->group || at.row < s->from + s->n_stored ||
+			   at.row >= s->from + STOA__BATCH_ROWS) {
+			break;
+		}
+		s->rows[s->n++] = (uint16_t)(at.row - s->from);
+		s->n_stored = at.row - s->from + 1;
+	}
+	return s->n ? STOA_ROW : STOA_END;
+}
+
 /* The next batch with a row in it: STOA_ROW or STOA_END. */
 static int next_batch(struct scan *s, struct stoa_error *err)
 {
@@ -119,6 +153,8 @@ static int next_batch(struct scan *s, struct stoa_error *err)
 				  "the rows that this cursor reads were rolled back");
 	for (size_t i = 0; i < s->n_columns; i++)
 		s->columns[i].ready = false;
+	if (s->only)
+		return next_listed(s, err);
 	for (;;) {
 		while (s->group && next_run(s))
 			if (s->n)
@@ -560,6 +596,8 @@ static bool source_pick(struct stoa__source *source, size_t i, const uint32_t *s
 /* Is the next batch the first of a group that is there to be looked at? Moves to it if so. */
 static bool at_group(struct scan *s)
 {
+	if (s->only)
+		return false;
 	if (s->version->gone || (s->group && s->from + s->n_stored < s->group_rows))
 		return s->group && !s->from && !s->n_stored;
 	return next_group(s);
@@ -630,6 +668,11 @@ static uint64_t source_n_rows(struct stoa__source *source)
 	return of_source(source)->table->n_rows;
 }
 
+static void source_only(struct stoa__source *source, const struct stoa__row_list *rowids)
+{
+	of_source(source)->only = rowids;
+}
+
 static void scan_close(struct scan *s)
 {
 	for (size_t i = 0; i < s->n_columns; i++) {
@@ -663,6 +706,7 @@ static const struct stoa__source_ops source_ops = {
 	.close = source_close,
 	.within = source_within,
 	.pick = source_pick,
+	.only = source_only,
 };
 
 /* ---- as a cursor ---- */

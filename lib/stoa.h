@@ -479,7 +479,7 @@ STOA_API STOA_CHECK_RESULT int stoa_set_durability(stoa_txn *txn, int durability
 
 /**
  * stoa_savepoint() - mark a point in a write transaction to go back to
- * @out: receives the mark, good until the transaction ends or goes back to an earlier mark
+ * @out: receives the mark, good until the transaction ends, gives it up or goes back to an earlier mark
  */
 STOA_API STOA_CHECK_RESULT int stoa_savepoint(stoa_txn *txn, uint32_t *out, struct stoa_error *err);
 
@@ -490,6 +490,14 @@ STOA_API STOA_CHECK_RESULT int stoa_savepoint(stoa_txn *txn, uint32_t *out, stru
  */
 STOA_API STOA_CHECK_RESULT int stoa_rollback_to(stoa_txn *txn, uint32_t savepoint,
 						struct stoa_error *err);
+
+/**
+ * stoa_release() - give up a savepoint, and those marked after it; what was done since stays
+ *
+ * A savepoint keeps what it could go back to in memory, so one that is no longer wanted should go.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_release(stoa_txn *txn, uint32_t savepoint,
+					    struct stoa_error *err);
 
 /* ---- schema ----------------------------------------------------------------------------- */
 
@@ -796,9 +804,32 @@ STOA_API STOA_CHECK_RESULT int stoa_bind(stoa_stmt *stmt, uint32_t index,
 /** stoa_parameters() - how many parameters a statement has */
 STOA_API uint32_t stoa_parameters(const stoa_stmt *stmt);
 
-/** stoa_execute() - run a statement in a transaction; its result is a lazy cursor */
+/**
+ * stoa_stmt_writes() - does a statement want a transaction with STOA_WRITE?
+ *
+ * So do INSERT, UPDATE and DELETE; for a query either kind will do.
+ */
+STOA_API bool stoa_stmt_writes(const stoa_stmt *stmt);
+
+/**
+ * stoa_execute() - run a statement in a transaction
+ * @out: receives a cursor over its result; NULL to throw that away
+ *
+ * A query is lazy: rows are computed as the cursor moves. A statement that changes something has
+ * done all of it when this returns or, after an error, nothing of it; it sees the rows as they were
+ * before it. Its cursor has the rows of RETURNING; without that, no columns and no rows.
+ *
+ * Returns: STOA_OK; STOA_EREADONLY for a statement that writes in a read transaction; the errors
+ *          of stoa_insert() and its kin, and those of expressions; STOA_ESTATE if it has to change more
+ *          than one row while an appender of the transaction is open.
+ * Cost:    of UPDATE and DELETE that of the query with their WHERE, and of stoa_update() or
+ *          stoa_delete() for each row; WHERE rowid = ? finds its row without a scan.
+ */
 STOA_API STOA_CHECK_RESULT int stoa_execute(stoa_stmt *stmt, stoa_txn *txn, stoa_cursor **out,
 					    struct stoa_error *err);
+
+/** stoa_changes() - how many rows the statement behind a cursor inserted, updated or deleted */
+STOA_API uint64_t stoa_changes(const stoa_cursor *cur);
 
 /** stoa_query() - stoa_prepare() and stoa_execute() in one; @sql is NUL-terminated */
 STOA_API STOA_CHECK_RESULT int stoa_query(stoa_txn *txn, const char *sql, stoa_cursor **out,

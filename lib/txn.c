@@ -240,6 +240,16 @@ int stoa_rollback_to(stoa_txn *txn, uint32_t savepoint, struct stoa_error *err)
 	return STOA_OK;
 }
 
+int stoa_release(stoa_txn *txn, uint32_t savepoint, struct stoa_error *err)
+{
+	STOA_TRY(stoa__txn_enter_write(txn, err));
+	if (!savepoint || savepoint > txn->n_marks)
+		return stoa__fail(err, STOA_EINVAL, "the transaction has no savepoint %u",
+				  savepoint);
+	drop_marks(txn, savepoint - 1);
+	return STOA_OK;
+}
+
 /* ---- end ---- */
 
 static void txn_free(struct stoa_txn *txn)

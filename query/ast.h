@@ -52,6 +52,10 @@ enum stoa__ast_kind {
 	STOA__AST_CALL,		/* text(list) [FILTER (WHERE a)]; flags */
 	STOA__AST_EXTRACT,	/* EXTRACT(text FROM a) */
 	STOA__AST_ROW,		/* (list) of two or more */
+	STOA__AST_DEFAULT,	/* in VALUES and SET: the slot's default */
+	/* Of queries that statements are made into (change.c), never parsed: */
+	STOA__AST_ROWID,	/* the rowid, whatever slots are called */
+	STOA__AST_ASSIGN,	/* a as slot stores it; its default where a is DEFAULT or NULL */
 };
 
 enum stoa__ast_op {
@@ -101,6 +105,7 @@ struct stoa__ast {
 	struct stoa__ast_list *list;
 	struct stoa__ast_type *type;
 	struct stoa__query *query;
+	const struct stoa_slot *slot;
 };
 
 /* expr [AS alias] of a select list; expr [ASC|DESC] [NULLS FIRST|LAST] of an ORDER BY. */
@@ -127,6 +132,7 @@ enum stoa__join_kind {
 	STOA__JOIN_CROSS, STOA__JOIN_INNER, STOA__JOIN_LEFT, STOA__JOIN_RIGHT, STOA__JOIN_FULL,
 };
 struct stoa__from {
+	const struct stoa__row_list *only;	/* a table's rows that count; NULL: all. Never parsed */
 	uint8_t kind;
 	uint8_t join;
 	uint16_t height;

@@ -267,9 +267,10 @@ static struct stoa__bound *bind_string(struct stoa__binder *bn, const struct sto
 	return b;
 }
 
-static struct stoa__bound *bind_param(struct stoa__binder *bn, const struct stoa__ast *a)
+/* A value from outside: a parameter, a slot's default. */
+static struct stoa__bound *bind_value(struct stoa__binder *bn, const struct stoa__token *at,
+				      struct stoa_value v)
 {
-	struct stoa_value v = bn->params ? bn->params[a->op - 1] : stoa_null();
 	struct stoa__type type = { v.type, v.type == STOA_DECIMAL ? STOA_DECIMAL_PRECISION_MAX : 0,
 				   v.type == STOA_DECIMAL ? v.scale : 0 };
 
@@ -282,10 +283,15 @@ static struct stoa__bound *bind_param(struct stoa__binder *bn, const struct stoa
 		v.type = STOA_TEXT;
 	if (v.type == STOA_F32)
 		v.type = STOA_F64;
-	struct stoa__bound *b = stoa__bound_const(bn, &a->at, type, &v);
+	struct stoa__bound *b = stoa__bound_const(bn, at, type, &v);
 	if (b)
 		b->literal = stoa__type_is_text(type.type);
 	return b;
+}
+
+static struct stoa__bound *bind_param(struct stoa__binder *bn, const struct stoa__ast *a)
+{
+	return bind_value(bn, &a->at, bn->params ? bn->params[a->op - 1] : stoa_null());
 }
 
 static struct stoa__bound *bind_interval(struct stoa__binder *bn, const struct stoa__ast *a)
@@ -412,6 +418,15 @@ static bool has_table(const struct stoa__scope *s, struct stoa_bytes table)
 			if (same_bytes(s->columns[i].table, table))
 				return true;
 	return false;
+}
+
+/* Of the first table: the one that an UPDATE or DELETE is about. */
+static struct stoa__bound *bind_rowid(struct stoa__binder *bn, const struct stoa__ast *a)
+{
+	for (size_t i = 0; i < bn->scope->n; i++)
+		if (bn->scope->columns[i].slot == STOA__SLOT_ROWID)
+			return stoa__bind_column(bn, &a->at, &bn->scope->columns[i], 0);
+	return stoa__bind_fail(bn, &a->at, STOA_EINVAL, "there is no rowid here");
 }
 
 static struct stoa__bound *bind_name(struct stoa__binder *bn, const struct stoa__ast *a)
@@ -974,6 +989,16 @@ static struct stoa__bound *bind_cast(struct stoa__binder *bn, const struct stoa_
 	return stoa__cast(bn, &n->at, b, type);
 }
 
+/* What a slot is to be given: an expression, or its default. */
+static struct stoa__bound *bind_assign(struct stoa__binder *bn, const struct stoa__ast *n)
+{
+	struct stoa__bound *b = n->a && n->a->kind != STOA__AST_DEFAULT ?
+					stoa__bind(bn, n->a) :
+					bind_value(bn, &n->at, n->slot->value);
+
+	return stoa__assign(bn, &n->at, b, n->slot);
+}
+
 struct stoa__bound *stoa__bind(struct stoa__binder *bn, const struct stoa__ast *a)
 {
 	struct stoa_value v;
@@ -1015,6 +1040,11 @@ struct stoa__bound *stoa__bind(struct stoa__binder *bn, const struct stoa__ast *
 	case STOA__AST_SUBQUERY:
 		return stoa__bind_fail(bn, &a->at, STOA_EUNSUPPORTED,
 				       "subqueries are not supported");
+	case STOA__AST_ROWID: return bind_rowid(bn, a);
+	case STOA__AST_ASSIGN: return bind_assign(bn, a);
+	case STOA__AST_DEFAULT:
+		return stoa__bind_fail(bn, &a->at, STOA_EINVAL,
+				       "DEFAULT stands alone, in VALUES of INSERT and in SET");
 	case STOA__AST_ROW:
 		return stoa__bind_fail(bn, &a->at, STOA_EUNSUPPORTED,
 				       "row values are not supported");

@@ -115,6 +115,13 @@ struct stoa__bound *stoa__cast(struct stoa__binder *bn, const struct stoa__token
 /* The conversion that an operator or function implies; @what for the message. */
 struct stoa__bound *stoa__coerce(struct stoa__binder *bn, const struct stoa__token *at,
 				 struct stoa__bound *b, struct stoa__type to);
+/*
+ * The conversion that storing in @slot implies: between numbers, with rounding and a check of the
+ * range; between date and timestamp; of anything to text; of text, as it is read, to anything. A
+ * NULL where none may be is left to whoever writes the row.
+ */
+struct stoa__bound *stoa__assign(struct stoa__binder *bn, const struct stoa__token *at,
+				 struct stoa__bound *b, const struct stoa_slot *slot);
 /* Is there one? */
 bool stoa__coercible(const struct stoa__bound *b, struct stoa__type to);
 /* Brings @n expressions to their common type, which goes to *@type. False after an error. */

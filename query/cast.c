@@ -256,6 +256,38 @@ struct stoa__bound *stoa__cast(struct stoa__binder *bn, const struct stoa__token
 	}
 }
 
+/* ---- assigned ------------------------------------------------------------------------------- */
+
+static bool is_moment(unsigned type)
+{
+	return type == STOA_DATE || type == STOA_TIMESTAMP;
+}
+
+static bool assignable(const struct stoa__bound *b, unsigned to)
+{
+	unsigned from = b->type.type;
+
+	return from == STOA_NULL || from == to || stoa__type_is_text(from) || stoa__type_is_text(to) ||
+	       (stoa__type_is_number(from) && stoa__type_is_number(to)) ||
+	       (is_moment(from) && is_moment(to));
+}
+
+struct stoa__bound *stoa__assign(struct stoa__binder *bn, const struct stoa__token *at,
+				 struct stoa__bound *b, const struct stoa_slot *slot)
+{
+	struct stoa__type to = { slot->type, slot->precision, slot->scale };
+
+	if (!b)
+		return NULL;
+	if (!assignable(b, to.type) || b->type.type == STOA__TYPE_INTERVAL)
+		return stoa__bind_fail(bn, at, STOA_ETYPE,
+				       "slot \"%s\" is of type %s, but this is %s: use CAST", slot->name,
+				       stoa_type_name(to.type), stoa__type_text(b->type.type));
+	if (stoa__type_is_text(to.type))
+		to.type = STOA_TEXT;
+	return stoa__cast(bn, at, b, to);
+}
+
 /* ---- implied -------------------------------------------------------------------------------- */
 
 bool stoa__coercible(const struct stoa__bound *b, struct stoa__type to)

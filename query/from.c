@@ -78,6 +78,7 @@ static struct stoa__node *bind_table(struct stoa__binder *bn, const struct stoa_
 		return NULL;
 	}
 	scan->table_name = name;
+	scan->only = f->only;
 	table_columns(bn, &info, scan, f->alias.p ? f->alias : f->name, scope);
 	return scan;
 }

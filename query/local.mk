@@ -17,6 +17,8 @@ libstoa_all_la_SOURCES += \
 	%D%/bind_call.c \
 	%D%/bound.h \
 	%D%/cast.c \
+	%D%/change.c \
+	%D%/change.h \
 	%D%/compile.c \
 	%D%/dict.c \
 	%D%/engine.h \
@@ -54,10 +56,14 @@ libstoa_all_la_SOURCES += \
 	%D%/resolve.c \
 	%D%/result.c \
 	%D%/result.h \
+	%D%/row_list.c \
 	%D%/spill.c \
 	%D%/spill.h \
+	%D%/statement.c \
+	%D%/statement.h \
 	%D%/steps.c \
 	%D%/stmt.c \
+	%D%/stmt.h \
 	%D%/terms.c \
 	%D%/types.c \
 	%D%/vec.c

@@ -60,6 +60,12 @@ int stoa__op_one(struct stoa__op **out, struct stoa_error *err);
 int stoa__op_scan(struct stoa__source *source, size_t n_columns, size_t rowid,
 		  struct stoa__bound *const *where, size_t n_where, struct stoa__op **out,
 		  struct stoa_error *err);
+/*
+ * The rows that conditions name by rowid, which is column @rowid; *@out is NULL if they do not. STOA_OK or
+ * STOA_ENOMEM.
+ */
+int stoa__row_list_of(struct stoa__bound *const *where, size_t n_where, size_t rowid,
+		    struct stoa__arena *arena, struct stoa__row_list **out);
 /* Tells a scan to pass over the row groups that @bar, which outlives it, excludes by then. */
 void stoa__op_scan_heed(struct stoa__op *scan, const struct stoa__bar *bar);
 int stoa__op_filter(struct stoa__op *child, struct stoa__arena *arena, size_t n_columns,

@@ -21,6 +21,23 @@ struct build {
 
 static int build(struct build *b, const struct stoa__node *n, struct stoa__op **out);
 
+/* Where the query says by rowid which rows it wants, or RETURNING does. Closes @source on failure. */
+static int go_to_rows(struct build *b, const struct stoa__node *n, struct stoa__source *source,
+		      size_t rowid)
+{
+	struct stoa__row_list *named;
+
+	if (!source->ops->only)
+		return STOA_OK;
+	if (stoa__row_list_of(n->exprs, n->n_exprs, rowid, b->arena, &named) < 0) {
+		source->ops->close(source);
+		return stoa__fail_memory(b->err);
+	}
+	if (n->only || named)
+		source->ops->only(source, n->only ? n->only : named);
+	return STOA_OK;
+}
+
 static int build_scan(struct build *b, const struct stoa__node *n, struct stoa__op **out)
 {
 	uint32_t *slots = stoa__arena_array(b->arena, n->n_columns + 1, sizeof *slots);
@@ -36,6 +53,7 @@ static int build_scan(struct build *b, const struct stoa__node *n, struct stoa__
 			slots[n_slots++] = n->slots[i];
 	}
 	STOA_TRY(b->tables->open(b->tables, n->table, slots, n_slots, &source, b->err));
+	STOA_TRY(go_to_rows(b, n, source, rowid));
 	return stoa__op_scan(source, n->n_columns, rowid, n->exprs, n->n_exprs, out, b->err);
 }
 

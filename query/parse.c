@@ -2,9 +2,9 @@
 /*
  * parse.c - drives lexer and grammar: SQL text in, syntax tree out
  *
- * Tokens are pushed into the parser one by one; the first error ends it. What is a statement of
- * SQL but not a query is refused by its first word here, before the grammar could only call it a
- * syntax error.
+ * Tokens are pushed into the parser one by one; the first error ends it. Statements that other databases
+ * have are refused by their first word here, before the grammar could only call them syntax
+ * errors.
  */
 #include "parse.h"
 
@@ -55,9 +55,6 @@ static const struct refusal {
 	const char *word;
 	const char *instead;
 } refusals[] = {
-	{ "insert", "use stoa_insert() or an appender" },
-	{ "update", "use stoa_update()" },
-	{ "delete", "use stoa_delete()" },
 	{ "create", "use stoa_table_create()" },
 	{ "alter", "use stoa_slot_add(), stoa_slot_drop() or stoa_slot_rename()" },
 	{ "drop", "use stoa_table_drop()" },
@@ -70,7 +67,6 @@ static const struct refusal {
 	{ "checkpoint", "use stoa_checkpoint()" },
 	{ "truncate", "use stoa_delete()" },
 	{ "merge", "use stoa_insert() and stoa_update()" },
-	{ "explain", "run the query itself" },
 	{ "pragma", "use struct stoa_options" },
 	{ "set", "use struct stoa_options" },
 	{ "show", "use stoa_table_info()" },
@@ -94,7 +90,7 @@ static bool word_equal(const struct stoa__token *t, const char *word)
 
 static int check_first_word(const struct stoa__token *t, struct stoa_error *err)
 {
-	if (t->kind != TK_IDENT || t->quoted)
+	if (t->quoted)
 		return STOA_OK;
 	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
 		if (word_equal(t, refusals[i].word))
@@ -148,8 +144,8 @@ static int fail_encoding(const char *sql, size_t len, struct stoa_error *err)
 			     "the statement is not valid UTF-8 here");
 }
 
-int stoa__parse(const char *sql, size_t len, struct stoa__arena *arena, struct stoa__query **out,
-		uint32_t *n_params, struct stoa_error *err)
+int stoa__parse(const char *sql, size_t len, struct stoa__arena *arena,
+		struct stoa__statement **out, uint32_t *n_params, struct stoa_error *err)
 {
 	struct stoa__parse ps = { .arena = arena, .err = err };
 	struct stoa__lexer lx;
@@ -167,7 +163,7 @@ int stoa__parse(const char *sql, size_t len, struct stoa__arena *arena, struct s
 	int rc = run(parser, &lx, &ps);
 	stoa__sql_parserFree(parser, stoa__free);
 	STOA_TRY(rc);
-	*out = ps.query;
+	*out = ps.statement;
 	*n_params = ps.n_params;
 	return STOA_OK;
 }

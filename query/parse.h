@@ -8,15 +8,15 @@
 #ifndef STOA__PARSE_H
 #define STOA__PARSE_H
 
-#include "ast.h"
+#include "statement.h"
 
 /*
  * Parses one statement; the tree lives in @arena and borrows from @sql. @n_params receives the
- * highest parameter number. STOA_OK, STOA_ESYNTAX, STOA_EUNSUPPORTED (a statement that is not a
- * query), STOA_EFULL (a named limit) with line and column, or STOA_ENOMEM.
+ * highest parameter number. STOA_OK, STOA_ESYNTAX, STOA_EUNSUPPORTED (a statement that is not
+ * offered), STOA_EFULL (a named limit) with line and column, or STOA_ENOMEM.
  */
-int stoa__parse(const char *sql, size_t len, struct stoa__arena *arena, struct stoa__query **out,
-		uint32_t *n_params, struct stoa_error *err);
+int stoa__parse(const char *sql, size_t len, struct stoa__arena *arena,
+		struct stoa__statement **out, uint32_t *n_params, struct stoa_error *err);
 
 /* ---- lexer.c ------------------------------------------------------------------------------- */
 
@@ -39,7 +39,7 @@ struct stoa__parse {
 	struct stoa_error *err;
 	int rc;
 	uint32_t n_params;
-	struct stoa__query *query;
+	struct stoa__statement *statement;
 };
 
 void stoa__parse_syntax_error(struct stoa__parse *ps, const struct stoa__token *t);

@@ -541,3 +541,17 @@ int stoa__plan_query(const struct stoa__query *q, struct stoa__tables *tables,
 	*out = plan;
 	return STOA_OK;
 }
+
+bool stoa__plan_constants(const struct stoa__plan *plan, struct stoa_value *values)
+{
+	const struct stoa__node *n = plan->root;
+
+	if (n->kind != STOA__NODE_PROJECT || n->input[0]->kind != STOA__NODE_ONE)
+		return false;
+	for (size_t i = 0; i < plan->n_visible; i++) {
+		if (n->exprs[i]->kind != STOA__BOUND_CONST)
+			return false;
+		values[i] = n->exprs[i]->value;
+	}
+	return true;
+}

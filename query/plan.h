@@ -71,6 +71,7 @@ struct stoa__node {
 	/* SCAN */
 	stoa_table table;
 	const char *table_name;
+	const struct stoa__row_list *only;	/* of the table's rows; NULL: all */
 	uint32_t *slots;	/* by column; one may be STOA__SLOT_ROWID */
 	/* AGGREGATE */
 	struct stoa__agg *aggs;
@@ -97,6 +98,9 @@ struct stoa__plan {
 int stoa__plan_query(const struct stoa__query *q, struct stoa__tables *tables,
 		     const struct stoa_value *params, uint32_t n_params, struct stoa__arena *arena,
 		     struct stoa__plan **out, struct stoa_error *err);
+
+/* Is it one row of constants? Then their values, one for each visible column. */
+bool stoa__plan_constants(const struct stoa__plan *plan, struct stoa_value *values);
 
 /* What runs of a node cost, counted where somebody asks (op.h). */
 struct stoa__node_counts {

@@ -7,7 +7,8 @@
  * (ast.h); each is harmless after an error, when nodes are NULL.
  *
  * Keywords that are names elsewhere (YEAR, FIRST ...) fall back to IDENT; the others are
- * reserved, and want double quotes as names.
+ * reserved, and want double quotes as names. A word that may follow where an alias may stand (SET,
+ * RETURNING) cannot fall back: Lemon would take it for the alias.
  */
 %name stoa__sql_parser
 %token_prefix TK_
@@ -40,6 +41,10 @@
 	DAY FILTER FIRST HOUR LAST MINUTE MONTH NULLS OVER PRECISION RECURSIVE ROWS ROW
 	SECOND VARYING WEEK YEAR SUBSTRING TRIM EXTRACT LEADING TRAILING BOTH UNKNOWN ESCAPE
 	VALUES PARTITION.
+%fallback IDENT
+	ADD ALTER ANALYZE BEGIN COLUMN COMMIT CONFLICT CREATE DELETE DO DROP EXPLAIN IF INSERT INTO
+	KEY NOTHING PRIMARY RELEASE RENAME ROLLBACK SAVEPOINT START TABLE TO
+	TRANSACTION UNIQUE UPDATE WORK.
 
 %left UNION EXCEPT.
 %left INTERSECT.
@@ -88,7 +93,7 @@
 %type distinct { struct stoa__query * }
 %type trim_side { struct stoa__token }
 
-input ::= query(Q) semis. { ps->query = Q; }
+input ::= statement(S) semis. { ps->statement = S; }
 semis ::= .
 semis ::= semis SEMI.
 
@@ -290,6 +295,7 @@ rows ::= ROWS.
 
 /* ---- expressions -------------------------------------------------------------------------- */
 
+expr(R) ::= DEFAULT(T). { R = stoa__ast_new(ps, STOA__AST_DEFAULT, T); }
 expr(R) ::= NULL(T). { R = stoa__ast_new(ps, STOA__AST_NULL, T); }
 expr(R) ::= TRUE(T). {
 	R = stoa__ast_new(ps, STOA__AST_BOOL, T);
@@ -545,3 +551,70 @@ expr(R) ::= TRIM(N) LP expr(C) FROM expr(S) RP. {
 trim_side(R) ::= LEADING(T). { R = T; R.p = "ltrim"; R.len = 5; }
 trim_side(R) ::= TRAILING(T). { R = T; R.p = "rtrim"; R.len = 5; }
 trim_side(R) ::= BOTH(T). { R = T; R.p = "btrim"; R.len = 5; }
+
+/* ---- statements --------------------------------------------------------------------------- */
+
+%type statement { struct stoa__statement * }
+%type change { struct stoa__statement * }
+%type insert_rows { struct stoa__query * }
+%type conflict { struct stoa__conflict * }
+%type assignments { struct stoa__assignment * }
+%type assignment { struct stoa__assignment * }
+%type returning { struct stoa__ast_items * }
+%type as_alias { struct stoa__token }
+%type word { struct stoa__token }
+
+statement(R) ::= query(Q). {
+	R = stoa__statement_new(ps, STOA__STATEMENT_QUERY, Q ? Q->at : (struct stoa__token){ 0 });
+	if (R)
+		R->query = Q;
+}
+statement(R) ::= change(S). { R = S; }
+statement(R) ::= EXPLAIN(T) statement(S). { R = stoa__statement_explain(ps, T, false, S); }
+statement(R) ::= EXPLAIN(T) ANALYZE statement(S). { R = stoa__statement_explain(ps, T, true, S); }
+
+change(R) ::= INSERT(T) INTO word(N) as_alias(A) opt_columns(C) insert_rows(Q) conflict(F)
+	      returning(I). {
+	R = stoa__statement_table(ps, STOA__STATEMENT_INSERT, T, N, &A);
+	if (R) {
+		R->columns = C;
+		R->query = Q;
+		R->conflict = F;
+		R->returning = I;
+	}
+}
+as_alias(R) ::= . { memset(&R, 0, sizeof R); }
+as_alias(R) ::= AS IDENT(N). { R = N; }
+insert_rows(R) ::= query(Q). { R = Q; }
+insert_rows(R) ::= DEFAULT VALUES. { R = NULL; }
+change(R) ::= UPDATE(T) word(N) opt_alias(A) SET assignments(S) where(W) returning(I). {
+	R = stoa__statement_table(ps, STOA__STATEMENT_UPDATE, T, N, &A);
+	if (R) {
+		R->sets = S;
+		R->where = W;
+		R->returning = I;
+	}
+}
+change(R) ::= DELETE(T) FROM word(N) opt_alias(A) where(W) returning(I). {
+	R = stoa__statement_table(ps, STOA__STATEMENT_DELETE, T, N, &A);
+	if (R) {
+		R->where = W;
+		R->returning = I;
+	}
+}
+assignments(R) ::= assignment(S). { R = S; }
+assignments(R) ::= assignments(L) COMMA assignment(S). { R = stoa__assignment_add(L, S); }
+assignment(R) ::= IDENT(N) EQ expr(E). { R = stoa__assignment_new(ps, N, E); }
+returning(R) ::= . { R = NULL; }
+returning(R) ::= RETURNING items(I). { R = I; }
+
+conflict(R) ::= . { R = NULL; }
+conflict(R) ::= ON CONFLICT(T) opt_columns(C) DO NOTHING. {
+	R = stoa__conflict_new(ps, T, C, NULL, NULL);
+}
+conflict(R) ::= ON CONFLICT(T) opt_columns(C) DO UPDATE SET assignments(S) where(W). {
+	R = stoa__conflict_new(ps, T, C, S, W);
+}
+
+/* The name of a table or savepoint. */
+word(R) ::= IDENT(N). { R = N; }

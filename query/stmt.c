@@ -18,20 +18,10 @@
 #include "../lib/core/alloc.h"
 #include "../lib/core/error.h"
 #include "../lib/core/type.h"
-#include "../lib/cursor.h"
 #include "../lib/scan.h"
+#include "change.h"
 #include "engine.h"
-#include "op.h"
 #include "parse.h"
-#include "result.h"
-
-struct stoa_stmt {
-	uint32_t n_users;
-	struct stoa__arena arena;	/* text and tree */
-	struct stoa__query *query;
-	struct stoa_value *params;	/* bytes are heap copies of ours */
-	uint32_t n_params;
-};
 
 static void stmt_release(stoa_stmt *stmt)
 {
@@ -54,7 +44,7 @@ static int parse(stoa_stmt *stmt, const char *sql, size_t len, struct stoa_error
 
 	if (!text)
 		return stoa__fail_memory(err);
-	STOA_TRY(stoa__parse(text, len, &stmt->arena, &stmt->query, &stmt->n_params, err));
+	STOA_TRY(stoa__parse(text, len, &stmt->arena, &stmt->tree, &stmt->n_params, err));
 	stmt->params = stoa__calloc((size_t)stmt->n_params + 1, sizeof *stmt->params);
 	return stmt->params ? STOA_OK : stoa__fail_memory(err);
 }
@@ -64,7 +54,14 @@ static int check(stoa_stmt *stmt, struct stoa__tables *tables, struct stoa_error
 {
 	struct stoa__arena arena = STOA__ARENA_INIT;
 	struct stoa__plan *plan;
-	int rc = stoa__plan_query(stmt->query, tables, NULL, stmt->n_params, &arena, &plan, err);
+	const struct stoa__statement *s = stmt->tree;
+
+	if (s->kind == STOA__STATEMENT_EXPLAIN)
+		return stoa__fail_at(err, STOA_EUNSUPPORTED, s->at.line, s->at.column,
+				     "EXPLAIN is not supported");
+	if (s->kind != STOA__STATEMENT_QUERY)
+		return stoa__change_check(stmt, tables, err);
+	int rc = stoa__plan_query(s->query, tables, NULL, stmt->n_params, &arena, &plan, err);
 
 	stoa__arena_release(&arena);
 	return rc;
@@ -80,7 +77,7 @@ int stoa__engine_prepare(struct stoa__tables *tables, const char *sql, size_t le
 		return stoa__fail_memory(err);
 	stmt->n_users = 1;
 	int rc = len > STOA__SQL_BYTES_MAX ?
-			 stoa__parse(sql, len, &stmt->arena, &stmt->query, &stmt->n_params, err) :
+			 stoa__parse(sql, len, &stmt->arena, &stmt->tree, &stmt->n_params, err) :
 			 parse(stmt, sql, len, err);
 	if (rc == STOA_OK)
 		rc = check(stmt, tables, err);
@@ -138,53 +135,48 @@ int stoa_bind(stoa_stmt *stmt, uint32_t index, const struct stoa_value *value,
 
 /* ---- cursors -------------------------------------------------------------------------------- */
 
-struct query_cursor {
-	struct stoa_cursor cursor;
-	stoa_stmt *stmt;
-	struct stoa__arena arena;	/* plan, programs, parameters */
-	struct stoa__plan *plan;
-	struct stoa__op *root;
-	struct stoa__result_column *results;
-	struct stoa_array *arrays;
-	struct stoa__version *version;	/* held: what rows may borrow from; NULL without a table */
-};
+static struct stoa__query_cursor *of(const stoa_cursor *cur)
+{
+	return (struct stoa__query_cursor *)(uintptr_t)cur;
+}
 
 static const struct stoa_column *query_columns(const stoa_cursor *cur, size_t *n)
 {
-	const struct query_cursor *q = (const struct query_cursor *)cur;
-
-	*n = q->plan->n_visible;
-	return q->plan->columns;
+	*n = of(cur)->n_columns;
+	return of(cur)->columns;
 }
 
 static int query_next_batch(stoa_cursor *cur, struct stoa_batch *out, struct stoa_error *err)
 {
-	struct query_cursor *q = (struct query_cursor *)cur;
+	struct stoa__query_cursor *q = of(cur);
 	size_t n;
-	int rc = stoa__op_next(q->root, &n, err);
 
+	if (!q->root)	/* a statement without rows */
+		return STOA_END;
+	int rc = stoa__op_next(q->root, &n, err);
 	if (rc != STOA_ROW)
 		return rc;
-	for (size_t i = 0; i < q->plan->n_visible; i++) {
+	for (size_t i = 0; i < q->n_columns; i++) {
 		struct stoa__vec v;
 		STOA_TRY(stoa__op_column(q->root, i, &v, err));
-		STOA_TRY(stoa__result_array(&q->results[i], &v, n, q->plan->columns[i].type,
+		STOA_TRY(stoa__result_array(&q->results[i], &v, n, q->columns[i].type,
 					    &q->arrays[i], err));
-		q->arrays[i].scale = q->plan->columns[i].scale;
+		q->arrays[i].scale = q->columns[i].scale;
 	}
-	*out = (struct stoa_batch){ n, q->plan->n_visible, q->arrays, NULL };
+	*out = (struct stoa_batch){ n, q->n_columns, q->arrays, NULL };
 	return STOA_ROW;
 }
 
 static void query_close(stoa_cursor *cur)
 {
-	struct query_cursor *q = (struct query_cursor *)cur;
+	struct stoa__query_cursor *q = of(cur);
 
 	stoa__op_close(q->root);
-	for (size_t i = 0; q->results && i < q->plan->n_visible; i++)
+	for (size_t i = 0; q->results && i < q->n_columns; i++)
 		stoa__result_release(&q->results[i]);
 	stoa__free(q->results);
 	stoa__free(q->arrays);
+	stoa__free(q->rowids);
 	stoa__arena_release(&q->arena);
 	stmt_release(q->stmt);
 	if (q->version)
@@ -193,7 +185,7 @@ static void query_close(stoa_cursor *cur)
 }
 
 /* Parameters may be bound to other values while the cursor is open: it has its own. */
-static struct stoa_value *copy_params(struct query_cursor *q)
+static struct stoa_value *copy_params(struct stoa__query_cursor *q)
 {
 	uint32_t n = q->stmt->n_params;
 	struct stoa_value *params = stoa__arena_array(&q->arena, n, sizeof *params);
@@ -210,26 +202,11 @@ static struct stoa_value *copy_params(struct query_cursor *q)
 	return params;
 }
 
-static int open_query(struct query_cursor *q, struct stoa__tables *tables, struct stoa_error *err)
-{
-	struct stoa_value *params = copy_params(q);
-
-	if (!params)
-		return stoa__fail_memory(err);
-	STOA_TRY(stoa__plan_query(q->stmt->query, tables, params, q->stmt->n_params, &q->arena,
-				  &q->plan, err));
-	q->results = stoa__calloc(q->plan->n_visible + 1, sizeof *q->results);
-	q->arrays = stoa__calloc(q->plan->n_visible + 1, sizeof *q->arrays);
-	if (!q->results || !q->arrays)
-		return stoa__fail_memory(err);
-	return stoa__op_build(q->plan, tables, &q->arena, NULL, &q->root, err);
-}
-
-int stoa__engine_execute(stoa_stmt *stmt, struct stoa__tables *tables, stoa_cursor **out,
-			 struct stoa_error *err)
+int stoa__query_cursor_new(stoa_stmt *stmt, struct stoa__query_cursor **out,
+			   struct stoa_error *err)
 {
 	static const struct stoa__cursor_ops ops = { query_columns, query_next_batch, query_close };
-	struct query_cursor *q = stoa__calloc(1, sizeof *q);
+	struct stoa__query_cursor *q = stoa__calloc(1, sizeof *q);
 
 	*out = NULL;
 	if (!q)
@@ -237,7 +214,84 @@ int stoa__engine_execute(stoa_stmt *stmt, struct stoa__tables *tables, stoa_curs
 	stoa__cursor_init(&q->cursor, &ops);
 	q->stmt = stmt;
 	stmt->n_users++;
-	int rc = open_query(q, tables, err);
+	q->params = copy_params(q);
+	if (!q->params) {
+		stoa_cursor_close(&q->cursor);
+		return stoa__fail_memory(err);
+	}
+	*out = q;
+	return STOA_OK;
+}
+
+int stoa__query_cursor_plan(struct stoa__query_cursor *q, const struct stoa__query *query,
+			    struct stoa__tables *tables, struct stoa_error *err)
+{
+	return stoa__plan_query(query, tables, q->params, q->stmt->n_params, &q->arena, &q->plan,
+				err);
+}
+
+/* A projection on top: each column as its slot stores it. */
+static int assign(struct stoa__query_cursor *q, const struct stoa_slot *const *slots,
+		  struct stoa_error *err)
+{
+	struct stoa__binder bn = { .arena = &q->arena, .err = err };
+	struct stoa__token at = { .line = 1, .column = 1 };
+	size_t n = q->n_columns;
+	struct stoa__bound **exprs = stoa__arena_array(&q->arena, n, sizeof(*exprs));
+	struct stoa_column *columns = stoa__arena_array(&q->arena, n, sizeof *columns);
+
+	if (!exprs || !columns)
+		return stoa__fail_memory(err);
+	for (size_t i = 0; i < n; i++) {
+		const struct stoa_column *c = &q->columns[i];
+		struct stoa__type type = { c->type, c->precision, c->scale };
+		struct stoa__bound *b = stoa__bound_new(&bn, STOA__BOUND_COLUMN, &at, type, 0);
+		if (b)
+			b->index = (uint32_t)i;
+		exprs[i] = stoa__assign(&bn, &at, b, slots[i]);
+		STOA_TRY(bn.rc);
+		type = exprs[i]->type;
+		columns[i] = (struct stoa_column){ slots[i]->name, slots[i]->type, type.precision,
+						   type.scale };
+	}
+	q->columns = columns;
+	return stoa__op_project(q->root, &q->arena, exprs, n, &q->root, err);
+}
+
+int stoa__query_cursor_start(struct stoa__query_cursor *q, struct stoa__tables *tables,
+			     const struct stoa_slot *const *slots, struct stoa_error *err)
+{
+	size_t n = q->plan->n_visible;
+
+	q->results = stoa__calloc(n + 1, sizeof *q->results);
+	q->arrays = stoa__calloc(n + 1, sizeof *q->arrays);
+	if (!q->results || !q->arrays)
+		return stoa__fail_memory(err);
+	q->columns = q->plan->columns;
+	q->n_columns = n;
+	STOA_TRY(stoa__op_build(q->plan, tables, &q->arena, NULL, &q->root, err));
+	return slots ? assign(q, slots, err) : STOA_OK;
+}
+
+void stoa__query_cursor_keep(struct stoa__query_cursor *q, struct stoa__txn_tables *t)
+{
+	if (!t->version)
+		return;
+	q->version = t->version;
+	q->cursor.gone = &t->version->gone;
+	t->version = NULL;	/* handed over */
+}
+
+int stoa__engine_execute(stoa_stmt *stmt, struct stoa__tables *tables, stoa_cursor **out,
+			 struct stoa_error *err)
+{
+	struct stoa__query_cursor *q;
+
+	*out = NULL;
+	STOA_TRY(stoa__query_cursor_new(stmt, &q, err));
+	int rc = stoa__query_cursor_plan(q, stmt->tree->query, tables, err);
+	if (rc == STOA_OK)
+		rc = stoa__query_cursor_start(q, tables, NULL, err);
 	if (rc < 0) {
 		stoa_cursor_close(&q->cursor);
 		return rc;
@@ -248,17 +302,10 @@ int stoa__engine_execute(stoa_stmt *stmt, struct stoa__tables *tables, stoa_curs
 
 /* ---- a transaction's tables ------------------------------------------------------------------ */
 
-struct txn_tables {
-	struct stoa__tables tables;
-	stoa_txn *txn;
-	/* Of the source opened last, held: the first that a rollback undoes. */
-	struct stoa__version *version;
-};
-
 static int txn_find(struct stoa__tables *t, const char *name, stoa_table *table,
 		    struct stoa_table_info *info, struct stoa_error *err)
 {
-	stoa_txn *txn = ((struct txn_tables *)t)->txn;
+	stoa_txn *txn = ((struct stoa__txn_tables *)t)->txn;
 
 	STOA_TRY(stoa_table_find(txn, name, table, err));
 	return stoa_table_info(txn, *table, info, err);
@@ -267,43 +314,79 @@ static int txn_find(struct stoa__tables *t, const char *name, stoa_table *table,
 static int txn_open(struct stoa__tables *t, stoa_table table, const uint32_t *slots, size_t n_slots,
 		    struct stoa__source **out, struct stoa_error *err)
 {
-	struct txn_tables *of = (struct txn_tables *)t;
+	struct stoa__txn_tables *own = (struct stoa__txn_tables *)t;
 
-	STOA_TRY(stoa__scan_source(of->txn, table, slots, n_slots, out, err));
-	if (of->version)
-		stoa__version_drop(of->version);
-	of->version = stoa__scan_version(*out);
-	stoa__version_hold(of->version);
+	STOA_TRY(stoa__scan_source(own->txn, table, slots, n_slots, out, err));
+	if (own->version)
+		stoa__version_drop(own->version);
+	own->version = stoa__scan_version(*out);
+	stoa__version_hold(own->version);
 	return STOA_OK;
+}
+
+void stoa__txn_tables_init(struct stoa__txn_tables *t, stoa_txn *txn)
+{
+	*t = (struct stoa__txn_tables){ { txn_find, txn_open }, txn, NULL };
+}
+
+void stoa__txn_tables_release(struct stoa__txn_tables *t)
+{
+	if (t->version)
+		stoa__version_drop(t->version);
+	t->version = NULL;
 }
 
 int stoa_prepare(stoa_txn *txn, const char *sql, size_t len, stoa_stmt **out,
 		 struct stoa_error *err)
 {
-	struct txn_tables t = { { txn_find, txn_open }, txn, NULL };
+	struct stoa__txn_tables t;
 
+	stoa__txn_tables_init(&t, txn);
 	return stoa__engine_prepare(&t.tables, sql, len, out, err);
+}
+
+bool stoa_stmt_writes(const stoa_stmt *stmt)
+{
+	return stoa__statement_writes(stmt->tree);
+}
+
+static int execute_query(stoa_stmt *stmt, stoa_txn *txn, stoa_cursor **out, struct stoa_error *err)
+{
+	struct stoa__txn_tables t;
+
+	stoa__txn_tables_init(&t, txn);
+	int rc = stoa__engine_execute(stmt, &t.tables, out, err);
+	if (rc == STOA_OK)
+		stoa__query_cursor_keep(of(*out), &t);
+	stoa__txn_tables_release(&t);
+	return rc;
 }
 
 int stoa_execute(stoa_stmt *stmt, stoa_txn *txn, stoa_cursor **out, struct stoa_error *err)
 {
-	struct txn_tables t = { { txn_find, txn_open }, txn, NULL };
-	int rc = stoa__engine_execute(stmt, &t.tables, out, err);
+	stoa_cursor *cur = NULL;
+	int rc = stmt->tree->kind == STOA__STATEMENT_QUERY ?
+			 execute_query(stmt, txn, &cur, err) :
+			 stoa__change_run(stmt, txn, &cur, err);
 
-	if (rc == STOA_OK && t.version) {
-		((struct query_cursor *)*out)->version = t.version;
-		(*out)->gone = &t.version->gone;
-	} else if (t.version) {
-		stoa__version_drop(t.version);
-	}
+	if (out)
+		*out = cur;
+	else
+		stoa_cursor_close(cur);
 	return rc;
+}
+
+uint64_t stoa_changes(const stoa_cursor *cur)
+{
+	return cur->changes;
 }
 
 int stoa_query(stoa_txn *txn, const char *sql, stoa_cursor **out, struct stoa_error *err)
 {
 	stoa_stmt *stmt;
 
-	*out = NULL;
+	if (out)
+		*out = NULL;
 	STOA_TRY(stoa_prepare(txn, sql, strlen(sql), &stmt, err));
 	int rc = stoa_execute(stmt, txn, out, err);
 	stoa_stmt_free(stmt);	/* the cursor keeps it */

@@ -321,7 +321,7 @@ static int tables_open(struct stoa__tables *tables, stoa_table table, const uint
 {
 	static const struct stoa__source_ops ops = { source_columns, source_next, source_column,
 						     source_zone,    source_skip, source_rows,
-						     source_close,   source_within, source_pick };
+						     source_close,   source_within, source_pick, NULL };
 	struct array_tables *t = (struct array_tables *)tables;
 	struct array_source *s = stoa__calloc(1, sizeof *s);
 

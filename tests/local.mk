@@ -10,6 +10,7 @@ cmocka_tests += \
 	%D%/buf_test \
 	%D%/catalog_test \
 	%D%/chunk_cold_test \
+	%D%/change_test \
 	%D%/chunk_test \
 	%D%/churn_test \
 	%D%/crash_test \
@@ -50,6 +51,7 @@ cmocka_tests += \
 	%D%/version_test
 
 sqlite_tests += \
+	%D%/change_differential_test \
 	%D%/sql_differential_test
 
 script_tests += \

@@ -47,6 +47,12 @@ struct stoa__vec {
 	const uint64_t *validity;
 };
 
+/* Rowids in an order that matters; may come twice. Borrowed. */
+struct stoa__row_list {
+	const stoa_rowid *p;
+	size_t n;
+};
+
 /* The zone map of a column over the rows that next() would read: what skipping needs to know. */
 struct stoa__zone {
 	bool known;		/* min and max are set */
@@ -90,6 +96,11 @@ struct stoa__source_ops {
 	/* Rows @sel of column @i of the batch, as a FLAT vector of @n elements in @room, validity in @bits. */
 	bool (*pick)(struct stoa__source *s, size_t i, const uint32_t *sel, size_t n, void *room,
 		     uint64_t *bits, struct stoa__vec *out);
+	/*
+	 * Before the first next(): only these rows, in this order, and of them those that are there. The list is
+	 * read as rows are, and must outlive the source; costs O(log row groups) for a row. NULL: the source cannot.
+	 */
+	void (*only)(struct stoa__source *s, const struct stoa__row_list *rowids);
 };
 struct stoa__source {
 	const struct stoa__source_ops *ops;

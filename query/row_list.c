@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * row_list.c - conditions that name rows: the scan then goes to them instead of looking for them
+ *
+ * rowid = 5, rowid IN (5, 7) and rowid BETWEEN 5 AND 9 mean a short list of rowids, ascending
+ * and without repetition. The conditions stay where they are: a list may only leave out what they
+ * would reject.
+ */
+#include "op.h"
+
+#define LIST_MAX STOA__BATCH_ROWS	/* longer ranges are scanned, and skip by zone maps */
+
+static bool is_rowid(const struct stoa__bound *b, size_t rowid)
+{
+	return b->n_args && b->args[0]->kind == STOA__BOUND_COLUMN && b->args[0]->index == rowid;
+}
+
+static struct stoa__row_list *list_new(struct stoa__arena *arena, size_t n, stoa_rowid **room)
+{
+	struct stoa__row_list *list = stoa__arena_zalloc(arena, sizeof *list);
+
+	*room = stoa__arena_array(arena, n, sizeof **room);
+	if (!list || !*room)
+		return NULL;
+	list->p = *room;
+	return list;
+}
+
+static int of_range(struct stoa__arena *arena, int64_t lo, int64_t hi, struct stoa__row_list **out)
+{
+	stoa_rowid *p;
+	size_t n;
+
+	lo = lo < 1 ? 1 : lo;
+	n = hi < lo ? 0 : (size_t)(hi - lo) + 1;
+	*out = list_new(arena, n, &p);
+	if (!*out)
+		return STOA_ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		p[(*out)->n++] = (stoa_rowid)lo + i;
+	return STOA_OK;
+}
+
+/* The constants of IN are sorted. */
+static int of_in(struct stoa__arena *arena, const struct stoa__bound *b, struct stoa__row_list **out)
+{
+	stoa_rowid *p;
+
+	*out = list_new(arena, b->n_args, &p);
+	if (!*out)
+		return STOA_ENOMEM;
+	for (uint32_t i = 1; i < b->n_args; i++) {
+		int64_t x = b->args[i]->value.i;
+		if (x >= 1 && (i == 1 || x != b->args[i - 1]->value.i))
+			p[(*out)->n++] = (stoa_rowid)x;
+	}
+	return STOA_OK;
+}
+
+static bool is_short(const struct stoa__bound *b)
+{
+	uint64_t width = (uint64_t)b->hi - (uint64_t)b->lo;
+
+	return b->code == STOA__CODE_RANGE && (b->hi < b->lo || width < LIST_MAX);
+}
+
+static bool is_list(const struct stoa__bound *b)
+{
+	if (b->kind != STOA__BOUND_IN || b->negated)
+		return false;
+	for (uint32_t i = 1; i < b->n_args; i++)
+		if (b->args[i]->value.type != STOA_I64)
+			return false;
+	return true;
+}
+
+int stoa__row_list_of(struct stoa__bound *const *where, size_t n_where, size_t rowid,
+		    struct stoa__arena *arena, struct stoa__row_list **out)
+{
+	*out = NULL;
+	for (size_t i = 0; rowid < SIZE_MAX && i < n_where; i++) {
+		const struct stoa__bound *b = where[i];
+		if (!is_rowid(b, rowid))
+			continue;
+		if (b->kind == STOA__BOUND_OP && is_short(b))
+			return of_range(arena, b->lo, b->hi, out);
+		if (is_list(b))
+			return of_in(arena, b, out);
+	}
+	return STOA_OK;
+}

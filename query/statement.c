@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* statement.c - how trees of statements are made; the grammar's actions call these */
+#include "statement.h"
+
+#include "../lib/core/error.h"
+#include "parse.h"
+
+bool stoa__statement_writes(const struct stoa__statement *s)
+{
+	if (s->kind == STOA__STATEMENT_EXPLAIN)
+		return s->analyze && stoa__statement_writes(s->inner);
+	return s->kind != STOA__STATEMENT_QUERY;
+}
+
+static void *make(struct stoa__parse *ps, size_t size)
+{
+	if (ps->rc < 0)
+		return NULL;
+	void *p = stoa__arena_zalloc(ps->arena, size);
+	if (!p)
+		ps->rc = stoa__fail_memory(ps->err);
+	return p;
+}
+
+struct stoa__statement *stoa__statement_new(struct stoa__parse *ps, int kind, struct stoa__token t)
+{
+	struct stoa__statement *s = make(ps, sizeof *s);
+
+	if (!s)
+		return NULL;
+	s->kind = (uint8_t)kind;
+	s->at = t;
+	return s;
+}
+
+struct stoa__statement *stoa__statement_table(struct stoa__parse *ps, int kind,
+					      struct stoa__token t, struct stoa__token table,
+					      const struct stoa__token *alias)
+{
+	struct stoa__statement *s = stoa__statement_new(ps, kind, t);
+
+	if (!s)
+		return NULL;
+	s->table = table;
+	if (alias->kind)
+		s->alias = (struct stoa_bytes){ alias->p, alias->len };
+	return s;
+}
+
+struct stoa__statement *stoa__statement_explain(struct stoa__parse *ps, struct stoa__token t,
+						bool analyze, struct stoa__statement *inner)
+{
+	struct stoa__statement *s = stoa__statement_new(ps, STOA__STATEMENT_EXPLAIN, t);
+
+	if (!s || !inner)
+		return NULL;
+	if (inner->kind == STOA__STATEMENT_EXPLAIN) {
+		stoa__parse_unsupported(ps, &inner->at, "EXPLAIN of EXPLAIN");
+		return NULL;
+	}
+	s->inner = inner;
+	s->analyze = analyze;
+	return s;
+}
+
+struct stoa__assignment *stoa__assignment_new(struct stoa__parse *ps, struct stoa__token name,
+					      struct stoa__ast *expr)
+{
+	struct stoa__assignment *a = make(ps, sizeof *a);
+
+	if (!a || !expr)
+		return NULL;
+	a->name = name;
+	a->expr = expr;
+	a->last = a;
+	return a;
+}
+
+struct stoa__assignment *stoa__assignment_add(struct stoa__assignment *list,
+					      struct stoa__assignment *one)
+{
+	if (!list || !one)
+		return NULL;
+	list->last->next = one;
+	list->last = one;
+	return list;
+}
+
+struct stoa__conflict *stoa__conflict_new(struct stoa__parse *ps, struct stoa__token t,
+					  struct stoa__ast_list *columns,
+					  struct stoa__assignment *sets, struct stoa__ast *where)
+{
+	struct stoa__conflict *c = make(ps, sizeof *c);
+
+	if (!c)
+		return NULL;
+	c->at = t;
+	c->columns = columns;
+	c->sets = sets;
+	c->where = where;
+	return c;
+}

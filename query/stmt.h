@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stmt.h - between stmt.c, which the public calls, and the files that run its statements
+ *
+ * A statement's queries, its own and those it is made into, all run as query cursors: plan,
+ * operators, and room for the arrays of a batch.
+ */
+#ifndef STOA__STMT_H
+#define STOA__STMT_H
+
+#include "../lib/cursor.h"
+#include "op.h"
+#include "result.h"
+#include "statement.h"
+
+struct stoa_stmt {
+	uint32_t n_users;
+	struct stoa__arena arena;	/* text and tree */
+	struct stoa__statement *tree;
+	struct stoa_value *params;	/* bytes are heap copies of ours */
+	uint32_t n_params;
+};
+
+/* A transaction's tables. */
+struct stoa__txn_tables {
+	struct stoa__tables tables;
+	stoa_txn *txn;
+	/* Of the source opened last, held: the first that a rollback undoes. */
+	struct stoa__version *version;
+};
+void stoa__txn_tables_init(struct stoa__txn_tables *t, stoa_txn *txn);
+void stoa__txn_tables_release(struct stoa__txn_tables *t);
+
+struct stoa__query_cursor {
+	struct stoa_cursor cursor;
+	stoa_stmt *stmt;		/* counted */
+	struct stoa__arena arena;	/* plan, programs, parameters; and the query, if it was made */
+	struct stoa_value *params;	/* of its own: others may be bound while it is open */
+	struct stoa__plan *plan;
+	struct stoa__op *root;
+	const struct stoa_column *columns;
+	size_t n_columns;
+	struct stoa__result_column *results;
+	struct stoa_array *arrays;
+	struct stoa__version *version;	/* held: what rows may borrow from; NULL without a table */
+	stoa_rowid *rowids;		/* heap: rows that RETURNING speaks of; NULL: none */
+	struct stoa__row_list only;
+};
+
+/* A cursor without a query yet. Whatever follows fails or not, stoa_cursor_close() frees it. */
+int stoa__query_cursor_new(stoa_stmt *stmt, struct stoa__query_cursor **out,
+			   struct stoa_error *err);
+/* Plans @query, which must live as long as the cursor: in its arena, or the statement's. */
+int stoa__query_cursor_plan(struct stoa__query_cursor *q, const struct stoa__query *query,
+			    struct stoa__tables *tables, struct stoa_error *err);
+/*
+ * Opens what was planned. With @slots, columns become what those slots store (stoa__assign());
+ * their number must be that of the plan's columns.
+ */
+int stoa__query_cursor_start(struct stoa__query_cursor *q, struct stoa__tables *tables,
+			     const struct stoa_slot *const *slots, struct stoa_error *err);
+/* Lets the cursor keep, and end with, the version that @t opened last. */
+void stoa__query_cursor_keep(struct stoa__query_cursor *q, struct stoa__txn_tables *t);
+
+#endif
