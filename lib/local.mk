@@ -27,6 +27,7 @@ libstoa_all_la_SOURCES += \
 	%D%/page.h \
 	%D%/record.h \
 	%D%/redo.c \
+	%D%/row.c \
 	%D%/rows.c \
 	%D%/scan.c \
 	%D%/scan.h \

@@ -209,63 +209,6 @@ int stoa__table_locate(const struct stoa__table *t, uint64_t rowid, struct stoa_
 	return stoa__group_alive(out->group, out->row) ? STOA_OK : STOA_ENOTFOUND;
 }
 
-/* The page that speaks for row @row of the slot at position @i, or NULL where the base does. */
-static const struct stoa__page *page_of(const struct stoa__group *g, const struct stoa__slot *slot,
-					uint32_t i, uint32_t row)
-{
-	const struct stoa__page *page = stoa__group_overlay(g, slot->id, row);
-
-	return page || !g->tail ? page : g->tail->rows[row / STOA__PAGE_ROWS][i];
-}
-
-/*
- * Of a row that was not read lately each column costs a miss, and a miss as much as decoding the whole
- * row: so all are on their way before the first is waited for. The last slots come first, as that
- * is where texts tend to stand, which have the most to fetch.
- */
-static void prefetch(const struct stoa__base *base, const struct stoa__schema *schema, uint32_t row)
-{
-	for (uint32_t i = schema->n_slots; i-- > 0;) {
-		const struct stoa__chunk *c = stoa__base_opened(base, schema->slots[i].id);
-
-		if (c && c->values)
-			stoa__chunk_prefetch(c, row);
-	}
-}
-
-/* The value of the slot at position @i. */
-static inline int group_value(const struct stoa__group *g, const struct stoa__schema *schema,
-			      uint32_t i, uint32_t row, struct stoa__buf *scratch,
-			      struct stoa_value *out, struct stoa_error *err)
-{
-	const struct stoa__slot *slot = &schema->slots[i];
-	const struct stoa__page *page = page_of(g, slot, i, row);
-	const struct stoa__chunk *c;
-
-	if (page) {
-		stoa__page_value(page, row % STOA__PAGE_ROWS, out);
-	} else {
-		STOA_TRY(stoa__base_column(g->base, slot->id, slot->def.type, &c, err));
-		if (c)
-			STOA_TRY(stoa__base_value(g->base, c, row, scratch, out, err));
-		else
-			*out = slot->absent;
-	}
-	if (out->type == STOA_DECIMAL)
-		out->scale = slot->def.scale;
-	return STOA_OK;
-}
-
-int stoa__group_row(const struct stoa__group *g, const struct stoa__schema *schema, uint32_t row,
-		    struct stoa__buf *scratch, struct stoa_value *out, struct stoa_error *err)
-{
-	if (g->base)
-		prefetch(g->base, schema, row);
-	for (uint32_t i = 0; i < schema->n_slots; i++)
-		STOA_TRY(group_value(g, schema, i, row, scratch, &out[i], err));
-	return STOA_OK;
-}
-
 /* ---- tails ---- */
 
 static void release_tail(struct stoa__block *b)
@@ -472,7 +415,7 @@ static int fill_row(struct stoa__version *w, const struct stoa__table *t,
 	struct stoa_value v;
 
 	stoa__buf_reset(scratch);
-	STOA_TRY(group_value(g, t->schema, slot, row, scratch, &v, err));
+	STOA_TRY(stoa__group_value(g, &t->schema->slots[slot], slot, row, scratch, &v, err));
 	if (stoa__element_make(w->history->symbols, p->type, &v, &e) < 0)
 		return stoa__fail_memory(err);
 	stoa__page_put(p, p->n_rows++, &e);

@@ -168,11 +168,15 @@ int stoa__table_locate_existing(const struct stoa__table *t, uint64_t rowid,
 int stoa__table_locate(const struct stoa__table *t, uint64_t rowid, struct stoa__place *out,
 		       struct stoa_error *err);
 /*
- * The values of a row, by slot position. Bytes borrow from the version, or from what is appended to @scratch: if that
+ * row.c: the values of a row, by slot position. Bytes borrow from the version, or from what is appended to @scratch: if that
  * has moved, some lie where it was.
  */
 int stoa__group_row(const struct stoa__group *g, const struct stoa__schema *schema, uint32_t row,
 		    struct stoa__buf *scratch, struct stoa_value *out, struct stoa_error *err);
+/* One of them: of the slot @slot, which is at position @i. */
+int stoa__group_value(const struct stoa__group *g, const struct stoa__slot *slot, uint32_t i,
+		      uint32_t row, struct stoa__buf *scratch, struct stoa_value *out,
+		      struct stoa_error *err);
 
 /* Adds a row, one value for each slot. STOA_ENOMEM or the errors of stoa__table_seal(): nothing changed. */
 int stoa__table_insert(struct stoa__version *w, struct stoa__table *t,

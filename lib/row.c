@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * row.c - the values of one row
+ *
+ * A row that was not read lately has its values in as many places as it has slots, and each is a miss
+ * of the caches and of the TLB that takes longer than decoding all of the row. So there are two passes: the
+ * first finds the chunks and hints at every line that will be read, the second decodes. What is common, a
+ * packed number or a string of a dictionary in a group without overlay, is decoded here, without a call.
+ */
+#include "core/packed.h"
+#include "table.h"
+
+#define SLOTS 64	/* that a pass goes over at a time */
+
+/* The page that speaks for row @row of the slot at position @i, or NULL where the base does. */
+static const struct stoa__page *page_of(const struct stoa__group *g, const struct stoa__slot *slot,
+					uint32_t i, uint32_t row)
+{
+	const struct stoa__page *page = stoa__group_overlay(g, slot->id, row);
+
+	return page || !g->tail ? page : g->tail->rows[row / STOA__PAGE_ROWS][i];
+}
+
+/*
+ * The chunks of @n slots, NULL where one was not opened yet, and hints at what of them will be read. The last
+ * slots come first, as that is where texts tend to stand, which have the most to fetch.
+ */
+static void find_chunks(const struct stoa__base *base, const struct stoa__slot *slots, uint32_t n,
+			uint32_t row, const struct stoa__chunk **out)
+{
+	for (uint32_t i = n; i-- > 0;) {
+		const struct stoa__chunk *c = stoa__base_opened(base, slots[i].id);
+
+		out[i] = c && c->type == slots[i].def.type ? c : NULL;
+		if (out[i])
+			stoa__chunk_prefetch(c, row);
+	}
+}
+
+/* What goes before the value itself in a struct stoa_value. */
+static inline void set_head(struct stoa_value *out, const struct stoa__slot *slot, uint32_t len)
+{
+	out->type = slot->def.type;
+	out->scale = slot->def.scale;
+	out->zero = 0;
+	out->len = len;
+}
+
+/* Value @row of the chunk @c of @slot. */
+static inline int chunk_value(const struct stoa__base *base, const struct stoa__chunk *c,
+			      const struct stoa__slot *slot, uint32_t row,
+			      struct stoa__buf *scratch, struct stoa_value *out,
+			      struct stoa_error *err)
+{
+	if (stoa__chunk_is_null(c, row)) {
+		*out = stoa_null();
+		return STOA_OK;
+	}
+	if (c->encoding == STOA__ENC_PACKED) {
+		set_head(out, slot, 0);
+		out->u = c->base + stoa__packed_get(c->values, c->width, row);
+		return STOA_OK;
+	}
+	if (c->encoding == STOA__ENC_DICT) {
+		struct stoa_bytes s = stoa__chunk_entry(
+			c, (uint32_t)stoa__packed_get(c->values, c->width, row));
+
+		set_head(out, slot, s.len);
+		out->p = s.p;
+		__builtin_prefetch(s.p);	/* whoever asks for a row will read it */
+		return STOA_OK;
+	}
+	STOA_TRY(stoa__base_value(base, c, row, scratch, out, err));
+	out->scale = slot->def.scale;
+	return STOA_OK;
+}
+
+/* The same where a page may speak for the row, and @c may not be opened yet. */
+static int slot_value(const struct stoa__group *g, const struct stoa__slot *slot, uint32_t i,
+		      const struct stoa__chunk *c, uint32_t row, struct stoa__buf *scratch,
+		      struct stoa_value *out, struct stoa_error *err)
+{
+	const struct stoa__page *page = page_of(g, slot, i, row);
+
+	if (page) {
+		stoa__page_value(page, row % STOA__PAGE_ROWS, out);
+		if (out->type == STOA_DECIMAL)
+			out->scale = slot->def.scale;
+		return STOA_OK;
+	}
+	if (!c)
+		STOA_TRY(stoa__base_column(g->base, slot->id, slot->def.type, &c, err));
+	if (c)
+		return chunk_value(g->base, c, slot, row, scratch, out, err);
+	*out = slot->absent;
+	return STOA_OK;
+}
+
+int stoa__group_value(const struct stoa__group *g, const struct stoa__slot *slot, uint32_t i,
+		      uint32_t row, struct stoa__buf *scratch, struct stoa_value *out,
+		      struct stoa_error *err)
+{
+	return slot_value(g, slot, i, NULL, row, scratch, out, err);
+}
+
+int stoa__group_row(const struct stoa__group *g, const struct stoa__schema *schema, uint32_t row,
+		    struct stoa__buf *scratch, struct stoa_value *out, struct stoa_error *err)
+{
+	const struct stoa__chunk *chunks[SLOTS] = { 0 };
+
+	for (uint32_t i = 0; i < schema->n_slots; i++) {
+		const struct stoa__slot *slot = &schema->slots[i];
+		uint32_t left = schema->n_slots - i;
+
+		if (g->base && i % SLOTS == 0)
+			find_chunks(g->base, slot, left < SLOTS ? left : SLOTS, row, chunks);
+		if (!g->overlay && chunks[i % SLOTS])
+			STOA_TRY(chunk_value(g->base, chunks[i % SLOTS], slot, row, scratch,
+					     &out[i], err));
+		else
+			STOA_TRY(slot_value(g, slot, i, chunks[i % SLOTS], row, scratch, &out[i],
+					    err));
+	}
+	return STOA_OK;
+}
