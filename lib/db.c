@@ -377,6 +377,13 @@ static int open_files(struct stoa_db *db, struct stoa_error *err)
 	return stoa__background_start(db, err);
 }
 
+static uint32_t processors(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 1 ? 1 : n > UINT16_MAX ? UINT16_MAX : (uint32_t)n;
+}
+
 static int take_options(const struct stoa_options *in, struct stoa_options *out,
 			struct stoa_error *err)
 {
@@ -401,6 +408,8 @@ static int take_options(const struct stoa_options *in, struct stoa_options *out,
 		out->log_max_bytes = LOG_BYTES_DEFAULT;
 	if (!out->map_bytes)
 		out->map_bytes = MAP_BYTES_DEFAULT;
+	if (!out->n_threads)
+		out->n_threads = processors();
 	return STOA_OK;
 }
 
@@ -457,6 +466,21 @@ static struct stoa_db *db_new(const char *path)
 	return db;
 }
 
+static uint64_t bytes_held(void *ctx)
+{
+	return stoa__db_bytes(ctx);
+}
+
+void stoa__txn_means(stoa_txn *txn, struct stoa__budget **budget, const struct stoa__dir **dir,
+		     unsigned *n_threads)
+{
+	if (stoa__txn_enter(txn, NULL) < 0)
+		return;
+	*budget = &txn->db->budget;
+	*dir = txn->db->path ? &txn->db->dir : NULL;
+	*n_threads = txn->db->options.n_threads;
+}
+
 int stoa_open(const char *path, const struct stoa_options *options, stoa_db **out,
 	      struct stoa_error *err)
 {
@@ -478,6 +502,9 @@ int stoa_open(const char *path, const struct stoa_options *options, stoa_db **ou
 	if (!db)
 		return stoa__fail_memory(err);
 	db->options = taken;
+	db->budget.limit = taken.memory_limit;
+	db->budget.held = bytes_held;
+	db->budget.ctx = db;
 	db->read_only = taken.flags & STOA_OPEN_READ_ONLY;
 	rc = path ? open_files(db, err) : STOA_OK;
 	if (rc < 0) {

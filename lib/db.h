@@ -13,6 +13,7 @@
 #include "../storage/catalog.h"
 #include "../storage/log.h"
 #include "../storage/segment.h"
+#include "core/budget.h"
 #include "table.h"
 
 /* A base that a checkpoint has written to a segment, to be swapped for it. */
@@ -34,6 +35,7 @@ struct stoa_db {
 
 	struct stoa__history history;
 	struct stoa__symbols symbols;
+	struct stoa__budget budget;	/* memory_limit, as queries keep to it */
 
 	pthread_mutex_t mutex;		/* guards the fields up to the blank line */
 	pthread_cond_t writer_free;
@@ -119,8 +121,17 @@ void stoa__background_wake(struct stoa_db *db, bool flush, bool checkpoint);
 
 /* ---- rows.c ---- */
 
+/* Heap that tables, versions and strings hold. */
+uint64_t stoa__db_bytes(struct stoa_db *db);
 /* STOA_ENOMEM when memory_limit is reached, with @more bytes that are not counted yet. */
 int stoa__db_within_memory(struct stoa_db *db, uint64_t more, struct stoa_error *err);
+
+/*
+ * What a query may use: memory, a directory for temporary files (NULL: there is none), threads. All out parameters
+ * are left alone when there is no such transaction.
+ */
+void stoa__txn_means(stoa_txn *txn, struct stoa__budget **budget, const struct stoa__dir **dir,
+		     unsigned *n_threads);
 
 /* ---- redo.c: operations in the log ---- */
 

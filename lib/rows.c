@@ -19,11 +19,16 @@ static int convert_all(const struct stoa__schema *schema, const uint32_t *slots,
 	return STOA_OK;
 }
 
+uint64_t stoa__db_bytes(struct stoa_db *db)
+{
+	return stoa__history_bytes(&db->history) + db->symbols.bytes;
+}
+
 int stoa__db_within_memory(struct stoa_db *db, uint64_t more, struct stoa_error *err)
 {
 	uint64_t limit = db->options.memory_limit;
 
-	if (!limit || stoa__history_bytes(&db->history) + db->symbols.bytes + more < limit)
+	if (!limit || stoa__db_bytes(db) + db->budget.used + more < limit)
 		return STOA_OK;
 	return stoa__fail(err, STOA_ENOMEM,
 			  "the memory limit of %llu bytes is reached: delete rows, end old "

@@ -38,14 +38,28 @@ struct column {
 	uint64_t dict_id;		/* of the list in @dict; 0 for none */
 };
 
+/* Which row group comes next. */
+struct walk {
+	uint64_t next_key;		/* of the tree; groups from it on are still to come */
+	bool tail_done;
+	uint64_t n;			/* groups given */
+};
+
+/* The walk of scans that were split from one: groups are dealt out between them. */
+struct shared_walk {
+	pthread_mutex_t lock;
+	uint32_t n_scans;
+	struct walk walk;
+};
+
 struct scan {
 	struct stoa__source source;
 	struct stoa_cursor cursor;
 	struct stoa__version *version;
 	const struct stoa__table *table;
 	const struct stoa__group *group;	/* NULL before the first, and at the end */
-	uint64_t next_key;			/* of the tree; groups from it on are still to come */
-	bool tail_done;
+	struct walk walk;
+	struct shared_walk *shared;		/* NULL: the walk is its own */
 	uint32_t from, n_stored, group_rows;
 	size_t n;				/* rows of the batch */
 	uint16_t rows[STOA__BATCH_ROWS];
@@ -61,22 +75,36 @@ struct scan {
 
 /* ---- the walk ---- */
 
-/* Moves to the next group, without reading it: false at the end. */
-static bool next_group(struct scan *s)
+/* The next group of a table; NULL at the end. */
+static const struct stoa__group *walk_next(const struct stoa__table *t, struct walk *w)
 {
-	const struct stoa__table *t = s->table;
+	const struct stoa__group *g = NULL;
 	uint64_t key;
 
-	s->group = s->tail_done ? NULL :
-				  stoa__tree_next(t->groups, s->next_key, true, &key);
-	if (s->group) {
-		s->next_key = key + 1;
-	} else if (!s->tail_done) {
-		s->tail_done = true;
-		s->group = t->tail;
+	if (w->tail_done)
+		return NULL;
+	g = stoa__tree_next(t->groups, w->next_key, true, &key);
+	if (g) {
+		w->next_key = key + 1;
+	} else {
+		w->tail_done = true;
+		g = t->tail;
 	}
+	w->n += g != NULL;
+	return g;
+}
+
+static void begin_group(struct scan *s, const struct stoa__group *g)
+{
+	s->group = g;
 	s->from = s->n_stored = 0;
-	s->group_rows = s->group ? stoa__group_rows(t, s->group) : 0;
+	s->group_rows = g ? stoa__group_rows(s->table, g) : 0;
+}
+
+/* Moves to the next group, without reading it: false at the end. Where groups are dealt out, that is the end. */
+static bool next_group(struct scan *s)
+{
+	begin_group(s, s->shared ? NULL : walk_next(s->table, &s->walk));
 	return s->group != NULL;
 }
 
@@ -673,6 +701,21 @@ static void source_only(struct stoa__source *source, const struct stoa__row_list
 	of_source(source)->only = rowids;
 }
 
+static void leave_walk(struct shared_walk *w)
+{
+	bool last;
+
+	if (!w)
+		return;
+	pthread_mutex_lock(&w->lock);
+	last = --w->n_scans == 0;
+	pthread_mutex_unlock(&w->lock);
+	if (!last)
+		return;
+	pthread_mutex_destroy(&w->lock);
+	stoa__free(w);
+}
+
 static void scan_close(struct scan *s)
 {
 	for (size_t i = 0; i < s->n_columns; i++) {
@@ -687,6 +730,7 @@ static void scan_close(struct scan *s)
 	}
 	stoa__free(s->names);
 	stoa__free(s->arrays);
+	leave_walk(s->shared);
 	stoa__version_drop(s->version);
 	stoa__free(s);
 }
@@ -695,6 +739,30 @@ static void source_close(struct stoa__source *source)
 {
 	scan_close(of_source(source));
 }
+
+static uint64_t source_n_groups(struct stoa__source *source)
+{
+	const struct stoa__table *t = of_source(source)->table;
+
+	return t->n_groups + (t->tail != NULL);
+}
+
+static int source_deal(struct stoa__source *source, uint64_t *place, struct stoa_error *err)
+{
+	struct scan *s = of_source(source);
+
+	if (s->version->gone)
+		return stoa__fail(err, STOA_ESTATE,
+				  "the rows that this cursor reads were rolled back");
+	pthread_mutex_lock(&s->shared->lock);
+	*place = s->shared->walk.n;
+	begin_group(s, walk_next(s->table, &s->shared->walk));
+	pthread_mutex_unlock(&s->shared->lock);
+	return s->group ? STOA_ROW : STOA_END;
+}
+
+static int source_split(struct stoa__source *source, struct stoa__source **out,
+			struct stoa_error *err);
 
 static const struct stoa__source_ops source_ops = {
 	.columns = source_columns,
@@ -707,6 +775,9 @@ static const struct stoa__source_ops source_ops = {
 	.within = source_within,
 	.pick = source_pick,
 	.only = source_only,
+	.split = source_split,
+	.deal = source_deal,
+	.n_groups = source_n_groups,
 };
 
 /* ---- as a cursor ---- */
@@ -767,21 +838,19 @@ static int init_column(struct scan *s, size_t i, uint32_t slot)
 	return col->wide && col->narrow && col->codes ? STOA_OK : STOA_ENOMEM;
 }
 
-static int scan_new(stoa_txn *txn, const struct stoa__table *t, const uint32_t *slots, size_t n,
-		    struct scan **out, struct stoa_error *err)
+/* A scan of table @id at @version, of which it takes over a hold. */
+static int scan_at(struct stoa__version *version, uint32_t id, const uint32_t *slots, size_t n,
+		   struct scan **out, struct stoa_error *err)
 {
 	struct scan *s = stoa__calloc(1, sizeof *s + n * sizeof s->columns[0]);
-	uint32_t table = t->id;
 	int rc;
 
-	if (!s)
+	if (!s) {
+		stoa__version_drop(version);
 		return stoa__fail_memory(err);
-	rc = stoa__txn_freeze(txn, &s->version, err);
-	if (rc < 0) {
-		stoa__free(s);
-		return rc;
 	}
-	s->table = stoa__table_find(s->version, table);
+	s->version = version;
+	s->table = stoa__table_find(version, id);
 	s->n_columns = n;
 	s->names = stoa__calloc(n + 1, sizeof *s->names);
 	s->arrays = stoa__calloc(n + 1, sizeof *s->arrays);
@@ -799,6 +868,45 @@ static int scan_new(stoa_txn *txn, const struct stoa__table *t, const uint32_t *
 	return STOA_OK;
 }
 
+/* From now on the scan's walk may be shared. */
+static int share_walk(struct scan *s, struct stoa_error *err)
+{
+	if (s->shared)
+		return STOA_OK;
+	s->shared = stoa__calloc(1, sizeof *s->shared);
+	if (!s->shared)
+		return stoa__fail_memory(err);
+	pthread_mutex_init(&s->shared->lock, NULL);
+	s->shared->n_scans = 1;
+	return STOA_OK;
+}
+
+static int source_split(struct stoa__source *source, struct stoa__source **out,
+			struct stoa_error *err)
+{
+	struct scan *s = of_source(source), *twin;
+	uint32_t *slots = stoa__realloc_array(NULL, s->n_columns + 1, sizeof *slots);
+
+	if (!slots)
+		return stoa__fail_memory(err);
+	for (size_t i = 0; i < s->n_columns; i++)
+		slots[i] = s->columns[i].slot;
+	int rc = share_walk(s, err);
+	if (rc == STOA_OK) {
+		stoa__version_hold(s->version);
+		rc = scan_at(s->version, s->table->id, slots, s->n_columns, &twin, err);
+	}
+	stoa__free(slots);
+	if (rc < 0)
+		return rc;
+	pthread_mutex_lock(&s->shared->lock);
+	s->shared->n_scans++;
+	pthread_mutex_unlock(&s->shared->lock);
+	twin->shared = s->shared;
+	*out = &twin->source;
+	return STOA_OK;
+}
+
 static int scan_open(stoa_txn *txn, stoa_table table, const uint32_t *slots, size_t n_slots,
 		     struct scan **out, struct stoa_error *err)
 {
@@ -812,7 +920,9 @@ static int scan_open(stoa_txn *txn, stoa_table table, const uint32_t *slots, siz
 		if (slots[i] >= t->schema->n_slots)
 			return stoa__fail(err, STOA_EINVAL, "table \"%s\" has no slot at position %u",
 					  t->schema->name, slots[i]);
-	return scan_new(txn, t, slots, n_slots, out, err);
+	struct stoa__version *version;
+	STOA_TRY(stoa__txn_freeze(txn, &version, err));
+	return scan_at(version, table, slots, n_slots, out, err);
 }
 
 int stoa__scan_source(stoa_txn *txn, stoa_table table, const uint32_t *slots, size_t n_slots,

@@ -332,7 +332,11 @@ enum stoa_durability {
  * @busy_ms:       how long to wait for another process's writer lock: 0 not at all, -1 for ever
  * @log_max_bytes: redo log that starts a background checkpoint; 0 means 64 MiB
  * @map_bytes:     address space reserved for the catalog; 0 means 16 GiB
- * @memory_limit:  bytes that the database may hold in memory; 0 means no limit
+ * @memory_limit:  bytes that the database and its queries may hold in memory; 0 means no limit. Writes that
+ *                 would pass it are STOA_ENOMEM; a query that sorts, groups or joins more puts the rest into a
+ *                 temporary file without a name, in the database's directory or, where it may not write
+ *                 there, in $TMPDIR. An operator may always hold a megabyte
+ * @n_threads:     threads that one query may use; 0 means one for each processor
  */
 struct stoa_options {
 	size_t size;
@@ -343,8 +347,9 @@ struct stoa_options {
 	uint64_t log_max_bytes;
 	uint64_t map_bytes;
 	uint64_t memory_limit;
+	uint32_t n_threads;
 };
-#define STOA_OPTIONS_INIT { sizeof(struct stoa_options), 0, 0, 0, 0, 0, 0, 0 }
+#define STOA_OPTIONS_INIT { sizeof(struct stoa_options), 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /**
  * stoa_open() - open a database, creating it where it is missing

@@ -56,6 +56,16 @@ uint64_t stoa__order_bits(unsigned phys, union stoa__datum d)
 	}
 }
 
+static void bring_down(struct stoa__bar *bar, uint64_t last)
+{
+	uint64_t now = stoa__bar_last(bar);
+
+	while (last < now && !atomic_compare_exchange_weak_explicit(&bar->last, &now, last,
+								    memory_order_relaxed,
+								    memory_order_relaxed))
+		;
+}
+
 void stoa__bar_lower(struct stoa__bar *bar, uint64_t worst)
 {
 	/*
@@ -65,8 +75,7 @@ void stoa__bar_lower(struct stoa__bar *bar, uint64_t worst)
 	bool exact = bar->phys != STOA__PHYS_BYTES && worst != 0 && worst != UINT64_MAX;
 	uint64_t last = bar->alone && exact ? worst - 1 : worst;
 
-	if (last < bar->last)
-		bar->last = last;
+	bring_down(bar, last);
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */
@@ -75,7 +84,8 @@ void stoa__bar_lower(struct stoa__bar *bar, uint64_t worst)
 static void admit_ints(const struct stoa__bar *bar, const int64_t *v, size_t n, uint8_t *out)
 {
 	const struct stoa__loops *loops = stoa__loops();
-	int64_t last = (int64_t)((bar->descending ? ~bar->last : bar->last) ^ SIGN);
+	uint64_t place = stoa__bar_last(bar);
+	int64_t last = (int64_t)((bar->descending ? ~place : place) ^ SIGN);
 	unsigned op = bar->descending ? STOA__OP_GE - STOA__OP_EQ : STOA__OP_LE - STOA__OP_EQ;
 
 	loops->compare_i64[op](v, &last, 2, n, out);
@@ -99,13 +109,14 @@ static union stoa__datum datum_at(const struct stoa__vec *v, size_t i)
 
 void stoa__bar_admit(const struct stoa__bar *bar, const struct stoa__vec *v, size_t n, uint8_t *out)
 {
-	uint8_t null = stoa__bar_null(bar) <= bar->last;
+	uint64_t last = stoa__bar_last(bar);
+	uint8_t null = stoa__bar_null(bar) <= last;
 
 	if (v->kind == STOA__VEC_FLAT && v->phys == STOA__PHYS_I64)
 		admit_ints(bar, v->i64, n, out);
 	else
 		for (size_t i = 0; i < n; i++)
-			out[i] = stoa__bar_place(bar, datum_at(v, i)) <= bar->last;
+			out[i] = stoa__bar_place(bar, datum_at(v, i)) <= last;
 	for (size_t i = 0; v->validity && i < n; i++)
 		if (!stoa__bit_get(v->validity, i))
 			out[i] = null;
@@ -133,7 +144,9 @@ static uint64_t worst_of(const struct stoa__bar *bar, const struct stoa__zone *z
 
 bool stoa__bar_excludes(const struct stoa__bar *bar, const struct stoa__zone *z)
 {
-	return bar->last != UINT64_MAX && best_of(bar, z) > bar->last;
+	uint64_t last = stoa__bar_last(bar);
+
+	return last != UINT64_MAX && best_of(bar, z) > last;
 }
 
 /* ---- what zone maps foretell ---------------------------------------------------------------- */
@@ -190,8 +203,7 @@ int stoa__bar_foresee(struct stoa__bar *bar, struct stoa__source *source, uint64
 	if (k && p->n == k && p->best[k - 1] < worst)
 		worst = p->best[k - 1];
 	/* The rows themselves are still to come: they must be able to enter. */
-	if (worst < bar->last)
-		bar->last = worst;
+	bring_down(bar, worst);
 	source->ops->close(source);
 	stoa__free(p);
 	return STOA_OK;

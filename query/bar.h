@@ -9,6 +9,8 @@
 #ifndef STOA__BAR_H
 #define STOA__BAR_H
 
+#include <stdatomic.h>
+
 #include "func.h"
 #include "plan.h"
 
@@ -18,8 +20,13 @@ struct stoa__bar {
 	bool descending;
 	bool nulls_first;
 	bool alone; /* there is no second key, so that of equal rows the earlier one stays */
-	uint64_t last;		/* the last place that can still enter; UINT64_MAX: any */
+	_Atomic uint64_t last;	/* the last place that can still enter; UINT64_MAX: any */
 };
+
+static inline uint64_t stoa__bar_last(const struct stoa__bar *bar)
+{
+	return atomic_load_explicit(&bar->last, memory_order_relaxed);
+}
 
 /* A value's place in a physical kind's order; of strings that of their first eight bytes. */
 uint64_t stoa__order_bits(unsigned phys, union stoa__datum d);

@@ -30,6 +30,8 @@ libstoa_all_la_SOURCES += \
 	%D%/func_time.c \
 	%D%/keys.c \
 	%D%/keys.h \
+	%D%/lanes.c \
+	%D%/lanes.h \
 	%D%/lexer.c \
 	%D%/like.c \
 	%D%/like_all.c \
@@ -40,6 +42,8 @@ libstoa_all_la_SOURCES += \
 	%D%/machine.c \
 	%D%/machine.h \
 	%D%/node.c \
+	%D%/merge.c \
+	%D%/merge.h \
 	%D%/op.h \
 	%D%/op_aggregate.c \
 	%D%/op_build.c \
@@ -48,6 +52,8 @@ libstoa_all_la_SOURCES += \
 	%D%/op_project.c \
 	%D%/op_scan.c \
 	%D%/op_sort.c \
+	%D%/order.c \
+	%D%/order.h \
 	%D%/parse.c \
 	%D%/parse.h \
 	%D%/plan.c \
@@ -57,6 +63,9 @@ libstoa_all_la_SOURCES += \
 	%D%/result.c \
 	%D%/result.h \
 	%D%/row_list.c \
+	%D%/rows.c \
+	%D%/rows.h \
+	%D%/run.h \
 	%D%/spill.c \
 	%D%/spill.h \
 	%D%/statement.c \

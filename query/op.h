@@ -15,7 +15,9 @@
 #include "bar.h"
 #include "plan.h"
 #include "prog.h"
+#include "run.h"
 
+struct stoa__lanes;
 struct stoa__op;
 struct stoa__op_ops {
 	/* STOA_ROW with *@n rows (1 .. STOA__BATCH_ROWS), STOA_END, or an error. */
@@ -58,14 +60,16 @@ int stoa__op_one(struct stoa__op **out, struct stoa_error *err);
  * may be skipped by.
  */
 int stoa__op_scan(struct stoa__source *source, size_t n_columns, size_t rowid,
-		  struct stoa__bound *const *where, size_t n_where, struct stoa__op **out,
-		  struct stoa_error *err);
+		  struct stoa__bound *const *where, size_t n_where, struct stoa__run *run,
+		  struct stoa__op **out, struct stoa_error *err);
 /*
  * The rows that conditions name by rowid, which is column @rowid; *@out is NULL if they do not. STOA_OK or
  * STOA_ENOMEM.
  */
 int stoa__row_list_of(struct stoa__bound *const *where, size_t n_where, size_t rowid,
 		    struct stoa__arena *arena, struct stoa__row_list **out);
+/* Moves a scan whose source was split to the next row group (source.h): STOA_ROW or STOA_END. */
+int stoa__op_scan_deal(struct stoa__op *scan, uint64_t *place, struct stoa_error *err);
 /* Tells a scan to pass over the row groups that @bar, which outlives it, excludes by then. */
 void stoa__op_scan_heed(struct stoa__op *scan, const struct stoa__bar *bar);
 int stoa__op_filter(struct stoa__op *child, struct stoa__arena *arena, size_t n_columns,
@@ -80,10 +84,10 @@ int stoa__op_aggregate(struct stoa__op *child, struct stoa__arena *arena,
 		       const struct stoa__agg *aggs, size_t n_aggs, struct stoa__op **out,
 		       struct stoa_error *err);
 /*
- * @limit: rows wanted; UINT64_MAX: all. Equal rows keep their order. @bar: lowered as rows come;
- * NULL without a limit.
+ * @in: the lanes (lanes.h) whose rows are sorted; taken over. @limit: rows wanted; UINT64_MAX: all.
+ * Equal rows keep their order. @bar: lowered as rows come; NULL without a limit.
  */
-int stoa__op_sort(struct stoa__op *child, const struct stoa__type *types, size_t n_columns,
+int stoa__op_sort(struct stoa__lanes *in, const struct stoa__type *types, size_t n_columns,
 		  const struct stoa__order_key *order, size_t n_order, uint64_t limit,
 		  struct stoa__bar *bar, struct stoa__op **out, struct stoa_error *err);
 int stoa__op_limit(struct stoa__op *child, size_t n_columns, uint64_t offset, uint64_t limit,
@@ -94,11 +98,11 @@ int stoa__op_count(struct stoa__op *child, struct stoa__node_counts *counts, str
 		   struct stoa_error *err);
 
 /*
- * The operators of a plan, on tables that are opened through @tables. @counts: one for each node,
+ * The operators of a plan, on tables that are opened through @tables. @run outlives them. @counts: one for each node,
  * zeroed, which outlive the operators; NULL: nobody counts.
  */
 int stoa__op_build(const struct stoa__plan *plan, struct stoa__tables *tables,
-		   struct stoa__arena *arena, struct stoa__node_counts *counts,
-		   struct stoa__op **out, struct stoa_error *err);
+		   struct stoa__run *run, struct stoa__arena *arena,
+		   struct stoa__node_counts *counts, struct stoa__op **out, struct stoa_error *err);
 
 #endif

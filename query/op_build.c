@@ -8,11 +8,12 @@
 
 #include "../lib/core/alloc.h"
 #include "../lib/core/error.h"
-#include "op.h"
+#include "lanes.h"
 
 struct build {
 	const struct stoa__plan *plan;
 	struct stoa__tables *tables;
+	struct stoa__run *run;
 	struct stoa__arena *arena;
 	struct stoa__node_counts *counts;
 	struct stoa_error *err;
@@ -54,7 +55,8 @@ static int build_scan(struct build *b, const struct stoa__node *n, struct stoa__
 	}
 	STOA_TRY(b->tables->open(b->tables, n->table, slots, n_slots, &source, b->err));
 	STOA_TRY(go_to_rows(b, n, source, rowid));
-	return stoa__op_scan(source, n->n_columns, rowid, n->exprs, n->n_exprs, out, b->err);
+	return stoa__op_scan(source, n->n_columns, rowid, n->exprs, n->n_exprs, b->run, out,
+			     b->err);
 }
 
 /* ---- sorts with a limit ---------------------------------------------------------------------- */
@@ -137,7 +139,8 @@ static int build_sort(struct build *b, const struct stoa__node *n, struct stoa__
 		stoa__op_close(child);
 		return rc;
 	}
-	return stoa__op_sort(child, types, n->n_columns, n->order, n->n_order, n->limit, bar, out,
+	struct stoa__lanes lanes = stoa__lanes_one(child, b->run);
+	return stoa__op_sort(&lanes, types, n->n_columns, n->order, n->n_order, n->limit, bar, out,
 			     b->err);
 }
 
@@ -180,11 +183,11 @@ static int build(struct build *b, const struct stoa__node *n, struct stoa__op **
 }
 
 int stoa__op_build(const struct stoa__plan *plan, struct stoa__tables *tables,
-		   struct stoa__arena *arena, struct stoa__node_counts *counts,
-		   struct stoa__op **out, struct stoa_error *err)
+		   struct stoa__run *run, struct stoa__arena *arena,
+		   struct stoa__node_counts *counts, struct stoa__op **out, struct stoa_error *err)
 {
-	struct build b = { .plan = plan, .tables = tables, .arena = arena, .counts = counts,
-			   .err = err };
+	struct build b = { .plan = plan, .tables = tables, .run = run, .arena = arena,
+			   .counts = counts, .err = err };
 
 	*out = NULL;
 	b.ops = stoa__arena_array(arena, plan->n_nodes, sizeof(*b.ops));

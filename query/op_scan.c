@@ -26,6 +26,7 @@ struct scan {
 	size_t rowid;		/* column; SIZE_MAX: none */
 	struct stoa__bound *const *where;
 	size_t n_where;
+	struct stoa__run *run;
 	const struct stoa__bar *bar;	/* of a sort above; NULL: none */
 	size_t n;		/* rows of the current batch */
 	const stoa_rowid *rowids;
@@ -134,7 +135,7 @@ static bool may_enter(struct scan *s)
 {
 	struct stoa__zone z;
 
-	if (!s->bar || s->bar->last == UINT64_MAX)
+	if (!s->bar || stoa__bar_last(s->bar) == UINT64_MAX)
 		return true;
 	memset(&z, 0, sizeof z);
 	return !s->source->ops->zone(s->source, source_column(s, s->bar->column), &z) ||
@@ -166,6 +167,8 @@ static int scan_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
 {
 	struct scan *s = (struct scan *)op;
 
+	if (atomic_load_explicit(&s->run->stop, memory_order_relaxed))
+		return stoa__fail(err, STOA_ECANCELED, "the query was canceled");
 	skip_groups(s);
 	int rc = s->source->ops->next(s->source, &s->n, s->rowid < SIZE_MAX ? &s->rowids : NULL,
 				      err);
@@ -253,8 +256,8 @@ static void scan_close(struct stoa__op *op)
 }
 
 int stoa__op_scan(struct stoa__source *source, size_t n_columns, size_t rowid,
-		  struct stoa__bound *const *where, size_t n_where, struct stoa__op **out,
-		  struct stoa_error *err)
+		  struct stoa__bound *const *where, size_t n_where, struct stoa__run *run,
+		  struct stoa__op **out, struct stoa_error *err)
 {
 	static const struct stoa__op_ops ops = { scan_next, scan_close, scan_within, scan_pick };
 	struct scan *s = stoa__calloc(1, sizeof *s);
@@ -271,6 +274,7 @@ int stoa__op_scan(struct stoa__source *source, size_t n_columns, size_t rowid,
 	s->rowid = rowid;
 	s->where = where;
 	s->n_where = n_where;
+	s->run = run;
 	s->bools = stoa__calloc(n_columns + 1, sizeof(*s->bools));
 	s->bools_ready = stoa__calloc(n_columns + 1, sizeof *s->bools_ready);
 	if (!s->bools || !s->bools_ready) {
@@ -279,6 +283,13 @@ int stoa__op_scan(struct stoa__source *source, size_t n_columns, size_t rowid,
 	}
 	*out = &s->op;
 	return STOA_OK;
+}
+
+int stoa__op_scan_deal(struct stoa__op *scan, uint64_t *place, struct stoa_error *err)
+{
+	struct stoa__source *source = ((struct scan *)scan)->source;
+
+	return source->ops->deal(source, place, err);
 }
 
 void stoa__op_scan_heed(struct stoa__op *scan, const struct stoa__bar *bar)

@@ -2,12 +2,17 @@
 /*
  * op_sort.c - ORDER BY, with and without LIMIT
  *
- * All rows are kept by column, strings once per distinct string of a dictionary. Sorting moves row
- * numbers only: each with a key as an unsigned integer of the same order (numbers mapped, strings
- * by their first eight bytes, NULLs at their end). A radix sort puts those in order, from the last
- * byte to the first; each run of rows that are equal in that key is then sorted by the next in the same
- * way. Few rows, and long strings that begin alike, are merge-sorted by whole keys. Both are
- * stable: equal rows stay in the order in which they came.
+ * All rows are kept by column (rows.h); sorting moves row numbers only (order.h). What the budget
+ * does not let us keep is sorted and put on disk, a *run* at a time. In the end runs are merged
+ * (merge.h), those on disk and what is in memory; one run that never left memory is merged with
+ * nothing.
+ *
+ *     lane 0: run run run | rows   \
+ *     lane 1: run run     | rows    > merge -> batches
+ *     lane 2:               rows   /
+ *
+ * Equal rows stay in the order in which they came. Within a lane, runs are in that order, too;
+ * where there are several lanes, a row's place in the table is one more column and the last key.
  *
  * With a LIMIT of k rows at most 2k and a batch are kept: then the rows are sorted, and all but
  * the first k given up. From then on the prefix of the kth row is a bar (bar.h): rows beyond it
@@ -20,590 +25,422 @@
 #include "../lib/core/error.h"
 #include "bar.h"
 #include "keys.h"
+#include "lanes.h"
 #include "loops.h"
-#include "machine.h"
-#include "op.h"
+#include "merge.h"
 
 #define SLACK 64 /* rows kept beyond twice the LIMIT, so that small ones do not sort at each row */
+#define FAN_IN 32	/* runs on disk that are read at once: each takes a block of memory */
 
-struct column {
-	struct stoa__type type;
-	uint8_t phys;
-	char *values;		/* by row, elements of the physical kind */
-	uint32_t cap;
-	uint64_t *valid;
-	uint32_t cap_valid;
-	bool has_nulls;
-	/* Strings. */
-	struct stoa__arena bytes;
-	uint64_t dict_id;
-	struct stoa_bytes *memo;	/* copies by code; p NULL: none yet */
-	uint32_t cap_memo, n_memo;
-	/* Output. */
-	void *out;
-	uint64_t *out_valid;
-	bool ready;
-};
-
-struct item {
-	uint64_t prefix;
-	uint32_t row;
-};
-
-struct sort {
-	struct stoa__op op;
-	struct stoa__op *child;
-	struct column *columns;
-	size_t n_columns;
-	const struct stoa__order_key *order;
-	size_t n_order;
-	size_t key;		/* that merges compare from */
-	uint64_t limit;
-	uint32_t n_rows;
-	struct item *items;
-	struct item *other;	/* the other side of each merge */
+/* What one lane gathers. */
+struct lane {
+	struct stoa__rows rows;
+	struct stoa__item *items;
+	struct stoa__item *other;	/* the other side of each merge */
 	uint32_t cap_items, cap_other;
-	bool sorted;
-	uint32_t at, batch_at;
-	size_t batch_n;
+	struct stoa__stream *runs;	/* on disk */
+	uint32_t n_runs, cap_runs;
+	struct stoa__share share;
+	int64_t *places;	/* of a batch; NULL where there is one lane */
 	/* Of a LIMIT; else NULL. */
-	struct stoa__bar *bar;
 	uint8_t *flags;
 	uint32_t *sel;
 	void *room;
 	uint64_t *room_valid;
 };
 
+struct sort {
+	struct stoa__op op;
+	struct stoa__lanes in;
+	struct lane lanes[STOA__LANES_MAX];
+	struct stoa__type *types;	/* of the child's columns, then of the place */
+	size_t n_columns;		/* kept */
+	size_t n_child;			/* of the child */
+	struct stoa__order_key *keys;
+	struct stoa__order order;
+	uint64_t limit, left;
+	struct stoa__bar *bar;
+	struct stoa__temp file;
+	struct stoa__stream *runs;	/* of all lanes, once all rows are there */
+	size_t n_runs;
+	struct stoa__merge *merge;
+	size_t n;			/* rows of the batch */
+};
+
 /* ---- keeping rows --------------------------------------------------------------------------- */
 
-static int grow_column(struct column *c, uint32_t n, struct stoa_error *err)
-{
-	void *values = c->values, *valid = c->valid;
-
-	if (!stoa__grow(&values, &c->cap, n, stoa__phys_width(c->phys)))
-		return stoa__fail_memory(err);
-	c->values = values;
-	if (!stoa__grow(&valid, &c->cap_valid, (uint32_t)STOA__WORDS(n), 8))
-		return stoa__fail_memory(err);
-	c->valid = valid;
-	return STOA_OK;
-}
-
-static int copy_bytes(struct column *c, struct stoa_bytes *b, struct stoa_error *err)
-{
-	b->p = stoa__arena_copy(&c->bytes, b->p, b->len);
-	return b->p ? STOA_OK : stoa__fail_memory(err);
-}
-
-static int begin_memo(struct column *c, const struct stoa__vec *v, struct stoa_error *err)
-{
-	void *memo = c->memo;
-
-	if (c->dict_id == v->dict_id && c->n_memo == v->n_dict)
-		return STOA_OK;
-	if (!stoa__grow(&memo, &c->cap_memo, v->n_dict, sizeof *c->memo))
-		return stoa__fail_memory(err);
-	c->memo = memo;
-	if (v->n_dict)
-		memset(c->memo, 0, v->n_dict * sizeof *c->memo);
-	c->dict_id = v->dict_id;
-	c->n_memo = v->n_dict;
-	return STOA_OK;
-}
-
-static int keep_dict(struct column *c, const struct stoa__vec *v, struct stoa_bytes *out,
-		     struct stoa_error *err)
-{
-	STOA_TRY(begin_memo(c, v, err));
-	for (size_t i = 0; i < v->n; i++) {
-		out[i] = (struct stoa_bytes){ "", 0 };
-		if (!stoa__bit_get(v->validity, i))
-			continue;
-		struct stoa_bytes *m = &c->memo[v->codes[i]];
-		if (!m->p) {
-			*m = v->dict[v->codes[i]];
-			STOA_TRY(copy_bytes(c, m, err));
-		}
-		out[i] = *m;
-	}
-	return STOA_OK;
-}
-
-static int keep_bytes(struct column *c, const struct stoa__vec *v, struct stoa_bytes *out,
-		      struct stoa_error *err)
-{
-	if (v->kind == STOA__VEC_DICT)
-		return keep_dict(c, v, out, err);
-	for (size_t i = 0; i < v->n; i++) {
-		out[i] = (struct stoa_bytes){ "", 0 };
-		if (!stoa__bit_get(v->validity, i))
-			continue;
-		out[i] = v->bytes[v->kind == STOA__VEC_CONST ? 0 : i];
-		STOA_TRY(copy_bytes(c, &out[i], err));
-	}
-	return STOA_OK;
-}
-
-static int keep_column(struct sort *s, struct column *c, const struct stoa__vec *v, size_t n,
-		       struct stoa_error *err)
-{
-	size_t width = stoa__phys_width(c->phys);
-	char *to;
-
-	STOA_TRY(grow_column(c, s->n_rows + (uint32_t)n, err));
-	to = c->values + s->n_rows * width;
-	stoa__bitmap_copy(c->valid, s->n_rows, v->validity, 0, n);
-	c->has_nulls |= v->validity != NULL;
-	if (c->phys == STOA__PHYS_BYTES)
-		return keep_bytes(c, v, (struct stoa_bytes *)(void *)to, err);
-	const void *flat = stoa__vec_flat(v, to);
-	if (flat != to)
-		memcpy(to, flat, n * width);
-	return STOA_OK;
-}
-
-/* ---- comparing ------------------------------------------------------------------------------ */
-
-static union stoa__datum datum_in(const void *values, unsigned phys, size_t i)
-{
-	union stoa__datum d = { .s = { NULL, 0 } };
-	size_t width = stoa__phys_width(phys);
-
-	if (phys == STOA__PHYS_BOOL)
-		d.i = ((const uint8_t *)values)[i];
-	else
-		memcpy(&d, (const char *)values + i * width, width);
-	return d;
-}
-
-static int compare_f64(double a, double b)
-{
-	if (a != a || b != b)
-		return (a != a) - (b != b);
-	return (a > b) - (a < b);
-}
-
-static int compare_values(const struct column *c, uint32_t a, uint32_t b)
-{
-	union stoa__datum x = datum_in(c->values, c->phys, a);
-	union stoa__datum y = datum_in(c->values, c->phys, b);
-
-	switch (c->phys) {
-	case STOA__PHYS_U64: return (x.u > y.u) - (x.u < y.u);
-	case STOA__PHYS_F64: return compare_f64(x.f, y.f);
-	case STOA__PHYS_BYTES: return stoa__compare_bytes(x.s, y.s);
-	default: return (x.i > y.i) - (x.i < y.i);
-	}
-}
-
-static int compare_key(const struct sort *s, const struct stoa__order_key *k, uint32_t a,
-		       uint32_t b)
-{
-	const struct column *c = &s->columns[k->output];
-	bool va = !c->has_nulls || stoa__bit_get(c->valid, a);
-	bool vb = !c->has_nulls || stoa__bit_get(c->valid, b);
-
-	if (!va || !vb) {
-		int nulls = vb - va;	/* 1: only @a is NULL */
-		return k->nulls_first ? -nulls : nulls;
-	}
-	int order = compare_values(c, a, b);
-	return k->descending ? -order : order;
-}
-
-/* By keys from @key on; that one is decided by prefixes unless they are equal. */
-static int compare_items(const struct sort *s, const struct item *a, const struct item *b)
-{
-	if (a->prefix != b->prefix)
-		return a->prefix < b->prefix ? -1 : 1;
-	for (size_t k = s->key; k < s->n_order; k++) {
-		int order = compare_key(s, &s->order[k], a->row, b->row);
-		if (order)
-			return order;
-	}
-	return 0;
-}
-
-/* An integer that is in order where that key is; NULLs are at the ends. */
-static uint64_t prefix_of(const struct sort *s, size_t key, uint32_t row)
-{
-	const struct stoa__order_key *k = &s->order[key];
-	const struct column *c = &s->columns[k->output];
-
-	if (c->has_nulls && !stoa__bit_get(c->valid, row))
-		return k->nulls_first ? 0 : UINT64_MAX;
-	uint64_t x = stoa__order_bits(c->phys, datum_in(c->values, c->phys, row));
-	return k->descending ? ~x : x;
-}
-
-/* Rows of the child's batch that a LIMIT leaves a chance: all (*@k == n), or those in @sel. */
-static int find_chances(struct sort *s, size_t n, size_t *k, struct stoa_error *err)
+/* Rows of the child's batch that a LIMIT leaves a chance: all (*@k == n), or those in sel. */
+static int find_chances(struct sort *s, struct lane *l, struct stoa__op *child, size_t n, size_t *k,
+			struct stoa_error *err)
 {
 	struct stoa__vec v;
 
 	*k = n;
-	if (!s->bar || s->bar->last == UINT64_MAX)
+	if (!s->bar || stoa__bar_last(s->bar) == UINT64_MAX)
 		return STOA_OK;
-	STOA_TRY(stoa__op_column(s->child, s->order[0].output, &v, err));
-	stoa__bar_admit(s->bar, &v, n, s->flags);
-	*k = stoa__loops()->select(s->flags, n, s->sel);
+	STOA_TRY(stoa__op_column(child, s->keys[0].output, &v, err));
+	stoa__bar_admit(s->bar, &v, n, l->flags);
+	*k = stoa__loops()->select(l->flags, n, l->sel);
 	return STOA_OK;
 }
 
-static int keep_rows(struct sort *s, size_t n, size_t k, struct stoa_error *err)
+/* The places of @n rows from @place on, as a column. */
+static void place_column(struct lane *l, uint64_t place, size_t n, struct stoa__vec *out)
+{
+	for (size_t i = 0; i < n; i++)
+		l->places[i] = (int64_t)(place + i);
+	*out = (struct stoa__vec){ .kind = STOA__VEC_FLAT, .phys = STOA__PHYS_I64,
+				   .type = STOA_I64, .n = n };
+	out->i64 = l->places;
+}
+
+static int keep_rows(struct sort *s, struct lane *l, struct stoa__op *child, uint64_t place,
+		     size_t n, size_t k, struct stoa_error *err)
 {
 	for (size_t i = 0; i < s->n_columns; i++) {
 		struct stoa__vec v, some;
-		STOA_TRY(stoa__op_column(s->child, i, &v, err));
+		if (i < s->n_child)
+			STOA_TRY(stoa__op_column(child, i, &v, err));
+		else
+			place_column(l, place, n, &v);
 		if (k == n) {
-			STOA_TRY(keep_column(s, &s->columns[i], &v, n, err));
+			STOA_TRY(stoa__rows_keep(&l->rows, i, &v, n, err));
 			continue;
 		}
-		stoa__vec_gather(&v, s->sel, k, s->room, s->room_valid, &some);
-		STOA_TRY(keep_column(s, &s->columns[i], &some, k, err));
+		stoa__vec_gather(&v, l->sel, k, l->room, l->room_valid, &some);
+		STOA_TRY(stoa__rows_keep(&l->rows, i, &some, k, err));
 	}
+	l->rows.n += (uint32_t)k;
 	return STOA_OK;
 }
 
-static int keep_batch(struct sort *s, size_t n, struct stoa_error *err)
+/* ---- runs ----------------------------------------------------------------------------------- */
+
+static int sort_rows(struct sort *s, struct lane *l, struct stoa_error *err)
 {
-	size_t k;
+	void *items = l->items, *other = l->other;
 
-	if (s->n_rows > (1u << 30))
-		return stoa__fail(err, STOA_EFULL,
-				  "more than 2^30 rows to sort: add a WHERE or a LIMIT");
-	STOA_TRY(find_chances(s, n, &k, err));
-	if (k)
-		STOA_TRY(keep_rows(s, n, k, err));
-	s->n_rows += (uint32_t)k;
-	return STOA_OK;
-}
-
-/* ---- sorting -------------------------------------------------------------------------------- */
-
-#define RUN 16
-#define RADIX_MIN 1024	/* fewer items are merged sooner than counted */
-#define RADIX_KEYS 16	/* keys behind these are merged: bounds the recursion */
-
-static void insertion_sort(const struct sort *s, struct item *a, size_t n)
-{
-	for (size_t i = 1; i < n; i++) {
-		struct item x = a[i];
-		size_t k = i;
-		for (; k > 0 && compare_items(s, &x, &a[k - 1]) < 0; k--)
-			a[k] = a[k - 1];
-		a[k] = x;
-	}
-}
-
-static void merge(const struct sort *s, const struct item *a, size_t n_a, const struct item *b,
-		  size_t n_b, struct item *out)
-{
-	while (n_a && n_b) {
-		bool second = compare_items(s, b, a) < 0;
-		*out++ = second ? *b : *a;
-		b += second;
-		n_b -= second;
-		a += !second;
-		n_a -= !second;
-	}
-	memcpy(out, n_a ? a : b, (n_a + n_b) * sizeof *out);
-}
-
-/* Sorts @n items at @a; @b is room for as many. */
-static void merge_sort(const struct sort *s, struct item *a, struct item *b, size_t n)
-{
-	struct item *from = a, *to = b;
-
-	for (size_t i = 0; i < n; i += RUN)
-		insertion_sort(s, a + i, n - i < RUN ? n - i : RUN);
-	for (size_t width = RUN; width < n; width *= 2) {
-		for (size_t i = 0; i < n; i += 2 * width) {
-			size_t n_a = n - i < width ? n - i : width;
-			size_t n_b = n - i - n_a < width ? n - i - n_a : width;
-			merge(s, from + i, n_a, from + i + n_a, n_b, to + i);
-		}
-		struct item *t = from;
-		from = to;
-		to = t;
-	}
-	if (from != a)
-		memcpy(a, from, n * sizeof *a);
-}
-
-/* One pass: stable by byte @shift / 8 of the prefix, from @a to @b. */
-static void radix_pass(const struct item *a, struct item *b, size_t n, unsigned shift,
-		       const uint32_t *counts)
-{
-	uint32_t at[256], sum = 0;
-
-	for (size_t i = 0; i < 256; i++) {
-		at[i] = sum;
-		sum += counts[i];
-	}
-	for (size_t i = 0; i < n; i++)
-		b[at[a[i].prefix >> shift & 0xff]++] = a[i];
-}
-
-/* Sorts @n items at @a, stable, by prefix alone: a pass for each byte in which the prefixes differ. */
-static void radix_sort(struct item *a, struct item *b, size_t n)
-{
-	uint32_t counts[8][256] = { { 0 } };
-	struct item *from = a, *to = b;
-
-	for (size_t i = 0; i < n; i++)
-		for (unsigned k = 0; k < 8; k++)
-			counts[k][a[i].prefix >> (8 * k) & 0xff]++;
-	for (unsigned k = 0; k < 8; k++) {
-		if (counts[k][from[0].prefix >> (8 * k) & 0xff] == n)
-			continue;
-		radix_pass(from, to, n, 8 * k, counts[k]);
-		struct item *t = from;
-		from = to;
-		to = t;
-	}
-	if (from != a)
-		memcpy(a, from, n * sizeof *a);
-}
-
-/* Items with one prefix of key @k: are they equal in it? */
-static bool same_key(const struct sort *s, const struct item *a, size_t n, size_t k)
-{
-	const struct column *c = &s->columns[s->order[k].output];
-
-	if (c->phys != STOA__PHYS_BYTES && !c->has_nulls)
-		return true;
-	for (size_t i = 1; i < n; i++)
-		if (compare_key(s, &s->order[k], a[i - 1].row, a[i].row))
-			return false;
-	return true;
-}
-
-static void sort_range(struct sort *s, struct item *a, struct item *b, size_t n, size_t k);
-
-/* Items whose prefixes of key @k are equal. */
-static void sort_run(struct sort *s, struct item *a, struct item *b, size_t n, size_t k)
-{
-	if (!same_key(s, a, n, k)) {
-		s->key = k;
-		merge_sort(s, a, b, n);
-	} else if (k + 1 < s->n_order) {
-		sort_range(s, a, b, n, k + 1);
-	}
-}
-
-/* Sorts @n items at @a, which are equal in the keys before @k. */
-static void sort_range(struct sort *s, struct item *a, struct item *b, size_t n, size_t k)
-{
-	for (size_t i = 0; i < n; i++)
-		a[i].prefix = prefix_of(s, k, a[i].row);
-	if (n < RADIX_MIN || k == RADIX_KEYS) {
-		s->key = k;
-		merge_sort(s, a, b, n);
-		return;
-	}
-	radix_sort(a, b, n);
-	for (size_t i = 0, end; i < n; i = end) {
-		for (end = i + 1; end < n && a[end].prefix == a[i].prefix; end++)
-			;
-		if (end - i > 1)
-			sort_run(s, a + i, b + i, end - i, k);
-	}
-}
-
-static int sort_rows(struct sort *s, struct stoa_error *err)
-{
-	void *items = s->items, *other = s->other;
-	uint32_t cap = s->cap_items;
-
-	if (!stoa__grow(&items, &cap, s->n_rows, sizeof *s->items))
+	if (!stoa__grow(&items, &l->cap_items, l->rows.n, sizeof *l->items))
 		return stoa__fail_memory(err);
-	s->items = items;
-	if (!stoa__grow(&other, &s->cap_other, s->n_rows, sizeof *s->items))
+	l->items = items;
+	if (!stoa__grow(&other, &l->cap_other, l->rows.n, sizeof *l->items))
 		return stoa__fail_memory(err);
-	s->other = other;
-	s->cap_items = cap < s->cap_other ? cap : s->cap_other;	/* they change places */
-	s->cap_other = s->cap_items;
-	for (uint32_t i = 0; i < s->n_rows; i++)
-		s->items[i].row = i;
-	sort_range(s, s->items, s->other, s->n_rows, 0);
+	l->other = other;
+	stoa__order_sort(&s->order, l->rows.cells, l->items, l->other, l->rows.n);
 	return STOA_OK;
 }
 
-/* ---- LIMIT ---------------------------------------------------------------------------------- */
-
-/* Rows items[0 .. n) of @c in that order, into fresh memory. */
-static int reorder(const struct sort *s, struct column *c, uint32_t n, struct stoa_error *err)
+/* How many of a lane's sorted rows are wanted. */
+static uint32_t wanted(const struct sort *s, const struct lane *l)
 {
-	size_t width = stoa__phys_width(c->phys);
-	struct stoa__arena bytes = STOA__ARENA_INIT;
-	char *values = stoa__realloc_array(NULL, c->cap, width);
-	uint64_t *valid = stoa__calloc(c->cap_valid, 8);
+	return s->limit < l->rows.n ? (uint32_t)s->limit : l->rows.n;
+}
 
-	if (!values || !valid)
-		goto fail;
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t row = s->items[i].row;
-		memcpy(values + i * width, c->values + row * width, width);
-		if (stoa__bit_get(c->valid, row))
-			stoa__bit_set(valid, i);
-		if (c->phys != STOA__PHYS_BYTES)
-			continue;
-		struct stoa_bytes *b = (struct stoa_bytes *)(void *)(values + i * width);
-		b->p = stoa__arena_copy(&bytes, b->p, b->len);
-		if (!b->p)
-			goto fail;
+/* Lowers the bar to what the last row wanted has reached. */
+static void lower_bar(struct sort *s, const struct lane *l)
+{
+	uint32_t n = wanted(s, l);
+
+	if (s->bar && n && n == s->limit)
+		stoa__bar_lower(s->bar, stoa__order_prefix(&s->order, 0, l->rows.cells,
+							   l->items[n - 1].row));
+}
+
+/* Gives up all but the first rows. */
+static int prune(struct sort *s, struct lane *l, struct stoa_error *err)
+{
+	uint32_t n = wanted(s, l);
+
+	STOA_TRY(sort_rows(s, l, err));
+	lower_bar(s, l);
+	uint32_t *at = (uint32_t *)(void *)l->other;	/* of no use any more: room for the numbers */
+	for (uint32_t i = 0; i < n; i++)
+		at[i] = l->items[i].row;
+	return stoa__rows_reorder(&l->rows, at, n, err);
+}
+
+static int write_rows(struct sort *s, const struct lane *l, struct stoa__stream *to,
+		      struct stoa_error *err)
+{
+	struct stoa__vec *v = stoa__calloc(s->n_columns, sizeof *v);
+	uint32_t n = wanted(s, l);
+	int rc = v ? STOA_OK : stoa__fail_memory(err);
+
+	for (size_t i = 0; v && i < s->n_columns; i++) {
+		v[i].kind = STOA__VEC_FLAT;
+		v[i].type = s->types[i].type;
+		v[i].phys = l->rows.cells[i].phys;
+		v[i].values = l->rows.cells[i].values;
+		v[i].validity = l->rows.cells[i].valid;
 	}
-	stoa__free(c->values);
-	stoa__free(c->valid);
-	stoa__arena_release(&c->bytes);
-	c->values = values;
-	c->valid = valid;
-	c->bytes = bytes;
-	c->dict_id = 0;		/* the memo's copies are gone */
-	c->n_memo = 0;
-	return STOA_OK;
-fail:
-	stoa__free(values);
-	stoa__free(valid);
-	stoa__arena_release(&bytes);
-	return stoa__fail_memory(err);
+	for (uint32_t i = 0; i < n && rc == STOA_OK; i++)
+		rc = stoa__stream_put(to, v, l->items[i].row, err);
+	stoa__free(v);
+	return rc < 0 ? rc : stoa__stream_end(to, err);
 }
 
-/* Gives up all but the first @limit rows. */
-static int prune(struct sort *s, struct stoa_error *err)
+/* The lane's rows become a run on disk. */
+static int spill(struct sort *s, struct lane *l, struct stoa_error *err)
 {
-	uint32_t n = s->limit < s->n_rows ? (uint32_t)s->limit : s->n_rows;
+	void *runs = l->runs;
 
-	STOA_TRY(sort_rows(s, err));
-	for (size_t i = 0; i < s->n_columns; i++)
-		STOA_TRY(reorder(s, &s->columns[i], n, err));
-	s->n_rows = n;
-	if (n && n == s->limit)
-		stoa__bar_lower(s->bar, prefix_of(s, 0, n - 1));
+	STOA_TRY(sort_rows(s, l, err));
+	lower_bar(s, l);
+	if (!stoa__grow(&runs, &l->cap_runs, l->n_runs + 1, sizeof *l->runs))
+		return stoa__fail_memory(err);
+	l->runs = runs;
+	struct stoa__stream *run = &l->runs[l->n_runs++];
+	stoa__stream_init(run, &s->file, s->types, s->n_columns);
+	STOA_TRY(write_rows(s, l, run, err));
+	stoa__rows_reset(&l->rows);
+	stoa__free(l->items);
+	stoa__free(l->other);
+	l->items = l->other = NULL;
+	l->cap_items = l->cap_other = 0;
+	(void)stoa__share_hold(&l->share, 0);
 	return STOA_OK;
 }
 
-/* ---- the operator --------------------------------------------------------------------------- */
+/* Is what the lane holds, and needs in order to sort it, within the budget? */
+static bool within_budget(struct lane *l)
+{
+	uint64_t bytes = stoa__rows_bytes(&l->rows) + l->rows.n * 2 * sizeof *l->items;
 
-static int consume(struct sort *s, struct stoa_error *err)
+	return stoa__share_hold(&l->share, bytes);
+}
+
+/* ---- consuming ------------------------------------------------------------------------------ */
+
+static int keep_batch(struct sort *s, struct lane *l, struct stoa__op *child, uint64_t place,
+		      size_t n, struct stoa_error *err)
 {
 	/* Pruned often, the bar is low; each time at least as many rows go as stay. */
 	uint64_t enough = s->limit > UINT32_MAX ? UINT64_MAX : 2 * s->limit + SLACK;
-	size_t n;
+	size_t k;
 
-	for (;;) {
-		int rc = stoa__op_next(s->child, &n, err);
-		if (rc < 0)
-			return rc;
-		if (rc == STOA_END)
-			break;
-		STOA_TRY(keep_batch(s, n, err));
-		if (s->n_rows >= enough)
-			STOA_TRY(prune(s, err));
-	}
-	stoa__op_close(s->child);
-	s->child = NULL;
-	STOA_TRY(sort_rows(s, err));
-	if (s->n_rows > s->limit)
-		s->n_rows = (uint32_t)s->limit;
-	s->sorted = true;
+	STOA_TRY(find_chances(s, l, child, n, &k, err));
+	if (k)
+		STOA_TRY(keep_rows(s, l, child, place, n, k, err));
+	if (l->rows.n >= enough)
+		STOA_TRY(prune(s, l, err));
+	if (!within_budget(l) && l->rows.n)
+		STOA_TRY(spill(s, l, err));
 	return STOA_OK;
 }
+
+/* Lane @i takes all of its rows. */
+static int consume(void *ctx, size_t i, struct stoa_error *err)
+{
+	struct sort *s = ctx;
+	struct stoa__lane *in = &s->in.items[i];
+	uint64_t group, place;
+	size_t n;
+	int rc;
+
+	while ((rc = stoa__lane_begin(in, &group, err)) == STOA_ROW) {
+		place = group << 32;	/* a join may make many rows of a group's */
+		while ((rc = stoa__op_next(in->root, &n, err)) == STOA_ROW) {
+			STOA_TRY(keep_batch(s, &s->lanes[i], in->root, place, n, err));
+			place += n;
+		}
+		if (rc < 0)
+			return rc;
+	}
+	if (rc < 0)
+		return rc;
+	return sort_rows(s, &s->lanes[i], err);
+}
+
+/* ---- merging -------------------------------------------------------------------------------- */
+
+/* Merges @n runs from @from into one, in the place of the first. */
+static int merge_some(struct sort *s, struct stoa__stream *from, size_t n, struct stoa__stream *out,
+		      struct stoa_error *err)
+{
+	struct stoa__vec *v = stoa__calloc(s->n_columns, sizeof *v);
+	struct stoa__merge *m = NULL;
+	uint64_t left = s->limit;
+	size_t rows;
+	int rc = v ? stoa__merge_new(&s->order, s->types, s->n_columns, from, n, NULL, 0, &m, err) :
+		     stoa__fail_memory(err);
+
+	while (rc >= 0 && left && (rc = stoa__merge_next(m, &rows, err)) == STOA_ROW) {
+		rows = rows < left ? rows : (size_t)left;
+		left -= rows;
+		for (size_t i = 0; i < s->n_columns && rc >= 0; i++)
+			rc = stoa__merge_column(m, i, &v[i], err);
+		if (rc >= 0)
+			rc = stoa__stream_put_all(out, v, NULL, rows, err);
+	}
+	stoa__merge_free(m);
+	stoa__free(v);
+	return rc < 0 ? rc : stoa__stream_end(out, err);
+}
+
+/* Merges neighbours until few enough runs are left to be read at once. */
+static int reduce_runs(struct sort *s, struct stoa_error *err)
+{
+	while (s->n_runs > FAN_IN) {
+		size_t n = 0;
+		for (size_t i = 0; i < s->n_runs; i += FAN_IN, n++) {
+			size_t some = s->n_runs - i < FAN_IN ? s->n_runs - i : FAN_IN;
+			struct stoa__stream merged;
+			stoa__stream_init(&merged, &s->file, s->types, s->n_columns);
+			int rc = merge_some(s, &s->runs[i], some, &merged, err);
+			for (size_t k = 0; k < some; k++)
+				stoa__stream_release(&s->runs[i + k]);
+			s->runs[n] = merged;	/* n <= i: a place that has just been left */
+			if (rc < 0)
+				return rc;
+		}
+		s->n_runs = n;
+	}
+	return STOA_OK;
+}
+
+/* The runs of all lanes side by side. */
+static int collect_runs(struct sort *s, struct stoa_error *err)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->in.n; i++)
+		n += s->lanes[i].n_runs;
+	s->runs = stoa__calloc(n + 1, sizeof *s->runs);
+	if (!s->runs)
+		return stoa__fail_memory(err);
+	for (size_t i = 0; i < s->in.n; i++) {
+		struct lane *l = &s->lanes[i];
+		if (l->n_runs)
+			memcpy(&s->runs[s->n_runs], l->runs, l->n_runs * sizeof *l->runs);
+		s->n_runs += l->n_runs;
+		l->n_runs = 0;
+	}
+	return reduce_runs(s, err);
+}
+
+static int begin_merge(struct sort *s, struct stoa_error *err)
+{
+	struct stoa__run_memory memory[STOA__LANES_MAX];
+
+	STOA_TRY(stoa__lanes_work(&s->in, consume, s, err));
+	stoa__lanes_close(&s->in);	/* what the child holds is of no use any more */
+	STOA_TRY(collect_runs(s, err));
+	for (size_t i = 0; i < s->in.n; i++) {
+		const struct lane *l = &s->lanes[i];
+		memory[i] = (struct stoa__run_memory){ l->rows.cells, l->items, l->rows.n };
+	}
+	return stoa__merge_new(&s->order, s->types, s->n_columns, s->runs, s->n_runs, memory,
+			       s->in.n, &s->merge, err);
+}
+
+/* ---- the operator --------------------------------------------------------------------------- */
 
 static int sort_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
 {
 	struct sort *s = (struct sort *)op;
 
-	if (!s->sorted)
-		STOA_TRY(consume(s, err));
-	if (s->at == s->n_rows)
+	if (!s->merge)
+		STOA_TRY(begin_merge(s, err));
+	if (!s->left)
 		return STOA_END;
-	s->batch_at = s->at;
-	s->batch_n = s->n_rows - s->at;
-	if (s->batch_n > STOA__BATCH_ROWS)
-		s->batch_n = STOA__BATCH_ROWS;
-	s->at += (uint32_t)s->batch_n;
-	for (size_t i = 0; i < s->n_columns; i++)
-		s->columns[i].ready = false;
-	*n = s->batch_n;
+	int rc = stoa__merge_next(s->merge, &s->n, err);
+	if (rc != STOA_ROW)
+		return rc;
+	if (s->n > s->left)
+		s->n = (size_t)s->left;
+	s->left -= s->n;
+	*n = s->n;
 	return STOA_ROW;
-}
-
-static int make_out(const struct sort *s, struct column *c, struct stoa_error *err)
-{
-	size_t width = stoa__phys_width(c->phys);
-
-	if (!c->out)
-		c->out = stoa__alloc_aligned(STOA__BATCH_ROWS * width);
-	if (!c->out_valid)
-		c->out_valid = stoa__alloc_aligned(STOA__WORDS(STOA__BATCH_ROWS) * 8);
-	if (!c->out || !c->out_valid)
-		return stoa__fail_memory(err);
-	memset(c->out_valid, 0, STOA__WORDS(STOA__BATCH_ROWS) * 8);
-	for (size_t i = 0; i < s->batch_n; i++) {
-		uint32_t row = s->items[s->batch_at + i].row;
-		memcpy((char *)c->out + i * width, c->values + row * width, width);
-		if (stoa__bit_get(c->valid, row))
-			stoa__bit_set(c->out_valid, i);
-	}
-	c->ready = true;
-	return STOA_OK;
 }
 
 static int sort_column(struct stoa__input *in, size_t i, struct stoa__vec *out,
 		       struct stoa_error *err)
 {
 	struct sort *s = (struct sort *)in;
-	struct column *c = &s->columns[i];
 
-	if (!c->ready)
-		STOA_TRY(make_out(s, c, err));
-	memset(out, 0, sizeof *out);
-	out->kind = STOA__VEC_FLAT;
-	out->phys = c->phys;
-	out->type = c->type.type;
-	out->scale = c->type.scale;
-	out->n = s->batch_n;
-	out->values = c->out;
-	out->validity = c->has_nulls ? c->out_valid : NULL;
+	STOA_TRY(stoa__merge_column(s->merge, i, out, err));
+	out->n = s->n;
 	return STOA_OK;
+}
+
+static void lane_release(struct lane *l)
+{
+	stoa__rows_release(&l->rows);
+	for (uint32_t i = 0; i < l->n_runs; i++)
+		stoa__stream_release(&l->runs[i]);
+	stoa__free(l->runs);
+	stoa__free(l->items);
+	stoa__free(l->other);
+	stoa__free(l->places);
+	stoa__free(l->sel);
+	stoa__free(l->room);
+	stoa__free(l->room_valid);
+	stoa__free(l->flags);
+	stoa__share_release(&l->share);
 }
 
 static void sort_close(struct stoa__op *op)
 {
 	struct sort *s = (struct sort *)op;
 
-	stoa__op_close(s->child);
-	for (size_t i = 0; s->columns && i < s->n_columns; i++) {
-		struct column *c = &s->columns[i];
-		stoa__free(c->values);
-		stoa__free(c->valid);
-		stoa__free(c->memo);
-		stoa__free(c->out);
-		stoa__free(c->out_valid);
-		stoa__arena_release(&c->bytes);
-	}
-	stoa__free(s->columns);
-	stoa__free(s->items);
-	stoa__free(s->other);
-	stoa__free(s->sel);
-	stoa__free(s->room);
-	stoa__free(s->room_valid);
-	stoa__free(s->flags);
+	stoa__merge_free(s->merge);
+	for (size_t i = 0; i < s->in.n; i++)
+		lane_release(&s->lanes[i]);
+	stoa__lanes_close(&s->in);
+	for (size_t i = 0; i < s->n_runs; i++)
+		stoa__stream_release(&s->runs[i]);
+	stoa__free(s->runs);
+	stoa__free(s->types);
+	stoa__free(s->keys);
+	stoa__temp_release(&s->file);
 	stoa__free(s);
 }
 
-static int make_rooms(struct sort *s)
+static int make_rooms(struct lane *l)
 {
-	s->sel = stoa__alloc_aligned((STOA__BATCH_ROWS + 8) * sizeof *s->sel);
-	s->room = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof(struct stoa_bytes));
-	s->flags = stoa__alloc_aligned(STOA__BATCH_ROWS);
-	s->room_valid = stoa__alloc_aligned(STOA__WORDS(STOA__BATCH_ROWS) * 8);
-	return s->sel && s->room && s->flags && s->room_valid ? 0 : STOA_ENOMEM;
+	l->sel = stoa__alloc_aligned((STOA__BATCH_ROWS + 8) * sizeof *l->sel);
+	l->room = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof(struct stoa_bytes));
+	l->flags = stoa__alloc_aligned(STOA__BATCH_ROWS);
+	l->room_valid = stoa__alloc_aligned(STOA__WORDS(STOA__BATCH_ROWS) * 8);
+	return l->sel && l->room && l->flags && l->room_valid ? 0 : STOA_ENOMEM;
 }
 
-int stoa__op_sort(struct stoa__op *child, const struct stoa__type *types, size_t n_columns,
+static int lane_init(struct sort *s, struct lane *l, struct stoa_error *err)
+{
+	l->share.budget = s->in.run->means.budget;
+	STOA_TRY(stoa__rows_init(&l->rows, s->types, s->n_columns, err));
+	if (s->n_columns > s->n_child) {
+		l->places = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof *l->places);
+		if (!l->places)
+			return stoa__fail_memory(err);
+	}
+	return s->bar && make_rooms(l) < 0 ? stoa__fail_memory(err) : STOA_OK;
+}
+
+/* With several lanes the place of a row is one more column, and one more key. */
+static int sort_init(struct sort *s, const struct stoa__type *types,
+		     const struct stoa__order_key *order, size_t n_order, struct stoa_error *err)
+{
+	bool many = s->in.n > 1;
+
+	s->n_columns = s->n_child + many;
+	s->types = stoa__calloc(s->n_columns + 1, sizeof *s->types);
+	s->keys = stoa__calloc(n_order + 1, sizeof *s->keys);
+	if (!s->types || !s->keys)
+		return stoa__fail_memory(err);
+	if (s->n_child)
+		memcpy(s->types, types, s->n_child * sizeof *types);
+	s->types[s->n_child] = (struct stoa__type){ STOA_I64, 0, 0 };
+	if (n_order)
+		memcpy(s->keys, order, n_order * sizeof *order);
+	s->keys[n_order] = (struct stoa__order_key){ .output = (uint32_t)s->n_child };
+	s->order = (struct stoa__order){ s->keys, n_order + many };
+	for (size_t i = 0; i < s->in.n; i++)
+		STOA_TRY(lane_init(s, &s->lanes[i], err));
+	return STOA_OK;
+}
+
+int stoa__op_sort(struct stoa__lanes *in, const struct stoa__type *types, size_t n_columns,
 		  const struct stoa__order_key *order, size_t n_order, uint64_t limit,
 		  struct stoa__bar *bar, struct stoa__op **out, struct stoa_error *err)
 {
@@ -612,25 +449,20 @@ int stoa__op_sort(struct stoa__op *child, const struct stoa__type *types, size_t
 
 	*out = NULL;
 	if (!s) {
-		stoa__op_close(child);
+		stoa__lanes_close(in);
 		return stoa__fail_memory(err);
 	}
 	s->op.input.column = sort_column;
 	s->op.ops = &ops;
-	s->child = child;
-	s->n_columns = n_columns;
-	s->order = order;
-	s->n_order = n_order;
-	s->limit = limit;
+	s->in = *in;
+	s->n_child = n_columns;
+	s->limit = s->left = limit;
 	s->bar = bar;
-	s->columns = stoa__calloc(n_columns + 1, sizeof *s->columns);
-	if (!s->columns || (bar && make_rooms(s) < 0)) {
+	stoa__temp_init(&s->file, in->run->means.dir);
+	int rc = sort_init(s, types, order, n_order, err);
+	if (rc < 0) {
 		sort_close(&s->op);
-		return stoa__fail_memory(err);
-	}
-	for (size_t i = 0; i < n_columns; i++) {
-		s->columns[i].type = types[i];
-		s->columns[i].phys = (uint8_t)stoa__prog_phys(types[i].type);
+		return rc;
 	}
 	*out = &s->op;
 	return STOA_OK;

@@ -19,8 +19,17 @@
 #ifndef STOA__PLAN_H
 #define STOA__PLAN_H
 
+#include "../lib/core/budget.h"
 #include "../lib/core/source.h"
+#include "../lib/temp.h"
 #include "bind.h"
+
+/* What an execution may use. */
+struct stoa__means {
+	struct stoa__budget *budget;	/* NULL: no limit */
+	const struct stoa__dir *dir;	/* for temporary files; NULL: TMPDIR */
+	unsigned n_threads;		/* 0 is 1 */
+};
 
 /* Where tables come from: a transaction, or a test's arrays. */
 struct stoa__tables {
@@ -32,6 +41,7 @@ struct stoa__tables {
 		    struct stoa_table_info *info, struct stoa_error *err);
 	int (*open)(struct stoa__tables *t, stoa_table table, const uint32_t *slots, size_t n_slots,
 		    struct stoa__source **out, struct stoa_error *err);
+	struct stoa__means means;
 };
 
 enum stoa__node_kind {

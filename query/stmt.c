@@ -14,10 +14,11 @@
  */
 #include <string.h>
 
-#include "../lib/block.h"
 #include "../lib/core/alloc.h"
 #include "../lib/core/error.h"
 #include "../lib/core/type.h"
+#include "../lib/cursor.h"
+#include "../lib/db.h"
 #include "../lib/scan.h"
 #include "change.h"
 #include "engine.h"
@@ -269,7 +270,8 @@ int stoa__query_cursor_start(struct stoa__query_cursor *q, struct stoa__tables *
 		return stoa__fail_memory(err);
 	q->columns = q->plan->columns;
 	q->n_columns = n;
-	STOA_TRY(stoa__op_build(q->plan, tables, &q->arena, NULL, &q->root, err));
+	q->run.means = tables->means;
+	STOA_TRY(stoa__op_build(q->plan, tables, &q->run, &q->arena, NULL, &q->root, err));
 	return slots ? assign(q, slots, err) : STOA_OK;
 }
 
@@ -326,7 +328,10 @@ static int txn_open(struct stoa__tables *t, stoa_table table, const uint32_t *sl
 
 void stoa__txn_tables_init(struct stoa__txn_tables *t, stoa_txn *txn)
 {
-	*t = (struct stoa__txn_tables){ { txn_find, txn_open }, txn, NULL };
+	struct stoa__means *m = &t->tables.means;
+
+	*t = (struct stoa__txn_tables){ .tables = { .find = txn_find, .open = txn_open }, .txn = txn };
+	stoa__txn_means(txn, &m->budget, &m->dir, &m->n_threads);
 }
 
 void stoa__txn_tables_release(struct stoa__txn_tables *t)

@@ -37,6 +37,7 @@ struct stoa__query_cursor {
 	struct stoa__arena arena;	/* plan, programs, parameters; and the query, if it was made */
 	struct stoa_value *params;	/* of its own: others may be bound while it is open */
 	struct stoa__plan *plan;
+	struct stoa__run run;
 	struct stoa__op *root;
 	const struct stoa_column *columns;
 	size_t n_columns;

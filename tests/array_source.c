@@ -22,13 +22,21 @@ struct column {
 	uint64_t validity[STOA_BATCH_MAX / 64];
 };
 
+/* What sources that were split from one share. */
+struct shared {
+	_Atomic size_t next_group;
+	_Atomic unsigned n_sources;
+};
+
 struct array_source {
 	struct stoa__source source;
+	struct shared *shared;	/* NULL: was not split */
 	struct array_table *table;
 	struct stoa_column *types;
 	struct column *columns;
 	size_t n_columns;
 	size_t at, n;		/* the batch: rows [at, at + n) */
+	size_t end;		/* of the rows, or of those dealt out to it */
 	stoa_rowid rowids[STOA_BATCH_MAX];
 };
 
@@ -60,7 +68,7 @@ static int source_next(struct stoa__source *source, size_t *n, const stoa_rowid 
 	(void)err;
 	s->at += s->n;
 	s->n = 0;
-	if (s->at >= s->table->n_rows)
+	if (s->at >= s->end)
 		return STOA_END;
 	s->n = group_end(s, s->at) - s->at;
 	if (s->n > s->table->batch_rows)
@@ -236,7 +244,7 @@ static bool source_zone(struct stoa__source *source, size_t i, struct stoa__zone
 	size_t from = s->at + s->n;
 
 	memset(out, 0, sizeof *out);
-	if (from >= s->table->n_rows || from % s->table->group_rows)
+	if (from >= s->end || from % s->table->group_rows)
 		return false;
 	if (i == s->n_columns) {
 		out->known = true;
@@ -282,6 +290,25 @@ static uint64_t source_rows(struct stoa__source *source)
 	return ((struct array_source *)source)->table->n_rows;
 }
 
+static uint64_t source_groups(struct stoa__source *source)
+{
+	const struct array_table *t = ((struct array_source *)source)->table;
+
+	return (t->n_rows + t->group_rows - 1) / t->group_rows;
+}
+
+static int source_deal(struct stoa__source *source, uint64_t *place, struct stoa_error *err)
+{
+	struct array_source *s = (struct array_source *)source;
+
+	(void)err;
+	*place = atomic_fetch_add(&s->shared->next_group, 1);
+	s->at = *place * s->table->group_rows;
+	s->end = s->at < s->table->n_rows ? group_end(s, s->at) : s->at;
+	s->n = 0;
+	return s->end > s->at ? STOA_ROW : STOA_END;
+}
+
 static void source_close(struct stoa__source *source)
 {
 	struct array_source *s = (struct array_source *)source;
@@ -292,6 +319,8 @@ static void source_close(struct stoa__source *source)
 		stoa__free(s->columns[i].codes);
 		stoa__free(s->columns[i].dict);
 	}
+	if (s->shared && atomic_fetch_sub(&s->shared->n_sources, 1) == 1)
+		stoa__free(s->shared);
 	stoa__free(s->columns);
 	stoa__free(s->types);
 	stoa__free(s);
@@ -316,21 +345,50 @@ static int open_columns(struct array_source *s, const uint32_t *slots, struct st
 	return STOA_OK;
 }
 
-static int tables_open(struct stoa__tables *tables, stoa_table table, const uint32_t *slots,
-		       size_t n_slots, struct stoa__source **out, struct stoa_error *err)
+static int open_source(struct array_table *table, const uint32_t *slots, size_t n_slots,
+		       struct stoa__source **out, struct stoa_error *err);
+
+static int source_split(struct stoa__source *source, struct stoa__source **out,
+			struct stoa_error *err)
 {
-	static const struct stoa__source_ops ops = { source_columns, source_next, source_column,
-						     source_zone,    source_skip, source_rows,
-						     source_close,   source_within, source_pick, NULL };
-	struct array_tables *t = (struct array_tables *)tables;
+	struct array_source *s = (struct array_source *)source;
+	uint32_t slots[STOA_SLOTS_MAX];
+
+	if (!s->shared) {
+		s->shared = stoa__calloc(1, sizeof *s->shared);
+		if (!s->shared)
+			return stoa__fail_memory(err);
+		s->shared->n_sources = 1;
+		s->end = 0;
+	}
+	for (size_t i = 0; i < s->n_columns; i++)
+		slots[i] = s->columns[i].slot;
+	STOA_TRY(open_source(s->table, slots, s->n_columns, out, err));
+	struct array_source *twin = (struct array_source *)*out;
+	twin->shared = s->shared;
+	twin->end = 0;
+	s->shared->n_sources++;
+	return STOA_OK;
+}
+
+static int open_source(struct array_table *table, const uint32_t *slots, size_t n_slots,
+		       struct stoa__source **out, struct stoa_error *err)
+{
+	static const struct stoa__source_ops ops = {
+		.columns = source_columns, .next = source_next, .column = source_column,
+		.zone = source_zone, .skip_group = source_skip, .n_rows = source_rows,
+		.close = source_close, .within = source_within, .pick = source_pick,
+		.split = source_split, .deal = source_deal, .n_groups = source_groups,
+	};
 	struct array_source *s = stoa__calloc(1, sizeof *s);
 
 	*out = NULL;
 	if (!s)
 		return stoa__fail_memory(err);
 	s->source.ops = &ops;
-	s->table = &t->items[table - 1];
+	s->table = table;
 	s->n_columns = n_slots;
+	s->end = table->n_rows;
 	s->table->n_open++;
 	int rc = open_columns(s, slots, err);
 	if (rc < 0) {
@@ -339,6 +397,13 @@ static int tables_open(struct stoa__tables *tables, stoa_table table, const uint
 	}
 	*out = &s->source;
 	return STOA_OK;
+}
+
+static int tables_open(struct stoa__tables *tables, stoa_table table, const uint32_t *slots,
+		       size_t n_slots, struct stoa__source **out, struct stoa_error *err)
+{
+	return open_source(&((struct array_tables *)tables)->items[table - 1], slots, n_slots, out,
+			   err);
 }
 
 static int tables_find(struct stoa__tables *tables, const char *name, stoa_table *table,

@@ -9,6 +9,8 @@
 #ifndef STOA__TESTS_ARRAY_SOURCE_H
 #define STOA__TESTS_ARRAY_SOURCE_H
 
+#include <stdatomic.h>
+
 #include "../query/engine.h"
 
 struct array_table {
@@ -20,10 +22,10 @@ struct array_table {
 	size_t group_rows;
 	size_t batch_rows;
 	bool short_cuts;		/* offer within() and pick() */
-	size_t n_batches;		/* counted: batches that sources gave */
-	size_t n_skipped;		/* row groups passed over */
-	size_t n_decoded;		/* columns made */
-	int n_open;			/* sources open */
+	_Atomic size_t n_batches;	/* counted: batches that sources gave */
+	_Atomic size_t n_skipped;	/* row groups passed over */
+	_Atomic size_t n_decoded;	/* columns made */
+	_Atomic int n_open;		/* sources open */
 };
 
 struct array_tables {

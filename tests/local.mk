@@ -26,6 +26,7 @@ cmocka_tests += \
 	%D%/import_test \
 	%D%/kept_test \
 	%D%/like_test \
+	%D%/limit_test \
 	%D%/lock_test \
 	%D%/log_test \
 	%D%/loops_test \
@@ -64,6 +65,7 @@ script_tests += \
 
 check_LTLIBRARIES += %D%/libtesting.la
 tests_like_test_SOURCES = %D%/like_test.c %D%/array_source.c %D%/array_source.h
+tests_limit_test_SOURCES = %D%/limit_test.c %D%/array_source.c %D%/array_source.h
 tests_model_test_SOURCES = %D%/model_test.c %D%/model.c %D%/model.h
 tests_pick_test_SOURCES = %D%/pick_test.c %D%/array_source.c %D%/array_source.h
 tests_query_test_SOURCES = %D%/query_test.c %D%/array_source.c %D%/array_source.h

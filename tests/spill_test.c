@@ -376,17 +376,17 @@ static uint64_t held_elsewhere(void *ctx)
 static void shares_add_up_to_the_limit_and_small_ones_always_pass(void **state)
 {
 	uint64_t elsewhere = 0;
-	struct stoa__budget budget = { .limit = 4 << 20, .held = held_elsewhere,
+	struct stoa__budget budget = { .limit = 16 << 20, .held = held_elsewhere,
 				       .ctx = &elsewhere };
 	struct stoa__share a = { &budget, 0 }, b = { &budget, 0 };
 
 	(void)state;
-	assert_true(stoa__share_hold(&a, 3 << 20));
-	assert_true(stoa__share_hold(&b, 1 << 20));
-	assert_false(stoa__share_hold(&b, (1 << 20) + 1));
-	assert_int_equal(budget.used, (4 << 20) + 1);
+	assert_true(stoa__share_hold(&a, 12 << 20));
+	assert_true(stoa__share_hold(&b, 4 << 20));
+	assert_false(stoa__share_hold(&b, (4 << 20) + 1));
+	assert_int_equal(budget.used, (16 << 20) + 1);
 	assert_true(stoa__share_hold(&b, STOA__SHARE_MIN));
-	elsewhere = 4 << 20;
+	elsewhere = 16 << 20;
 	assert_false(stoa__share_hold(&a, 2 << 20));
 	assert_true(stoa__share_hold(&a, STOA__SHARE_MIN));
 	stoa__share_release(&a);

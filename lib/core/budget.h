@@ -9,7 +9,7 @@
  *
  *     limit >= used (the sum of all shares) + what held() reports
  *
- * A share of up to STOA__SHARE_MIN is always within the limit: with less, nobody could work.
+ * A small share is always within the limit: with less, nobody could work.
  * Threads: a share belongs to one at a time, the budget to all.
  */
 #ifndef STOA__BUDGET_H
@@ -19,10 +19,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define STOA__SHARE_MIN ((uint64_t)256 << 10)
+#define STOA__SHARE_MIN ((uint64_t)1 << 20)
 
 struct stoa__budget {
 	uint64_t limit;			/* bytes; 0: no limit */
+	uint64_t share_min;		/* what a share may always hold; 0: STOA__SHARE_MIN */
 	_Atomic uint64_t used;
 	uint64_t (*held)(void *ctx);	/* bytes beside the shares that count too; NULL: none */
 	void *ctx;

@@ -101,6 +101,16 @@ struct stoa__source_ops {
 	 * read as rows are, and must outlive the source; costs O(log row groups) for a row. NULL: the source cannot.
 	 */
 	void (*only)(struct stoa__source *s, const struct stoa__row_list *rowids);
+	/*
+	 * Threads. split() makes another source over the same rows, before any were read. From then on the row
+	 * groups are dealt out between this one and all that were split from it: each must ask deal() for a group,
+	 * and its next() ends with that. *@place is the group's among all of them: groups are dealt in order. STOA_ROW;
+	 * STOA_END when all are dealt. NULL: there is no splitting.
+	 */
+	int (*split)(struct stoa__source *s, struct stoa__source **out, struct stoa_error *err);
+	int (*deal)(struct stoa__source *s, uint64_t *place, struct stoa_error *err);
+	/* About how many row groups there are. */
+	uint64_t (*n_groups)(struct stoa__source *s);
 };
 struct stoa__source {
 	const struct stoa__source_ops *ops;

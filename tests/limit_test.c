@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * limit_test.c - queries under a memory limit give the rows that they give without
+ *
+ * Random tables, and a budget so small that nearly every batch goes to disk; then a database whose
+ * limit is a tenth of what a query has to hold.
+ */
+#include "testing.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/core/alloc.h"
+#include "../storage/file.h"
+#include "array_source.h"
+
+static struct stoa_slot slots[] = {
+	{ .name = "id", .type = STOA_I64 }, { .name = "a", .type = STOA_I32 },
+	{ .name = "f", .type = STOA_F64 },  { .name = "s", .type = STOA_STRING },
+	{ .name = "t", .type = STOA_TEXT }, { .name = "b", .type = STOA_BOOL },
+	{ .name = "u", .type = STOA_U64 },
+};
+#define N_SLOTS (sizeof slots / sizeof *slots)
+#define MAX_ROWS 3000
+
+static struct stoa_value values[MAX_ROWS * N_SLOTS];
+static char texts[MAX_ROWS][24];
+static struct array_table table = { .name = "x", .slots = slots, .n_slots = N_SLOTS,
+				    .values = values };
+static struct array_tables tables;
+static struct stoa__budget budget;
+static uint64_t rng;
+
+static struct stoa_value random_value(size_t row, unsigned type, uint64_t x)
+{
+	struct stoa_value v = stoa_i64((int64_t)(x % 400) - 200);
+
+	if (x % 11 == 0)
+		return stoa_null();
+	switch (type) {
+	case STOA_F64: return stoa_f64((double)(x % 50) / 4);
+	case STOA_BOOL: return stoa_bool(x & 1);
+	case STOA_U64: return stoa_u64(x % 3 ? x : UINT64_MAX);
+	case STOA_STRING:
+	case STOA_TEXT:
+		snprintf(texts[row], sizeof *texts, "beginning %llu", (unsigned long long)(x >> 40));
+		v = stoa_text(type == STOA_STRING ? (x & 8 ? "red" : "green") : texts[row]);
+		break;
+	default: break;
+	}
+	v.type = (uint8_t)type;
+	return v;
+}
+
+static void fill_table(size_t n)
+{
+	for (size_t row = 0; row < n; row++)
+		for (size_t i = 0; i < N_SLOTS; i++)
+			values[row * N_SLOTS + i] =
+				i ? random_value(row, slots[i].type, testing_random(&rng) >> 8) :
+				    stoa_i64((int64_t)row);
+	table.n_rows = n;
+	table.group_rows = 1 + testing_below(&rng, n);
+	table.batch_rows = 1 + testing_below(&rng, 300);
+}
+
+static const char *const queries[] = {
+	"SELECT * FROM x ORDER BY a, id",
+	"SELECT id, t FROM x ORDER BY t DESC NULLS LAST, f",
+	"SELECT id, s, b FROM x ORDER BY s, b DESC, u",
+	"SELECT * FROM x ORDER BY f LIMIT 700 OFFSET 20",
+	"SELECT id, a FROM x ORDER BY a DESC LIMIT 10",
+	"SELECT id FROM x WHERE a > 0 ORDER BY a",
+	"SELECT a + 1, t FROM x ORDER BY b, 1 LIMIT 2000",
+};
+#define N_QUERIES (sizeof queries / sizeof *queries)
+
+static char *answer(const char *sql, uint64_t limit, unsigned threads)
+{
+	struct stoa_error err;
+
+	budget = (struct stoa__budget){ .limit = limit, .share_min = limit };
+	tables.tables.means = (struct stoa__means){ .budget = &budget, .n_threads = threads };
+	char *got = array_query(&tables, sql, NULL, 0, &err);
+	if (!got)
+		fail_msg("%s\n-> %s", sql, err.text);
+	assert_int_equal(budget.used, 0);
+	assert_int_equal(table.n_open, 0);
+	return got;
+}
+
+static void check(const char *sql, uint64_t limit, unsigned threads)
+{
+	char *want = answer(sql, 0, 1), *got = answer(sql, limit, threads);
+
+	if (strcmp(got, want) != 0)
+		fail_msg("%s\nwith %llu bytes and %u threads\n-> %s\nnot %s", sql,
+			 (unsigned long long)limit, threads, got, want);
+	free(got);
+	free(want);
+}
+
+/* ---- tests ----------------------------------------------------------------------------------- */
+
+static void a_limit_changes_no_answer(void **state)
+{
+	int rounds = testing_long() ? 300 : 8;
+
+	(void)state;
+	for (int round = 0; round < rounds; round++) {
+		fill_table(1 + testing_below(&rng, MAX_ROWS));
+		for (size_t i = 0; i < N_QUERIES; i++)
+			check(queries[i], 1 + testing_below(&rng, 200000), 1);
+	}
+}
+
+static void more_runs_than_are_merged_at_once_are_merged_in_turns(void **state)
+{
+	(void)state;
+	fill_table(MAX_ROWS);
+	table.batch_rows = 2;
+	check(queries[0], 1, 1);
+	check(queries[3], 1, 1);
+}
+
+static void out_of_disk_is_an_error_and_leaves_nothing_open(void **state)
+{
+	struct stoa_error err;
+
+	(void)state;
+	fill_table(MAX_ROWS);
+	budget = (struct stoa__budget){ .limit = 1, .share_min = 1 };
+	tables.tables.means = (struct stoa__means){ .budget = &budget };
+	for (size_t i = 0; i < N_QUERIES; i++)
+		for (long nth = 0;; nth += 1 + nth / 2) {
+			stoa__file_fault_arm(nth, ENOSPC, true);
+			char *got = array_query(&tables, queries[i], NULL, 0, &err);
+			bool fired = stoa__file_fault_disarm();
+			if (got && !fired) {
+				free(got);
+				break;
+			}
+			/* A directory that is full is not the only one there is. */
+			if (!got)
+				assert_true(err.code == STOA_EFULL);
+			free(got);
+			assert_int_equal(budget.used, 0);
+			assert_int_equal(table.n_open, 0);
+		}
+}
+
+static void memory_may_run_out_anywhere(void **state)
+{
+	(void)state;
+	fill_table(60);
+	table.batch_rows = 7;
+	table.group_rows = 20;
+	budget = (struct stoa__budget){ .limit = 1, .share_min = 1 };
+	tables.tables.means = (struct stoa__means){ .budget = &budget };
+	for (size_t i = 0; i < N_QUERIES; i++)
+		for (long nth = 0;; nth++) {
+			struct stoa_error err;
+			stoa__fault_arm(nth, false);
+			char *got = array_query(&tables, queries[i], NULL, 0, &err);
+			bool fired = stoa__fault_disarm();
+			assert_int_equal(budget.used, 0);
+			assert_int_equal(table.n_open, 0);
+			/* Where a directory cannot be opened, there is another one. */
+			assert_true(got || (fired && err.code == STOA_ENOMEM));
+			free(got);
+			if (!fired)
+				break;
+		}
+}
+
+/* ---- a database ------------------------------------------------------------------------------ */
+
+static size_t entries(const char *path)
+{
+	DIR *dir = opendir(path);
+	size_t n = 0;
+
+	assert_non_null(dir);
+	for (struct dirent *e; (e = readdir(dir)) != NULL;)
+		n += e->d_name[0] != '.';
+	closedir(dir);
+	return n;
+}
+
+#define N_DB 300000
+static void fill_db(stoa_db *db)
+{
+	static const struct stoa_slot def[] = { { .name = "id", .type = STOA_I64 },
+						{ .name = "k", .type = STOA_I64 },
+						{ .name = "t", .type = STOA_TEXT } };
+	struct stoa_error err;
+	stoa_appender *app;
+	stoa_txn *txn;
+	stoa_table t;
+
+	assert_int_equal(stoa_begin(db, STOA_WRITE, &txn, &err), STOA_OK);
+	assert_int_equal(stoa_table_create(txn, "big", def, 3, &t, &err), STOA_OK);
+	assert_int_equal(stoa_appender_open(txn, t, &app, &err), STOA_OK);
+	for (int64_t from = 0; from < N_DB; from += 1000) {
+		static int64_t id[1000], k[1000];
+		static char room[1000][32];
+		static struct stoa_bytes text[1000];
+		for (int64_t i = 0; i < 1000; i++) {
+			id[i] = from + i;
+			k[i] = (from + i) * 7919 % N_DB;
+			text[i].p = room[i];
+			text[i].len = (uint32_t)snprintf(room[i], 32, "a text of number %07d",
+							 (int)k[i]);
+		}
+		struct stoa_array columns[] = { { STOA_I64, 0, id, NULL }, { STOA_I64, 0, k, NULL },
+						{ STOA_TEXT, 0, text, NULL } };
+		assert_int_equal(stoa_append(app, columns, 3, 1000, &err), STOA_OK);
+	}
+	assert_int_equal(stoa_appender_close(app, &err), STOA_OK);
+	assert_int_equal(stoa_commit(txn, &err), STOA_OK);
+}
+
+/* Rows hold 20 MB: 48 bytes each beside the text, and as much again while they are sorted. */
+static void a_sort_of_ten_times_the_limit_is_right_and_leaves_nothing_behind(void **state)
+{
+	char *dir = testing_tempdir();
+	const char *path = testing_path(dir, "a.stoa");
+	struct stoa_options options = STOA_OPTIONS_INIT;
+	const struct stoa_value *row;
+	struct stoa_error err;
+	stoa_cursor *cur;
+	stoa_txn *txn;
+	stoa_db *db;
+	int rc;
+
+	(void)state;
+	assert_int_equal(stoa_open(path, NULL, &db, &err), STOA_OK);
+	fill_db(db);
+	assert_int_equal(stoa_close(db, &err), STOA_OK);
+	options.memory_limit = 2000000;
+	assert_int_equal(stoa_open(path, &options, &db, &err), STOA_OK);
+	size_t before = entries(path);
+	assert_int_equal(stoa_begin(db, STOA_READ, &txn, &err), STOA_OK);
+	assert_int_equal(stoa_query(txn, "SELECT k, t, id FROM big ORDER BY t", &cur, &err), STOA_OK);
+	for (int64_t k = 0; k < N_DB; k++) {
+		rc = stoa_next(cur, &row, &err);
+		if (rc < 0)
+			fail_msg("%s", err.text);
+		assert_int_equal(row[0].i, k);
+		assert_int_equal(row[2].i * 7919 % N_DB, k);
+	}
+	assert_int_equal(stoa_next(cur, &row, &err), STOA_END);
+	assert_int_equal(entries(path), before);
+	stoa_cursor_close(cur);
+	stoa_abort(txn);
+	assert_int_equal(stoa_close(db, &err), STOA_OK);
+	testing_rmtree(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_limit_changes_no_answer),
+		cmocka_unit_test(more_runs_than_are_merged_at_once_are_merged_in_turns),
+		cmocka_unit_test(out_of_disk_is_an_error_and_leaves_nothing_open),
+		cmocka_unit_test(memory_may_run_out_anywhere),
+		cmocka_unit_test(a_sort_of_ten_times_the_limit_is_right_and_leaves_nothing_behind),
+	};
+
+	rng = testing_seed();
+	array_tables_init(&tables, &table, 1);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
