@@ -22,6 +22,7 @@ cmocka_tests += \
 	%D%/file_test \
 	%D%/flip_test \
 	%D%/fsst_test \
+	%D%/fuzz_test \
 	%D%/group_test \
 	%D%/import_test \
 	%D%/kept_test \
@@ -99,3 +100,24 @@ EXTRA_DIST += %D%/driver.sh %D%/cli %D%/symbols.txt $(script_tests)
 
 check-long:
 	STOA_LONG=1 $(MAKE) $(AM_MAKEFLAGS) check
+
+## What is fed any bytes: replayed by fuzz_test, searched by `make fuzz TARGET=sql SECONDS=60`.
+fuzz_sources = \
+	%D%/fuzz/fuzz.h \
+	%D%/fuzz/target_catalog.c \
+	%D%/fuzz/target_chunk.c \
+	%D%/fuzz/target_csv.c \
+	%D%/fuzz/target_redo.c \
+	%D%/fuzz/target_sql.c \
+	%D%/fuzz/target_value.c \
+	%D%/fuzz/util.c \
+	%D%/fuzz/world.c \
+	%D%/fuzz/world.h
+tests_fuzz_test_SOURCES = %D%/fuzz_test.c $(fuzz_sources)
+EXTRA_DIST += %D%/fuzz/corpus %D%/fuzz/entry.c %D%/fuzz/run.sh
+
+TARGET = sql
+SECONDS = 60
+fuzz:
+	$(SHELL) $(srcdir)/%D%/fuzz/run.sh '$(abs_top_srcdir)' $(TARGET) $(SECONDS)
+.PHONY: fuzz
