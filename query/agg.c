@@ -566,12 +566,14 @@ static bool find_rows(struct stoa__aggregator *ag, const struct stoa__state *s,
 {
 	const uint64_t *valid = arg ? arg->validity : NULL;
 
-	if (!valid && !filter && !s->distinct)
+	if (!valid && !filter && !s->distinct && !ag->only)
 		return false;
 	if (filter)
 		stoa__vec_true(filter, n, ag->flags);
 	else
 		memset(ag->flags, 1, n);
+	if (ag->only)
+		ag->loops->and_bytes(ag->flags, ag->only, n, ag->flags);
 	for (size_t i = 0; valid && i < n; i++)
 		ag->flags[i] &= stoa__bit_get(valid, i);
 	return true;
@@ -643,6 +645,142 @@ int stoa__aggregator_update(struct stoa__aggregator *ag, const struct stoa__mach
 			return stoa__fail_memory(err);
 	}
 	return STOA_OK;
+}
+
+/* ---- merging -------------------------------------------------------------------------------- */
+
+static void merge_moments(struct stoa__moments *a, const struct stoa__moments *b)
+{
+	double n = a->n + b->n, delta = b->mean - a->mean;
+
+	if (b->n == 0)
+		return;
+	a->m2 += b->m2 + delta * delta * (a->n * b->n / n);
+	a->mean += delta * (b->n / n);
+	a->n = n;
+}
+
+/* What one value changes in a group. */
+static int add_value(struct stoa__aggregator *ag, struct stoa__state *s, uint32_t group,
+		     const void *value)
+{
+	struct rows one = { &group, value, 1, group + 1, false };
+
+	if (s->kind == STOA__STATE_COUNT) {
+		s->count[group]++;
+		return STOA_OK;
+	}
+	one.n_groups = LANE_GROUPS + 1;	/* straight into the arrays */
+	return update_state(ag, s, &one, false);
+}
+
+/* Distinct values that a group has not met count now. */
+static int merge_distinct(struct stoa__aggregator *ag, struct stoa__state *to,
+			  struct stoa__state *from, const uint32_t *map, struct stoa_error *err)
+{
+	for (uint32_t i = 0; i < from->tuples.n; i++) {
+		uint64_t tuple[2] = { map[from->tuples.rows[2 * i]], from->tuples.rows[2 * i + 1] };
+		const void *value = &from->tuples.rows[2 * i + 1];
+		uint32_t id;
+		bool fresh;
+		if (to->phys == STOA__PHYS_BYTES) {
+			value = &from->keyer.strings.items[tuple[1]];
+			STOA_TRY(stoa__keyer_translate(&to->keyer, &from->keyer, tuple[1], &tuple[1],
+						       err));
+		}
+		STOA_TRY(stoa__tuples_put(&to->tuples, tuple, &id, &fresh, err));
+		if (fresh && add_value(ag, to, (uint32_t)tuple[0], value) < 0)
+			return stoa__fail_memory(err);
+	}
+	return STOA_OK;
+}
+
+/* Strings met without groups have no tuples (keep_new_strings()): a bit says it. */
+static int merge_met(struct stoa__aggregator *ag, struct stoa__state *to,
+		     const struct stoa__state *from, struct stoa_error *err)
+{
+	for (uint32_t i = 0; i < from->keyer.strings.n && i / 64 < from->cap_met; i++) {
+		uint64_t word;
+		if (!stoa__bit_get(from->met, i))
+			continue;
+		STOA_TRY(stoa__keyer_translate(&to->keyer, &from->keyer, i, &word, err));
+		ag->words[0] = word;
+		ag->flags[0] = 1;
+		STOA_TRY(keep_new_strings(ag, to, 1, err));
+		if (ag->flags[0] && add_value(ag, to, 0, &from->keyer.strings.items[i]) < 0)
+			return stoa__fail_memory(err);
+	}
+	return STOA_OK;
+}
+
+static int merge_best(struct stoa__state *to, const struct stoa__state *from, const uint32_t *map,
+		      uint32_t n)
+{
+	for (uint32_t g = 0; g < n; g++) {
+		struct rows one = { &map[g], &from->best[g], 1, map[g] + 1, false };
+		if (from->seen[g])
+			STOA_TRY(extreme_rows(to, &one, to->kind == STOA__STATE_MAX));
+	}
+	return STOA_OK;
+}
+
+static int merge_state(struct stoa__state *to, const struct stoa__state *from, const uint32_t *map,
+		       uint32_t n)
+{
+	switch ((enum stoa__state_kind)to->kind) {
+	case STOA__STATE_COUNT:
+		for (uint32_t g = 0; g < n; g++)
+			to->count[map[g]] += from->count[g];
+		return STOA_OK;
+	case STOA__STATE_SUM_INT:
+		for (uint32_t g = 0; g < n; g++)
+			to->sum[map[g]] += from->sum[g];
+		return STOA_OK;
+	case STOA__STATE_SUM_F64:
+		for (uint32_t g = 0; g < n; g++)
+			to->f64[map[g]] += from->f64[g];
+		return STOA_OK;
+	case STOA__STATE_MOMENTS:
+		for (uint32_t g = 0; g < n; g++)
+			merge_moments(&to->moments[map[g]], &from->moments[g]);
+		return STOA_OK;
+	case STOA__STATE_MIN:
+	case STOA__STATE_MAX: return merge_best(to, from, map, n);
+	}
+	return STOA_OK;
+}
+
+int stoa__aggregator_merge(struct stoa__aggregator *ag, struct stoa__aggregator *from,
+			   const uint32_t *map, uint32_t n, struct stoa_error *err)
+{
+	for (size_t i = 0; i < ag->n_states; i++) {
+		struct stoa__state *to = &ag->states[i], *s = &from->states[i];
+		if (to->distinct && s->met) {
+			STOA_TRY(merge_met(ag, to, s, err));
+		} else if (to->distinct && to->arg) {
+			STOA_TRY(merge_distinct(ag, to, s, map, err));
+		} else if (merge_state(to, s, map, n) < 0) {
+			return stoa__fail_memory(err);
+		}
+	}
+	return STOA_OK;
+}
+
+uint64_t stoa__aggregator_bytes(const struct stoa__aggregator *ag)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < ag->n_states; i++) {
+		const struct stoa__state *s = &ag->states[i];
+		uint64_t width = s->count ? sizeof *s->count : 0;
+		width += s->sum ? sizeof *s->sum : 0;
+		width += s->f64 ? sizeof *s->f64 : 0;
+		width += s->best ? sizeof *s->best + sizeof *s->seen : 0;
+		width += s->moments ? sizeof *s->moments : 0;
+		sum += s->cap * width + s->bytes.total + s->cap_met * UINT64_C(8) + s->n_codes;
+		sum += stoa__keyer_bytes(&s->keyer) + stoa__tuples_bytes(&s->tuples);
+	}
+	return sum;
 }
 
 /* ---- results -------------------------------------------------------------------------------- */

@@ -75,6 +75,7 @@ struct stoa__aggregator {
 	void *flat;
 	uint32_t *tally;	/* of the batch, by group, if @tallied */
 	bool tallied;
+	const uint8_t *only;	/* rows of the batch that count, a byte each; NULL: all */
 };
 
 /*
@@ -91,6 +92,14 @@ int stoa__aggregator_grow(struct stoa__aggregator *ag, uint32_t n, struct stoa_e
 int stoa__aggregator_update(struct stoa__aggregator *ag, const struct stoa__machine *m,
 			    const uint32_t *groups, size_t n, uint32_t n_groups,
 			    struct stoa_error *err);
+/*
+ * Adds what @from has of each of its @n groups to group map[group]; there is room for all. @from
+ * was made for the same aggregates, and is of no use afterwards.
+ */
+int stoa__aggregator_merge(struct stoa__aggregator *ag, struct stoa__aggregator *from,
+			   const uint32_t *map, uint32_t n, struct stoa_error *err);
+/* Heap that it holds. */
+uint64_t stoa__aggregator_bytes(const struct stoa__aggregator *ag);
 /*
  * The result of aggregate @i in @n groups from @from on, into @values (of its physical kind) and
  * @valid.

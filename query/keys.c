@@ -115,6 +115,25 @@ int stoa__strings_put(struct stoa__strings *t, struct stoa_bytes s, uint32_t *id
 	return put_tagged(t, s, tag_of(s), id);
 }
 
+static bool find_tagged(const struct stoa__strings *t, struct stoa_bytes s, uint32_t tag,
+			uint32_t *id)
+{
+	size_t at = tag & (t->size - 1);
+
+	for (; t->size && t->table[at]; at = (at + 1) & (t->size - 1)) {
+		*id = t->table[at] - 1;
+		struct stoa_bytes x = t->items[*id];
+		if (t->tags[*id] == tag && x.len == s.len && (!s.len || !memcmp(x.p, s.p, s.len)))
+			return true;
+	}
+	return false;
+}
+
+bool stoa__strings_find(const struct stoa__strings *t, struct stoa_bytes s, uint32_t *id)
+{
+	return find_tagged(t, s, tag_of(s), id);
+}
+
 /* Lets the processor fetch what the probe for @tag will touch: the slot, or what the slot names. */
 static void prefetch_slot(const struct stoa__strings *t, uint32_t tag)
 {
@@ -146,8 +165,13 @@ static int put_string(struct stoa__keyer *k, struct stoa_bytes s, uint32_t tag, 
 		      struct stoa_error *err)
 {
 	uint32_t id;
-	int rc = put_tagged(&k->strings, s, tag, &id);
+	int rc;
 
+	if (k->frozen) {
+		*word = find_tagged(&k->strings, s, tag, &id) ? id : STOA__WORD_UNKNOWN;
+		return STOA_OK;
+	}
+	rc = put_tagged(&k->strings, s, tag, &id);
 	if (rc == STOA_EFULL)
 		return stoa__fail(err, rc, "more than %u distinct strings in one group of rows",
 				  IDS_MAX);
@@ -288,6 +312,20 @@ int stoa__keyer_words(struct stoa__keyer *k, const struct stoa__vec *v, size_t n
 	return STOA_OK;
 }
 
+int stoa__keyer_translate(struct stoa__keyer *k, const struct stoa__keyer *from, uint64_t word,
+			  uint64_t *out, struct stoa_error *err)
+{
+	return put_string(k, from->strings.items[word], from->strings.tags[word], out, err);
+}
+
+uint64_t stoa__keyer_bytes(const struct stoa__keyer *k)
+{
+	const struct stoa__strings *t = &k->strings;
+
+	return t->arena.total + t->cap * (sizeof *t->items + sizeof *t->tags) +
+	       t->size * sizeof *t->table + k->n_memo * sizeof *k->memo;
+}
+
 void stoa__keyer_release(struct stoa__keyer *k)
 {
 	stoa__strings_release(&k->strings);
@@ -399,6 +437,23 @@ int stoa__tuples_put_all(struct stoa__tuples *t, const uint64_t *tuples, size_t 
 	for (size_t i = 0; i < n; i++)
 		STOA_TRY(put_hashed(t, tuples + i * t->width, hashes[i], &ids[i], &fresh, err));
 	return STOA_OK;
+}
+
+bool stoa__tuples_find(const struct stoa__tuples *t, const uint64_t *tuple, uint32_t *id)
+{
+	size_t at = hash_tuple(tuple, t->width) & (t->size - 1);
+
+	for (; t->size && t->table[at]; at = (at + 1) & (t->size - 1)) {
+		*id = t->table[at] - 1;
+		if (same_tuple(t->rows + *id * t->width, tuple, t->width))
+			return true;
+	}
+	return false;
+}
+
+uint64_t stoa__tuples_bytes(const struct stoa__tuples *t)
+{
+	return t->cap * t->width * sizeof *t->rows + t->size * sizeof *t->table;
 }
 
 void stoa__tuples_release(struct stoa__tuples *t)

@@ -23,10 +23,14 @@ struct stoa__strings {
 };
 /* The id of @s, which is copied when new. STOA_OK, STOA_ENOMEM or STOA_EFULL. */
 int stoa__strings_put(struct stoa__strings *t, struct stoa_bytes s, uint32_t *id);
+/* The id that @s has; false if it has none. */
+bool stoa__strings_find(const struct stoa__strings *t, struct stoa_bytes s, uint32_t *id);
 void stoa__strings_release(struct stoa__strings *t);
 
+#define STOA__WORD_UNKNOWN UINT64_MAX	/* of a string that a frozen keyer does not know */
 struct stoa__keyer {
 	uint8_t phys;
+	bool frozen;			/* takes no new strings */
 	struct stoa__strings strings;	/* of PHYS_BYTES */
 	uint64_t dict_id;		/* whose codes @memo knows */
 	uint64_t *memo;			/* word + 1 by code; 0 is unknown */
@@ -35,6 +39,11 @@ struct stoa__keyer {
 /* Words of the first @n rows; a NULL row's word is 0. */
 int stoa__keyer_words(struct stoa__keyer *k, const struct stoa__vec *v, size_t n, uint64_t *words,
 		      struct stoa_error *err);
+/* The word here of the string whose word is @word in @from. */
+int stoa__keyer_translate(struct stoa__keyer *k, const struct stoa__keyer *from, uint64_t word,
+			  uint64_t *out, struct stoa_error *err);
+/* Heap that it holds. */
+uint64_t stoa__keyer_bytes(const struct stoa__keyer *k);
 void stoa__keyer_release(struct stoa__keyer *k);
 
 struct stoa__tuples {
@@ -59,6 +68,9 @@ int stoa__tuples_put(struct stoa__tuples *t, const uint64_t *tuple, uint32_t *id
 #define STOA__TUPLES_BATCH 64
 int stoa__tuples_put_all(struct stoa__tuples *t, const uint64_t *tuples, size_t n, uint32_t *ids,
 			 struct stoa_error *err);
+/* The id that @tuple has; false if it has none. */
+bool stoa__tuples_find(const struct stoa__tuples *t, const uint64_t *tuple, uint32_t *id);
+uint64_t stoa__tuples_bytes(const struct stoa__tuples *t);
 void stoa__tuples_release(struct stoa__tuples *t);
 
 /* Makes room for @n elements, at least doubling; false when out of memory. */

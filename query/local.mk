@@ -28,6 +28,8 @@ libstoa_all_la_SOURCES += \
 	%D%/func_number.c \
 	%D%/func_text.c \
 	%D%/func_time.c \
+	%D%/grouping.c \
+	%D%/grouping.h \
 	%D%/keys.c \
 	%D%/keys.h \
 	%D%/lanes.c \

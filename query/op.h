@@ -78,8 +78,11 @@ int stoa__op_filter(struct stoa__op *child, struct stoa__arena *arena, size_t n_
 int stoa__op_project(struct stoa__op *child, struct stoa__arena *arena,
 		     struct stoa__bound *const *exprs, size_t n_exprs, struct stoa__op **out,
 		     struct stoa_error *err);
-/* Columns: keys, then aggregates. Without keys there is one row. */
-int stoa__op_aggregate(struct stoa__op *child, struct stoa__arena *arena,
+/*
+ * Columns: keys, then aggregates. @global: without keys there is one row, even of no rows. @in: the
+ * lanes (lanes.h) whose rows are grouped; taken over.
+ */
+int stoa__op_aggregate(struct stoa__lanes *in, struct stoa__arena *arena,
 		       struct stoa__bound *const *keys, size_t n_keys, bool global,
 		       const struct stoa__agg *aggs, size_t n_aggs, struct stoa__op **out,
 		       struct stoa_error *err);

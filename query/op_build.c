@@ -150,6 +150,8 @@ static int build_sort(struct build *b, const struct stoa__node *n, struct stoa__
 static int build_on(struct build *b, const struct stoa__node *n, struct stoa__op *child,
 		    struct stoa__op **out)
 {
+	struct stoa__lanes lanes;
+
 	switch ((enum stoa__node_kind)n->kind) {
 	case STOA__NODE_ONE: return stoa__op_one(out, b->err);
 	case STOA__NODE_SCAN: return build_scan(b, n, out);
@@ -159,7 +161,8 @@ static int build_on(struct build *b, const struct stoa__node *n, struct stoa__op
 	case STOA__NODE_PROJECT:
 		return stoa__op_project(child, b->arena, n->exprs, n->n_exprs, out, b->err);
 	case STOA__NODE_AGGREGATE:
-		return stoa__op_aggregate(child, b->arena, n->exprs, n->n_exprs, n->global, n->aggs,
+		lanes = stoa__lanes_one(child, b->run);
+		return stoa__op_aggregate(&lanes, b->arena, n->exprs, n->n_exprs, n->global, n->aggs,
 					  n->n_aggs, out, b->err);
 	case STOA__NODE_SORT: return build_sort(b, n, child, out);
 	case STOA__NODE_LIMIT:

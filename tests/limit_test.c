@@ -76,7 +76,22 @@ static const char *const queries[] = {
 	"SELECT id FROM x WHERE a > 0 ORDER BY a",
 	"SELECT a + 1, t FROM x ORDER BY b, 1 LIMIT 2000",
 };
+/* Groups come in an order of their own where they do not fit. */
+static const char *const groupings[] = {
+	"SELECT a, count(*), sum(id), min(t), max(t), avg(f), min(u) FROM x GROUP BY a",
+	"SELECT t, s, b, count(f), stddev(a) FROM x GROUP BY t, s, b",
+	"SELECT DISTINCT t, f FROM x",
+	"SELECT t, count(DISTINCT s), sum(a) FILTER (WHERE b) FROM x GROUP BY 1 HAVING count(*) > 0",
+	"SELECT id % 7, f, u, count(*) FROM x WHERE id > 3 GROUP BY 1, f, u",
+	"SELECT count(*), min(t), sum(DISTINCT a), count(DISTINCT t), count(DISTINCT f) FROM x",
+};
+#define N_GROUPINGS (sizeof groupings / sizeof *groupings)
 #define N_QUERIES (sizeof queries / sizeof *queries)
+
+static const char *query(size_t i)
+{
+	return i < N_QUERIES ? queries[i] : groupings[i - N_QUERIES];
+}
 
 static char *answer(const char *sql, uint64_t limit, unsigned threads)
 {
@@ -90,6 +105,39 @@ static char *answer(const char *sql, uint64_t limit, unsigned threads)
 	assert_int_equal(budget.used, 0);
 	assert_int_equal(table.n_open, 0);
 	return got;
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The lines of @text in order, in its place. */
+static void sort_lines(char *text)
+{
+	static char *lines[MAX_ROWS + 1];
+	size_t n = 0, len = strlen(text);
+	char *copy = strdup(text), *save, *out = text;
+
+	for (char *p = strtok_r(copy, "\n", &save); p; p = strtok_r(NULL, "\n", &save))
+		lines[n++] = p;
+	qsort(lines, n, sizeof *lines, compare_lines);
+	for (size_t i = 0; i < n; i++)
+		out += snprintf(out, len + 1 - (size_t)(out - text), "%s\n", lines[i]);
+	free(copy);
+}
+
+static void check_sorted(const char *sql, uint64_t limit, unsigned threads)
+{
+	char *want = answer(sql, 0, 1), *got = answer(sql, limit, threads);
+
+	sort_lines(want);
+	sort_lines(got);
+	if (strcmp(got, want) != 0)
+		fail_msg("%s\nwith %llu bytes and %u threads\n-> %s\nnot %s", sql,
+			 (unsigned long long)limit, threads, got, want);
+	free(got);
+	free(want);
 }
 
 static void check(const char *sql, uint64_t limit, unsigned threads)
@@ -114,6 +162,8 @@ static void a_limit_changes_no_answer(void **state)
 		fill_table(1 + testing_below(&rng, MAX_ROWS));
 		for (size_t i = 0; i < N_QUERIES; i++)
 			check(queries[i], 1 + testing_below(&rng, 200000), 1);
+		for (size_t i = 0; i < N_GROUPINGS; i++)
+			check_sorted(groupings[i], 1 + testing_below(&rng, 60000), 1);
 	}
 }
 
@@ -126,6 +176,16 @@ static void more_runs_than_are_merged_at_once_are_merged_in_turns(void **state)
 	check(queries[3], 1, 1);
 }
 
+/* Each pass keeps the groups of one batch of two rows. */
+static void partitions_that_are_too_large_are_dealt_out_again(void **state)
+{
+	(void)state;
+	fill_table(MAX_ROWS);
+	table.batch_rows = 2;
+	for (size_t i = 0; i < N_GROUPINGS; i++)
+		check_sorted(groupings[i], 1, 1);
+}
+
 static void out_of_disk_is_an_error_and_leaves_nothing_open(void **state)
 {
 	struct stoa_error err;
@@ -134,10 +194,10 @@ static void out_of_disk_is_an_error_and_leaves_nothing_open(void **state)
 	fill_table(MAX_ROWS);
 	budget = (struct stoa__budget){ .limit = 1, .share_min = 1 };
 	tables.tables.means = (struct stoa__means){ .budget = &budget };
-	for (size_t i = 0; i < N_QUERIES; i++)
+	for (size_t i = 0; i < N_QUERIES + N_GROUPINGS; i++)
 		for (long nth = 0;; nth += 1 + nth / 2) {
 			stoa__file_fault_arm(nth, ENOSPC, true);
-			char *got = array_query(&tables, queries[i], NULL, 0, &err);
+			char *got = array_query(&tables, query(i), NULL, 0, &err);
 			bool fired = stoa__file_fault_disarm();
 			if (got && !fired) {
 				free(got);
@@ -160,11 +220,11 @@ static void memory_may_run_out_anywhere(void **state)
 	table.group_rows = 20;
 	budget = (struct stoa__budget){ .limit = 1, .share_min = 1 };
 	tables.tables.means = (struct stoa__means){ .budget = &budget };
-	for (size_t i = 0; i < N_QUERIES; i++)
+	for (size_t i = 0; i < N_QUERIES + N_GROUPINGS; i++)
 		for (long nth = 0;; nth++) {
 			struct stoa_error err;
 			stoa__fault_arm(nth, false);
-			char *got = array_query(&tables, queries[i], NULL, 0, &err);
+			char *got = array_query(&tables, query(i), NULL, 0, &err);
 			bool fired = stoa__fault_disarm();
 			assert_int_equal(budget.used, 0);
 			assert_int_equal(table.n_open, 0);
@@ -224,7 +284,7 @@ static void fill_db(stoa_db *db)
 }
 
 /* Rows hold 20 MB: 48 bytes each beside the text, and as much again while they are sorted. */
-static void a_sort_of_ten_times_the_limit_is_right_and_leaves_nothing_behind(void **state)
+static void ten_times_the_limit_is_sorted_and_grouped_right_and_nothing_is_left_behind(void **state)
 {
 	char *dir = testing_tempdir();
 	const char *path = testing_path(dir, "a.stoa");
@@ -255,6 +315,16 @@ static void a_sort_of_ten_times_the_limit_is_right_and_leaves_nothing_behind(voi
 	assert_int_equal(stoa_next(cur, &row, &err), STOA_END);
 	assert_int_equal(entries(path), before);
 	stoa_cursor_close(cur);
+	assert_int_equal(stoa_query(txn, "SELECT t, sum(k) FROM big GROUP BY t", &cur, &err), STOA_OK);
+	for (int64_t n = 0, sum = 0; (rc = stoa_next(cur, &row, &err)) != STOA_END; n++) {
+		if (rc < 0)
+			fail_msg("%s", err.text);
+		sum += row[1].i;
+		assert_int_equal(strtol(row[0].p + 17, NULL, 10), row[1].i);
+		assert_true(n < N_DB && (n < N_DB - 1 || sum == (int64_t)N_DB * (N_DB - 1) / 2));
+	}
+	assert_int_equal(entries(path), before);
+	stoa_cursor_close(cur);
 	stoa_abort(txn);
 	assert_int_equal(stoa_close(db, &err), STOA_OK);
 	testing_rmtree(dir);
@@ -265,9 +335,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_limit_changes_no_answer),
 		cmocka_unit_test(more_runs_than_are_merged_at_once_are_merged_in_turns),
+		cmocka_unit_test(partitions_that_are_too_large_are_dealt_out_again),
 		cmocka_unit_test(out_of_disk_is_an_error_and_leaves_nothing_open),
 		cmocka_unit_test(memory_may_run_out_anywhere),
-		cmocka_unit_test(a_sort_of_ten_times_the_limit_is_right_and_leaves_nothing_behind),
+		cmocka_unit_test(ten_times_the_limit_is_sorted_and_grouped_right_and_nothing_is_left_behind),
 	};
 
 	rng = testing_seed();
