@@ -315,6 +315,17 @@ int stoa__base_rowids(struct stoa__base *base, uint32_t from, size_t n, uint64_t
 	return STOA_OK;
 }
 
+int stoa__base_each_image(struct stoa__base *base,
+			  void (*each)(void *ctx, uint32_t slot, uint64_t len), void *ctx,
+			  struct stoa_error *err)
+{
+	if (base->segment)
+		return stoa__segment_each_chunk(base->segment, base->index, each, ctx, err);
+	for (uint32_t i = 0; i < base->heap.n; i++)
+		each(ctx, base->heap.image[i].slot, base->heap.image[i].len);
+	return STOA_OK;
+}
+
 int stoa__base_value_error(const struct stoa__base *base, int rc, struct stoa_error *err)
 {
 	if (rc == STOA_ECORRUPT)

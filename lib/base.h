@@ -99,6 +99,10 @@ static inline int stoa__base_column(struct stoa__base *base, uint32_t slot, unsi
 /* What stoa__base_row() does where there are gaps. */
 int stoa__base_find_row(struct stoa__base *base, uint64_t rowid, uint32_t *row,
 			struct stoa_error *err);
+/* Calls @each with slot id (or STOA__SLOT_ROWIDS) and length of every image the base has, whatever the schema has. */
+int stoa__base_each_image(struct stoa__base *base,
+			  void (*each)(void *ctx, uint32_t slot, uint64_t len), void *ctx,
+			  struct stoa_error *err);
 /* The row that has @rowid. STOA_OK; STOA_ENOTFOUND without words; STOA_ECORRUPT, STOA_ENOMEM, STOA_EIO. */
 static inline int stoa__base_row(struct stoa__base *base, uint64_t rowid, uint32_t *row,
 				 struct stoa_error *err)

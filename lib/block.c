@@ -280,6 +280,22 @@ static bool drop_locked(struct stoa__version *v, struct stoa__link *doomed)
 	return true;
 }
 
+void stoa__version_hold_quietly(struct stoa__version *v)
+{
+	pthread_mutex_lock(&v->history->mutex);
+	v->holds++;
+	v->quiet++;
+	pthread_mutex_unlock(&v->history->mutex);
+}
+
+void stoa__version_drop_quietly(struct stoa__version *v)
+{
+	pthread_mutex_lock(&v->history->mutex);
+	v->quiet--;
+	pthread_mutex_unlock(&v->history->mutex);
+	stoa__version_drop(v);
+}
+
 void stoa__version_drop(struct stoa__version *v)
 {
 	struct stoa__history *h = v->history;
@@ -496,7 +512,8 @@ bool stoa__history_is_held(struct stoa__history *h)
 
 	pthread_mutex_lock(&h->mutex);
 	for (struct stoa__version *v = h->oldest; v; v = v->newer)
-		held |= v->holds > (uint32_t)(v == h->head) + (v == h->published) + v->pending;
+		held |= v->holds > (uint32_t)(v == h->head) + (v == h->published) + v->pending +
+					  v->quiet;
 	pthread_mutex_unlock(&h->mutex);
 	return held;
 }
@@ -507,7 +524,7 @@ uint64_t stoa__history_n_snapshots(struct stoa__history *h)
 
 	pthread_mutex_lock(&h->mutex);
 	for (struct stoa__version *v = h->oldest; v && v != h->head; v = v->newer)
-		n += v != h->published && !v->pending;
+		n += v != h->published && v->holds > (uint32_t)v->pending + v->quiet;
 	pthread_mutex_unlock(&h->mutex);
 	return n;
 }

@@ -69,6 +69,7 @@ struct stoa__version {
 	uint64_t stamp;
 	uint64_t commit;		/* number of the commit it shows */
 	uint32_t holds;
+	uint32_t quiet;			/* of these, holds of our own background work */
 	bool pending;			/* was head, is to be published: held until then */
 	bool gone;			/* rolled back: its cursors may no longer read */
 	struct stoa__link born;		/* only until it is committed */
@@ -100,6 +101,10 @@ void stoa__version_hold(struct stoa__version *v);
 /* Frees the version, and what only it sees, with the last hold. */
 void stoa__version_drop(struct stoa__version *v);
 
+/* The same for background work: no snapshot of anybody's, and it keeps no database from closing. */
+void stoa__version_hold_quietly(struct stoa__version *v);
+void stoa__version_drop_quietly(struct stoa__version *v);
+
 /* A working version after head, which is held for it. NULL when memory is out. */
 struct stoa__version *stoa__history_begin(struct stoa__history *h);
 /* Freezes working version @w, held, and returns the next one, equal to it. NULL when memory is out. */
@@ -124,7 +129,7 @@ void stoa__history_publish(struct stoa__history *h, uint64_t commit);
 bool stoa__history_is_published(struct stoa__history *h, uint64_t commit);
 /* Number of the newest commit, published or not. */
 uint64_t stoa__history_commit_of_head(struct stoa__history *h);
-/* Does anything hold a version, beside the history itself? */
+/* Does anything hold a version, beside the history itself and quiet holds? */
 bool stoa__history_is_held(struct stoa__history *h);
 /* Versions that something holds, beyond the newest. */
 uint64_t stoa__history_n_snapshots(struct stoa__history *h);

@@ -15,6 +15,8 @@ libstoa_all_la_SOURCES += \
 	%D%/bulk.h \
 	%D%/check.c \
 	%D%/checkpoint.c \
+	%D%/compact.c \
+	%D%/compact.h \
 	%D%/cursor.c \
 	%D%/cursor.h \
 	%D%/db.c \
@@ -35,6 +37,7 @@ libstoa_all_la_SOURCES += \
 	%D%/schema.h \
 	%D%/seal.c \
 	%D%/stoa.h \
+	%D%/survivors.c \
 	%D%/symbol.c \
 	%D%/symbol.h \
 	%D%/table.c \

@@ -752,6 +752,7 @@ int stoa__table_add_group(struct stoa__version *w, struct stoa__table *t, struct
 
 	if (!g)
 		return stoa__fail_memory(err);
+	g->made = w->stamp;
 	g->first = base->first;
 	g->n_rows = base->n_rows;
 	g->base = base;

@@ -62,6 +62,7 @@ struct stoa__tail {
 
 struct stoa__group {
 	struct stoa__block block;
+	uint64_t made;			/* stamp under which its rows came to lie as they do */
 	uint64_t first;
 	uint32_t n_rows;		/* of a tail: 0, the table knows */
 	uint32_t n_dead;		/* not members */

@@ -60,6 +60,10 @@ uint64_t stoa__segment_root(const struct stoa__segment *s);
 int stoa__segment_n_groups(struct stoa__segment *s, uint32_t *n, struct stoa_error *err);
 int stoa__segment_group_rows(struct stoa__segment *s, uint32_t group, uint32_t *n_rows,
 			     struct stoa_error *err);
+/* Calls @each with slot and length of every chunk of a group; reads the directory alone. */
+int stoa__segment_each_chunk(struct stoa__segment *s, uint32_t group,
+			     void (*each)(void *ctx, uint32_t slot, uint64_t len), void *ctx,
+			     struct stoa_error *err);
 /*
  * The image of a slot's chunk, checksum verified on first use. STOA_OK with *@image; STOA_ENOTFOUND
  * (and no error text) when the group has no chunk of that slot; STOA_ECORRUPT with file and offset.

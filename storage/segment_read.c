@@ -255,6 +255,19 @@ int stoa__segment_group_rows(struct stoa__segment *s, uint32_t group, uint32_t *
 	return STOA_OK;
 }
 
+int stoa__segment_each_chunk(struct stoa__segment *s, uint32_t group,
+			     void (*each)(void *ctx, uint32_t slot, uint64_t len), void *ctx,
+			     struct stoa_error *err)
+{
+	const struct segment_group *g;
+
+	STOA_TRY(need_group(s, group, err));
+	g = &s->groups[group];
+	for (uint32_t i = 0; i < g->n_chunks; i++)
+		each(ctx, s->chunks[g->first + i].slot, s->chunks[g->first + i].len);
+	return STOA_OK;
+}
+
 /* ---- chunks ---- */
 
 static int verify_chunk(struct stoa__segment *s, uint32_t i, struct stoa_error *err)

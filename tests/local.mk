@@ -13,6 +13,7 @@ cmocka_tests += \
 	%D%/change_test \
 	%D%/chunk_test \
 	%D%/churn_test \
+	%D%/compact_test \
 	%D%/crash_test \
 	%D%/csv_head_test \
 	%D%/csv_parse_test \
