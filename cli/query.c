@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* query.c - stoa query DB SQL: a result in one of the formats */
+/* query.c - stoa query DB SQL: statements, and their results in one of the formats */
 #include "cli.h"
 
 #include <errno.h>
@@ -9,54 +9,120 @@
 #include <unistd.h>
 
 #define MAX_ROWS_ON_TERMINAL 1000
-#define SQL_BYTES_MAX ((size_t)1 << 20)	/* read from standard input */
 
-static int read_stdin(struct text *t)
+/* All of a file; the words for what went wrong name it. */
+static int read_all(FILE *in, const char *name, struct text *t)
 {
-	char buf[4096];
+	char buf[65536];
 	size_t n;
 
-	while ((n = fread(buf, 1, sizeof(buf), stdin)) > 0) {
+	while ((n = fread(buf, 1, sizeof(buf), in)) > 0)
 		text_put(t, buf, n);
-		if (t->len > SQL_BYTES_MAX) {
-			report("the SQL on standard input is longer than %zu bytes", SQL_BYTES_MAX);
-			return CLI_FAILURE;
-		}
-	}
-	if (ferror(stdin)) {
-		report("cannot read standard input: %s", strerror(errno));
+	if (ferror(in)) {
+		report("cannot read %s: %s", name, strerror(errno));
 		return CLI_FAILURE;
 	}
 	if (!t->p || strlen(t->p) != t->len) {
-		report("the SQL on standard input is %s", t->p ? "not text" : "empty");
+		report("the SQL in %s is %s", name, t->p ? "not text" : "missing: it is empty");
 		return CLI_FAILURE;
 	}
 	return CLI_OK;
 }
 
-static int query(const char *path, const char *sql, const struct writer_options *options)
+static int read_sql(const char *argument, const char *file, struct text *t)
+{
+	FILE *in;
+	int code;
+
+	if (!file && strcmp(argument, "-") != 0) {
+		text_puts(t, argument);
+		return CLI_OK;
+	}
+	if (!file || strcmp(file, "-") == 0)
+		return read_all(stdin, "standard input", t);
+	in = fopen(file, "r");
+	if (!in) {
+		report("cannot open %s: %s", file, strerror(errno));
+		return CLI_FAILURE;
+	}
+	code = read_all(in, file, t);
+	fclose(in);
+	return code;
+}
+
+/* The rows of one statement; one that gives none prints nothing. Closes the cursor. */
+static int show_rows(stoa_cursor *cur, const char *sql, const struct writer_options *options)
 {
 	const struct stoa_column *columns;
-	struct session s;
-	struct stoa_error err;
 	struct writer *w;
-	stoa_cursor *cur;
 	size_t n;
-	int code = session_begin(&s, path, STOA_OPEN_READ_ONLY | STOA_OPEN_NO_CREATE, STOA_READ);
+	int code;
 
-	if (code != CLI_OK)
-		return code;
-	if (stoa_query(s.txn, sql, &cur, &err) < 0)
-		return session_end(&s, report_sql_error(sql, &err));
 	columns = stoa_columns(cur, &n);
+	if (n == 0) {
+		stoa_cursor_close(cur);
+		return CLI_OK;
+	}
 	w = writer_new(stdout, options, columns, n);
 	code = write_cursor(w, cur, sql, NULL);
 	/* Half a table would look like a whole one: on an error there is none. */
 	if (code == CLI_OK)
-		code = writer_finish(w);
+		return writer_finish(w);
+	writer_discard(w);
+	return code;
+}
+
+static int run_script(stoa_session *session, const char *sql, const struct writer_options *options)
+{
+	struct stoa_script script = STOA_SCRIPT_INIT(sql, strlen(sql));
+	struct stoa_error err;
+	stoa_cursor *cur;
+	bool any = false;
+	int rc, code;
+
+	while ((rc = stoa_session_next(session, &script, &cur, &err)) == STOA_ROW) {
+		any = true;
+		code = show_rows(cur, sql, options);
+		if (code != CLI_OK)
+			return code;
+	}
+	if (rc < 0)
+		return report_sql_error(sql, &err);
+	if (!any) {
+		report("there is no statement in the SQL");
+		return CLI_FAILURE;
+	}
+	if (stoa_session_txn(session)) {
+		report("the SQL ends without COMMIT: what it did since BEGIN is undone");
+		return CLI_FAILURE;
+	}
+	return CLI_OK;
+}
+
+/* A script that only reads takes no part in writing, and works beside a process that writes. */
+static int query(const char *path, const char *sql, const struct writer_options *options)
+{
+	struct stoa_options open_options = STOA_OPTIONS_INIT;
+	struct stoa_script script = STOA_SCRIPT_INIT(sql, strlen(sql));
+	stoa_session *session;
+	struct stoa_error err;
+	stoa_db *db;
+	bool writes;
+	int code;
+
+	if (stoa_script_writes(&script, &writes, &err) < 0)
+		return report_sql_error(sql, &err);
+	open_options.flags = STOA_OPEN_NO_CREATE | (writes || !path ? 0 : STOA_OPEN_READ_ONLY);
+	if (stoa_open(path, &open_options, &db, &err) < 0)
+		return report_error(path, &err);
+	if (stoa_session_open(db, &session, &err) < 0)
+		code = report_error(path, &err);
 	else
-		writer_discard(w);
-	return session_end(&s, code);
+		code = run_script(session, sql, options);
+	stoa_session_close(session);
+	if (stoa_close(db, &err) < 0 && code == CLI_OK)
+		code = report_error(path, &err);
+	return code;
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -64,22 +130,27 @@ static int run(const struct command *self, int argc, char **argv)
 	static const struct option options[] = {
 		WRITER_OPTIONS,
 		{ "max-rows", required_argument, NULL, 'm' },
+		{ "input", required_argument, NULL, 'i' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	struct writer_options wo = { .format = FORMAT_TABLE };
 	struct text sql = { 0 };
-	int option, code = CLI_OK;
+	const char *file = NULL, *path;
+	int option, n, code = CLI_OK;
 	char *end;
 
 	wo.fit = isatty(STDOUT_FILENO);
 	wo.max_rows = wo.fit ? MAX_ROWS_ON_TERMINAL : 0;
-	while ((option = getopt_long(argc, argv, "f:d:m:h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "f:d:m:i:h", options, NULL)) != -1) {
 		switch (option) {
 		case 'm':
 			wo.max_rows = strtoull(optarg, &end, 10);
 			if (*end || end == optarg || *optarg == '-')
 				return bad_usage(self, "--max-rows wants a number");
+			break;
+		case 'i':
+			file = optarg;
 			break;
 		case 'h':
 			return show_help(self);
@@ -89,22 +160,25 @@ static int run(const struct command *self, int argc, char **argv)
 				return code;
 		}
 	}
-	if (argc - optind != 2)
-		return bad_usage(self, "a DB and one SQL statement are wanted");
-	if (strcmp(argv[optind + 1], "-") == 0)
-		code = read_stdin(&sql);
-	else
-		text_puts(&sql, argv[optind + 1]);
+	/* DB SQL, or SQL alone; with --input DB, or nothing. */
+	n = argc - optind + (file != NULL);
+	if (n < 1 || n > 2)
+		return bad_usage(self, "a DB and SQL are wanted, or SQL alone");
+	path = n == 2 ? argv[optind] : NULL;
+	code = read_sql(argv[argc - 1], file, &sql);
 	if (code == CLI_OK)
-		code = query(argv[optind], sql.p, &wo);
+		code = query(path, sql.p, &wo);
 	text_release(&sql);
 	return code;
 }
 
 const struct command command_query = {
-	"query", "DB SQL", "Run a SELECT statement and print its rows",
-	"SQL of - is read from standard input. The database is opened for reading only, beside a\n"
-	"process that may be writing to it, and seen as of its newest commit.\n\n"
+	"query", "[DB] SQL", "Run SQL statements and print their rows",
+	"SQL is one statement or several, separated by ; and - is read from standard input. Each is\n"
+	"a transaction of its own outside BEGIN and COMMIT; the first error ends the work. SQL that\n"
+	"only reads is run beside a process that may be writing, on its newest commit. Without DB\n"
+	"there is an empty database in memory.\n\n"
+	"  -i, --input FILE     read the SQL from FILE\n"
 	"  -f, --format FORMAT  table (default), csv, tsv, jsonl, json, markdown, html, insert or\n"
 	"                       vertical\n"
 	WRITER_OPTIONS_HELP

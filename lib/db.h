@@ -67,6 +67,7 @@ struct stoa_db {
 struct stoa__mark {
 	struct stoa__version *version;
 	size_t redo_len;
+	char *name;			/* in SQL; NULL: none */
 };
 
 struct stoa_txn {
@@ -101,6 +102,10 @@ int stoa__txn_own_table(struct stoa_txn *txn, stoa_table id, struct stoa__table 
 			struct stoa_error *err);
 /* Freezes what the transaction sees, held, for a cursor. */
 int stoa__txn_freeze(struct stoa_txn *txn, struct stoa__version **out, struct stoa_error *err);
+/* Names savepoint @mark, as SQL does; the newest of a name in whatever case, 0 if there is none. */
+int stoa__savepoint_name(struct stoa_txn *txn, uint32_t mark, const char *name, size_t len,
+			 struct stoa_error *err);
+uint32_t stoa__savepoint_find(const struct stoa_txn *txn, const char *name, size_t len);
 /* Undoes all since @to, which the transaction froze or began on. */
 void stoa__txn_rollback(struct stoa_txn *txn, struct stoa__version *to);
 

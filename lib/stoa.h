@@ -309,6 +309,7 @@ typedef struct stoa_db stoa_db;
 typedef struct stoa_txn stoa_txn;
 typedef struct stoa_cursor stoa_cursor;
 typedef struct stoa_stmt stoa_stmt;
+typedef struct stoa_session stoa_session;
 typedef struct stoa_appender stoa_appender;
 
 /** enum stoa_durability - when a commit returns */
@@ -812,7 +813,8 @@ STOA_API uint32_t stoa_parameters(const stoa_stmt *stmt);
 /**
  * stoa_stmt_writes() - does a statement want a transaction with STOA_WRITE?
  *
- * So do INSERT, UPDATE and DELETE; for a query either kind will do.
+ * So does whatever inserts, updates, deletes, creates, alters or drops, and SAVEPOINT with its kin; for
+ * a query either kind will do.
  */
 STOA_API bool stoa_stmt_writes(const stoa_stmt *stmt);
 
@@ -839,6 +841,63 @@ STOA_API uint64_t stoa_changes(const stoa_cursor *cur);
 /** stoa_query() - stoa_prepare() and stoa_execute() in one; @sql is NUL-terminated */
 STOA_API STOA_CHECK_RESULT int stoa_query(stoa_txn *txn, const char *sql, stoa_cursor **out,
 					  struct stoa_error *err);
+
+/**
+ * struct stoa_script - a text of statements, separated by ;, and how far one is in it
+ * @sql, @len:       the text, UTF-8; the caller's, to stay until it is done
+ * @at:              bytes of it that are done
+ * @line, @column:   the place of the next byte, from 1
+ */
+struct stoa_script {
+	const char *sql;
+	size_t len;
+	size_t at;
+	uint64_t line;
+	uint64_t column;
+};
+#define STOA_SCRIPT_INIT(sql, len) { sql, len, 0, 1, 1 }
+
+/**
+ * stoa_script_writes() - does any statement of a script want to write?
+ * @script: left as it is
+ *
+ * Reads all of it, so that what cannot be parsed is found before anything is done.
+ *
+ * Returns: STOA_OK; STOA_ESYNTAX, STOA_EUNSUPPORTED, STOA_EFULL with line and column; STOA_ENOMEM.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_script_writes(const struct stoa_script *script, bool *out,
+						  struct stoa_error *err);
+
+/**
+ * stoa_session_open() - run statements as a command line does, transactions included
+ *
+ * A session knows BEGIN [READ ONLY], COMMIT and ROLLBACK. Between them statements share a
+ * transaction, one that writes unless READ ONLY is said or the database is read-only; outside, each
+ * is one of its own, a write committed when it is done. An error undoes the statement that failed,
+ * and what was begun stays open.
+ * Threads: one at a time. A session is closed before its database.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_session_open(stoa_db *db, stoa_session **out,
+						 struct stoa_error *err);
+
+/**
+ * stoa_session_next() - run the next statement of a script
+ * @script: moved behind it, whether it succeeds or not
+ * @out:    receives a cursor over its result (see stoa_execute()), to be closed before the session; NULL
+ *          to throw that away
+ *
+ * Returns: STOA_ROW; STOA_END when nothing but blanks and comments is left; the errors of
+ *          stoa_prepare(), stoa_execute(), stoa_begin() and stoa_commit(), with line and column of
+ *          the script where there is a place.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_session_next(stoa_session *session, struct stoa_script *script,
+						 stoa_cursor **out, struct stoa_error *err);
+
+/** stoa_session_txn() - the transaction that BEGIN began; NULL outside */
+STOA_API stoa_txn *stoa_session_txn(const stoa_session *session);
+
+/** stoa_session_close() - undo what BEGIN began and was not committed, and free; NULL is fine */
+STOA_API void stoa_session_close(stoa_session *session);
 
 /** stoa_columns() - the columns of a cursor; borrows from it */
 STOA_API const struct stoa_column *stoa_columns(const stoa_cursor *cur, size_t *n_columns);

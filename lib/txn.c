@@ -8,6 +8,7 @@
  * is on the disk, unless a commit was lazy.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "bulk.h"
 #include "core/alloc.h"
@@ -215,6 +216,7 @@ int stoa_savepoint(stoa_txn *txn, uint32_t *out, struct stoa_error *err)
 	txn->marks = marks;
 	STOA_TRY(stoa__txn_freeze(txn, &marks[txn->n_marks].version, err));
 	marks[txn->n_marks].redo_len = txn->redo.len;
+	marks[txn->n_marks].name = NULL;
 	*out = (uint32_t)++txn->n_marks;
 	return STOA_OK;
 }
@@ -222,8 +224,32 @@ int stoa_savepoint(stoa_txn *txn, uint32_t *out, struct stoa_error *err)
 /* Gives up savepoints from number @from on (from 0). */
 static void drop_marks(struct stoa_txn *txn, size_t from)
 {
-	while (txn->n_marks > from)
+	while (txn->n_marks > from) {
 		stoa__version_drop(txn->marks[--txn->n_marks].version);
+		stoa__free(txn->marks[txn->n_marks].name);
+	}
+}
+
+int stoa__savepoint_name(struct stoa_txn *txn, uint32_t mark, const char *name, size_t len,
+			 struct stoa_error *err)
+{
+	char *copy = stoa__strndup(name, len);
+
+	if (!copy)
+		return stoa__fail_memory(err);
+	txn->marks[mark - 1].name = copy;
+	return STOA_OK;
+}
+
+uint32_t stoa__savepoint_find(const struct stoa_txn *txn, const char *name, size_t len)
+{
+	for (size_t i = txn->n_marks; i > 0; i--) {
+		const char *have = txn->marks[i - 1].name;
+
+		if (have && strlen(have) == len && !strncasecmp(have, name, len))
+			return (uint32_t)i;
+	}
+	return 0;
 }
 
 int stoa_rollback_to(stoa_txn *txn, uint32_t savepoint, struct stoa_error *err)

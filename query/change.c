@@ -402,17 +402,78 @@ static int insert_batch(struct change *c, const struct stoa_batch *b, struct sto
 	return STOA_OK;
 }
 
-static int insert_rows(struct change *c, struct stoa__query_cursor *q)
+static int insert_batches(struct change *c, stoa_cursor *cur, struct stoa_batch *b)
 {
 	struct stoa_value *row = stoa__arena_array(c->arena, c->info.n_slots, sizeof *row);
-	struct stoa_batch b;
 	int rc;
 
 	if (!row)
 		return stoa__fail_memory(c->err);
-	while ((rc = stoa_next_batch(&q->cursor, &b, c->err)) == STOA_ROW)
-		STOA_TRY(insert_batch(c, &b, row));
+	do {
+		STOA_TRY(insert_batch(c, b, row));
+		rc = stoa_next_batch(cur, b, c->err);
+	} while (rc == STOA_ROW);
 	return rc < 0 ? rc : STOA_OK;
+}
+
+static int append_all(struct change *c, stoa_appender *app, stoa_cursor *cur, struct stoa_batch *b)
+{
+	struct stoa_array *arrays = stoa__arena_array(c->arena, c->n_slots, sizeof *arrays);
+	stoa_rowid next = c->info.next_rowid;
+	int rc;
+
+	if (!arrays)
+		return stoa__fail_memory(c->err);
+	do {
+		for (size_t i = 0; i < c->n_slots; i++)
+			arrays[c->slots[i]] = b->columns[i];
+		STOA_TRY(stoa_append(app, arrays, c->n_slots, b->n_rows, c->err));
+		for (size_t i = 0; i < b->n_rows; i++)
+			STOA_TRY(note(c, next++));
+		rc = stoa_next_batch(cur, b, c->err);
+	} while (rc == STOA_ROW);
+	return rc < 0 ? rc : STOA_OK;
+}
+
+static int append_batches(struct change *c, stoa_cursor *cur, struct stoa_batch *b)
+{
+	stoa_appender *app;
+
+	STOA_TRY(stoa_appender_open(c->txn, c->table, &app, c->err));
+	int rc = append_all(c, app, cur, b);
+	if (rc == STOA_OK)
+		return stoa_appender_close(app, c->err);
+	stoa_appender_abort(app);
+	return rc;
+}
+
+/* A full batch at once says that there are many: those are encoded by column, not put in by row. */
+static int insert_rows(struct change *c, stoa_cursor *cur)
+{
+	struct stoa_batch b;
+	int rc = stoa_next_batch(cur, &b, c->err);
+
+	if (rc != STOA_ROW)
+		return rc < 0 ? rc : STOA_OK;
+	if (b.n_rows == STOA_BATCH_MAX && c->n_slots == c->info.n_slots)
+		return append_batches(c, cur, &b);
+	return insert_batches(c, cur, &b);
+}
+
+int stoa__change_fill(stoa_txn *txn, stoa_table table, stoa_cursor *cur, uint64_t *n,
+		      struct stoa_error *err)
+{
+	static const struct stoa__statement plain = { .kind = STOA__STATEMENT_INSERT };
+	struct stoa__arena arena = STOA__ARENA_INIT;
+	struct change c = { .s = &plain, .txn = txn, .arena = &arena, .err = err, .table = table };
+
+	STOA_TRY(stoa_table_info(txn, table, &c.info, err));
+	int rc = name_slots(&c);
+	if (rc == STOA_OK)
+		rc = insert_rows(&c, cur);
+	*n += c.n;
+	stoa__arena_release(&arena);
+	return rc;
 }
 
 static int insert_query(struct change *c)
@@ -431,7 +492,7 @@ static int insert_query(struct change *c)
 	if (rc == STOA_OK)
 		rc = stoa__query_cursor_start(q, c->tables, slots, c->err);
 	if (rc == STOA_OK)
-		rc = insert_rows(c, q);
+		rc = insert_rows(c, &q->cursor);
 	stoa_cursor_close(&q->cursor);
 	return rc;
 }

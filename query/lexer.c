@@ -42,20 +42,21 @@ static const struct keyword keywords[] = {
 	{ "limit", TK_LIMIT }, { "minute", TK_MINUTE }, { "month", TK_MONTH },
 	{ "not", TK_NOT }, { "nothing", TK_NOTHING }, { "notnull", TK_NOTNULL },
 	{ "null", TK_NULL }, { "nulls", TK_NULLS }, { "offset", TK_OFFSET },
-	{ "on", TK_ON }, { "or", TK_OR }, { "order", TK_ORDER },
-	{ "outer", TK_OUTER }, { "over", TK_OVER }, { "partition", TK_PARTITION },
-	{ "precision", TK_PRECISION }, { "primary", TK_PRIMARY }, { "recursive", TK_RECURSIVE },
-	{ "release", TK_RELEASE }, { "rename", TK_RENAME }, { "returning", TK_RETURNING },
-	{ "right", TK_RIGHT }, { "rollback", TK_ROLLBACK }, { "row", TK_ROW },
-	{ "rows", TK_ROWS }, { "savepoint", TK_SAVEPOINT }, { "second", TK_SECOND },
-	{ "select", TK_SELECT }, { "set", TK_SET }, { "start", TK_START },
-	{ "substring", TK_SUBSTRING }, { "table", TK_TABLE }, { "then", TK_THEN },
-	{ "to", TK_TO }, { "trailing", TK_TRAILING }, { "transaction", TK_TRANSACTION },
-	{ "trim", TK_TRIM }, { "true", TK_TRUE }, { "union", TK_UNION },
-	{ "unique", TK_UNIQUE }, { "unknown", TK_UNKNOWN }, { "update", TK_UPDATE },
-	{ "using", TK_USING }, { "values", TK_VALUES }, { "varying", TK_VARYING },
-	{ "week", TK_WEEK }, { "when", TK_WHEN }, { "where", TK_WHERE },
-	{ "with", TK_WITH }, { "work", TK_WORK }, { "year", TK_YEAR },
+	{ "on", TK_ON }, { "only", TK_ONLY }, { "or", TK_OR },
+	{ "order", TK_ORDER }, { "outer", TK_OUTER }, { "over", TK_OVER },
+	{ "partition", TK_PARTITION }, { "precision", TK_PRECISION }, { "primary", TK_PRIMARY },
+	{ "read", TK_READ }, { "recursive", TK_RECURSIVE }, { "release", TK_RELEASE },
+	{ "rename", TK_RENAME }, { "returning", TK_RETURNING }, { "right", TK_RIGHT },
+	{ "rollback", TK_ROLLBACK }, { "row", TK_ROW }, { "rows", TK_ROWS },
+	{ "savepoint", TK_SAVEPOINT }, { "second", TK_SECOND }, { "select", TK_SELECT },
+	{ "set", TK_SET }, { "start", TK_START }, { "substring", TK_SUBSTRING },
+	{ "table", TK_TABLE }, { "then", TK_THEN }, { "to", TK_TO },
+	{ "trailing", TK_TRAILING }, { "transaction", TK_TRANSACTION }, { "trim", TK_TRIM },
+	{ "true", TK_TRUE }, { "union", TK_UNION }, { "unique", TK_UNIQUE },
+	{ "unknown", TK_UNKNOWN }, { "update", TK_UPDATE }, { "using", TK_USING },
+	{ "values", TK_VALUES }, { "varying", TK_VARYING }, { "week", TK_WEEK },
+	{ "when", TK_WHEN }, { "where", TK_WHERE }, { "with", TK_WITH },
+	{ "work", TK_WORK }, { "write", TK_WRITE }, { "year", TK_YEAR },
 };
 #define N_KEYWORDS (sizeof keywords / sizeof *keywords)
 
@@ -106,13 +107,14 @@ static int keyword_kind(const char *p, size_t len)
 	return TK_IDENT;
 }
 
-void stoa__lexer_init(struct stoa__lexer *lx, const char *sql, size_t len,
+void stoa__lexer_init(struct stoa__lexer *lx, const char *sql, size_t len, struct stoa__spot spot,
 		      struct stoa__arena *arena)
 {
 	lx->p = sql;
 	lx->end = sql + len;
 	lx->line_start = sql;
-	lx->line = 1;
+	lx->line = spot.line;
+	lx->before = spot.column - 1;
 	lx->arena = arena;
 }
 
@@ -120,11 +122,12 @@ static void newline(struct stoa__lexer *lx, const char *at)
 {
 	lx->line++;
 	lx->line_start = at + 1;
+	lx->before = 0;
 }
 
 static uint32_t column_of(const struct stoa__lexer *lx, const char *p)
 {
-	return (uint32_t)(p - lx->line_start) + 1;
+	return lx->before + (uint32_t)(p - lx->line_start) + 1;
 }
 
 static char peek(const struct stoa__lexer *lx, size_t ahead)

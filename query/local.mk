@@ -20,6 +20,8 @@ libstoa_all_la_SOURCES += \
 	%D%/change.c \
 	%D%/change.h \
 	%D%/compile.c \
+	%D%/define.c \
+	%D%/define.h \
 	%D%/dict.c \
 	%D%/engine.h \
 	%D%/find.c \
@@ -70,6 +72,7 @@ libstoa_all_la_SOURCES += \
 	%D%/run.h \
 	%D%/spill.c \
 	%D%/spill.h \
+	%D%/session.c \
 	%D%/statement.c \
 	%D%/statement.h \
 	%D%/steps.c \

@@ -55,18 +55,10 @@ static const struct refusal {
 	const char *word;
 	const char *instead;
 } refusals[] = {
-	{ "create", "use stoa_table_create()" },
-	{ "alter", "use stoa_slot_add(), stoa_slot_drop() or stoa_slot_rename()" },
-	{ "drop", "use stoa_table_drop()" },
 	{ "copy", "use stoa_import_csv()" },
-	{ "begin", "use stoa_begin()" },
-	{ "start", "use stoa_begin()" },
-	{ "commit", "use stoa_commit()" },
-	{ "rollback", "use stoa_abort() or stoa_rollback_to()" },
-	{ "savepoint", "use stoa_savepoint()" },
 	{ "checkpoint", "use stoa_checkpoint()" },
-	{ "truncate", "use stoa_delete()" },
-	{ "merge", "use stoa_insert() and stoa_update()" },
+	{ "truncate", "use DELETE FROM" },
+	{ "merge", "use INSERT and UPDATE" },
 	{ "pragma", "use struct stoa_options" },
 	{ "set", "use struct stoa_options" },
 	{ "show", "use stoa_table_info()" },
@@ -123,9 +115,10 @@ static int run(void *parser, struct stoa__lexer *lx, struct stoa__parse *ps)
 }
 
 /* Where valid UTF-8 ends, for the message. */
-static int fail_encoding(const char *sql, size_t len, struct stoa_error *err)
+static int fail_encoding(const char *sql, size_t len, struct stoa__spot spot,
+			 struct stoa_error *err)
 {
-	uint64_t line = 1, column = 1;
+	uint64_t line = spot.line, column = spot.column;
 	size_t i = 0;
 
 	while (i < len && sql[i]) {
@@ -144,26 +137,75 @@ static int fail_encoding(const char *sql, size_t len, struct stoa_error *err)
 			     "the statement is not valid UTF-8 here");
 }
 
-int stoa__parse(const char *sql, size_t len, struct stoa__arena *arena,
-		struct stoa__statement **out, uint32_t *n_params, struct stoa_error *err)
+int stoa__parse_at(const char *sql, size_t len, struct stoa__spot spot, struct stoa__arena *arena,
+		   struct stoa__statement **out, uint32_t *n_params, struct stoa_error *err)
 {
 	struct stoa__parse ps = { .arena = arena, .err = err };
 	struct stoa__lexer lx;
 
 	if (len > STOA__SQL_BYTES_MAX)
-		return stoa__fail_at(err, STOA_EFULL, 1, 1,
+		return stoa__fail_at(err, STOA_EFULL, spot.line, spot.column,
 				     "the statement has %zu bytes: at most %u are allowed", len,
 				     STOA__SQL_BYTES_MAX);
 	if (!stoa__utf8_valid(sql, len))
-		return fail_encoding(sql, len, err);
+		return fail_encoding(sql, len, spot, err);
 	void *parser = stoa__sql_parserAlloc(stoa__alloc);
 	if (!parser)
 		return stoa__fail_memory(err);
-	stoa__lexer_init(&lx, sql, len, arena);
+	stoa__lexer_init(&lx, sql, len, spot, arena);
 	int rc = run(parser, &lx, &ps);
 	stoa__sql_parserFree(parser, stoa__free);
 	STOA_TRY(rc);
 	*out = ps.statement;
 	*n_params = ps.n_params;
 	return STOA_OK;
+}
+
+int stoa__parse(const char *sql, size_t len, struct stoa__arena *arena,
+		struct stoa__statement **out, uint32_t *n_params, struct stoa_error *err)
+{
+	return stoa__parse_at(sql, len, (struct stoa__spot){ 1, 1 }, arena, out, n_params, err);
+}
+
+/* ---- scripts ---------------------------------------------------------------------------------- */
+
+static struct stoa__spot spot_of(const struct stoa__lexer *lx)
+{
+	return (struct stoa__spot){ lx->line, lx->before + (uint32_t)(lx->p - lx->line_start) + 1 };
+}
+
+/* Reads to the end of a statement, its ; included if it has one. */
+static int read_statement(struct stoa__lexer *lx, const char **sql, size_t *len,
+			  struct stoa__spot *spot, struct stoa_error *err)
+{
+	struct stoa__token t;
+
+	do {
+		*sql = lx->p;
+		*spot = spot_of(lx);
+		STOA_TRY(stoa__lexer_next(lx, &t, err));
+	} while (t.kind == TK_SEMI);
+	if (!t.kind)
+		return STOA_END;
+	do {
+		*len = (size_t)(lx->p - *sql);
+		STOA_TRY(stoa__lexer_next(lx, &t, err));
+	} while (t.kind && t.kind != TK_SEMI);
+	return STOA_ROW;
+}
+
+int stoa__parse_cut(struct stoa_script *script, const char **sql, size_t *len,
+		    struct stoa__spot *spot, struct stoa_error *err)
+{
+	struct stoa__arena arena = STOA__ARENA_INIT;
+	struct stoa__lexer lx;
+
+	*spot = (struct stoa__spot){ (uint32_t)script->line, (uint32_t)script->column };
+	stoa__lexer_init(&lx, script->sql + script->at, script->len - script->at, *spot, &arena);
+	int rc = read_statement(&lx, sql, len, spot, err);
+	stoa__arena_release(&arena);
+	script->at = rc < 0 ? script->len : (size_t)(lx.p - script->sql);
+	script->line = lx.line;
+	script->column = spot_of(&lx).column;
+	return rc;
 }

@@ -18,6 +18,21 @@
 int stoa__parse(const char *sql, size_t len, struct stoa__arena *arena,
 		struct stoa__statement **out, uint32_t *n_params, struct stoa_error *err);
 
+/* Where a statement stands in a longer text: its first line and column, from 1. */
+struct stoa__spot {
+	uint32_t line;
+	uint32_t column;
+};
+/* The same for text that stands at @spot. */
+int stoa__parse_at(const char *sql, size_t len, struct stoa__spot spot, struct stoa__arena *arena,
+		   struct stoa__statement **out, uint32_t *n_params, struct stoa_error *err);
+/*
+ * Moves @script behind its next statement, of which *@sql, *@len and *@spot are the text and place.
+ * STOA_ROW; STOA_END if there is none; or an error of the lexer, when @script is at its end.
+ */
+int stoa__parse_cut(struct stoa_script *script, const char **sql, size_t *len,
+		    struct stoa__spot *spot, struct stoa_error *err);
+
 /* ---- lexer.c ------------------------------------------------------------------------------- */
 
 struct stoa__lexer {
@@ -25,9 +40,10 @@ struct stoa__lexer {
 	const char *end;
 	const char *line_start;
 	uint32_t line;
+	uint32_t before;		/* bytes of its first line that stand before the text */
 	struct stoa__arena *arena;	/* for strings with doubled quotes */
 };
-void stoa__lexer_init(struct stoa__lexer *lx, const char *sql, size_t len,
+void stoa__lexer_init(struct stoa__lexer *lx, const char *sql, size_t len, struct stoa__spot spot,
 		      struct stoa__arena *arena);
 /* The next token; kind 0 at the end. Errors as stoa__parse(). */
 int stoa__lexer_next(struct stoa__lexer *lx, struct stoa__token *out, struct stoa_error *err);

@@ -44,7 +44,7 @@
 %fallback IDENT
 	ADD ALTER ANALYZE BEGIN COLUMN COMMIT CONFLICT CREATE DELETE DO DROP EXPLAIN IF INSERT INTO
 	KEY NOTHING PRIMARY RELEASE RENAME ROLLBACK SAVEPOINT START TABLE TO
-	TRANSACTION UNIQUE UPDATE WORK.
+	ONLY READ TRANSACTION UNIQUE UPDATE WORK WRITE.
 
 %left UNION EXCEPT.
 %left INTERSECT.
@@ -563,6 +563,13 @@ trim_side(R) ::= BOTH(T). { R = T; R.p = "btrim"; R.len = 5; }
 %type returning { struct stoa__ast_items * }
 %type as_alias { struct stoa__token }
 %type word { struct stoa__token }
+%type definition { struct stoa__statement * }
+%type control { struct stoa__statement * }
+%type column_defs { struct stoa__statement * }
+%type column_def { struct stoa__column_def * }
+%type default_value { struct stoa__ast * }
+%type if_exists { bool }
+%type if_not_exists { bool }
 
 statement(R) ::= query(Q). {
 	R = stoa__statement_new(ps, STOA__STATEMENT_QUERY, Q ? Q->at : (struct stoa__token){ 0 });
@@ -570,6 +577,8 @@ statement(R) ::= query(Q). {
 		R->query = Q;
 }
 statement(R) ::= change(S). { R = S; }
+statement(R) ::= definition(S). { R = S; }
+statement(R) ::= control(S). { R = S; }
 statement(R) ::= EXPLAIN(T) statement(S). { R = stoa__statement_explain(ps, T, false, S); }
 statement(R) ::= EXPLAIN(T) ANALYZE statement(S). { R = stoa__statement_explain(ps, T, true, S); }
 
@@ -618,3 +627,146 @@ conflict(R) ::= ON CONFLICT(T) opt_columns(C) DO UPDATE SET assignments(S) where
 
 /* The name of a table or savepoint. */
 word(R) ::= IDENT(N). { R = N; }
+
+/* ---- definitions -------------------------------------------------------------------------- */
+
+definition(R) ::= CREATE(T) TABLE if_not_exists(I) word(N) LP column_defs(D) RP. {
+	R = D;
+	if (R) {
+		R->at = T;
+		R->table = N;
+		R->if_exists = I;
+	}
+}
+definition(R) ::= CREATE(T) TABLE if_not_exists(I) word(N) AS query(Q). {
+	R = stoa__statement_table(ps, STOA__STATEMENT_CREATE_AS, T, N, NULL);
+	if (R) {
+		R->if_exists = I;
+		R->query = Q;
+	}
+}
+definition(R) ::= ALTER(T) TABLE word(N) ADD column_word column_def(D). {
+	R = stoa__statement_table(ps, STOA__STATEMENT_ADD_COLUMN, T, N, NULL);
+	if (R)
+		R->defs = D;
+}
+definition(R) ::= ALTER(T) TABLE word(N) DROP column_word IDENT(C). {
+	R = stoa__statement_table(ps, STOA__STATEMENT_DROP_COLUMN, T, N, NULL);
+	if (R)
+		R->name = C;
+}
+definition(R) ::= ALTER(T) TABLE word(N) RENAME column_word IDENT(C) TO IDENT(D). {
+	R = stoa__statement_table(ps, STOA__STATEMENT_RENAME_COLUMN, T, N, NULL);
+	if (R) {
+		R->name = C;
+		R->new_name = D;
+	}
+}
+definition(R) ::= ALTER(T) TABLE word(N) RENAME TO IDENT(D). {
+	R = stoa__statement_table(ps, STOA__STATEMENT_RENAME_TABLE, T, N, NULL);
+	if (R)
+		R->new_name = D;
+}
+definition(R) ::= DROP(T) TABLE if_exists(I) word(N). {
+	R = stoa__statement_table(ps, STOA__STATEMENT_DROP_TABLE, T, N, NULL);
+	if (R)
+		R->if_exists = I;
+}
+if_exists(R) ::= . { R = false; }
+if_exists(R) ::= IF EXISTS. { R = true; }
+if_not_exists(R) ::= . { R = false; }
+if_not_exists(R) ::= IF NOT EXISTS. { R = true; }
+column_word ::= .
+column_word ::= COLUMN.
+
+/* Columns and the constraints among them, gathered in the statement that they are for. */
+column_defs(R) ::= column_def(D). {
+	R = stoa__statement_column(stoa__statement_new(ps, STOA__STATEMENT_CREATE,
+						       D ? D->name : (struct stoa__token){ 0 }), D);
+}
+column_defs(R) ::= column_defs(L) COMMA column_def(D). { R = stoa__statement_column(L, D); }
+column_defs(R) ::= column_defs(L) COMMA PRIMARY(T) KEY LP name_list(N) RP. {
+	R = stoa__statement_key(ps, L, T, true, N);
+}
+column_defs(R) ::= column_defs(L) COMMA UNIQUE(T) LP name_list(N) RP. {
+	R = stoa__statement_key(ps, L, T, false, N);
+}
+column_def(R) ::= IDENT(N) type(Y). { R = stoa__column_def_new(ps, N, Y); }
+column_def(R) ::= column_def(D) NOT NULL. {
+	R = D;
+	if (R)
+		R->not_null = true;
+}
+column_def(R) ::= column_def(D) NULL. { R = D; }
+column_def(R) ::= column_def(D) DEFAULT default_value(E). {
+	R = D;
+	if (R)
+		R->value = E;
+}
+column_def(R) ::= column_def(D) PRIMARY(T) KEY. {
+	R = D;
+	if (R)
+		R->primary = T;
+}
+column_def(R) ::= column_def(D) UNIQUE(T). {
+	R = D;
+	if (R)
+		R->unique = T;
+}
+/* What needs no parentheses as a default: NOT NULL may follow it. */
+default_value(R) ::= NULL(T). { R = stoa__ast_new(ps, STOA__AST_NULL, T); }
+default_value(R) ::= TRUE(T). {
+	R = stoa__ast_new(ps, STOA__AST_BOOL, T);
+	if (R)
+		R->op = 1;
+}
+default_value(R) ::= FALSE(T). { R = stoa__ast_new(ps, STOA__AST_BOOL, T); }
+default_value(R) ::= NUMBER(T). { R = stoa__ast_text(ps, STOA__AST_NUMBER, T); }
+default_value(R) ::= MINUS(O) NUMBER(T). {
+	R = stoa__ast_unary(ps, STOA__AST_UNARY, STOA__OP_NEG, O,
+			    stoa__ast_text(ps, STOA__AST_NUMBER, T));
+}
+default_value(R) ::= STRING(T). { R = stoa__ast_text(ps, STOA__AST_STRING, T); }
+default_value(R) ::= BLOB(T). { R = stoa__ast_blob(ps, T); }
+default_value(R) ::= IDENT(N) STRING(S). {
+	R = stoa__ast_text(ps, STOA__AST_TYPED, S);
+	if (R) {
+		R->at = N;
+		R->type = stoa__ast_type_new(ps, N, 0, N, N);
+	}
+}
+default_value(R) ::= LP expr(E) RP. { R = E; }
+
+/* ---- transactions -------------------------------------------------------------------------- */
+
+control(R) ::= BEGIN(T) work. { R = stoa__statement_new(ps, STOA__STATEMENT_BEGIN, T); }
+control(R) ::= BEGIN(T) work READ ONLY. {
+	R = stoa__statement_new(ps, STOA__STATEMENT_BEGIN, T);
+	if (R)
+		R->read_only = true;
+}
+control(R) ::= BEGIN(T) work READ WRITE. { R = stoa__statement_new(ps, STOA__STATEMENT_BEGIN, T); }
+control(R) ::= START(T) TRANSACTION. { R = stoa__statement_new(ps, STOA__STATEMENT_BEGIN, T); }
+control(R) ::= COMMIT(T) work. { R = stoa__statement_new(ps, STOA__STATEMENT_COMMIT, T); }
+control(R) ::= END(T) work. { R = stoa__statement_new(ps, STOA__STATEMENT_COMMIT, T); }
+control(R) ::= ROLLBACK(T) work. { R = stoa__statement_new(ps, STOA__STATEMENT_ROLLBACK, T); }
+control(R) ::= ROLLBACK(T) work TO savepoint_word IDENT(N). {
+	R = stoa__statement_new(ps, STOA__STATEMENT_ROLLBACK_TO, T);
+	if (R)
+		R->name = N;
+}
+control(R) ::= SAVEPOINT(T) IDENT(N). {
+	R = stoa__statement_new(ps, STOA__STATEMENT_SAVEPOINT, T);
+	if (R)
+		R->name = N;
+}
+control(R) ::= RELEASE(T) savepoint_word IDENT(N). {
+	R = stoa__statement_new(ps, STOA__STATEMENT_RELEASE, T);
+	if (R)
+		R->name = N;
+}
+work ::= .
+work ::= WORK.
+work ::= TRANSACTION.
+savepoint_word ::= .
+savepoint_word ::= SAVEPOINT.

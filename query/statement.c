@@ -5,10 +5,18 @@
 #include "../lib/core/error.h"
 #include "parse.h"
 
+bool stoa__statement_ends(const struct stoa__statement *s)
+{
+	return s->kind == STOA__STATEMENT_BEGIN || s->kind == STOA__STATEMENT_COMMIT ||
+	       s->kind == STOA__STATEMENT_ROLLBACK;
+}
+
 bool stoa__statement_writes(const struct stoa__statement *s)
 {
 	if (s->kind == STOA__STATEMENT_EXPLAIN)
 		return s->analyze && stoa__statement_writes(s->inner);
+	if (stoa__statement_ends(s))
+		return s->kind == STOA__STATEMENT_BEGIN && !s->read_only;
 	return s->kind != STOA__STATEMENT_QUERY;
 }
 
@@ -42,7 +50,7 @@ struct stoa__statement *stoa__statement_table(struct stoa__parse *ps, int kind,
 	if (!s)
 		return NULL;
 	s->table = table;
-	if (alias->kind)
+	if (alias && alias->kind)
 		s->alias = (struct stoa_bytes){ alias->p, alias->len };
 	return s;
 }
@@ -54,8 +62,8 @@ struct stoa__statement *stoa__statement_explain(struct stoa__parse *ps, struct s
 
 	if (!s || !inner)
 		return NULL;
-	if (inner->kind == STOA__STATEMENT_EXPLAIN) {
-		stoa__parse_unsupported(ps, &inner->at, "EXPLAIN of EXPLAIN");
+	if (inner->kind > STOA__STATEMENT_DELETE) {
+		stoa__parse_unsupported(ps, &inner->at, "EXPLAIN of such a statement");
 		return NULL;
 	}
 	s->inner = inner;
@@ -99,4 +107,47 @@ struct stoa__conflict *stoa__conflict_new(struct stoa__parse *ps, struct stoa__t
 	c->sets = sets;
 	c->where = where;
 	return c;
+}
+
+struct stoa__column_def *stoa__column_def_new(struct stoa__parse *ps, struct stoa__token name,
+					      struct stoa__ast_type *type)
+{
+	struct stoa__column_def *d = make(ps, sizeof *d);
+
+	if (!d || !type)
+		return NULL;
+	d->name = name;
+	d->type = type;
+	d->last = d;
+	return d;
+}
+
+struct stoa__statement *stoa__statement_column(struct stoa__statement *s,
+					       struct stoa__column_def *def)
+{
+	if (!s || !def)
+		return NULL;
+	if (s->defs) {
+		s->defs->last->next = def;
+		s->defs->last = def;
+	} else {
+		s->defs = def;
+	}
+	return s;
+}
+
+struct stoa__statement *stoa__statement_key(struct stoa__parse *ps, struct stoa__statement *s,
+					    struct stoa__token t, bool primary,
+					    struct stoa__ast_list *columns)
+{
+	struct stoa__key_def *key = make(ps, sizeof *key);
+
+	if (!key || !s)
+		return NULL;
+	key->at = t;
+	key->primary = primary;
+	key->columns = columns;
+	key->next = s->keys;
+	s->keys = key;
+	return s;
 }

@@ -16,6 +16,39 @@ enum stoa__statement_kind {
 	STOA__STATEMENT_UPDATE,		/* table, sets, where, returning */
 	STOA__STATEMENT_DELETE,		/* table, where, returning */
 	STOA__STATEMENT_EXPLAIN,	/* inner; analyze */
+	STOA__STATEMENT_CREATE,		/* table, defs, keys; if_exists: IF NOT EXISTS */
+	STOA__STATEMENT_CREATE_AS,	/* table, query */
+	STOA__STATEMENT_ADD_COLUMN,	/* table, defs: one */
+	STOA__STATEMENT_DROP_COLUMN,	/* table, name */
+	STOA__STATEMENT_RENAME_COLUMN,	/* table, name, new_name */
+	STOA__STATEMENT_RENAME_TABLE,	/* table, new_name */
+	STOA__STATEMENT_DROP_TABLE,	/* table; if_exists */
+	STOA__STATEMENT_BEGIN,		/* read_only */
+	STOA__STATEMENT_COMMIT,
+	STOA__STATEMENT_ROLLBACK,
+	STOA__STATEMENT_SAVEPOINT,	/* name */
+	STOA__STATEMENT_RELEASE,	/* name */
+	STOA__STATEMENT_ROLLBACK_TO,	/* name */
+};
+
+/* name type [NOT NULL] [DEFAULT value] [PRIMARY KEY] [UNIQUE]; in a list. */
+struct stoa__column_def {
+	struct stoa__token name;
+	struct stoa__ast_type *type;
+	bool not_null;
+	struct stoa__token primary;	/* where it says so; kind 0: nowhere */
+	struct stoa__token unique;
+	struct stoa__ast *value;	/* NULL: no default */
+	struct stoa__column_def *next;
+	struct stoa__column_def *last;	/* of the list, in its first */
+};
+
+/* PRIMARY KEY (columns), UNIQUE (columns) */
+struct stoa__key_def {
+	struct stoa__token at;
+	bool primary;
+	struct stoa__ast_list *columns;
+	struct stoa__key_def *next;	/* in no order that matters */
 };
 
 /* name = expr; in a list. */
@@ -37,8 +70,12 @@ struct stoa__conflict {
 struct stoa__statement {
 	uint8_t kind;			/* enum stoa__statement_kind */
 	bool analyze;
+	bool if_exists;
+	bool read_only;
 	struct stoa__token at;
 	struct stoa__token table;
+	struct stoa__token name;
+	struct stoa__token new_name;
 	struct stoa_bytes alias;	/* p is NULL where there is none */
 	struct stoa__query *query;
 	struct stoa__statement *inner;
@@ -47,10 +84,14 @@ struct stoa__statement {
 	struct stoa__ast *where;
 	struct stoa__ast_items *returning;
 	struct stoa__conflict *conflict;
+	struct stoa__column_def *defs;
+	struct stoa__key_def *keys;
 };
 
 /* Does it want a transaction that may write? */
 bool stoa__statement_writes(const struct stoa__statement *s);
+/* Is it BEGIN, COMMIT or ROLLBACK, which a session alone can do? */
+bool stoa__statement_ends(const struct stoa__statement *s);
 
 /* ---- what the grammar's actions call; harmless after an error, as those of parse.h ------------ */
 
@@ -69,5 +110,12 @@ struct stoa__assignment *stoa__assignment_add(struct stoa__assignment *list,
 struct stoa__conflict *stoa__conflict_new(struct stoa__parse *ps, struct stoa__token t,
 					  struct stoa__ast_list *columns,
 					  struct stoa__assignment *sets, struct stoa__ast *where);
+struct stoa__column_def *stoa__column_def_new(struct stoa__parse *ps, struct stoa__token name,
+					      struct stoa__ast_type *type);
+struct stoa__statement *stoa__statement_column(struct stoa__statement *s,
+					       struct stoa__column_def *def);
+struct stoa__statement *stoa__statement_key(struct stoa__parse *ps, struct stoa__statement *s,
+					    struct stoa__token t, bool primary,
+					    struct stoa__ast_list *columns);
 
 #endif

@@ -21,6 +21,7 @@
 #include "../lib/db.h"
 #include "../lib/scan.h"
 #include "change.h"
+#include "define.h"
 #include "engine.h"
 #include "parse.h"
 
@@ -39,13 +40,14 @@ static void stmt_release(stoa_stmt *stmt)
 
 /* ---- prepare -------------------------------------------------------------------------------- */
 
-static int parse(stoa_stmt *stmt, const char *sql, size_t len, struct stoa_error *err)
+static int parse(stoa_stmt *stmt, const char *sql, size_t len, struct stoa__spot spot,
+		 struct stoa_error *err)
 {
 	char *text = stoa__arena_copy(&stmt->arena, sql, len);
 
 	if (!text)
 		return stoa__fail_memory(err);
-	STOA_TRY(stoa__parse(text, len, &stmt->arena, &stmt->tree, &stmt->n_params, err));
+	STOA_TRY(stoa__parse_at(text, len, spot, &stmt->arena, &stmt->tree, &stmt->n_params, err));
 	stmt->params = stoa__calloc((size_t)stmt->n_params + 1, sizeof *stmt->params);
 	return stmt->params ? STOA_OK : stoa__fail_memory(err);
 }
@@ -60,6 +62,8 @@ static int check(stoa_stmt *stmt, struct stoa__tables *tables, struct stoa_error
 	if (s->kind == STOA__STATEMENT_EXPLAIN)
 		return stoa__fail_at(err, STOA_EUNSUPPORTED, s->at.line, s->at.column,
 				     "EXPLAIN is not supported");
+	if (s->kind > STOA__STATEMENT_EXPLAIN)
+		return stoa__define_check(stmt, tables, err);
 	if (s->kind != STOA__STATEMENT_QUERY)
 		return stoa__change_check(stmt, tables, err);
 	int rc = stoa__plan_query(s->query, tables, NULL, stmt->n_params, &arena, &plan, err);
@@ -68,8 +72,8 @@ static int check(stoa_stmt *stmt, struct stoa__tables *tables, struct stoa_error
 	return rc;
 }
 
-int stoa__engine_prepare(struct stoa__tables *tables, const char *sql, size_t len, stoa_stmt **out,
-			 struct stoa_error *err)
+int stoa__stmt_prepare(struct stoa__tables *tables, const char *sql, size_t len,
+		       struct stoa__spot spot, stoa_stmt **out, struct stoa_error *err)
 {
 	stoa_stmt *stmt = stoa__calloc(1, sizeof *stmt);
 
@@ -77,9 +81,11 @@ int stoa__engine_prepare(struct stoa__tables *tables, const char *sql, size_t le
 	if (!stmt)
 		return stoa__fail_memory(err);
 	stmt->n_users = 1;
+	/* What is too long is refused before it is copied. */
 	int rc = len > STOA__SQL_BYTES_MAX ?
-			 stoa__parse(sql, len, &stmt->arena, &stmt->tree, &stmt->n_params, err) :
-			 parse(stmt, sql, len, err);
+			 stoa__parse_at(sql, len, spot, &stmt->arena, &stmt->tree, &stmt->n_params,
+					err) :
+			 parse(stmt, sql, len, spot, err);
 	if (rc == STOA_OK)
 		rc = check(stmt, tables, err);
 	if (rc < 0) {
@@ -88,6 +94,12 @@ int stoa__engine_prepare(struct stoa__tables *tables, const char *sql, size_t le
 	}
 	*out = stmt;
 	return STOA_OK;
+}
+
+int stoa__engine_prepare(struct stoa__tables *tables, const char *sql, size_t len, stoa_stmt **out,
+			 struct stoa_error *err)
+{
+	return stoa__stmt_prepare(tables, sql, len, (struct stoa__spot){ 1, 1 }, out, err);
 }
 
 void stoa_stmt_free(stoa_stmt *stmt)
@@ -367,13 +379,40 @@ static int execute_query(stoa_stmt *stmt, stoa_txn *txn, stoa_cursor **out, stru
 	return rc;
 }
 
+/* What defines or controls has no rows: its cursor ends at once. */
+static int execute_define(stoa_stmt *stmt, stoa_txn *txn, stoa_cursor **out, struct stoa_error *err)
+{
+	struct stoa__query_cursor *q;
+
+	STOA_TRY(stoa__query_cursor_new(stmt, &q, err));
+	int rc = stoa__define_run(stmt, txn, &q->cursor.changes, err);
+	if (rc < 0)
+		stoa_cursor_close(&q->cursor);
+	else
+		*out = &q->cursor;
+	return rc;
+}
+
+static int fail_control(const struct stoa__statement *s, struct stoa_error *err)
+{
+	return stoa__fail_at(err, STOA_ESTATE, s->at.line, s->at.column,
+			     "BEGIN, COMMIT and ROLLBACK are for a session: here a transaction is "
+			     "begun by stoa_begin(), and ended by stoa_commit() or stoa_abort()");
+}
+
 int stoa_execute(stoa_stmt *stmt, stoa_txn *txn, stoa_cursor **out, struct stoa_error *err)
 {
+	const struct stoa__statement *s = stmt->tree;
 	stoa_cursor *cur = NULL;
-	int rc = stmt->tree->kind == STOA__STATEMENT_QUERY ?
-			 execute_query(stmt, txn, &cur, err) :
-			 stoa__change_run(stmt, txn, &cur, err);
+	int rc;
 
+	if (s->kind == STOA__STATEMENT_QUERY)
+		rc = execute_query(stmt, txn, &cur, err);
+	else if (s->kind < STOA__STATEMENT_EXPLAIN)
+		rc = stoa__change_run(stmt, txn, &cur, err);
+	else
+		rc = stoa__statement_ends(s) ? fail_control(s, err) :
+					       execute_define(stmt, txn, &cur, err);
 	if (out)
 		*out = cur;
 	else

@@ -10,8 +10,8 @@
 
 #include "../lib/cursor.h"
 #include "op.h"
+#include "parse.h"
 #include "result.h"
-#include "statement.h"
 
 struct stoa_stmt {
 	uint32_t n_users;
@@ -20,6 +20,10 @@ struct stoa_stmt {
 	struct stoa_value *params;	/* bytes are heap copies of ours */
 	uint32_t n_params;
 };
+
+/* stoa_prepare() for text that stands at @spot of a longer one. */
+int stoa__stmt_prepare(struct stoa__tables *tables, const char *sql, size_t len,
+		       struct stoa__spot spot, stoa_stmt **out, struct stoa_error *err);
 
 /* A transaction's tables. */
 struct stoa__txn_tables {

@@ -41,6 +41,7 @@ cmocka_tests += \
 	%D%/query_test \
 	%D%/rowids_test \
 	%D%/segment_test \
+	%D%/session_test \
 	%D%/spill_test \
 	%D%/sql_test \
 	%D%/symbol_test \

@@ -65,8 +65,16 @@ static void errors_say_where(void **state)
 		{ "update t a = 1", STOA_ESYNTAX, 1, 12, "'='" },
 		{ "delete t", STOA_ESYNTAX, 1, 8, "'t'" },
 		{ "delete from t limit 1", STOA_ESYNTAX, 1, 15, "'limit'" },
-		{ "Create table t (a int)", STOA_EUNSUPPORTED, 1, 1, "stoa_table_create()" },
-		{ "explain explain select 1", STOA_EUNSUPPORTED, 1, 9, "EXPLAIN of EXPLAIN" },
+		{ "Create table t (a int,)", STOA_ESYNTAX, 1, 23, "')'" },
+		{ "create table t ()", STOA_ESYNTAX, 1, 17, "')'" },
+		{ "create table t (a int default b)", STOA_ESYNTAX, 1, 32, "')'" },
+		{ "create index i on t (a)", STOA_ESYNTAX, 1, 8, "'index'" },
+		{ "alter table t", STOA_ESYNTAX, 1, 14, "too early" },
+		{ "drop table if t", STOA_ESYNTAX, 1, 15, "'t'" },
+		{ "begin read", STOA_ESYNTAX, 1, 11, "too early" },
+		{ "rollback to", STOA_ESYNTAX, 1, 12, "too early" },
+		{ "Truncate t", STOA_EUNSUPPORTED, 1, 1, "DELETE" },
+		{ "explain explain select 1", STOA_EUNSUPPORTED, 1, 9, "EXPLAIN of such" },
 		{ "with recursive a as (select 1) select 1", STOA_EUNSUPPORTED, 1, 6, "RECURSIVE" },
 	};
 
