@@ -190,7 +190,7 @@ void interrupt_init(void);
 bool interrupted(void);
 double seconds_now(void);
 
-/* ---- unpack.c: a file to import, unpacked and fit to be read twice ---- */
+/* ---- unpack.c: a file to import, as UTF-8 that can be read twice ---- */
 
 struct input {
 	const char *name;	/* for messages */
@@ -198,8 +198,11 @@ struct input {
 	int fd;
 	char place[32];
 };
-/* "-" is standard input. CLI_OK, or an exit code when it has reported why not. */
-int input_open(struct input *in, const char *path);
+/*
+ * "-" is standard input; @encoding is a name for iconv, NULL for UTF-8, or UTF-16 with its mark.
+ * CLI_OK, or an exit code when it has reported why not.
+ */
+int input_open(struct input *in, const char *path, const char *encoding);
 void input_close(struct input *in);
 
 /* ---- json.c: JSON into a table ---- */

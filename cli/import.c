@@ -10,6 +10,7 @@
 
 #include <ctype.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -20,10 +21,15 @@ struct import {
 	const char *table;	/* NULL: after the file */
 	const char *schema;
 	bool quiet;
+	const char *encoding;
 	int format;		/* 'c' CSV, 'j' JSON; 0 after the file's name */
 	struct stoa_csv_options csv;
 	struct progress progress;
 	struct text done;	/* what to say once it is true: after the commit */
+	const char *rejects_path;
+	FILE *rejects;
+	const char *file;	/* at hand */
+	uint64_t n_rejects;	/* of it */
 };
 
 /* "data/flights-2001.csv.txt" -> "flights_2001": a name that SQL takes without quotes. */
@@ -70,6 +76,62 @@ static int make_table(struct session *s, const struct import *im)
 	return code;
 }
 
+static void put_csv(FILE *out, const char *s, size_t len)
+{
+	fputc('"', out);
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] == '"')
+			fputc('"', out);
+		fputc(s[i], out);
+	}
+	fputc('"', out);
+}
+
+/* A line of --rejects: file,line,column,reason,record. */
+static int on_reject(void *ctx, const struct stoa_csv_reject *r)
+{
+	struct import *im = ctx;
+
+	put_csv(im->rejects, im->file, strlen(im->file));
+	fprintf(im->rejects, ",%" PRIu64 ",%" PRIu64 ",", r->line, r->column);
+	put_csv(im->rejects, r->reason, strlen(r->reason));
+	fputc(',', im->rejects);
+	put_csv(im->rejects, r->record.p, r->record.len);
+	fputc('\n', im->rejects);
+	im->n_rejects++;
+	return interrupted();
+}
+
+static int open_rejects(struct import *im)
+{
+	if (!im->rejects_path)
+		return CLI_OK;
+	im->rejects = fopen(im->rejects_path, "we");
+	if (!im->rejects) {
+		report("%s: %m", im->rejects_path);
+		return CLI_FAILURE;
+	}
+	fputs("file,line,column,reason,record\n", im->rejects);
+	im->csv.reject = on_reject;
+	return CLI_OK;
+}
+
+/* The rejects are on their way to the disk before the rest is committed. */
+static int close_rejects(struct import *im, int code)
+{
+	bool bad;
+
+	if (!im->rejects)
+		return code;
+	bad = ferror(im->rejects) != 0;
+	bad |= fclose(im->rejects) != 0;
+	im->rejects = NULL;
+	if (!bad || code != CLI_OK)
+		return code;
+	report("%s: cannot be written", im->rejects_path);
+	return CLI_FAILURE;
+}
+
 static void note_done(struct import *im, const char *table, uint64_t rows, double seconds,
 		      const char *path)
 {
@@ -79,6 +141,8 @@ static void note_done(struct import *im, const char *table, uint64_t rows, doubl
 		    rows == 1 ? "" : "s", seconds);
 	if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && seconds > 0)
 		text_printf(&im->done, " (%.0f MB/s)", (double)st.st_size / 1e6 / seconds);
+	if (im->n_rejects)
+		text_printf(&im->done, ", %" PRIu64 " rejected", im->n_rejects);
 	text_puts(&im->done, "\n");
 }
 
@@ -108,7 +172,8 @@ static int import_csv(struct session *s, struct import *im, const char *table,
 	struct stoa_error err;
 	int rc;
 
-	im->csv.name = in->name;
+	im->csv.name = im->file = in->name;
+	im->n_rejects = 0;
 	rc = stoa_import_csv(s->txn, table, in->path, &im->csv, rows, &err);
 	progress_end(&im->progress);
 	if (rc >= 0)
@@ -122,7 +187,7 @@ static int import_file(struct session *s, struct import *im, const char *path)
 	double start = seconds_now();
 	struct input in;
 	uint64_t rows = 0;
-	int code = input_open(&in, path);
+	int code = input_open(&in, path, im->encoding);
 
 	if (code == CLI_OK) {
 		progress_init(&im->progress, in.name);
@@ -152,10 +217,12 @@ static int import_files(struct import *im, const char *db, char **files, int n)
 	if (code != CLI_OK)
 		return code;
 	interrupt_init();
-	if (im->schema)
+	code = open_rejects(im);
+	if (code == CLI_OK && im->schema)
 		code = make_table(&s, im);
 	for (int i = 0; i < n && code == CLI_OK; i++)
 		code = import_file(&s, im, files[i]);
+	code = close_rejects(im, code);
 	code = session_end(&s, code);
 	if (code != CLI_OK)
 		report("nothing was imported");
@@ -163,6 +230,14 @@ static int import_files(struct import *im, const char *db, char **files, int n)
 		fwrite(im->done.p, 1, im->done.len, stdout);
 	text_release(&im->done);
 	return code;
+}
+
+static bool parse_count(const char *s, uint64_t *out)
+{
+	char *end;
+
+	*out = strtoull(s, &end, 10);
+	return isdigit((unsigned char)*s) && !*end && *out > 0;
 }
 
 static bool parse_threads(const char *s, unsigned *out)
@@ -192,6 +267,11 @@ static int parse_options(const struct command *self, int argc, char **argv, stru
 		{ "format", required_argument, NULL, 'f' },
 		{ "delimiter", required_argument, NULL, 'd' },
 		{ "null", required_argument, NULL, 'n' },
+		{ "quote", required_argument, NULL, 'Q' },
+		{ "encoding", required_argument, NULL, 'e' },
+		{ "ragged", required_argument, NULL, 'r' },
+		{ "rejects", required_argument, NULL, 'R' },
+		{ "max-rejects", required_argument, NULL, 'M' },
 		{ "header", no_argument, NULL, 'H' },
 		{ "no-header", no_argument, NULL, 'N' },
 		{ "quiet", no_argument, NULL, 'q' },
@@ -224,6 +304,27 @@ static int parse_options(const struct command *self, int argc, char **argv, stru
 			break;
 		case 'n':
 			im->csv.null_text = optarg;
+			break;
+		case 'Q':
+			im->csv.quote = *optarg;
+			if (optarg[0] < ' ' || optarg[1])
+				return bad_usage(self, "--quote wants one character");
+			break;
+		case 'e':
+			im->encoding = optarg;
+			break;
+		case 'r':
+			im->csv.ragged = strcmp(optarg, "fill") == 0 ? STOA_CSV_FILL :
+								       STOA_CSV_EXACT;
+			if (im->csv.ragged == STOA_CSV_EXACT && strcmp(optarg, "error") != 0)
+				return bad_usage(self, "--ragged wants error or fill");
+			break;
+		case 'R':
+			im->rejects_path = optarg;
+			break;
+		case 'M':
+			if (!parse_count(optarg, &im->csv.reject_max))
+				return bad_usage(self, "--max-rejects wants a number from 1");
 			break;
 		case 'H':
 			im->csv.header = 1;
@@ -276,6 +377,12 @@ const struct command command_import = {
 	"  -j, --threads N      use N threads; otherwise one for each processor\n"
 	"  -d, --delimiter C    the character between fields, or tab; otherwise found out\n"
 	"  -n, --null TEXT      an unquoted field that is NULL; otherwise the empty one\n"
+	"      --quote C        the character around fields; otherwise \" or ' is found out\n"
+	"      --encoding NAME  of the text, as iconv knows it; otherwise UTF-8, or UTF-16 by its mark\n"
+	"      --ragged POLICY  CSV records with too few fields: error, or fill them up with NULLs\n"
+	"      --rejects FILE   leave bad CSV records out, and write them to FILE, with their lines\n"
+	"                       and what is wrong with them; otherwise the first one is an error\n"
+	"      --max-rejects N  but no more than N of them; otherwise 100000\n"
 	"      --header         the first line names the columns\n"
 	"      --no-header      it does not: they are c1, c2, ...; otherwise found out\n"
 	"  -q, --quiet          say nothing when all is well\n"

@@ -194,6 +194,11 @@ static unsigned number_kinds(struct key *k, const char *s, size_t len)
 	return kinds;
 }
 
+static bool equals(const char *s, size_t len, const char *word)
+{
+	return len == strlen(word) && memcmp(s, word, len) == 0;
+}
+
 static unsigned string_kinds(const char *s, size_t len)
 {
 	static const struct {
@@ -207,10 +212,10 @@ static unsigned string_kinds(const char *s, size_t len)
 	};
 	unsigned kinds = 0;
 
-	if (len < 8 || len > 36)
-		return (len == 3 && memcmp(s, "NaN", 3) == 0) ? F64 : 0;
-	if (memcmp(s, "Infinity", len) == 0 || memcmp(s, "-Infinity", len) == 0)
+	if (equals(s, len, "NaN") || equals(s, len, "Infinity") || equals(s, len, "-Infinity"))
 		return F64;
+	if (len < 8 || len > 36)
+		return 0;	/* 13:45:00 and a uuid */
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (is_exactly(types[i].type, 0, s, len))
 			kinds |= types[i].kind;

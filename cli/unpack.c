@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * unpack.c - a file to import as bytes that can be read more than once
+ * unpack.c - a file to import as UTF-8 that can be read more than once
  *
  * A plain file is taken as it is. gzip and zstd files, known by their first bytes and not by their
  * names, are unpacked into a temporary file that has no name, and so is what comes through a pipe:
- * readers go over their input twice, once for the types and once for the rows.
+ * readers go over their input twice, once for the types and once for the rows. On the way, text of
+ * another encoding is converted: what the user says it is, or UTF-16 by its byte order mark.
  *
  *     1f 8b           gzip; members may follow each other
  *     28 b5 2f fd     zstd; so may frames
+ *     ff fe, fe ff    UTF-16
+ *
+ *     read -> unpack -> convert -> write
  */
 #include "cli.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <iconv.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,6 +35,13 @@ struct flow {
 	unsigned char *in;
 	size_t in_len;
 	unsigned char *out;
+	/* Conversion. */
+	const char *encoding;	/* NULL: by the byte order mark */
+	bool begun;		/* it is known whether there is any */
+	bool converts;
+	iconv_t converter;
+	char left[16];		/* the first bytes of a character whose others are to come */
+	size_t left_len;
 };
 
 static int fail(const struct flow *f, const char *what)
@@ -70,12 +82,84 @@ static int put(struct flow *f, const unsigned char *p, size_t len)
 	return CLI_OK;
 }
 
+static const char *encoding_of(const unsigned char *p, size_t len)
+{
+	if (len >= 2 && (memcmp(p, "\xff\xfe", 2) == 0 || memcmp(p, "\xfe\xff", 2) == 0))
+		return "UTF-16";
+	return NULL;
+}
+
+static int begin_conversion(struct flow *f, const unsigned char *p, size_t len)
+{
+	const char *encoding = f->encoding ? f->encoding : encoding_of(p, len);
+
+	f->begun = true;
+	if (!encoding)
+		return CLI_OK;
+	f->converter = iconv_open("UTF-8", encoding);
+	f->converts = f->converter != (iconv_t)-1;
+	if (f->converts)
+		return CLI_OK;
+	report("no encoding %s is known: 'iconv -l' lists those that are", encoding);
+	return CLI_USAGE;
+}
+
+/* Converts @len bytes at @p; up to a character's worth of them is kept for the next time. */
+static int convert(struct flow *f, char *p, size_t len)
+{
+	char room[4096];
+
+	while (len > 0) {
+		char *to = room;
+		size_t free_bytes = sizeof(room);
+		size_t rc = iconv(f->converter, &p, &len, &to, &free_bytes);
+		int why = rc == (size_t)-1 ? errno : 0;
+		int code = put(f, (unsigned char *)room, sizeof(room) - free_bytes);
+
+		if (code != CLI_OK)
+			return code;
+		if (why == EILSEQ || (why == EINVAL && len > sizeof(f->left)))
+			return fail(f, "the text is not of its encoding: see --encoding");
+		if (why == EINVAL)
+			break;
+	}
+	memcpy(f->left, p, len);
+	f->left_len = len;
+	return CLI_OK;
+}
+
+/* Takes unpacked bytes to the file, by way of UTF-8. */
+static int emit(struct flow *f, const unsigned char *p, size_t len)
+{
+	struct text joined = { 0 };
+	int code = f->begun ? CLI_OK : begin_conversion(f, p, len);
+
+	if (code != CLI_OK || !f->converts)
+		return code != CLI_OK ? code : put(f, p, len);
+	text_put(&joined, f->left, f->left_len);
+	text_put(&joined, (const char *)p, len);
+	f->left_len = 0;
+	code = convert(f, joined.p, joined.len);
+	text_release(&joined);
+	return code;
+}
+
+static int end_conversion(struct flow *f, int code)
+{
+	if (!f->converts)
+		return code;
+	iconv_close(f->converter);
+	if (code == CLI_OK && f->left_len > 0)
+		return fail(f, "the text ends within a character");
+	return code;
+}
+
 static int copy(struct flow *f)
 {
 	int code = CLI_OK;
 
 	while (code == CLI_OK && f->in_len > 0) {
-		code = put(f, f->in, f->in_len);
+		code = emit(f, f->in, f->in_len);
 		if (code == CLI_OK)
 			code = refill(f, 0);
 	}
@@ -98,7 +182,7 @@ static int inflate_chunk(struct flow *f, z_stream *z, bool *whole)
 		if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR)
 			return fail(f, "the gzip file is damaged");
 		*whole = rc == Z_STREAM_END;
-		code = put(f, f->out, CHUNK_BYTES - z->avail_out);
+		code = emit(f, f->out, CHUNK_BYTES - z->avail_out);
 	} while (code == CLI_OK && (z->avail_in > 0 || z->avail_out == 0));
 	return code;
 }
@@ -140,7 +224,7 @@ static int unzstd(struct flow *f)
 				code = fail(f, "the zstd file is damaged");
 				break;
 			}
-			code = put(f, f->out, out.pos);
+			code = emit(f, f->out, out.pos);
 		} while (code == CLI_OK && (in.pos < in.size || out.pos == out.size));
 		if (code == CLI_OK)
 			code = refill(f, 0);
@@ -189,6 +273,7 @@ static int spool(struct input *in, struct flow *f)
 	if (f->to < 0)
 		return CLI_FAILURE;
 	code = is_gzip(f) ? gunzip(f) : is_zstd(f) ? unzstd(f) : copy(f);
+	code = end_conversion(f, code);
 	if (code != CLI_OK) {
 		close(f->to);
 		return code;
@@ -213,9 +298,9 @@ static int peek(struct flow *f)
 	return code;
 }
 
-static int prepare(struct input *in)
+static int prepare(struct input *in, const char *encoding)
 {
-	struct flow f = { .name = in->name, .from = in->fd };
+	struct flow f = { .name = in->name, .from = in->fd, .encoding = encoding };
 	struct stat st;
 	bool plain;
 	int code;
@@ -223,14 +308,14 @@ static int prepare(struct input *in)
 	f.in = xrealloc(NULL, 2 * CHUNK_BYTES);
 	f.out = f.in + CHUNK_BYTES;
 	code = peek(&f);
-	plain = !is_gzip(&f) && !is_zstd(&f);
+	plain = !is_gzip(&f) && !is_zstd(&f) && !encoding && !encoding_of(f.in, f.in_len);
 	if (code == CLI_OK && !(plain && fstat(in->fd, &st) == 0 && S_ISREG(st.st_mode)))
 		code = spool(in, &f);
 	free(f.in);
 	return code;
 }
 
-int input_open(struct input *in, const char *path)
+int input_open(struct input *in, const char *path, const char *encoding)
 {
 	int code;
 
@@ -242,7 +327,7 @@ int input_open(struct input *in, const char *path)
 		report("%s: %s", in->name, strerror(errno));
 		return CLI_FAILURE;
 	}
-	code = prepare(in);
+	code = prepare(in, encoding);
 	if (code != CLI_OK)
 		input_close(in);
 	return code;

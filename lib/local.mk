@@ -120,6 +120,8 @@ libstoa_all_la_SOURCES += \
 	%D%/csv/parse.h \
 	%D%/csv/lanes.h \
 	%D%/csv/lanes_loops.h \
+	%D%/csv/repair.c \
+	%D%/csv/repair.h \
 	%D%/csv/rows.c \
 	%D%/csv/rows.h \
 	%D%/csv/scan.c \

@@ -940,18 +940,47 @@ struct stoa_progress {
 	double seconds;
 };
 
+#define STOA_CSV_EXACT 0	/* each record has as many fields as the first */
+#define STOA_CSV_FILL 1		/* missing fields at its end are NULL; empty ones too many are passed over */
+
+/**
+ * struct stoa_csv_reject - a record of a CSV file that was left out
+ * @line:   of what is wrong with it, from 1
+ * @column: in that line, in bytes from 1
+ * @offset: in the file
+ * @code:   the error that it would have been
+ * @reason: words for it
+ * @record: the record as it is in the file, without its newline; at most 64 KiB of it
+ *
+ * Borrows from the import: good until the callback returns.
+ */
+struct stoa_csv_reject {
+	uint64_t line;
+	uint64_t column;
+	uint64_t offset;
+	int code;
+	const char *reason;
+	struct stoa_bytes record;
+};
+
 /**
  * struct stoa_csv_options - how to read CSV; start from STOA_CSV_OPTIONS_INIT
  * @size:      sizeof(struct stoa_csv_options)
  * @delimiter: 0 to find out: one of , ; tab |
- * @quote:     0 means "
+ * @quote:     0 to find out: " or, where that alone makes sense of the file, '
  * @header:    1 the first record names the columns, 0 it does not (c1, c2, ...), -1 to find out
  * @null_text: an unquoted field that reads as NULL; NULL means the empty one, and "" then is NULL
  *             too where it cannot be a string
  * @name:      what messages call the file; NULL means @path of the call
+ * @ragged:    STOA_CSV_EXACT or STOA_CSV_FILL
+ * @reject:    called for each record that cannot be taken (quotes out of place, another number of
+ *             fields, a value that its slot cannot hold), which then is left out; NULL makes the
+ *             first of them the import's error. In the order of the file, once it is read, from
+ *             the calling thread; any result but 0 cancels
+ * @reject_max: more of them fail the import; 0 means 100,000
  * @n_threads: 0 means one for each processor
  * @progress:  called a few times a second, from the calling thread; any result but 0 cancels
- * @ctx:       handed to @progress
+ * @ctx:       handed to @progress and @reject
  */
 struct stoa_csv_options {
 	size_t size;
@@ -960,12 +989,16 @@ struct stoa_csv_options {
 	int header;
 	const char *null_text;
 	const char *name;
+	int ragged;
+	int (*reject)(void *ctx, const struct stoa_csv_reject *reject);
+	uint64_t reject_max;
 	unsigned n_threads;
 	int (*progress)(void *ctx, const struct stoa_progress *now);
 	void *ctx;
 };
 #define STOA_CSV_OPTIONS_INIT                                                                      \
-	{ sizeof(struct stoa_csv_options), 0, 0, -1, NULL, NULL, 0, NULL, NULL }
+	{ sizeof(struct stoa_csv_options), 0, 0, -1, NULL, NULL, STOA_CSV_EXACT, NULL, 0, 0,  \
+	  NULL, NULL }
 
 /**
  * stoa_import_csv() - load a CSV file into a table

@@ -29,7 +29,7 @@ static struct stoa__csv_input input_of(const char *text, size_t len)
 	return in;
 }
 
-static const struct stoa__csv_wishes find_out = { 0, '"', -1, "", NULL, 0 };
+static const struct stoa__csv_wishes find_out = { .header = -1, .null_text = "" };
 
 static int read_head(const char *text, size_t len, const struct stoa__csv_wishes *wishes,
 		     struct stoa__csv_head *h, struct stoa_error *err)

@@ -17,7 +17,9 @@ cmocka_tests += \
 	%D%/crash_test \
 	%D%/csv_head_test \
 	%D%/csv_parse_test \
+	%D%/csv_repair_test \
 	%D%/csv_scan_test \
+	%D%/csv_suite_test \
 	%D%/csv_work_test \
 	%D%/fault_test \
 	%D%/file_test \
@@ -78,6 +80,9 @@ tests_libtesting_la_SOURCES = %D%/ledger.c %D%/ledger.h %D%/testing.c %D%/testin
 
 LDADD = tests/libtesting.la libstoa_all.la $(CMOCKA_LIBS) $(SQLITE3_LIBS)
 
+tests_csv_suite_test_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
+tests_csv_suite_test_LDADD = $(LDADD) $(YAJL_LIBS)
+
 unit_tests =
 if HAVE_CMOCKA
 unit_tests += $(cmocka_tests)
@@ -98,7 +103,7 @@ AM_TESTS_ENVIRONMENT = \
 	CC='$(CC)'; export CC; \
 	NM='$(NM)'; export NM; \
 	STOA_SANITIZER='$(STOA_SANITIZER)'; export STOA_SANITIZER;
-EXTRA_DIST += %D%/driver.sh %D%/cli %D%/symbols.txt $(script_tests)
+EXTRA_DIST += %D%/driver.sh %D%/cli %D%/csv %D%/symbols.txt $(script_tests)
 
 check-long:
 	STOA_LONG=1 $(MAKE) $(AM_MAKEFLAGS) check

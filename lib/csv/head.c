@@ -19,6 +19,7 @@
 
 #include "../core/alloc.h"
 #include "../core/type.h"
+#include "repair.h"
 #include "split.h"
 
 #define SAMPLE_BYTES ((size_t)4 << 20)
@@ -308,16 +309,30 @@ static int infer_pieces(const struct stoa__csv_input *in, struct stoa__csv_head 
  * question is settled; the first record is looked at afterwards, if it is none.
  */
 static int infer_sample(const struct stoa__csv_input *in, struct stoa__csv_head *h,
-			struct sample *s, struct stoa_error *err)
+			const struct stoa__csv_wishes *wishes, const struct sample *s,
+			struct stoa_error *err)
 {
-	char *rest = s->first + s->first_len;
-	size_t len = (size_t)(s->block.text + s->block.len - rest);
-	struct stoa__csv_fault fault;
+	uint64_t offset = s->block.offset + (uint64_t)(s->first + s->first_len - s->block.text);
+	struct stoa__csv_repairer repair = { .in = in,
+					     .dialect = &h->dialect,
+					     .n_columns = h->n_columns,
+					     .fill = wishes->fill,
+					     .reject = wishes->reject };
+	struct stoa__csv_fault fault = { 0 };
+	struct stoa__csv_block rest = { 0 };
+	struct stoa__csv_splitter splitter;
+	int rc;
 
-	if (stoa__csv_infer_text(&h->infer, rest, len, &fault) < 0)
-		return fail_fault(in, s->block.offset + (uint64_t)(rest - s->block.text), &fault,
-				  err);
-	return STOA_OK;
+	stoa__csv_split_init(&splitter, in, &h->dialect, offset, SIZE_MAX);
+	splitter.bytes = SAMPLE_BYTES;
+	rc = stoa__csv_split_next(&splitter, &rest, err);
+	if (rc == STOA_ROW)
+		rc = stoa__csv_infer_block(&h->infer, &repair, &rest, &fault, err);
+	if (fault.code < 0)
+		fail_fault(in, offset, &fault, err);
+	stoa__csv_repairer_release(&repair);
+	stoa__csv_block_release(&rest);
+	return rc == STOA_END ? STOA_OK : rc;
 }
 
 static int settle_header(const struct stoa__csv_input *in, struct stoa__csv_head *h,
@@ -337,30 +352,55 @@ static int settle_header(const struct stoa__csv_input *in, struct stoa__csv_head
 	return STOA_OK;
 }
 
+/*
+ * Apostrophes stand for quotes where they, and quotes not, make all records the same length: text
+ * has apostrophes of its own.
+ */
+static int settle_quote(const struct stoa__csv_input *in, const struct stoa__csv_wishes *wishes,
+			uint64_t offset, struct sample *s, char *quote, struct stoa_error *err)
+{
+	bool regular;
+
+	*quote = wishes->quote ? wishes->quote : '"';
+	STOA_TRY(read_sample(in, *quote, offset, s, err));
+	if (wishes->quote || wishes->delimiter || s->block.len == 0 ||
+	    !memchr(s->block.text, '\'', s->block.len))
+		return STOA_OK;
+	stoa__csv_sniff_delimiter(s->block.text, s->block.len, *quote, &regular);
+	if (regular)
+		return STOA_OK;
+	stoa__csv_sniff_delimiter(s->block.text, s->block.len, '\'', &regular);
+	if (!regular)
+		return STOA_OK;
+	*quote = '\'';
+	return read_sample(in, *quote, offset, s, err);
+}
+
 static int read_head(const struct stoa__csv_input *in, const struct stoa__csv_wishes *wishes,
 		     struct sample *s, struct record *r, struct stoa__csv_head *h,
 		     struct stoa_error *err)
 {
 	uint64_t offset;
+	char quote;
 
 	STOA_TRY(check_mark(in, &offset, err));
-	STOA_TRY(read_sample(in, wishes->quote, offset, s, err));
+	STOA_TRY(settle_quote(in, wishes, offset, s, &quote, err));
 	h->offset = offset;
 	if (s->block.len == 0)
 		return STOA_OK;
-	find_first(s, wishes->quote);
-	h->dialect = (struct stoa__csv_dialect){ wishes->delimiter, wishes->quote,
+	find_first(s, quote);
+	h->dialect = (struct stoa__csv_dialect){ wishes->delimiter, quote,
 						 wishes->null_text, strlen(wishes->null_text) };
 	if (!h->dialect.delimiter)
 		h->dialect.delimiter =
-			stoa__csv_sniff_delimiter(s->block.text, s->block.len, wishes->quote);
+			stoa__csv_sniff_delimiter(s->block.text, s->block.len, quote, NULL);
 	STOA_TRY(cut_record(in, s, &h->dialect, r, err));
 	if (r->n == 0)
 		return STOA_OK;		/* blank lines alone */
 	if (stoa__csv_infer_init(&h->infer, &h->dialect, r->n) < 0)
 		return stoa__fail_memory(err);
 	h->n_columns = r->n;
-	STOA_TRY(infer_sample(in, h, s, err));
+	STOA_TRY(infer_sample(in, h, wishes, s, err));
 	STOA_TRY(settle_header(in, h, wishes, s, r, err));
 	return infer_pieces(in, h, s->block.offset + s->block.len, err);
 }

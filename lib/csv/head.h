@@ -14,7 +14,7 @@
 /* The caller's options, checked and with the defaults filled in. */
 struct stoa__csv_wishes {
 	char delimiter;		/* 0: find out */
-	char quote;
+	char quote;		/* 0: find out */
 	int header;		/* 0 no, 1 yes, -1 find out */
 	const char *null_text;
 	/*
@@ -22,6 +22,7 @@ struct stoa__csv_wishes {
 	 */
 	const struct stoa_slot *known;
 	size_t n_known;
+	bool fill, reject;	/* what becomes of bad records: repair.h */
 };
 
 struct stoa__csv_head {

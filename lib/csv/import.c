@@ -12,6 +12,7 @@
  *	                 ^        | misfit
  *	                 +- infer all
  */
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,11 +21,14 @@
 #include "../core/type.h"
 #include "head.h"
 #include "parse.h"
+#include "repair.h"
 #include "work.h"
 
 #define THREADS_MAX 64
 #define MEMORY_BYTES ((size_t)224 << 20) /* of all threads, unless their number was asked for */
 #define ENCODE_BYTES ((size_t)8 << 20)   /* of an encoded row group and the making of it, roughly */
+#define REJECTS_MAX 100000	/* unless another number was asked for */
+#define RECORD_SHOWN ((size_t)64 << 10)	/* bytes of a reject's record that are handed out */
 #define BYTES_PER_THREAD ((uint64_t)1 << 20)	/* of file that make a thread worth its while */
 
 struct import {
@@ -32,21 +36,44 @@ struct import {
 	const char *name;	/* of the table */
 	stoa_table table;
 	bool exists;		/* the table was there before us */
+	bool inferred_all;	/* types fit every good record: what does not is a bad one's */
 	uint32_t savepoint;	/* before the table we make */
 	struct stoa_csv_options options;
 	struct stoa__csv_input in;
 	struct stoa__csv_head head;
 	struct stoa__csv_plan plan;
 	struct stoa__bulk *bulk;
+	struct stoa__csv_rejects rejects;	/* of this attempt, in the order of the file */
 };
+
+static struct stoa__csv_repairer repairer_of(const struct import *im)
+{
+	return (struct stoa__csv_repairer){
+		.in = &im->in,
+		.dialect = &im->head.dialect,
+		.n_columns = im->head.n_columns,
+		.fill = im->options.ragged == STOA_CSV_FILL,
+		.reject = im->options.reject != NULL,
+	};
+}
 
 /* ---- a thread's part -------------------------------------------------------------------- */
 
 struct loader {
 	struct stoa__csv_parser *parser;
+	struct stoa__csv_repairer repair;
 	struct stoa__bulk_group *group;	/* encoded, not yet handed over */
 	size_t n_rows;
 };
+
+static int loader_attempt(void *ctx, struct stoa__csv_block *piece, struct stoa__csv_fault *fault)
+{
+	const struct stoa__bulk_column *columns;
+	struct loader *l = ctx;
+	size_t n;
+
+	return stoa__csv_parse(l->parser, piece, &columns, &n, fault);
+}
 
 static void *loader_begin(void *ctx)
 {
@@ -60,6 +87,9 @@ static void *loader_begin(void *ctx)
 		stoa__free(l);
 		return NULL;
 	}
+	l->repair = repairer_of(im);
+	l->repair.attempt = loader_attempt;
+	l->repair.ctx = l;
 	return l;
 }
 
@@ -70,8 +100,22 @@ static void loader_end(void *ctx, void *state)
 	(void)ctx;
 	if (l->group)
 		stoa__bulk_group_free(l->group);
+	stoa__csv_repairer_release(&l->repair);
 	stoa__csv_parser_free(l->parser);
 	stoa__free(l);
+}
+
+static int parse_repaired(struct loader *l, struct stoa__csv_block *block,
+			  const struct stoa__bulk_column **columns, struct stoa__csv_fault *fault,
+			  struct stoa_error *err)
+{
+	int rc;
+
+	STOA_TRY(stoa__csv_repair(&l->repair, block, fault, err));
+	rc = stoa__csv_parse(l->parser, block, columns, &l->n_rows, fault);
+	if (rc < 0)
+		fault->offset = stoa__csv_repair_place(&l->repair, fault->offset);
+	return rc;
 }
 
 static int loader_block(void *ctx, void *state, struct stoa__csv_block *block,
@@ -80,11 +124,32 @@ static int loader_block(void *ctx, void *state, struct stoa__csv_block *block,
 	const struct stoa__bulk_column *columns;
 	struct import *im = ctx;
 	struct loader *l = state;
+	int rc = stoa__csv_parse(l->parser, block, &columns, &l->n_rows, fault);
 
-	STOA_TRY(stoa__csv_parse(l->parser, block, &columns, &l->n_rows, fault));
+	if (rc < 0 && stoa__csv_repairable(&l->repair, fault))
+		rc = parse_repaired(l, block, &columns, fault, err);
+	if (rc < 0)
+		return rc;
 	if (l->n_rows == 0)
 		return STOA_OK;
 	return stoa__bulk_encode(im->bulk, columns, im->plan.n_columns, l->n_rows, &l->group, err);
+}
+
+/* Rejects are kept to the end: the attempt may yet be given up for one with other types. */
+static int take_rejects(struct import *im, struct stoa__csv_rejects *from, struct stoa_error *err)
+{
+	uint64_t max = im->options.reject_max ? im->options.reject_max : REJECTS_MAX;
+	const struct stoa__csv_reject *last;
+	char text[400];
+
+	if (stoa__csv_rejects_move(&im->rejects, from) < 0)
+		return stoa__fail_memory(err);
+	if (im->rejects.n <= max)
+		return STOA_OK;
+	last = &im->rejects.list[max];
+	snprintf(text, sizeof text, "over %llu records are bad, this one too: %s",
+		 (unsigned long long)max, last->reason);
+	return stoa__csv_input_fail(&im->in, last->code, last->place, text, err);
 }
 
 static int loader_take(void *ctx, void *state, uint64_t *rows, struct stoa_error *err)
@@ -94,47 +159,61 @@ static int loader_take(void *ctx, void *state, uint64_t *rows, struct stoa_error
 	struct stoa__bulk_group *group = l->group;
 
 	*rows = l->n_rows;
+	STOA_TRY(take_rejects(im, &l->repair.rejects, err));
 	l->group = NULL;
 	return group ? stoa__bulk_add(im->bulk, group, err) : STOA_OK;
 }
 
 /* ---- looking at all of the file --------------------------------------------------------- */
 
+struct inferrer {
+	struct stoa__csv_infer infer;
+	struct stoa__csv_repairer repair;
+};
+
 static void *inferrer_begin(void *ctx)
 {
 	struct import *im = ctx;
-	struct stoa__csv_infer *state = stoa__alloc(sizeof *state);
+	struct inferrer *state = stoa__alloc(sizeof *state);
 
-	if (state && stoa__csv_infer_init(state, &im->head.dialect, im->head.n_columns) < 0) {
+	if (!state)
+		return NULL;
+	if (stoa__csv_infer_init(&state->infer, &im->head.dialect, im->head.n_columns) < 0) {
 		stoa__free(state);
 		return NULL;
 	}
+	state->repair = repairer_of(im);
 	return state;
 }
 
 static void inferrer_end(void *ctx, void *state)
 {
+	struct inferrer *s = state;
+
 	(void)ctx;
-	stoa__csv_infer_release(state);
-	stoa__free(state);
+	stoa__csv_repairer_release(&s->repair);
+	stoa__csv_infer_release(&s->infer);
+	stoa__free(s);
 }
 
 static int inferrer_block(void *ctx, void *state, struct stoa__csv_block *block,
 			  struct stoa__csv_fault *fault, struct stoa_error *err)
 {
+	struct inferrer *s = state;
+
 	(void)ctx;
-	(void)err;
-	return stoa__csv_infer_text(state, block->text, block->len, fault);
+	return stoa__csv_infer_block(&s->infer, &s->repair, block, fault, err);
 }
 
 /* A thread's findings are joined again after each block: what they share is no sum. */
 static int inferrer_take(void *ctx, void *state, uint64_t *rows, struct stoa_error *err)
 {
+	struct inferrer *s = state;
 	struct import *im = ctx;
 
 	(void)err;
 	*rows = 0;
-	stoa__csv_infer_join(&im->head.infer, state);
+	stoa__csv_infer_join(&im->head.infer, &s->infer);
 	return STOA_OK;
 }
 
@@ -194,7 +273,7 @@ static int plan_new_table(struct import *im, struct stoa_error *err)
 		c->slot.name = im->head.names[i];
 		stoa__csv_infer_slot(&im->head.infer, i, &c->slot);
 		c->source = (int)i;
-		c->inferred = true;
+		c->inferred = !im->inferred_all;
 	}
 	return STOA_OK;
 }
@@ -277,6 +356,38 @@ static void undo(const struct import *im)
 		(void)!stoa_rollback_to(im->txn, im->savepoint, NULL);
 }
 
+/* Hands the rejects out, in order, before the rows are in the table. */
+static int give_rejects(struct import *im, struct stoa_error *err)
+{
+	struct stoa__csv_place place = STOA__CSV_PLACE_INIT;
+	char *text;
+	int rc = STOA_OK;
+
+	if (im->rejects.n == 0)
+		return STOA_OK;
+	text = stoa__alloc(RECORD_SHOWN);
+	if (!text)
+		return stoa__fail_memory(err);
+	for (size_t i = 0; i < im->rejects.n && rc == STOA_OK; i++) {
+		const struct stoa__csv_reject *r = &im->rejects.list[i];
+		size_t len = r->len < RECORD_SHOWN ? r->len : RECORD_SHOWN, got;
+
+		rc = stoa__csv_input_read(&im->in, r->offset, text, len, &got, err);
+		if (rc < 0)
+			break;
+		stoa__csv_input_place(&im->in, &place, r->place);
+		while (got > 0 && (text[got - 1] == '\n' || text[got - 1] == '\r'))
+			got--;
+		struct stoa_csv_reject out = { place.line, place.column, r->place, r->code,
+					       r->reason, { text, (uint32_t)got } };
+		if (im->options.reject(im->options.ctx, &out))
+			rc = stoa__fail(err, STOA_ECANCELED, "%s: the import was canceled",
+					im->in.path);
+	}
+	stoa__free(text);
+	return rc;
+}
+
 static int load(struct import *im, uint64_t *rows, struct stoa__csv_fault *fault,
 		struct stoa_error *err)
 {
@@ -288,7 +399,10 @@ static int load(struct import *im, uint64_t *rows, struct stoa__csv_fault *fault
 	job.block = loader_block;
 	job.take = loader_take;
 	STOA_TRY(stoa__bulk_open(im->txn, im->table, &im->bulk, err));
+	stoa__csv_rejects_release(&im->rejects);
 	rc = stoa__csv_work(&job, rows, fault, err);
+	if (rc == STOA_OK)
+		rc = give_rejects(im, err);
 	if (rc == STOA_OK)
 		return stoa__bulk_finish(im->bulk, err);
 	stoa__bulk_abort(im->bulk);
@@ -339,6 +453,7 @@ static int import_new(struct import *im, uint64_t *rows, struct stoa_error *err)
 	if (rc == STOA_OK || !fault.misfit)
 		return rc;
 	STOA_TRY(infer_all(im, err));
+	im->inferred_all = true;
 	STOA_TRY(plan_new_table(im, err));
 	return attempt(im, rows, &fault, err);
 }
@@ -382,7 +497,7 @@ static int check_options(const struct stoa_csv_options *given, struct stoa_csv_o
 			 struct stoa__csv_wishes *wishes, struct stoa_error *err)
 {
 	static const struct stoa_csv_options defaults = STOA_CSV_OPTIONS_INIT;
-	char quote;
+	char quote, delimiter;
 
 	*out = given ? *given : defaults;
 	if (out->size != sizeof *out)
@@ -390,14 +505,20 @@ static int check_options(const struct stoa_csv_options *given, struct stoa_csv_o
 				  "the options' size is %zu: start from STOA_CSV_OPTIONS_INIT",
 				  out->size);
 	quote = out->quote ? out->quote : '"';
-	if ((out->delimiter && !separates(out->delimiter)) || !separates(quote) ||
-	    out->delimiter == quote)
+	delimiter = out->delimiter ? out->delimiter : ',';
+	if (!separates(delimiter) || !separates(quote) || delimiter == quote)
 		return stoa__fail(err, STOA_EINVAL,
 				  "delimiter and quote are two ASCII characters, and no newlines");
 	if (out->header < -1 || out->header > 1)
 		return stoa__fail(err, STOA_EINVAL, "header is 1, 0 or -1");
-	*wishes = (struct stoa__csv_wishes){ out->delimiter, quote, out->header,
-					     out->null_text ? out->null_text : "", NULL, 0 };
+	if (out->ragged != STOA_CSV_EXACT && out->ragged != STOA_CSV_FILL)
+		return stoa__fail(err, STOA_EINVAL, "ragged is STOA_CSV_EXACT or STOA_CSV_FILL");
+	*wishes = (struct stoa__csv_wishes){ .delimiter = out->delimiter,
+					     .quote = out->quote,
+					     .header = out->header,
+					     .null_text = out->null_text ? out->null_text : "",
+					     .fill = out->ragged == STOA_CSV_FILL,
+					     .reject = out->reject != NULL };
 	return STOA_OK;
 }
 
@@ -420,6 +541,7 @@ int stoa_import_csv(stoa_txn *txn, const char *table, const char *path,
 		im.in.path = im.options.name;
 	rc = import(&im, &wishes, &n, err);
 	stoa__free(im.plan.columns);
+	stoa__csv_rejects_release(&im.rejects);
 	stoa__csv_head_release(&im.head);
 	stoa__csv_input_close(&im.in);
 	if (rc == STOA_OK && rows)

@@ -76,11 +76,14 @@ static size_t fields_of_all(const char *text, size_t len, char delimiter, char q
 	return same && records > 0 ? *first : 0;
 }
 
-char stoa__csv_sniff_delimiter(const char *text, size_t len, char quote)
+char stoa__csv_sniff_delimiter(const char *text, size_t len, char quote, bool *regular)
 {
 	static const char candidates[] = { ',', ';', '\t', '|' };
 	char best = ',';
 	size_t best_score = 0;
+
+	if (regular)
+		*regular = false;
 
 	for (size_t i = 0; i < sizeof candidates; i++) {
 		size_t first, all, score;
@@ -91,6 +94,8 @@ char stoa__csv_sniff_delimiter(const char *text, size_t len, char quote)
 		if (score > best_score) {
 			best = candidates[i];
 			best_score = score;
+			if (regular)
+				*regular = all > 1;
 		}
 	}
 	return best;

@@ -29,8 +29,11 @@ struct stoa__csv_infer {
 	struct stoa__csv_guess *columns;	/* rows.n_columns of them */
 };
 
-/* The delimiter of the text, which begins with a record: of , ; tab | the one that fits. */
-char stoa__csv_sniff_delimiter(const char *text, size_t len, char quote);
+/*
+ * The delimiter of the text, which begins with a record: of , ; tab | the one that fits.
+ * *@regular, which may be NULL: it cuts all records into the same number of fields, over one.
+ */
+char stoa__csv_sniff_delimiter(const char *text, size_t len, char quote, bool *regular);
 
 /* STOA_OK or STOA_ENOMEM. */
 int stoa__csv_infer_init(struct stoa__csv_infer *in, const struct stoa__csv_dialect *dialect,

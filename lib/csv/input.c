@@ -153,41 +153,40 @@ int stoa__csv_input_read(const struct stoa__csv_input *in, uint64_t offset, char
 	return STOA_OK;
 }
 
-/* Line and column, from 1, of @offset; 0 where the file cannot be read any more. */
-static void place(const struct stoa__csv_input *in, uint64_t offset, uint64_t *line,
-		  uint64_t *column)
+void stoa__csv_input_place(const struct stoa__csv_input *in, struct stoa__csv_place *place,
+			   uint64_t offset)
 {
 	char buf[16384];
-	uint64_t at = 0, line_start = 0;
 
-	for (*line = 1; at < offset;) {
-		size_t want = offset - at < sizeof buf ? (size_t)(offset - at) : sizeof buf;
-		size_t got;
+	while (place->at < offset) {
+		size_t want = sizeof buf, got;
 		const char *p = buf;
 
-		if (stoa__csv_input_read(in, at, buf, want, &got, NULL) < 0 || got < want) {
-			*line = *column = 0;
+		if (offset - place->at < want)
+			want = (size_t)(offset - place->at);
+		if (stoa__csv_input_read(in, place->at, buf, want, &got, NULL) < 0 || got < want) {
+			place->line = place->column = 0;
 			return;
 		}
 		while ((p = memchr(p, '\n', (size_t)(buf + got - p)))) {
 			p++;
-			++*line;
-			line_start = at + (uint64_t)(p - buf);
+			place->line++;
+			place->line_start = place->at + (uint64_t)(p - buf);
 		}
-		at += got;
+		place->at += got;
 	}
-	*column = offset - line_start + 1;
+	place->column = offset - place->line_start + 1;
 }
 
 int stoa__csv_input_fail(const struct stoa__csv_input *in, int code, uint64_t offset,
 			 const char *text, struct stoa_error *err)
 {
-	uint64_t line, column;
+	struct stoa__csv_place place = STOA__CSV_PLACE_INIT;
 
 	if (!err)
 		return code;
-	place(in, offset, &line, &column);
-	stoa__fail_at(err, code, line, column, "%s: %s", in->path, text);
+	stoa__csv_input_place(in, &place, offset);
+	stoa__fail_at(err, code, place.line, place.column, "%s: %s", in->path, text);
 	err->offset = offset;
 	return code;
 }

@@ -22,6 +22,15 @@ void stoa__csv_input_close(struct stoa__csv_input *in);
 /* Up to @len bytes from @offset; *@got is less only at the end of the file. Any thread. */
 int stoa__csv_input_read(const struct stoa__csv_input *in, uint64_t offset, char *p, size_t len,
 			 size_t *got, struct stoa_error *err);
+/* Line and column, from 1, of a place; 0 when the file cannot be read any more. */
+struct stoa__csv_place {
+	uint64_t at, line_start;
+	uint64_t line, column;
+};
+#define STOA__CSV_PLACE_INIT { 0, 0, 1, 1 }
+/* Moves on to @offset, which is not before where @place was. O(bytes between). */
+void stoa__csv_input_place(const struct stoa__csv_input *in, struct stoa__csv_place *place,
+			   uint64_t offset);
 /*
  * Sets @err to @code and @text, with the file's name in front, and the line and column of @offset,
  * for which the file is read up to there: only errors pay for counting lines. Returns @code.
