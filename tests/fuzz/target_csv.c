@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* target_csv.c - any bytes as a CSV file, imported into a database in memory: all of it or nothing */
+/* target_csv.c - any bytes as a CSV file, imported in a transaction that is undone: all of it or nothing */
 #include "fuzz.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-#include "../../lib/stoa.h"
+#include "world.h"
 
 static void run(const uint8_t *p, size_t len)
 {
@@ -16,23 +16,20 @@ static void run(const uint8_t *p, size_t len)
 	int fd = fuzz_file(p, len);
 	stoa_table t;
 	char path[40];
-	stoa_db *db;
 	stoa_txn *txn;
 
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	options.n_threads = 1;
-	if (stoa_open(NULL, NULL, &db, &err) < 0 || stoa_begin(db, STOA_WRITE, &txn, &err) < 0)
+	if (stoa_begin(fuzz_world(), STOA_WRITE, &txn, &err) < 0)
 		fuzz_die(err.text);
-	if (stoa_import_csv(txn, "t", path, &options, &rows, &err) == STOA_OK) {
-		if (stoa_table_find(txn, "t", &t, &err) < 0 ||
+	if (stoa_import_csv(txn, "csv", path, &options, &rows, &err) == STOA_OK) {
+		if (stoa_table_find(txn, "csv", &t, &err) < 0 ||
 		    stoa_table_info(txn, t, &info, &err) < 0 || info.n_rows != rows)
 			fuzz_die("an import does not have the rows that it counted");
-	} else if (stoa_table_find(txn, "t", &t, NULL) != STOA_ENOTFOUND) {
+	} else if (stoa_table_find(txn, "csv", &t, NULL) != STOA_ENOTFOUND) {
 		fuzz_die("an import that failed has left a table");
 	}
 	stoa_abort(txn);
-	if (stoa_close(db, &err) < 0)
-		fuzz_die(err.text);
 	close(fd);
 }
 
