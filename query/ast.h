@@ -130,6 +130,9 @@ enum stoa__from_kind {
 };
 enum stoa__join_kind {
 	STOA__JOIN_CROSS, STOA__JOIN_INNER, STOA__JOIN_LEFT, STOA__JOIN_RIGHT, STOA__JOIN_FULL,
+	/* Only the planner writes these; plan.h. */
+	STOA__JOIN_SEMI, STOA__JOIN_ANTI, STOA__JOIN_RIGHT_SEMI, STOA__JOIN_RIGHT_ANTI,
+	STOA__JOIN_MARK, STOA__JOIN_SINGLE,
 };
 struct stoa__from {
 	const struct stoa__row_list *only;	/* a table's rows that count; NULL: all. Never parsed */
@@ -144,6 +147,7 @@ struct stoa__from {
 	struct stoa__from *right;
 	struct stoa__ast *on;
 	struct stoa__ast_list *using_names;
+	struct stoa__ast_list *columns;	/* names for those of @query; NULL: its own */
 };
 
 enum stoa__set_op { STOA__SET_NONE, STOA__SET_UNION, STOA__SET_INTERSECT, STOA__SET_EXCEPT };

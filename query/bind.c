@@ -107,7 +107,7 @@ bool stoa__bound_equal(const struct stoa__bound *a, const struct stoa__bound *b)
 		return true;
 	if (a->kind != b->kind || a->code != b->code || a->op != b->op || a->n_args != b->n_args ||
 	    a->negated != b->negated || a->fold_case != b->fold_case || a->fn != b->fn ||
-	    a->index != b->index || a->lo != b->lo || a->hi != b->hi ||
+	    a->index != b->index || a->sub != b->sub || a->lo != b->lo || a->hi != b->hi ||
 	    a->type.type != b->type.type || a->type.scale != b->type.scale)
 		return false;
 	if (memcmp(&a->interval, &b->interval, sizeof a->interval) != 0)
@@ -195,7 +195,8 @@ struct stoa__bound *stoa__bound_done(struct stoa__binder *bn, struct stoa__bound
 		not_null &= b->args[i]->not_null;
 	}
 	b->not_null = not_null;
-	return constant && b->kind != STOA__BOUND_AGGREGATE ? fold(bn, b) : b;
+	constant &= b->kind != STOA__BOUND_AGGREGATE && b->kind != STOA__BOUND_SUBQUERY;
+	return constant ? fold(bn, b) : b;
 }
 
 struct stoa__bound *stoa__bound_op(struct stoa__binder *bn, const struct stoa__token *at, int code,
@@ -365,8 +366,9 @@ static struct stoa__bound *no_such_column(struct stoa__binder *bn, const struct 
 struct stoa__bound *stoa__bind_column(struct stoa__binder *bn, const struct stoa__token *at,
 				      struct stoa__scope_column *c, unsigned depth)
 {
+	if (c->expr)
+		return c->expr;
 	struct stoa__bound *b = stoa__bound_new(bn, STOA__BOUND_COLUMN, at, c->type, 0);
-
 	if (!b)
 		return NULL;
 	if (c->var == UINT32_MAX)
@@ -386,7 +388,7 @@ static bool same_bytes(struct stoa_bytes a, struct stoa_bytes b)
 static bool names(const struct stoa__ast *a, const struct stoa__scope_column *c)
 {
 	return stoa__same_name(a->text, c->name) &&
-	       (!a->qualifier.p || same_bytes(a->qualifier, c->table));
+	       (a->qualifier.p ? same_bytes(a->qualifier, c->table) : !c->merged);
 }
 
 /* The column of @s that @a names; NULL if there is none, or, after an error, several. */
@@ -396,7 +398,7 @@ static struct stoa__scope_column *find_name(struct stoa__binder *bn, const struc
 	struct stoa__scope_column *found = NULL;
 
 	for (size_t i = 0; i < s->n; i++) {
-		struct stoa__scope_column *c = &s->columns[i];
+		struct stoa__scope_column *c = s->columns[i];
 		if (!names(a, c) || (found && c->hidden && same_bytes(found->table, c->table)))
 			continue;
 		if (found) {
@@ -415,7 +417,7 @@ static bool has_table(const struct stoa__scope *s, struct stoa_bytes table)
 {
 	for (; s; s = s->outer)
 		for (size_t i = 0; i < s->n; i++)
-			if (same_bytes(s->columns[i].table, table))
+			if (same_bytes(s->columns[i]->table, table))
 				return true;
 	return false;
 }
@@ -424,8 +426,8 @@ static bool has_table(const struct stoa__scope *s, struct stoa_bytes table)
 static struct stoa__bound *bind_rowid(struct stoa__binder *bn, const struct stoa__ast *a)
 {
 	for (size_t i = 0; i < bn->scope->n; i++)
-		if (bn->scope->columns[i].slot == STOA__SLOT_ROWID)
-			return stoa__bind_column(bn, &a->at, &bn->scope->columns[i], 0);
+		if (bn->scope->columns[i]->slot == STOA__SLOT_ROWID)
+			return stoa__bind_column(bn, &a->at, bn->scope->columns[i], 0);
 	return stoa__bind_fail(bn, &a->at, STOA_EINVAL, "there is no rowid here");
 }
 
@@ -1037,9 +1039,7 @@ struct stoa__bound *stoa__bind(struct stoa__binder *bn, const struct stoa__ast *
 		return stoa__bind_fail(bn, &a->at, STOA_ESYNTAX, "* does not belong here");
 	case STOA__AST_IN_QUERY:
 	case STOA__AST_EXISTS:
-	case STOA__AST_SUBQUERY:
-		return stoa__bind_fail(bn, &a->at, STOA_EUNSUPPORTED,
-				       "subqueries are not supported");
+	case STOA__AST_SUBQUERY: return stoa__bind_subquery(bn, a);
 	case STOA__AST_ROWID: return bind_rowid(bn, a);
 	case STOA__AST_ASSIGN: return bind_assign(bn, a);
 	case STOA__AST_DEFAULT:

@@ -5,6 +5,7 @@
  * bind.c     nodes, constants, names, operators
  * bind_call.c  functions, CASE, aggregates
  * cast.c     conversion between types, explicit and implied
+ * subquery.c  EXISTS, IN and scalar subqueries
  * from.c     tables to scopes
  * plan.c     the query as a whole
  *
@@ -27,6 +28,8 @@ struct stoa__scope_column {
 	struct stoa__type type;
 	bool not_null;
 	bool hidden;			/* no part of *: the rowid */
+	bool merged;			/* of USING: named with its table only, no part of a bare * */
+	struct stoa__bound *expr;	/* what it means, where that is no variable */
 	uint32_t var;			/* UINT32_MAX until it is used */
 	struct stoa__node *scan;	/* makes it, once it is used; */
 	uint32_t slot;			/* from this position in the table, or STOA__SLOT_ROWID */
@@ -36,7 +39,7 @@ struct stoa__scope_column {
 /* The columns of a query's FROM; what is not found there is looked for in the query around it. */
 struct stoa__scope {
 	const struct stoa__scope *outer;
-	struct stoa__scope_column *columns;
+	struct stoa__scope_column **columns;	/* shared by the scopes of a join and its sides */
 	size_t n;
 	size_t n_tables;
 	struct stoa_bytes table;	/* the first; p is NULL without FROM */
@@ -57,12 +60,21 @@ struct stoa__agg {
 	uint32_t line, column;
 };
 
+/* The names of a WITH, and what they may refer to themselves. */
+struct stoa__ctes {
+	const struct stoa__with *list;		/* newest first; each sees those behind it */
+	const struct stoa__scope *scope;	/* around it */
+	const struct stoa__ctes *outer;
+};
+
 struct stoa__binder {
 	struct stoa__arena *arena;
 	struct stoa_error *err;
 	int rc;
 	const struct stoa__scope *scope;	/* NULL: no names here */
+	const struct stoa__ctes *ctes;		/* what WITH named; NULL: nothing */
 	uint32_t n_vars;			/* given out so far */
+	uint32_t n_relations;			/* tables and queries in FROM so far */
 	struct stoa__tables *tables;
 	const struct stoa_value *params;	/* NULL while preparing: all unknown */
 	uint32_t n_params;
@@ -106,6 +118,11 @@ struct stoa__bound *stoa__bind_column(struct stoa__binder *bn, const struct stoa
 				      struct stoa__scope_column *c, unsigned depth);
 /* zeroed elements of the binder's arena; NULL once anything failed. */
 void *stoa__bind_array(struct stoa__binder *bn, size_t n, size_t size);
+
+/* ---- subquery.c ---------------------------------------------------------------------------- */
+
+/* EXISTS (query), x IN (query), (query): a node of its own until it has a place in the tree. */
+struct stoa__bound *stoa__bind_subquery(struct stoa__binder *bn, const struct stoa__ast *a);
 
 /* ---- cast.c -------------------------------------------------------------------------------- */
 

@@ -39,6 +39,7 @@ enum stoa__bound_kind {
 	STOA__BOUND_LIKE,      /* args[0] LIKE args[1] [ESCAPE args[2]] */
 	STOA__BOUND_CALL,      /* @fn of args */
 	STOA__BOUND_AGGREGATE, /* aggregate @index of the query */
+	STOA__BOUND_SUBQUERY, /* @sub; of IN, args[0] compares; gone when the plan is made */
 };
 
 /* What a step does; op says which, where there are several. */
@@ -67,6 +68,7 @@ enum stoa__code {
 };
 
 struct stoa__fn;
+struct stoa__subquery;
 struct stoa__bound {
 	uint8_t kind;		/* enum stoa__bound_kind */
 	uint8_t code;		/* enum stoa__code */
@@ -87,6 +89,7 @@ struct stoa__bound {
 	struct stoa_value value;
 	struct stoa__interval interval;
 	const struct stoa__fn *fn;
+	struct stoa__subquery *sub;
 };
 
 /* Same computation? Constants compare by value; places in the text do not count. */

@@ -416,7 +416,8 @@ static uint16_t compile_kind(struct compiler *cc, const struct stoa__bound *b)
 	case STOA__BOUND_IN: return compile_in(cc, b);
 	case STOA__BOUND_LIKE: return compile_like(cc, b);
 	case STOA__BOUND_CALL: return compile_call(cc, b);
-	case STOA__BOUND_AGGREGATE: break;
+	case STOA__BOUND_AGGREGATE:
+	case STOA__BOUND_SUBQUERY: break;
 	}
 	cc->rc = stoa__fail_at(cc->err, STOA_EINVAL, b->line, b->column,
 			       "an aggregate does not belong here");

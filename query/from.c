@@ -1,57 +1,82 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * from.c - FROM: tables to trees and scopes
+ * from.c - FROM: tables, queries and joins to trees and scopes
  *
  * A table's slots are columns of the scope from the start, but a variable, and a place in the scan,
- * each gets with its first use: what a query does not name is never read.
+ * each gets with its first use: what a query does not name is never read. The scopes of a join's
+ * sides share their columns with its own.
+ *
+ * Joins become nodes as they are written, with what ON says as their conditions; RIGHT is LEFT with
+ * its sides exchanged. What is key, what moves below, and in which order inner joins run is
+ * for push.c and join_order.c.
+ *
+ * The name of a WITH stands for its query, which is planned anew wherever the name is used.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "../lib/core/error.h"
 #include "../lib/core/limits.h"
 #include "plan.h"
 
-static struct stoa__node *refuse(struct stoa__binder *bn, const struct stoa__token *at,
-				 const char *what)
+static int shown(size_t len)
 {
-	stoa__bind_fail(bn, at, STOA_EUNSUPPORTED, "%s not supported", what);
+	return len > STOA_NAME_MAX ? STOA_NAME_MAX : (int)len;
+}
+
+static struct stoa__node *fail(struct stoa__binder *bn)
+{
+	if (bn->rc >= 0)
+		bn->rc = stoa__fail_memory(bn->err);
 	return NULL;
 }
+
+/* Room for @n columns, each a struct of its own; false when out of memory. */
+static bool make_columns(struct stoa__binder *bn, struct stoa__scope *scope, size_t n)
+{
+	struct stoa__scope_column *c = stoa__bind_array(bn, n, sizeof *c);
+
+	scope->columns = stoa__bind_array(bn, n, sizeof(*scope->columns));
+	if (!c || !scope->columns)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		scope->columns[i] = &c[i];
+	scope->n = n;
+	return true;
+}
+
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 /* The columns of a table, the rowid last, so that a slot of that name goes before. */
 static void table_columns(struct stoa__binder *bn, const struct stoa_table_info *info,
 			  struct stoa__node *scan, struct stoa_bytes alias,
 			  struct stoa__scope *scope)
 {
-	struct stoa__scope_column *c = stoa__bind_array(bn, info->n_slots + 1, sizeof *c);
-
-	if (!c)
+	if (!make_columns(bn, scope, info->n_slots + 1))
 		return;
 	for (size_t i = 0; i < info->n_slots; i++) {
 		const struct stoa_slot *s = &info->slots[i];
 		char *name = stoa__arena_copy(bn->arena, s->name, strlen(s->name));
 		if (!name) {
-			bn->rc = stoa__fail_memory(bn->err);
+			fail(bn);
 			return;
 		}
-		c[i] = (struct stoa__scope_column){
+		*scope->columns[i] = (struct stoa__scope_column){
 			.name = name,
 			.type = { s->type, s->precision, s->scale },
 			.not_null = (s->flags & STOA_NOT_NULL) != 0,
 			.slot = (uint32_t)i,
 		};
 	}
-	c[info->n_slots] = (struct stoa__scope_column){
+	*scope->columns[info->n_slots] = (struct stoa__scope_column){
 		.name = "rowid", .type = stoa__type_plain(STOA_I64), .not_null = true,
 		.hidden = true, .slot = STOA__SLOT_ROWID,
 	};
-	for (size_t i = 0; i <= info->n_slots; i++) {
-		c[i].table = alias;
-		c[i].var = UINT32_MAX;
-		c[i].scan = scan;
+	for (size_t i = 0; i < scope->n; i++) {
+		scope->columns[i]->table = alias;
+		scope->columns[i]->var = UINT32_MAX;
+		scope->columns[i]->scan = scan;
 	}
-	scope->columns = c;
-	scope->n = info->n_slots + 1;
 }
 
 static struct stoa__node *bind_table(struct stoa__binder *bn, const struct stoa__from *f,
@@ -61,16 +86,12 @@ static struct stoa__node *bind_table(struct stoa__binder *bn, const struct stoa_
 	char *name = stoa__arena_copy(bn->arena, f->name.p, f->name.len);
 	struct stoa_table_info info;
 
-	if (!scan || !name) {
-		if (bn->rc >= 0)
-			bn->rc = stoa__fail_memory(bn->err);
-		return NULL;
-	}
+	if (!scan || !name)
+		return fail(bn);
 	int rc = bn->tables->find(bn->tables, name, &scan->table, &info, bn->err);
 	if (rc == STOA_ENOTFOUND || memchr(f->name.p, 0, f->name.len)) {
 		stoa__bind_fail(bn, &f->at, STOA_ENOTFOUND, "there is no table '%.*s'",
-				f->name.len > STOA_NAME_MAX ? STOA_NAME_MAX : (int)f->name.len,
-				name);
+				shown(f->name.len), name);
 		return NULL;
 	}
 	if (rc < 0) {
@@ -83,21 +104,288 @@ static struct stoa__node *bind_table(struct stoa__binder *bn, const struct stoa_
 	return scan;
 }
 
+/* ---- queries --------------------------------------------------------------------------------- */
+
+/* Columns of a query's result, under the names that @renamed (NULL: none) gives them. */
+static void query_columns(struct stoa__binder *bn, const struct stoa__token *at,
+			  const struct stoa__node *n, size_t n_visible, struct stoa_bytes alias,
+			  const struct stoa__ast_list *renamed, struct stoa__scope *scope)
+{
+	if (renamed && renamed->n > n_visible) {
+		stoa__bind_fail(bn, at, STOA_EINVAL, "there are %u names for %zu columns",
+				renamed->n, n_visible);
+		return;
+	}
+	if (!make_columns(bn, scope, n_visible))
+		return;
+	for (size_t i = 0; i < n_visible; i++) {
+		const struct stoa__node_column *c = &n->columns[i];
+		const char *name = c->name;
+		if (renamed && i < renamed->n)
+			name = stoa__arena_copy(bn->arena, renamed->items[i]->text.p,
+						renamed->items[i]->text.len);
+		if (!name) {
+			fail(bn);
+			return;
+		}
+		*scope->columns[i] = (struct stoa__scope_column){
+			.name = name, .table = alias, .type = c->type, .not_null = c->not_null,
+			.var = c->var,
+		};
+	}
+}
+
+static struct stoa__node *bind_query(struct stoa__binder *bn, const struct stoa__from *f,
+				     struct stoa__scope *scope)
+{
+	size_t n_visible;
+	struct stoa__node *n = stoa__plan_block(bn, f->query, &n_visible);
+
+	if (!f->alias.p)
+		scope->table = (struct stoa_bytes){ "", 0 };
+	if (n)
+		query_columns(bn, &f->at, n, n_visible, scope->table, f->columns, scope);
+	return n;
+}
+
+/* The WITH of that name, in *@where with what is around it; NULL: there is none. */
+static const struct stoa__with *find_cte(const struct stoa__binder *bn, struct stoa_bytes name,
+					 const struct stoa__ctes **where)
+{
+	for (const struct stoa__ctes *e = bn->ctes; e; e = e->outer)
+		for (const struct stoa__with *w = e->list; w; w = w->next)
+			if (w->name.len == name.len && !strncasecmp(w->name.p, name.p, name.len)) {
+				*where = e;
+				return w;
+			}
+	return NULL;
+}
+
+static struct stoa__node *bind_cte(struct stoa__binder *bn, const struct stoa__from *f,
+				   const struct stoa__with *w, const struct stoa__ctes *where,
+				   struct stoa__scope *scope)
+{
+	const struct stoa__ctes *ctes = bn->ctes,
+				inner = { w->next, where->scope, where->outer };
+	const struct stoa__scope *outer = bn->scope;
+	size_t n_visible;
+
+	bn->ctes = &inner;
+	bn->scope = where->scope;
+	struct stoa__node *n = stoa__plan_block(bn, w->query, &n_visible);
+	bn->ctes = ctes;
+	bn->scope = outer;
+	if (n)
+		query_columns(bn, &w->name, n, n_visible, f->alias.p ? f->alias : f->name,
+			      w->columns, scope);
+	return n;
+}
+
+/* ---- joins ----------------------------------------------------------------------------------- */
+
+static void check_aliases(struct stoa__binder *bn, const struct stoa__token *at,
+			  const struct stoa__scope *a, const struct stoa__scope *b)
+{
+	const struct stoa__scope_column *last = NULL;
+
+	for (size_t i = 0; i < b->n && bn->rc >= 0; i++) {
+		struct stoa_bytes name = b->columns[i]->table;
+		if (!name.len || (last && last->table.p == name.p))
+			continue;
+		last = b->columns[i];
+		for (size_t k = 0; k < a->n && bn->rc >= 0; k++)
+			if (a->columns[k]->table.len == name.len &&
+			    !strncasecmp(a->columns[k]->table.p, name.p, name.len))
+				stoa__bind_fail(bn, at, STOA_EINVAL,
+						"'%.*s' stands twice in FROM: give one an alias",
+						shown(name.len), name.p);
+	}
+}
+
+/* All columns of @a, then of @b. */
+static void join_scopes(struct stoa__binder *bn, const struct stoa__scope *a,
+			const struct stoa__scope *b, struct stoa__scope *out)
+{
+	out->columns = stoa__bind_array(bn, a->n + b->n, sizeof(*out->columns));
+	if (!out->columns)
+		return;
+	if (a->n)
+		memcpy(out->columns, a->columns, a->n * sizeof(*a->columns));
+	if (b->n)
+		memcpy(out->columns + a->n, b->columns, b->n * sizeof(*b->columns));
+	out->n = a->n + b->n;
+	out->n_tables = a->n_tables + b->n_tables;
+	out->table = a->table;
+}
+
+/* The one column of that name; fails if there is none, or several. */
+static struct stoa__scope_column *using_column(struct stoa__binder *bn, const struct stoa__scope *s,
+					       const struct stoa__ast *name)
+{
+	struct stoa__scope_column *found = NULL;
+
+	for (size_t i = 0; i < s->n; i++) {
+		struct stoa__scope_column *c = s->columns[i];
+		if (c->hidden || c->merged || !stoa__same_name(name->text, c->name))
+			continue;
+		if (found) {
+			stoa__bind_fail(bn, &name->at, STOA_EINVAL,
+					"USING: '%.*s' stands twice on one side of the join",
+					shown(name->text.len), name->text.p);
+			return NULL;
+		}
+		found = c;
+	}
+	if (!found)
+		stoa__bind_fail(bn, &name->at, STOA_ENOTFOUND,
+				"USING: there is no column '%.*s' on %s side of the join",
+				shown(name->text.len), name->text.p, "each");
+	return found;
+}
+
+/* What a column of USING means after a FULL JOIN: that of the side that is there. */
+static struct stoa__bound *either(struct stoa__binder *bn, const struct stoa__token *at,
+				  struct stoa__bound *a, struct stoa__bound *b)
+{
+	struct stoa__bound *c =
+		stoa__bound_new(bn, STOA__BOUND_COALESCE, at, stoa__type_plain(STOA_NULL), 2);
+
+	if (!c || !a || !b)
+		return NULL;
+	c->args[0] = a;
+	c->args[1] = b;
+	if (!stoa__unify(bn, at, c->args, 2, &c->type))
+		return NULL;
+	return stoa__bound_done(bn, c);
+}
+
+/* A name of USING: the condition, and the column that stands for both, at @i of @out. */
+static struct stoa__bound *merge_column(struct stoa__binder *bn, int join,
+					const struct stoa__ast *name, const struct stoa__scope *a,
+					const struct stoa__scope *b, struct stoa__scope *out,
+					size_t i)
+{
+	struct stoa__scope_column *l = using_column(bn, a, name), *r = using_column(bn, b, name);
+	struct stoa__scope_column *c = stoa__bind_array(bn, 1, sizeof *c);
+	struct stoa__bound *x, *y;
+
+	if (!l || !r || !c)
+		return NULL;
+	x = stoa__bind_column(bn, &name->at, l, 0);
+	y = stoa__bind_column(bn, &name->at, r, 0);
+	*c = join == STOA__JOIN_RIGHT ? *r : *l;
+	c->table = (struct stoa_bytes){ "", 0 };
+	if (join == STOA__JOIN_FULL) {
+		c->expr = either(bn, &name->at, x, y);
+		c->type = c->expr ? c->expr->type : c->type;
+	}
+	l->merged = r->merged = true;
+	out->columns[i] = c;
+	return stoa__bind_compare(bn, &name->at, STOA__OP_EQ, x, y);
+}
+
+static void bind_using(struct stoa__binder *bn, const struct stoa__from *f,
+		       const struct stoa__scope *a, const struct stoa__scope *b,
+		       struct stoa__node *n, struct stoa__scope *out)
+{
+	uint32_t k = f->using_names->n;
+	struct stoa__scope_column **columns = stoa__bind_array(bn, out->n + k, sizeof(*columns));
+
+	if (!columns)
+		return;
+	memcpy(columns + k, out->columns, out->n * sizeof(*columns));
+	out->columns = columns;
+	out->n += k;
+	for (uint32_t i = 0; i < k && bn->rc >= 0; i++)
+		stoa__node_add_expr(bn, n, merge_column(bn, f->join, f->using_names->items[i], a, b,
+							out, i));
+}
+
+static void bind_on(struct stoa__binder *bn, const struct stoa__from *f, struct stoa__node *n,
+		    const struct stoa__scope *scope)
+{
+	const struct stoa__scope *outer = bn->scope;
+	const char *no_aggregates = bn->no_aggregates;
+
+	bn->scope = scope;
+	bn->no_aggregates = "ON";
+	struct stoa__bound *b = stoa__bind_condition(bn, f->on, "ON");
+	bn->scope = outer;
+	bn->no_aggregates = no_aggregates;
+	if (!b)
+		return;
+	if (stoa__has_subquery(b)) {
+		stoa__bind_fail(bn, &f->on->at, STOA_EUNSUPPORTED,
+				"a subquery in ON is not supported: write it in WHERE, or in FROM");
+		return;
+	}
+	n->exprs = stoa__terms_split(bn, b, &n->n_exprs);
+}
+
+/* The columns of a side that a join may fill with NULLs. */
+static void may_be_null(const struct stoa__scope *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		s->columns[i]->not_null = false;
+}
+
+static struct stoa__node *bind_join(struct stoa__binder *bn, const struct stoa__from *f,
+				    struct stoa__scope *scope)
+{
+	struct stoa__scope a = { .outer = scope->outer }, b = { .outer = scope->outer };
+	struct stoa__node *left = stoa__from_bind(bn, f->left, &a);
+	struct stoa__node *right = stoa__from_bind(bn, f->right, &b);
+	struct stoa__node *n = stoa__node_new(bn, STOA__NODE_JOIN, NULL);
+
+	if (!n || !left || !right)
+		return NULL;
+	n->join = f->join == STOA__JOIN_CROSS ? STOA__JOIN_INNER : f->join;
+	n->input[0] = left;
+	n->input[1] = right;
+	check_aliases(bn, &f->right->at, &a, &b);
+	join_scopes(bn, &a, &b, scope);
+	if (f->on && bn->rc >= 0)
+		bind_on(bn, f, n, scope);
+	if (f->using_names && bn->rc >= 0)
+		bind_using(bn, f, &a, &b, n, scope);
+	if (n->join == STOA__JOIN_LEFT || n->join == STOA__JOIN_FULL)
+		may_be_null(&b);
+	if (n->join == STOA__JOIN_RIGHT || n->join == STOA__JOIN_FULL)
+		may_be_null(&a);
+	if (n->join == STOA__JOIN_RIGHT) {
+		n->join = STOA__JOIN_LEFT;
+		n->input[0] = right;
+		n->input[1] = left;
+	}
+	return n;
+}
+
 struct stoa__node *stoa__from_bind(struct stoa__binder *bn, const struct stoa__from *f,
 				   struct stoa__scope *scope)
 {
+	const struct stoa__ctes *where;
+	const struct stoa__with *w;
+
 	if (bn->rc < 0)
 		return NULL;
 	if (!f)
 		return stoa__node_new(bn, STOA__NODE_ONE, NULL);
+	if (f->kind == STOA__FROM_JOIN)
+		return bind_join(bn, f, scope);
+	if (bn->n_relations++ >= STOA__SQL_RELATIONS_MAX) {
+		stoa__bind_fail(bn, &f->at, STOA_EFULL,
+				"more than %d tables in a statement, those of each use of a WITH "
+				"counted", STOA__SQL_RELATIONS_MAX);
+		return NULL;
+	}
 	scope->table = f->alias.p ? f->alias : f->name;
 	scope->n_tables = 1;
-	switch ((enum stoa__from_kind)f->kind) {
-	case STOA__FROM_TABLE: return bind_table(bn, f, scope);
-	case STOA__FROM_QUERY: return refuse(bn, &f->at, "a subquery in FROM is");
-	case STOA__FROM_FILE: return refuse(bn, &f->at, "a file in FROM is");
-	case STOA__FROM_JOIN:
-		return refuse(bn, &f->at, "a join, or more than one table in FROM, is");
+	if (f->kind == STOA__FROM_QUERY)
+		return bind_query(bn, f, scope);
+	if (f->kind == STOA__FROM_FILE) {
+		stoa__bind_fail(bn, &f->at, STOA_EUNSUPPORTED, "a file in FROM is not supported");
+		return NULL;
 	}
-	return NULL;
+	w = find_cte(bn, f->name, &where);
+	return w ? bind_cte(bn, f, w, where, scope) : bind_table(bn, f, scope);
 }

@@ -326,6 +326,56 @@ uint64_t stoa__keyer_bytes(const struct stoa__keyer *k)
 	       t->size * sizeof *t->table + k->n_memo * sizeof *k->memo;
 }
 
+#define UNKNOWN UINT64_MAX	/* in a memo of finds: looked for, and not there */
+
+static uint64_t find_word(const struct stoa__keyer *of, struct stoa_bytes s)
+{
+	uint32_t id;
+
+	return stoa__strings_find(&of->strings, s, &id) ? id + UINT64_C(1) : UNKNOWN;
+}
+
+static int find_bytes(struct stoa__keyer *k, const struct stoa__keyer *of,
+		      const struct stoa__vec *v, size_t n, uint64_t *words, uint8_t *known,
+		      struct stoa_error *err)
+{
+	uint64_t word = 0;
+
+	if (v->kind == STOA__VEC_DICT)
+		STOA_TRY(begin_memo(k, v, err));
+	if (v->kind == STOA__VEC_CONST && stoa__bitmap_count(v->validity, 0, n))
+		word = find_word(of, v->bytes[0]);
+	for (size_t i = 0; i < n; i++) {
+		words[i] = known[i] = 0;
+		if (!stoa__bit_get(v->validity, i))
+			continue;
+		if (v->kind == STOA__VEC_DICT) {
+			uint64_t *memo = &k->memo[v->codes[i]];
+			if (!*memo)
+				*memo = find_word(of, v->dict[v->codes[i]]);
+			word = *memo;
+		} else if (v->kind == STOA__VEC_FLAT) {
+			word = find_word(of, v->bytes[i]);
+		}
+		known[i] = word != UNKNOWN;
+		words[i] = word - 1;
+	}
+	return STOA_OK;
+}
+
+int stoa__keyer_find(struct stoa__keyer *k, const struct stoa__keyer *of, const struct stoa__vec *v,
+		     size_t n, uint64_t *words, uint8_t *known, struct stoa_error *err)
+{
+	if (k->phys == STOA__PHYS_BYTES)
+		return find_bytes(k, of, v, n, words, known, err);
+	number_words(k, v, n, words);
+	if (v->validity)
+		stoa__loops()->unpack_bits(v->validity, n, known);
+	else
+		memset(known, 1, n);
+	return STOA_OK;
+}
+
 void stoa__keyer_release(struct stoa__keyer *k)
 {
 	stoa__strings_release(&k->strings);
@@ -335,19 +385,6 @@ void stoa__keyer_release(struct stoa__keyer *k)
 
 /* ---- tuples --------------------------------------------------------------------------------- */
 
-/* Multiply and fold, word by word (after wyhash's mixing step). */
-static uint64_t hash_tuple(const uint64_t *w, size_t n)
-{
-	uint64_t h = UINT64_C(0x9e3779b97f4a7c15);
-
-	for (size_t i = 0; i < n; i++) {
-		unsigned __int128 p =
-			(unsigned __int128)(h ^ w[i]) * UINT64_C(0xd6e8feb86659fd93);
-		h = (uint64_t)p ^ (uint64_t)(p >> 64);
-	}
-	return h;
-}
-
 static int tuples_rehash(struct stoa__tuples *t)
 {
 	size_t size = t->size ? t->size * 2 : 64;
@@ -356,7 +393,7 @@ static int tuples_rehash(struct stoa__tuples *t)
 	if (!table)
 		return STOA_ENOMEM;
 	for (uint32_t id = 0; id < t->n; id++) {
-		size_t at = hash_tuple(t->rows + id * t->width, t->width) & (size - 1);
+		size_t at = stoa__hash_words(t->rows + id * t->width, t->width) & (size - 1);
 		while (table[at])
 			at = (at + 1) & (size - 1);
 		table[at] = id + 1;
@@ -413,7 +450,7 @@ int stoa__tuples_put(struct stoa__tuples *t, const uint64_t *tuple, uint32_t *id
 {
 	if (t->n * (size_t)2 >= t->size && tuples_rehash(t) < 0)
 		return stoa__fail_memory(err);
-	return put_hashed(t, tuple, hash_tuple(tuple, t->width), id, fresh, err);
+	return put_hashed(t, tuple, stoa__hash_words(tuple, t->width), id, fresh, err);
 }
 
 int stoa__tuples_put_all(struct stoa__tuples *t, const uint64_t *tuples, size_t n, uint32_t *ids,
@@ -426,7 +463,7 @@ int stoa__tuples_put_all(struct stoa__tuples *t, const uint64_t *tuples, size_t 
 		if (tuples_rehash(t) < 0)
 			return stoa__fail_memory(err);
 	for (size_t i = 0; i < n; i++) {
-		hashes[i] = hash_tuple(tuples + i * t->width, t->width);
+		hashes[i] = stoa__hash_words(tuples + i * t->width, t->width);
 		__builtin_prefetch(&t->table[hashes[i] & (t->size - 1)]);
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -441,7 +478,7 @@ int stoa__tuples_put_all(struct stoa__tuples *t, const uint64_t *tuples, size_t 
 
 bool stoa__tuples_find(const struct stoa__tuples *t, const uint64_t *tuple, uint32_t *id)
 {
-	size_t at = hash_tuple(tuple, t->width) & (t->size - 1);
+	size_t at = stoa__hash_words(tuple, t->width) & (t->size - 1);
 
 	for (; t->size && t->table[at]; at = (at + 1) & (t->size - 1)) {
 		*id = t->table[at] - 1;

@@ -44,7 +44,29 @@ int stoa__keyer_translate(struct stoa__keyer *k, const struct stoa__keyer *from,
 			  uint64_t *out, struct stoa_error *err);
 /* Heap that it holds. */
 uint64_t stoa__keyer_bytes(const struct stoa__keyer *k);
+/*
+ * The words that values of @v have in @of, another keyer, which learns nothing; @k keeps the
+ * memo. A byte of @known for each row: 0 where the value is NULL or was never met by @of.
+ */
+int stoa__keyer_find(struct stoa__keyer *k, const struct stoa__keyer *of, const struct stoa__vec *v,
+		     size_t n, uint64_t *words, uint8_t *known, struct stoa_error *err);
 void stoa__keyer_release(struct stoa__keyer *k);
+/* Of one word, and of several. */
+static inline uint64_t stoa__hash_word(uint64_t h, uint64_t w)
+{
+	/* Multiply and fold (after wyhash's mixing step). */
+	unsigned __int128 p = (unsigned __int128)(h ^ w) * UINT64_C(0xd6e8feb86659fd93);
+
+	return (uint64_t)p ^ (uint64_t)(p >> 64);
+}
+static inline uint64_t stoa__hash_words(const uint64_t *w, size_t n)
+{
+	uint64_t h = UINT64_C(0x9e3779b97f4a7c15);
+
+	for (size_t i = 0; i < n; i++)
+		h = stoa__hash_word(h, w[i]);
+	return h;
+}
 
 struct stoa__tuples {
 	size_t width;		/* words of a tuple */

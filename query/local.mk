@@ -24,6 +24,7 @@ libstoa_all_la_SOURCES += \
 	%D%/define.h \
 	%D%/dict.c \
 	%D%/engine.h \
+	%D%/estimate.c \
 	%D%/find.c \
 	%D%/from.c \
 	%D%/func.h \
@@ -32,6 +33,9 @@ libstoa_all_la_SOURCES += \
 	%D%/func_time.c \
 	%D%/grouping.c \
 	%D%/grouping.h \
+	%D%/join_order.c \
+	%D%/join_table.c \
+	%D%/join_table.h \
 	%D%/keys.c \
 	%D%/keys.h \
 	%D%/lanes.c \
@@ -50,19 +54,24 @@ libstoa_all_la_SOURCES += \
 	%D%/merge.h \
 	%D%/op.h \
 	%D%/op_aggregate.c \
+	%D%/op_append.c \
 	%D%/op_build.c \
 	%D%/op_count.c \
 	%D%/op_filter.c \
+	%D%/op_join.c \
 	%D%/op_project.c \
+	%D%/op_repeat.c \
 	%D%/op_scan.c \
 	%D%/op_sort.c \
 	%D%/order.c \
 	%D%/order.h \
+	%D%/op_values.c \
 	%D%/parse.c \
 	%D%/parse.h \
 	%D%/plan.c \
 	%D%/plan.h \
 	%D%/prog.h \
+	%D%/push.c \
 	%D%/resolve.c \
 	%D%/result.c \
 	%D%/result.h \
@@ -75,9 +84,11 @@ libstoa_all_la_SOURCES += \
 	%D%/session.c \
 	%D%/statement.c \
 	%D%/statement.h \
+	%D%/set_op.c \
 	%D%/steps.c \
 	%D%/stmt.c \
 	%D%/stmt.h \
+	%D%/subquery.c \
 	%D%/terms.c \
 	%D%/types.c \
 	%D%/vec.c

@@ -55,7 +55,10 @@ void stoa__node_add(struct stoa__binder *bn, struct stoa__node *n, const char *n
 	if (!columns)
 		return;
 	n->columns = columns;
-	columns[n->n_columns++] = (struct stoa__node_column){ name, type, not_null, var };
+	columns[n->n_columns++] = (struct stoa__node_column){
+		.name = name, .type = type, .not_null = not_null, .var = var,
+		.min = INT64_MAX, .max = INT64_MIN,
+	};
 }
 
 void stoa__node_add_expr(struct stoa__binder *bn, struct stoa__node *n, struct stoa__bound *b)
@@ -83,11 +86,31 @@ uint32_t stoa__scan_add(struct stoa__binder *bn, struct stoa__node *scan,
 	return var;
 }
 
+static bool passes_on(const struct stoa__node *n)
+{
+	return n->kind == STOA__NODE_FILTER || n->kind == STOA__NODE_SORT ||
+	       n->kind == STOA__NODE_LIMIT || n->kind == STOA__NODE_REPEAT;
+}
+
+bool stoa__join_gives_left(const struct stoa__node *n)
+{
+	return n->join != STOA__JOIN_RIGHT_SEMI && n->join != STOA__JOIN_RIGHT_ANTI;
+}
+
+bool stoa__join_gives_right(const struct stoa__node *n)
+{
+	return n->join != STOA__JOIN_SEMI && n->join != STOA__JOIN_ANTI &&
+	       n->join != STOA__JOIN_MARK;
+}
+
 bool stoa__node_makes(const struct stoa__node *n, uint32_t var)
 {
-	while (n->kind == STOA__NODE_FILTER || n->kind == STOA__NODE_SORT ||
-	       n->kind == STOA__NODE_LIMIT)
+	while (passes_on(n))
 		n = n->input[0];
+	if (n->kind == STOA__NODE_JOIN)
+		return (n->join == STOA__JOIN_MARK && n->mark == var) ||
+		       (stoa__join_gives_left(n) && stoa__node_makes(n->input[0], var)) ||
+		       (stoa__join_gives_right(n) && stoa__node_makes(n->input[1], var));
 	for (size_t i = 0; i < n->n_columns; i++)
 		if (n->columns[i].var == var)
 			return true;
@@ -119,6 +142,26 @@ struct stoa__bound *stoa__bound_var(struct stoa__binder *bn, const struct stoa__
 	b->index = c->var;
 	b->not_null = c->not_null;
 	return b;
+}
+
+bool stoa__node_makes_all(const struct stoa__node *n, const struct stoa__bound *b)
+{
+	if (b->kind == STOA__BOUND_COLUMN && !stoa__node_makes(n, b->index))
+		return false;
+	for (uint32_t i = 0; i < b->n_args; i++)
+		if (!stoa__node_makes_all(n, b->args[i]))
+			return false;
+	return true;
+}
+
+bool stoa__node_makes_any(const struct stoa__node *n, const struct stoa__bound *b)
+{
+	if (b->kind == STOA__BOUND_COLUMN && stoa__node_makes(n, b->index))
+		return true;
+	for (uint32_t i = 0; i < b->n_args; i++)
+		if (stoa__node_makes_any(n, b->args[i]))
+			return true;
+	return false;
 }
 
 struct stoa__bound *stoa__bound_map(struct stoa__binder *bn, struct stoa__bound *b,

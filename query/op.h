@@ -96,6 +96,20 @@ int stoa__op_sort(struct stoa__lanes *in, const struct stoa__type *types, size_t
 int stoa__op_limit(struct stoa__op *child, size_t n_columns, uint64_t offset, uint64_t limit,
 		   struct stoa__op **out, struct stoa_error *err);
 
+/*
+ * Both inputs are taken over. Join node @n is resolved, and outlives the operator.
+ */
+int stoa__op_join(struct stoa__op *probe, struct stoa__op *build, struct stoa__arena *arena,
+		  const struct stoa__node *n, struct stoa__op **out, struct stoa_error *err);
+/* Both inputs are taken over; they have the same types. */
+int stoa__op_append(struct stoa__op *first, struct stoa__op *second, struct stoa__op **out,
+		    struct stoa_error *err);
+/* @cells: row by row, constants mostly, of their column's type; none has columns. */
+int stoa__op_values(struct stoa__bound *const *cells, size_t n_rows, const struct stoa__type *types,
+		    size_t n_columns, struct stoa__op **out, struct stoa_error *err);
+/* @times: an integer over @child's columns, of which there are @n_columns. */
+int stoa__op_repeat(struct stoa__op *child, struct stoa__arena *arena, struct stoa__bound *times,
+		    size_t n_columns, struct stoa__op **out, struct stoa_error *err);
 /* @child's rows, counted in @counts, which outlives it. */
 int stoa__op_count(struct stoa__op *child, struct stoa__node_counts *counts, struct stoa__op **out,
 		   struct stoa_error *err);

@@ -122,17 +122,23 @@ static int make_bar(struct build *b, const struct stoa__node *n, struct stoa__ba
 	return filtered ? STOA_OK : foresee(b, bar, scan, n->limit);
 }
 
+/* The types of @n's columns; NULL when out of memory. */
+static struct stoa__type *types_of(struct build *b, const struct stoa__node *n)
+{
+	struct stoa__type *types = stoa__arena_array(b->arena, n->n_columns + 1, sizeof *types);
+
+	for (size_t i = 0; types && i < n->n_columns; i++)
+		types[i] = n->columns[i].type;
+	return types;
+}
+
 static int build_sort(struct build *b, const struct stoa__node *n, struct stoa__op *child,
 		      struct stoa__op **out)
 {
-	struct stoa__type *types = stoa__arena_array(b->arena, n->n_columns + 1, sizeof *types);
+	struct stoa__type *types = types_of(b, n);
 	struct stoa__bar *bar = NULL;
-	int rc = STOA_OK;
+	int rc = types ? STOA_OK : stoa__fail_memory(b->err);
 
-	if (!types)
-		rc = stoa__fail_memory(b->err);
-	for (size_t i = 0; types && i < n->n_columns; i++)
-		types[i] = n->columns[i].type;
 	if (rc == STOA_OK && n->limit < UINT64_MAX)
 		rc = make_bar(b, n, &bar);
 	if (rc < 0) {
@@ -146,9 +152,18 @@ static int build_sort(struct build *b, const struct stoa__node *n, struct stoa__
 
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
-/* The operator of @n on top of @child, which it takes over; NULL where @n has no input. */
+static int build_values(struct build *b, const struct stoa__node *n, struct stoa__op **out)
+{
+	struct stoa__type *types = types_of(b, n);
+
+	if (!types)
+		return stoa__fail_memory(b->err);
+	return stoa__op_values(n->exprs, n->n_rows, types, n->n_columns, out, b->err);
+}
+
+/* The operator of @n on top of @child and @other, which it takes over; NULL: no such input. */
 static int build_on(struct build *b, const struct stoa__node *n, struct stoa__op *child,
-		    struct stoa__op **out)
+		    struct stoa__op *other, struct stoa__op **out)
 {
 	struct stoa__lanes lanes;
 
@@ -167,18 +182,30 @@ static int build_on(struct build *b, const struct stoa__node *n, struct stoa__op
 	case STOA__NODE_SORT: return build_sort(b, n, child, out);
 	case STOA__NODE_LIMIT:
 		return stoa__op_limit(child, n->n_columns, n->offset, n->limit, out, b->err);
+	case STOA__NODE_JOIN: return stoa__op_join(child, other, b->arena, n, out, b->err);
+	case STOA__NODE_APPEND: return stoa__op_append(child, other, out, b->err);
+	case STOA__NODE_VALUES: return build_values(b, n, out);
+	case STOA__NODE_REPEAT:
+		return stoa__op_repeat(child, b->arena, n->exprs[0], n->n_columns, out, b->err);
 	}
 	return stoa__fail(b->err, STOA_EINVAL, "a plan with a node of kind %u", n->kind);
 }
 
 static int build(struct build *b, const struct stoa__node *n, struct stoa__op **out)
 {
-	struct stoa__op *child = NULL;
+	struct stoa__op *inputs[2] = { NULL, NULL };
 
 	*out = NULL;
 	if (n->input[0])
-		STOA_TRY(build(b, n->input[0], &child));
-	STOA_TRY(build_on(b, n, child, out));
+		STOA_TRY(build(b, n->input[0], &inputs[0]));
+	if (n->input[1]) {
+		int rc = build(b, n->input[1], &inputs[1]);
+		if (rc < 0) {
+			stoa__op_close(inputs[0]);
+			return rc;
+		}
+	}
+	STOA_TRY(build_on(b, n, inputs[0], inputs[1], out));
 	b->ops[n->id] = *out;
 	if (b->counts)
 		return stoa__op_count(*out, &b->counts[n->id], out, b->err);

@@ -42,29 +42,15 @@ static void refuse(struct block *b, const struct stoa__token *at, const char *wh
 	stoa__bind_fail(b->bn, at, STOA_EUNSUPPORTED, "%s not supported", what);
 }
 
-static void check_supported(struct block *b)
-{
-	static const char *const set_names[] = { "", "UNION is", "INTERSECT is", "EXCEPT is" };
-	const struct stoa__query *q = b->q;
-
-	if (q->with)
-		refuse(b, &q->with->name, "WITH is");
-	else if (q->set_op != STOA__SET_NONE)
-		refuse(b, &q->at, set_names[q->set_op]);
-	else if (q->values)
-		refuse(b, &q->at, "VALUES is");
-	else if (q->distinct_on)
-		refuse(b, &q->distinct_on->items[0]->at, "DISTINCT ON is");
-}
-
 /* ---- the select list ------------------------------------------------------------------------ */
 
 /* Is column @c one that @star stands for? */
 static bool in_star(const struct stoa__ast *star, const struct stoa__scope_column *c)
 {
-	return !c->hidden && (!star->qualifier.p ||
-			      (star->qualifier.len == c->table.len &&
-			       !strncasecmp(star->qualifier.p, c->table.p, c->table.len)));
+	if (c->hidden || !star->qualifier.p)
+		return !c->hidden && !c->merged;
+	return star->qualifier.len == c->table.len &&
+	       !strncasecmp(star->qualifier.p, c->table.p, c->table.len);
 }
 
 static size_t count_outputs(const struct block *b)
@@ -74,7 +60,7 @@ static size_t count_outputs(const struct block *b)
 	for (struct stoa__ast_item *i = b->q->items->first; i; i = i->next) {
 		n += i->expr->kind != STOA__AST_STAR;
 		for (size_t k = 0; i->expr->kind == STOA__AST_STAR && k < b->scope.n; k++)
-			n += in_star(i->expr, &b->scope.columns[k]);
+			n += in_star(i->expr, b->scope.columns[k]);
 	}
 	return n;
 }
@@ -92,7 +78,7 @@ static void bind_star(struct block *b, const struct stoa__ast *star)
 	size_t n = b->n_outputs;
 
 	for (size_t i = 0; i < b->scope.n; i++) {
-		struct stoa__scope_column *c = &b->scope.columns[i];
+		struct stoa__scope_column *c = b->scope.columns[i];
 		if (in_star(star, c))
 			add_output(b, stoa__bind_column(b->bn, &star->at, c, 0), star,
 				   (struct stoa_bytes){ c->name, (uint32_t)strlen(c->name) });
@@ -194,7 +180,7 @@ static struct stoa__bound *typed(struct stoa__binder *bn, struct stoa__bound *b)
 static bool is_scope_column(const struct block *b, const struct stoa__ast *a)
 {
 	for (size_t i = 0; a->kind == STOA__AST_NAME && i < b->scope.n; i++)
-		if (stoa__same_name(a->text, b->scope.columns[i].name))
+		if (stoa__same_name(a->text, b->scope.columns[i]->name))
 			return true;
 	return false;
 }
@@ -257,7 +243,8 @@ static void make_groups(struct block *b)
 	n->input[0] = b->tree;
 	n->global = b->n_keys == 0;
 	for (size_t i = 0; i < b->n_keys && bn->rc >= 0; i++) {
-		struct stoa__bound *x = typed(bn, b->keys[i]);
+		struct stoa__bound *x =
+			stoa__subqueries_join(bn, &n->input[0], typed(bn, b->keys[i]));
 		if (!x)
 			return;
 		stoa__node_add_expr(bn, n, x);
@@ -265,6 +252,11 @@ static void make_groups(struct block *b)
 	}
 	n->aggs = bn->aggs;
 	n->n_aggs = bn->n_aggs;
+	for (size_t i = 0; i < n->n_aggs && bn->rc >= 0; i++) {
+		struct stoa__agg *g = &n->aggs[i];
+		g->arg = stoa__subqueries_join(bn, &n->input[0], g->arg);
+		g->filter = stoa__subqueries_join(bn, &n->input[0], g->filter);
+	}
 	for (size_t i = 0; i < n->n_aggs; i++)
 		stoa__node_add(bn, n, "aggregate", n->aggs[i].type,
 			       n->aggs[i].kind == STOA__AGG_COUNT, stoa__var_new(bn));
@@ -311,6 +303,11 @@ static int64_t order_output(struct block *b, const struct stoa__ast *a)
 
 	if (at == -1)
 		at = alias_position(b, a);
+	if (at == -1 && (b->q->set_op != STOA__SET_NONE || b->q->values)) {
+		stoa__bind_fail(b->bn, &a->at, STOA_EINVAL,
+				"ORDER BY wants a column of the result here, by name or number");
+		return -2;
+	}
 	if (at != -1)
 		return at;
 	struct stoa__bound *x = stoa__bind(b->bn, a);
@@ -383,6 +380,8 @@ static void project(struct block *b)
 
 	if (!n)
 		return;
+	for (size_t i = 0; i < b->n_outputs && bn->rc >= 0; i++)
+		b->outputs[i] = stoa__subqueries_join(bn, &b->tree, b->outputs[i]);
 	n->input[0] = b->tree;
 	for (size_t i = 0; i < b->n_outputs && bn->rc >= 0; i++) {
 		struct stoa__bound *x = typed(bn, b->outputs[i]);
@@ -463,7 +462,8 @@ static void filter(struct block *b, struct stoa__bound *condition)
 	size_t n;
 	struct stoa__bound **terms = stoa__terms_split(b->bn, condition, &n);
 
-	b->tree = stoa__node_filter(b->bn, b->tree, terms, n);
+	if (n && b->bn->rc >= 0)
+		b->tree = stoa__subqueries_filter(b->bn, b->tree, terms, n);
 }
 
 static void plan_select(struct block *b)
@@ -490,20 +490,49 @@ static void plan_select(struct block *b)
 	finish(b);
 }
 
+/* Rows that are not of a SELECT: VALUES, or of a set operation. */
+static void plan_rows(struct block *b)
+{
+	struct stoa__binder *bn = b->bn;
+	static const struct stoa__token nowhere;
+
+	b->tree = b->q->values ? stoa__plan_values(bn, b->q) : stoa__plan_set(bn, b->q);
+	if (!b->tree)
+		return;
+	b->n_visible = b->tree->n_columns;
+	b->outputs = stoa__bind_array(bn, b->n_visible, sizeof(*b->outputs));
+	b->names = stoa__bind_array(bn, b->n_visible, sizeof *b->names);
+	for (; b->n_outputs < b->n_visible && bn->rc >= 0; b->n_outputs++) {
+		const struct stoa__node_column *c = &b->tree->columns[b->n_outputs];
+		b->outputs[b->n_outputs] = stoa__bound_var(bn, &nowhere, c);
+		b->names[b->n_outputs] =
+			(struct stoa_bytes){ c->name, (uint32_t)strlen(c->name) };
+	}
+	bind_order(b);
+	finish(b);
+}
+
 /* ---- the whole ------------------------------------------------------------------------------ */
 
 struct stoa__node *stoa__plan_block(struct stoa__binder *bn, const struct stoa__query *q,
 				    size_t *n_visible)
 {
 	struct block b = { .bn = bn, .q = q, .scope.outer = bn->scope };
+	struct stoa__ctes ctes = { q->with, bn->scope, bn->ctes };
 	struct stoa__binder saved = *bn;
 
 	bn->aggs = NULL;
 	bn->n_aggs = bn->cap_aggs = 0;
 	bn->no_aggregates = NULL;
-	check_supported(&b);
-	if (bn->rc >= 0)
+	if (q->with)
+		bn->ctes = &ctes;
+	if (q->distinct_on)
+		refuse(&b, &q->distinct_on->items[0]->at, "DISTINCT ON is");
+	else if (q->values || q->set_op != STOA__SET_NONE)
+		plan_rows(&b);
+	else
 		plan_select(&b);
+	bn->ctes = saved.ctes;
 	bn->scope = saved.scope;
 	bn->aggs = saved.aggs;
 	bn->n_aggs = saved.n_aggs;
@@ -534,6 +563,8 @@ int stoa__plan_query(const struct stoa__query *q, struct stoa__tables *tables,
 	if (!plan)
 		return bn.rc;
 	plan->root = stoa__plan_block(&bn, q, &plan->n_visible);
+	STOA_TRY(bn.rc);
+	plan->root = stoa__plan_optimise(&bn, plan->root);
 	STOA_TRY(bn.rc);
 	STOA_TRY(stoa__plan_resolve(&bn, plan));
 	name_columns(&bn, plan);

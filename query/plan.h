@@ -52,7 +52,26 @@ enum stoa__node_kind {
 	STOA__NODE_AGGREGATE,	/* exprs: keys; then aggs. DISTINCT is one without aggs */
 	STOA__NODE_SORT,	/* order; limit: rows that are wanted, UINT64_MAX: all */
 	STOA__NODE_LIMIT,	/* offset, limit */
+	STOA__NODE_JOIN,	/* join, of input[0] and input[1]; exprs: further conditions */
+	STOA__NODE_APPEND,	/* the rows of input[0], then those of input[1] (UNION ALL) */
+	STOA__NODE_VALUES,	/* exprs: cells, row by row, each without columns */
+	STOA__NODE_REPEAT,	/* each row exprs[0] times */
 };
+
+/*
+ * Joins. input[0] is the probe side, "left", which streams; input[1] is the build side, kept in a
+ * hash table. Rows match where all keys are equal, none of them NULL, and all further conditions are
+ * true.
+ *
+ *     INNER       pairs that match; without keys and conditions all pairs
+ *     LEFT        those, and left rows without a match beside NULLs; RIGHT, FULL: the same for
+ *                 the right side, for both
+ *     SEMI, ANTI  left rows with, without a match; RIGHT_SEMI, RIGHT_ANTI: right rows
+ *     MARK        each left row, with a column that says whether it has a match: true, false, or
+ *                 NULL where a condition was NULL and none was true; if @null_aware, also where
+ *                 a key was NULL on either side and the right side had rows
+ *     SINGLE      as LEFT, but two matches of one left row are an error: at @line, @column
+ */
 
 /* A column that a node makes. */
 struct stoa__node_column {
@@ -60,7 +79,11 @@ struct stoa__node_column {
 	struct stoa__type type;
 	bool not_null;
 	uint32_t var;
+	double distinct;	/* about how many values; 0: nobody knows */
+	int64_t min, max;	/* of integers; min > max: nobody knows */
 };
+
+#define STOA__PLACE_MARK UINT32_MAX
 
 struct stoa__order_key {
 	uint32_t output;	/* column of the node's input; until resolved, its variable */
@@ -89,6 +112,17 @@ struct stoa__node {
 	/* SORT */
 	struct stoa__order_key *order;
 	size_t n_order;
+	/* VALUES */
+	size_t n_rows;
+	/* JOIN */
+	uint8_t join;		/* enum stoa__join_kind, CROSS excepted */
+	bool null_aware;
+	struct stoa__bound **left_keys;		/* each over its own side */
+	struct stoa__bound **right_keys;
+	size_t n_keys;
+	uint32_t mark;		/* variable of MARK's column */
+	uint32_t *places;	/* by column: where among the inputs' columns; STOA__PLACE_MARK */
+	uint32_t line, column;
 	/* SORT, LIMIT */
 	uint64_t limit;
 	uint64_t offset;
@@ -136,6 +170,12 @@ uint32_t stoa__scan_add(struct stoa__binder *bn, struct stoa__node *scan,
  * above it, which pass them on, hear of when the plan is resolved.
  */
 bool stoa__node_makes(const struct stoa__node *n, uint32_t var);
+/* Does it make all, or any, of what @b reads? */
+bool stoa__node_makes_all(const struct stoa__node *n, const struct stoa__bound *b);
+bool stoa__node_makes_any(const struct stoa__node *n, const struct stoa__bound *b);
+/* Do a join's rows have the columns of that side? */
+bool stoa__join_gives_left(const struct stoa__node *n);
+bool stoa__join_gives_right(const struct stoa__node *n);
 /* Rows of @n for which all @terms are true; @n itself where there are none. */
 struct stoa__node *stoa__node_filter(struct stoa__binder *bn, struct stoa__node *n,
 				     struct stoa__bound **terms, size_t n_terms);
@@ -165,6 +205,41 @@ struct stoa__node *stoa__plan_block(struct stoa__binder *bn, const struct stoa__
 				    size_t *n_visible);
 /* @input's rows, each once. */
 struct stoa__node *stoa__node_distinct(struct stoa__binder *bn, struct stoa__node *input);
+
+/* ---- set_op.c: VALUES, and set operations ----------------------------------------------------- */
+
+struct stoa__node *stoa__plan_values(struct stoa__binder *bn, const struct stoa__query *q);
+/* UNION, INTERSECT, EXCEPT of @q's two queries. */
+struct stoa__node *stoa__plan_set(struct stoa__binder *bn, const struct stoa__query *q);
+
+/* ---- subquery.c ------------------------------------------------------------------------------ */
+
+bool stoa__has_subquery(const struct stoa__bound *b);
+/*
+ * @b with columns in place of its subqueries, which are joined to *@tree. Everything else that @b
+ * reads must be made by it.
+ */
+struct stoa__bound *stoa__subqueries_join(struct stoa__binder *bn, struct stoa__node **tree,
+					  struct stoa__bound *b);
+/* The rows of @tree for which all @terms are true, which may have subqueries. */
+struct stoa__node *stoa__subqueries_filter(struct stoa__binder *bn, struct stoa__node *tree,
+					   struct stoa__bound **terms, size_t n_terms);
+
+/* ---- push.c, join_order.c, estimate.c ---------------------------------------------------------- */
+
+/* The same rows sooner: conditions as far down as they can be, joins in a good order. */
+struct stoa__node *stoa__plan_optimise(struct stoa__binder *bn, struct stoa__node *n);
+/* Joins @n relations (1 or more) on @terms, all of which are used. */
+struct stoa__node *stoa__join_order(struct stoa__binder *bn, struct stoa__node **relations,
+				    size_t n, struct stoa__bound **terms, size_t n_terms);
+/* Makes keys of the equalities among a join's conditions. */
+void stoa__join_keys(struct stoa__binder *bn, struct stoa__node *join);
+/* Fills in @n's rows, from those of its inputs. */
+void stoa__estimate(struct stoa__binder *bn, struct stoa__node *n);
+/* About how many distinct values @b has in the rows of @n, whose rows are known. */
+double stoa__estimate_distinct(const struct stoa__node *n, const struct stoa__bound *b);
+/* What part of @n's rows @term lets through. */
+double stoa__estimate_term(const struct stoa__node *n, const struct stoa__bound *term);
 
 /* ---- from.c ---------------------------------------------------------------------------------- */
 

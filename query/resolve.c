@@ -184,6 +184,93 @@ static void resolve_aggregate(struct resolver *r, struct stoa__node *n, const ui
 	}
 }
 
+/* What @over may read: the columns of both inputs, side by side. */
+static struct stoa__node *both_inputs(struct resolver *r, const struct stoa__node *n)
+{
+	const struct stoa__node *a = n->input[0], *b = n->input[1];
+	struct stoa__node *sum = stoa__bind_array(r->bn, 1, sizeof *sum);
+	struct stoa__node_column *c =
+		stoa__bind_array(r->bn, a->n_columns + b->n_columns, sizeof *c);
+
+	if (!sum || !c)
+		return NULL;
+	if (a->n_columns)
+		memcpy(c, a->columns, a->n_columns * sizeof *c);
+	if (b->n_columns)
+		memcpy(c + a->n_columns, b->columns, b->n_columns * sizeof *c);
+	sum->columns = c;
+	sum->n_columns = a->n_columns + b->n_columns;
+	return sum;
+}
+
+static void add_place(struct stoa__node *n, const struct stoa__node_column *c, uint32_t place)
+{
+	n->columns[n->n_columns] = *c;
+	n->places[n->n_columns++] = place;
+}
+
+/* The columns that are wanted of a join, and where they come from. */
+static void join_columns(struct resolver *r, struct stoa__node *n, const struct stoa__node *sum,
+			 const uint64_t *wanted)
+{
+	size_t n_left = n->input[0]->n_columns;
+	struct stoa__node_column mark = { .name = "match", .type = stoa__type_plain(STOA_BOOL),
+					  .var = n->mark };
+
+	n->columns = stoa__bind_array(r->bn, sum->n_columns + 1, sizeof *n->columns);
+	n->places = stoa__bind_array(r->bn, sum->n_columns + 1, sizeof *n->places);
+	n->n_columns = 0;
+	if (!n->columns || !n->places)
+		return;
+	for (size_t i = 0; i < sum->n_columns; i++)
+		if (stoa__bit_get(wanted, sum->columns[i].var) &&
+		    (i < n_left ? stoa__join_gives_left(n) : stoa__join_gives_right(n)))
+			add_place(n, &sum->columns[i], (uint32_t)i);
+	if (n->join == STOA__JOIN_MARK)
+		add_place(n, &mark, STOA__PLACE_MARK);
+}
+
+static void resolve_join(struct resolver *r, struct stoa__node *n, const uint64_t *wanted)
+{
+	uint64_t *set = set_copy(r, wanted);
+	struct stoa__node *sum;
+
+	if (!set)
+		return;
+	add_all(set, n->left_keys, n->n_keys);
+	add_all(set, n->right_keys, n->n_keys);
+	add_all(set, n->exprs, n->n_exprs);
+	resolve(r, n->input[0], set);
+	resolve(r, n->input[1], set);
+	if (r->bn->rc < 0)
+		return;
+	sum = both_inputs(r, n);
+	if (!sum)
+		return;
+	n->left_keys = over(r, n->left_keys, n->n_keys, n->input[0]);
+	n->right_keys = over(r, n->right_keys, n->n_keys, n->input[1]);
+	n->exprs = over(r, n->exprs, n->n_exprs, sum);
+	join_columns(r, n, sum, wanted);
+}
+
+/* Inputs are projections (set_op.c), so each gives exactly what is wanted of it, in order. */
+static void resolve_append(struct resolver *r, struct stoa__node *n, const uint64_t *wanted)
+{
+	uint64_t *sets[2] = { set_copy(r, NULL), set_copy(r, NULL) };
+	size_t k = 0;
+
+	for (size_t i = 0; sets[0] && sets[1] && i < n->n_columns; i++) {
+		if (!stoa__bit_get(wanted, n->columns[i].var))
+			continue;
+		stoa__bit_set(sets[0], n->input[0]->columns[i].var);
+		stoa__bit_set(sets[1], n->input[1]->columns[i].var);
+		n->columns[k++] = n->columns[i];
+	}
+	n->n_columns = k;
+	for (int i = 0; i < 2 && sets[i]; i++)
+		resolve(r, n->input[i], sets[i]);
+}
+
 /* Rows pass through as they are. */
 static void resolve_passing(struct resolver *r, struct stoa__node *n, const uint64_t *wanted)
 {
@@ -193,7 +280,9 @@ static void resolve_passing(struct resolver *r, struct stoa__node *n, const uint
 		return;
 	for (size_t i = 0; i < n->n_order; i++)
 		stoa__bit_set(set, n->order[i].output);
+	add_all(set, n->exprs, n->n_exprs);
 	resolve(r, n->input[0], set);
+	n->exprs = over(r, n->exprs, n->n_exprs, n->input[0]);
 	n->columns = n->input[0]->columns;
 	n->n_columns = n->input[0]->n_columns;
 	for (size_t i = 0; i < n->n_order; i++)
@@ -206,13 +295,17 @@ static void resolve(struct resolver *r, struct stoa__node *n, const uint64_t *wa
 		return;
 	n->id = r->n_nodes++;
 	switch ((enum stoa__node_kind)n->kind) {
-	case STOA__NODE_ONE: break;
+	case STOA__NODE_ONE:
+	case STOA__NODE_VALUES: break;
 	case STOA__NODE_SCAN: resolve_scan(n, wanted); break;
 	case STOA__NODE_FILTER: resolve_filter(r, n, wanted); break;
 	case STOA__NODE_PROJECT: resolve_project(r, n, wanted); break;
 	case STOA__NODE_AGGREGATE: resolve_aggregate(r, n, wanted); break;
+	case STOA__NODE_JOIN: resolve_join(r, n, wanted); break;
+	case STOA__NODE_APPEND: resolve_append(r, n, wanted); break;
 	case STOA__NODE_SORT:
-	case STOA__NODE_LIMIT: resolve_passing(r, n, wanted); break;
+	case STOA__NODE_LIMIT:
+	case STOA__NODE_REPEAT: resolve_passing(r, n, wanted); break;
 	}
 }
 

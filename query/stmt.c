@@ -359,7 +359,9 @@ int stoa_prepare(stoa_txn *txn, const char *sql, size_t len, stoa_stmt **out,
 	struct stoa__txn_tables t;
 
 	stoa__txn_tables_init(&t, txn);
-	return stoa__engine_prepare(&t.tables, sql, len, out, err);
+	int rc = stoa__engine_prepare(&t.tables, sql, len, out, err);
+	stoa__txn_tables_release(&t);	/* planning looks into tables */
+	return rc;
 }
 
 bool stoa_stmt_writes(const stoa_stmt *stmt)

@@ -772,7 +772,7 @@ static void many_rows_group_and_sort(void **state)
 	free(text);
 	text = array_query(&tables, "select count(*), sum(n) from (select 1) t", NULL, 0, &err);
 	assert_null(text);
-	assert_int_equal(err.code, STOA_EUNSUPPORTED);
+	assert_int_equal(err.code, STOA_ENOTFOUND);
 	text = array_query(&tables, "select i % 50000 k, count(*) from long group by k "
 				    "having count(*) <> 2", NULL, 0, &err);
 	assert_string_equal(text, "");

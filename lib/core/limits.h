@@ -19,5 +19,6 @@
 #define STOA__SQL_DEPTH_MAX 200		/* nesting of an expression */
 #define STOA__SPILL_PREFIX "spill-"	/* begins the name of a query's temporary file, while it has one */
 #define STOA__SQL_PARAMETERS_MAX 10000	/* of a statement */
+#define STOA__SQL_RELATIONS_MAX 1000	/* tables and queries in FROM, of a statement */
 
 #endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * join_order.c - which inner join first: greedy by size
+ *
+ * Again and again the two trees whose join is estimated to have the fewest rows become one, until one
+ * is left: trees that a condition connects before those that none does. (Fegaras, A new heuristic
+ * for optimizing large queries, DEXA 1998.) It costs relations times terms, whatever the query. The
+ * side with more rows streams, the other is built into a table.
+ */
+#include <string.h>
+
+#include "plan.h"
+
+struct order {
+	struct stoa__binder *bn;
+	struct stoa__node **trees;
+	size_t n;
+	struct stoa__bound **terms;	/* NULL: used */
+	size_t n_terms;
+};
+
+static bool is_equality(const struct stoa__bound *b)
+{
+	return b->kind == STOA__BOUND_OP && b->code == STOA__CODE_COMPARE &&
+	       b->op == STOA__OP_EQ;
+}
+
+void stoa__join_keys(struct stoa__binder *bn, struct stoa__node *join)
+{
+	size_t n = join->n_exprs + join->n_keys, k = 0;
+	struct stoa__bound **left = stoa__bind_array(bn, n, sizeof(*left));
+	struct stoa__bound **right = stoa__bind_array(bn, n, sizeof(*right));
+	struct stoa__bound **rest = stoa__bind_array(bn, n, sizeof(*rest));
+
+	if (!left || !right || !rest)
+		return;
+	if (join->n_keys) {
+		memcpy(left, join->left_keys, join->n_keys * sizeof(*left));
+		memcpy(right, join->right_keys, join->n_keys * sizeof(*right));
+	}
+	for (size_t i = 0; i < join->n_exprs; i++) {
+		struct stoa__bound *b = join->exprs[i];
+		int swapped = -1;
+		for (int s = 0; is_equality(b) && s < 2; s++)
+			if (stoa__node_makes_all(join->input[s], b->args[0]) &&
+			    stoa__node_makes_all(join->input[1 - s], b->args[1]))
+				swapped = s;
+		if (swapped < 0) {
+			rest[k++] = b;
+			continue;
+		}
+		left[join->n_keys] = b->args[swapped];
+		right[join->n_keys++] = b->args[1 - swapped];
+	}
+	join->left_keys = left;
+	join->right_keys = right;
+	join->exprs = rest;
+	join->n_exprs = k;
+}
+
+/* The trees that @b reads: how many, the first two. */
+static size_t trees_of(const struct order *o, const struct stoa__bound *b, size_t which[2])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->n; i++)
+		if (stoa__node_makes_any(o->trees[i], b)) {
+			if (n < 2)
+				which[n] = i;
+			n++;
+		}
+	return n;
+}
+
+/* Rows of trees @a and @b joined by all equalities between them. */
+static double size_of(const struct order *o, size_t a, size_t b)
+{
+	const struct stoa__node *x = o->trees[a], *y = o->trees[b];
+	double rows = x->rows * y->rows, part = 1;
+
+	for (size_t i = 0; i < o->n_terms; i++) {
+		const struct stoa__bound *t = o->terms[i];
+		if (!t || !is_equality(t))
+			continue;
+		for (int s = 0; s < 2; s++) {
+			double d, e;
+			if (!stoa__node_makes_all(x, t->args[s]) ||
+			    !stoa__node_makes_all(y, t->args[1 - s]))
+				continue;
+			d = stoa__estimate_distinct(x, t->args[s]);
+			e = stoa__estimate_distinct(y, t->args[1 - s]);
+			d = d > e ? d : e;
+			part *= 1 / (d > 1 ? d : 1);
+			break;
+		}
+	}
+	return rows * part;
+}
+
+static bool find_pair(const struct order *o, size_t *a, size_t *b)
+{
+	double best = 0;
+	bool found = false;
+
+	for (size_t i = 0; i < o->n_terms; i++) {
+		size_t which[2];
+		double size;
+		if (!o->terms[i] || trees_of(o, o->terms[i], which) != 2)
+			continue;
+		size = size_of(o, which[0], which[1]);
+		if (!is_equality(o->terms[i]))
+			size *= 1e6;	/* pairs without a key: only when nothing else is left */
+		if (found && size >= best)
+			continue;
+		found = true;
+		best = size;
+		*a = which[0];
+		*b = which[1];
+	}
+	return found;
+}
+
+/* Nothing connects any two: the two smallest. */
+static void smallest_pair(const struct order *o, size_t *a, size_t *b)
+{
+	*a = 0;
+	*b = 1;
+	if (o->trees[*b]->rows < o->trees[*a]->rows) {
+		*a = 1;
+		*b = 0;
+	}
+	for (size_t i = 2; i < o->n; i++)
+		if (o->trees[i]->rows < o->trees[*a]->rows) {
+			*b = *a;
+			*a = i;
+		} else if (o->trees[i]->rows < o->trees[*b]->rows) {
+			*b = i;
+		}
+}
+
+static struct stoa__node *join_pair(struct order *o, size_t a, size_t b)
+{
+	struct stoa__node *n = stoa__node_new(o->bn, STOA__NODE_JOIN, NULL);
+	bool swap = o->trees[a]->rows < o->trees[b]->rows;
+
+	if (!n)
+		return NULL;
+	n->join = STOA__JOIN_INNER;
+	n->input[0] = o->trees[swap ? b : a];
+	n->input[1] = o->trees[swap ? a : b];
+	for (size_t i = 0; i < o->n_terms; i++) {
+		if (!o->terms[i] || !stoa__node_makes_all(n, o->terms[i]))
+			continue;
+		stoa__node_add_expr(o->bn, n, o->terms[i]);
+		o->terms[i] = NULL;
+	}
+	stoa__join_keys(o->bn, n);
+	stoa__estimate(o->bn, n);
+	return o->bn->rc < 0 ? NULL : n;
+}
+
+struct stoa__node *stoa__join_order(struct stoa__binder *bn, struct stoa__node **relations,
+				    size_t n, struct stoa__bound **terms, size_t n_terms)
+{
+	struct order o = { .bn = bn, .trees = relations, .n = n, .terms = terms,
+			   .n_terms = n_terms };
+
+	while (o.n > 1) {
+		size_t a, b;
+		if (!find_pair(&o, &a, &b))
+			smallest_pair(&o, &a, &b);
+		struct stoa__node *joined = join_pair(&o, a, b);
+		if (!joined)
+			return NULL;
+		o.trees[a < b ? a : b] = joined;
+		o.trees[a < b ? b : a] = o.trees[--o.n];
+	}
+	return o.trees[0];
+}
