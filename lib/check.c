@@ -62,7 +62,8 @@ static int check_image(void *ctx, const uint8_t *image, size_t len, const char *
 	return stoa__chunk_check(&chunk, why);
 }
 
-static int check_segment(struct check *c, struct stoa__segment *s)
+/* @is_run: it has no columns, but hints of a set index. */
+static int check_segment(struct check *c, struct stoa__segment *s, bool is_run)
 {
 	struct stoa__segment **segments;
 	struct stoa_error why = { 0 };
@@ -79,7 +80,7 @@ static int check_segment(struct check *c, struct stoa__segment *s)
 	c->segments = segments;
 	segments[c->n_segments++] = s;
 	stoa__segment_name(stoa__segment_file(s), name);
-	rc = stoa__segment_check(s, check_image, found, c, &why);
+	rc = stoa__segment_check(s, is_run ? NULL : check_image, found, c, &why);
 	return rc == STOA_ECORRUPT && c->n_found > before ? STOA_OK : note(c, rc, name, &why);
 }
 
@@ -95,7 +96,7 @@ static int check_group(void *ctx, uint64_t first, void *value)
 
 	(void)first;
 	if (g->base->segment) {
-		STOA_TRY(check_segment(c, g->base->segment));
+		STOA_TRY(check_segment(c, g->base->segment, false));
 		stoa__segment_name(stoa__segment_file(g->base->segment), name);
 	}
 	rc = stoa__base_rowids(g->base, 0, 1, &rowid, &why);
@@ -108,13 +109,27 @@ static int check_group(void *ctx, uint64_t first, void *value)
 	return note(c, rc, name, &why);
 }
 
+static int check_run(void *ctx, const struct stoa__segment *s, bool is_new)
+{
+	(void)is_new;
+	return check_segment(ctx, (struct stoa__segment *)(uintptr_t)s, true);
+}
+
 static int check_table(void *ctx, uint64_t id, void *value)
 {
 	struct check *c = ctx;
+	struct stoa_error why = { 0 };
+	uint64_t before = c->n_found;
 
 	(void)id;
 	c->table = value;
-	return stoa__tree_walk(c->table->groups, 0, check_group, c);
+	STOA_TRY(stoa__tree_walk(c->table->groups, 0, check_group, c));
+	STOA_TRY(stoa__set_runs_files(c->table, &(struct stoa__set_run_plans){ 0 }, check_run, c));
+	/* What was found above would be found again. */
+	for (uint32_t i = 0; c->n_found == before && i < c->table->schema->n_indexes; i++)
+		if (c->table->schema->indexes[i].kind == STOA_INDEX_SET)
+			STOA_TRY(note(c, stoa__set_check(c->table, i, &why), "segments", &why));
+	return STOA_OK;
 }
 
 static int check_open(struct check *c)

@@ -39,6 +39,8 @@ struct checkpoint {
 	uint64_t *swap_files;	/* number of the file of each */
 	size_t n_swaps, cap_swaps;
 	size_t next_swap;	/* first that is not stored yet */
+	bool working;		/* it is a commit that writes, and waits */
+	struct stoa__set_run_plans runs;	/* of set indexes, written */
 
 	/* numbers of all files in use, ascending */
 	uint64_t *used;
@@ -177,6 +179,8 @@ static int write_segments(struct checkpoint *c)
 	STOA_TRY(stoa__tree_walk(c->v->tables, c->since, write_table, c));
 	STOA_TRY(finish_file(c));
 	STOA_TRY(open_files(c));
+	STOA_TRY(stoa__set_runs_write(c->db, c->v, c->since, !c->working, c->swaps, c->swap_files,
+				  c->n_swaps, &c->runs, c->err));
 	return stoa__dir_sync(&c->db->dir, "segments", c->err);
 }
 
@@ -433,7 +437,7 @@ static int store_table(void *ctx, uint64_t id, void *value)
 	STOA_TRY(delete_stale_groups(c));
 	STOA_TRY(stoa__tree_walk(t->groups, c->since, store_group, c));
 	STOA_TRY(store_tail(c));
-	return stoa__indexes_store(&(struct stoa__saver){ c->db, c->since, c->err }, t);
+	return stoa__indexes_store(&(struct stoa__saver){ c->db, c->since, &c->runs, c->err }, t);
 }
 
 static bool has_table(const struct checkpoint *c, uint64_t id)
@@ -501,12 +505,19 @@ static int use_group(void *ctx, uint64_t first, void *value)
 	return g->base->segment ? use(ctx, stoa__segment_file(g->base->segment)) : STOA_OK;
 }
 
+static int use_run(void *ctx, const struct stoa__segment *s, bool is_new)
+{
+	(void)is_new;
+	return use(ctx, stoa__segment_file(s));
+}
+
 static int use_table(void *ctx, uint64_t id, void *value)
 {
 	const struct stoa__table *t = value;
 
 	(void)id;
-	return stoa__tree_walk(t->groups, 0, use_group, ctx);
+	STOA_TRY(stoa__tree_walk(t->groups, 0, use_group, ctx));
+	return stoa__set_runs_files(t, &((struct checkpoint *)ctx)->runs, use_run, ctx);
 }
 
 /* A file that the catalog does not have yet, though a group of it came mapped: bulk load made it. */
@@ -555,6 +566,12 @@ static int store_files(struct checkpoint *c)
 		STOA_TRY(store_file(c, f->number, f->len, f->root));
 	}
 	STOA_TRY(stoa__tree_walk(c->v->tables, c->since, store_mapped_of, c));
+	for (size_t i = 0; i < c->runs.n; i++) {
+		const struct stoa__segment *run = c->runs.plan[i].segment;
+
+		STOA_TRY(store_file(c, stoa__segment_file(run), stoa__segment_len(run),
+				    stoa__segment_root(run)));
+	}
 	rc = find_stale(c, stoa__key(STOA__REC_FILE), 8, is_used, &s);
 	for (size_t i = 0; i < s.n && rc == STOA_OK; i++) {
 		struct stoa__key k = stoa__key(STOA__REC_FILE);
@@ -612,6 +629,8 @@ static void keep_swaps(struct checkpoint *c)
 	stoa__swaps_release(c->db);
 	c->db->swaps = c->swaps;
 	c->db->n_swaps = c->n_swaps;
+	c->db->run_swaps = c->runs;
+	memset(&c->runs, 0, sizeof c->runs);
 	c->swaps = NULL;
 	c->n_swaps = 0;
 }
@@ -642,6 +661,7 @@ static void cleanup(struct checkpoint *c, bool done)
 	stoa__segment_discard(c->writer);
 	for (size_t i = 0; i < c->n_files && !done; i++)
 		(void)stoa__segment_unlink(&c->db->dir, c->files[i].number, NULL);
+	stoa__set_run_plans_release(&c->runs, done ? NULL : c->db);
 	for (size_t i = 0; i < c->n_swaps; i++)
 		stoa__segment_unref(c->swaps[i].segment);
 	stoa__free(c->swaps);
@@ -659,7 +679,8 @@ static void cleanup(struct checkpoint *c, bool done)
 static int run(struct stoa_db *db, struct stoa__version *v, uint64_t commit,
 	       struct stoa__log_position log, struct stoa_error *err)
 {
-	struct checkpoint c = { .db = db, .v = v, .since = db->checkpoint_stamp, .err = err };
+	struct checkpoint c = { .db = db, .v = v, .since = db->checkpoint_stamp, .working = !v->commit,
+				.err = err };
 	int rc = write_segments(&c);
 
 	if (rc == STOA_OK)
@@ -702,7 +723,7 @@ static int apply_swaps(struct stoa_db *db, struct stoa__version *w, struct stoa_
 		stoa__block_retire(w, &g->base->block);
 		g->base = base;
 	}
-	return STOA_OK;
+	return stoa__set_runs_apply(&db->run_swaps, w, err);
 }
 
 void stoa__swaps_release(struct stoa_db *db)
@@ -711,6 +732,7 @@ void stoa__swaps_release(struct stoa_db *db)
 		stoa__segment_unref(db->swaps[--db->n_swaps].segment);
 	stoa__free(db->swaps);
 	db->swaps = NULL;
+	stoa__set_run_plans_release(&db->run_swaps, NULL);
 }
 
 /* A version of its own for the swaps, which shows the same rows. The writer's lock is held. */
@@ -720,7 +742,7 @@ static int swap_version(struct stoa_db *db, struct stoa_error *err)
 	uint64_t commit = base->commit;
 	int rc;
 
-	if (!db->n_swaps)
+	if (!db->n_swaps && !db->run_swaps.n)
 		return STOA_OK;
 	w = stoa__history_begin(&db->history);
 	if (!w)

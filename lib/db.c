@@ -231,16 +231,10 @@ static int remove_orphan(void *ctx, const char *name)
 	return 0;
 }
 
-static int note_group(void *ctx, uint64_t first, void *value)
+static int note_file(struct files_in_use *f, const struct stoa__segment *s)
 {
-	struct files_in_use *f = ctx;
-	const struct stoa__group *g = value;
-	uint64_t number, *numbers;
+	uint64_t number = stoa__segment_file(s), *numbers;
 
-	(void)first;
-	if (!g->base->segment)
-		return STOA_OK;
-	number = stoa__segment_file(g->base->segment);
 	if (f->n && f->numbers[f->n - 1] == number)
 		return STOA_OK;
 	numbers = stoa__realloc_array(f->numbers, f->n + 1, sizeof *numbers);
@@ -251,10 +245,27 @@ static int note_group(void *ctx, uint64_t first, void *value)
 	return STOA_OK;
 }
 
+static int note_group(void *ctx, uint64_t first, void *value)
+{
+	const struct stoa__group *g = value;
+
+	(void)first;
+	return g->base->segment ? note_file(ctx, g->base->segment) : STOA_OK;
+}
+
+static int note_run(void *ctx, const struct stoa__segment *s, bool is_new)
+{
+	(void)is_new;
+	return note_file(ctx, s);
+}
+
 static int note_table(void *ctx, uint64_t id, void *value)
 {
+	const struct stoa__table *t = value;
+
 	(void)id;
-	return stoa__tree_walk(((struct stoa__table *)value)->groups, 0, note_group, ctx);
+	STOA_TRY(stoa__tree_walk(t->groups, 0, note_group, ctx));
+	return stoa__set_runs_files(t, &(struct stoa__set_run_plans){ 0 }, note_run, ctx);
 }
 
 static int remove_orphans(struct stoa_db *db, struct stoa__version *v, struct stoa_error *err)

@@ -14,6 +14,7 @@
 #include "../storage/log.h"
 #include "../storage/segment.h"
 #include "core/budget.h"
+#include "set_run.h"
 #include "table.h"
 
 /* A base that a checkpoint has written to a segment, to be swapped for it. */
@@ -62,6 +63,7 @@ struct stoa_db {
 	uint64_t checkpoint_stamp;	/* blocks born up to it are in the catalog */
 	struct stoa__swap *swaps;
 	size_t n_swaps;
+	struct stoa__set_run_plans run_swaps;
 };
 
 struct stoa__mark {

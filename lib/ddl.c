@@ -33,6 +33,9 @@ int stoa__table_set_schema(struct stoa__version *w, uint32_t id, struct stoa__sc
 		rc = stoa__table_new(w, id, schema, &t);
 		if (rc == STOA_OK && w->next_table <= id)
 			w->next_table = id + 1;
+		/* Only one from a log or catalog has indexes at once; what fails to be read is thrown away. */
+		if (rc == STOA_OK)
+			return stoa__indexes_change(w, t, schema, err);
 	} else if (rc == STOA_OK) {
 		if (!same_slots(t->schema, schema))
 			rc = stoa__table_seal(w, t, err);

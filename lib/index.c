@@ -8,11 +8,11 @@
 #include "core/alloc.h"
 #include "core/type.h"
 #include "db.h"
+#include "set.h"
 
 const struct stoa__index_ops *stoa__index_ops(unsigned kind)
 {
-	(void)kind;
-	return NULL;
+	return kind == STOA_INDEX_SET ? &stoa__set_ops : NULL;
 }
 
 static const struct stoa__index_ops *ops_of(const struct stoa__table *t, uint32_t i)
@@ -84,7 +84,7 @@ static int carry_over(struct stoa__version *w, const struct stoa__table *t,
 	for (uint32_t i = 0; i < schema->n_indexes; i++) {
 		int at = stoa__schema_find_index(t->schema, schema->indexes[i].id);
 
-		(*out)->state[i] = at < 0 ? NULL : t->indexes->state[at];
+		(*out)->state[i] = at < 0 || !t->indexes ? NULL : t->indexes->state[at];
 	}
 	return STOA_OK;
 }
@@ -197,24 +197,60 @@ void stoa__indexes_each_block(const struct stoa__table *t,
 
 /* ---- checkpoint and load ---- */
 
+/* Records of indexes that the table has no more. */
+struct gone {
+	const struct stoa__schema *schema;
+	uint32_t id;	/* one of them; 0: none was found */
+};
+
+static int find_gone(void *ctx, const uint8_t *key, size_t len)
+{
+	struct gone *g = ctx;
+	uint32_t id = len < 9 ? 0 : (uint32_t)stoa__key_number(key + 5, 4);
+
+	if (id && stoa__schema_find_index(g->schema, id) < 0)
+		g->id = id;
+	return STOA_OK;
+}
+
+static int delete_gone(const struct stoa__saver *saver, const struct stoa__table *t, uint8_t tag)
+{
+	struct stoa__key all = stoa__key_table(tag, t->id), one;
+	struct gone g = { t->schema, 0 };
+
+	do {
+		g.id = 0;
+		STOA_TRY(stoa__catalog_keys(saver->db->catalog, all.p, all.len, find_gone, &g,
+					    saver->err));
+		one = all;
+		stoa__key_add(&one, g.id, 4);
+		if (g.id)
+			STOA_TRY(stoa__catalog_delete_prefix(saver->db->catalog, one.p, one.len,
+							     saver->err));
+	} while (g.id);
+	return STOA_OK;
+}
+
 int stoa__indexes_store(const struct stoa__saver *saver, const struct stoa__table *t)
 {
+	for (uint8_t tag = STOA__REC_SET; t->schema->next_index && tag <= STOA__REC_LAST; tag++)
+		STOA_TRY(delete_gone(saver, t, tag));
 	for (uint32_t i = 0; t->indexes && i < t->indexes->n; i++)
 		if (ops_of(t, i)->store)
 			STOA_TRY(ops_of(t, i)->store(saver, t, i));
 	return STOA_OK;
 }
 
-int stoa__indexes_load(struct stoa__version *w, struct stoa__table *t, const uint8_t *key,
-		       size_t len, struct stoa__reader *r, struct stoa_error *err)
+int stoa__indexes_load(const struct stoa__restorer *from, struct stoa__table *t,
+		       const uint8_t *key, size_t len, struct stoa__reader *r)
 {
 	int i = len < 9 ? -1 :
 			  stoa__schema_find_index(t->schema, (uint32_t)stoa__key_number(key + 5, 4));
 
 	if (i < 0 || !ops_of(t, (uint32_t)i)->load)
-		return stoa__fail_corrupt(err, "catalog.mdb", 0,
+		return stoa__fail_corrupt(from->err, "catalog.mdb", 0,
 					  "a record of an index is malformed");
-	return ops_of(t, (uint32_t)i)->load(w, t, (uint32_t)i, key[0], key + 9, len - 9, r, err);
+	return ops_of(t, (uint32_t)i)->load(from, t, (uint32_t)i, key[0], key + 9, len - 9, r);
 }
 
 int stoa__indexes_loaded(struct stoa__version *w, struct stoa__table *t, struct stoa_error *err)

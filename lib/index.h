@@ -41,6 +41,7 @@ struct stoa__change {
 	const uint32_t *slots;			/* of an update: positions; else NULL */
 	const struct stoa_value *values;	/* new values of them, or of all slots. Good in before() only */
 	size_t n;
+	uint32_t skip;				/* bit i: index i has nothing to do afterwards */
 	uint64_t note[STOA_INDEXES_MAX];	/* by index: from before() to after() */
 };
 
@@ -48,6 +49,16 @@ struct stoa__change {
 struct stoa__saver {
 	struct stoa_db *db;
 	uint64_t since;		/* blocks born up to it are in the catalog */
+	const struct stoa__set_run_plans *runs;	/* set_run.h */
+	struct stoa_error *err;
+};
+
+/* What loading lends to a kind that has files. */
+struct stoa__restorer {
+	struct stoa__version *w;
+	/* The segment file with this number, not counted for the caller; NULL if the catalog names none. */
+	struct stoa__segment *(*file)(const struct stoa__restorer *r, uint64_t number);
+	void *ctx;
 	struct stoa_error *err;
 };
 
@@ -81,9 +92,8 @@ struct stoa__index_ops {
 	/* Stores what was born after saver->since; in the catalog's transaction of a checkpoint. */
 	int (*store)(const struct stoa__saver *saver, const struct stoa__table *t, uint32_t i);
 	/* A record that store() wrote: its tag, its key behind tag, table and index, its value. */
-	int (*load)(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint8_t tag,
-		    const uint8_t *key, size_t len, struct stoa__reader *r,
-		    struct stoa_error *err);
+	int (*load)(const struct stoa__restorer *from, struct stoa__table *t, uint32_t i,
+		    uint8_t tag, const uint8_t *key, size_t len, struct stoa__reader *r);
 	/* All rows and records of the catalog are there; the log is not replayed yet. */
 	int (*loaded)(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 		      struct stoa_error *err);
@@ -119,8 +129,8 @@ void stoa__indexes_undone(const struct stoa__table *t);
 void stoa__indexes_each_block(const struct stoa__table *t,
 			      void (*each)(void *ctx, struct stoa__block *b), void *ctx);
 int stoa__indexes_store(const struct stoa__saver *saver, const struct stoa__table *t);
-int stoa__indexes_load(struct stoa__version *w, struct stoa__table *t, const uint8_t *key,
-		       size_t len, struct stoa__reader *r, struct stoa_error *err);
+int stoa__indexes_load(const struct stoa__restorer *from, struct stoa__table *t,
+		       const uint8_t *key, size_t len, struct stoa__reader *r);
 int stoa__indexes_loaded(struct stoa__version *w, struct stoa__table *t, struct stoa_error *err);
 
 #endif

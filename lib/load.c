@@ -347,6 +347,11 @@ static size_t key_len(uint8_t tag)
 	return tag < sizeof lens ? lens[tag] : 0;
 }
 
+static struct stoa__segment *restored_file(const struct stoa__restorer *r, uint64_t number)
+{
+	return find_file(r->ctx, number);
+}
+
 /* Keys of an index's records are as long as its kind likes. */
 static bool of_index(uint8_t tag)
 {
@@ -366,7 +371,8 @@ static int load_of_table(struct loader *l, const uint8_t *key, size_t len,
 	if (!t)
 		return malformed("rows", err);
 	if (of_index(key[0]))
-		return stoa__indexes_load(l->w, t, key, len, r, err);
+		return stoa__indexes_load(&(struct stoa__restorer){ l->w, restored_file, l, err }, t,
+					  key, len, r);
 	if (key[0] == STOA__REC_TAIL)
 		return load_tail(l, t, (uint32_t)stoa__key_number(key + 5, 4), key[9], r, err);
 	first = stoa__key_number(key + 5, 8);

@@ -22,6 +22,8 @@ libstoa_all_la_SOURCES += \
 	%D%/db.c \
 	%D%/db.h \
 	%D%/ddl.c \
+	%D%/hints.c \
+	%D%/hints.h \
 	%D%/index.c \
 	%D%/index.h \
 	%D%/load.c \
@@ -36,6 +38,12 @@ libstoa_all_la_SOURCES += \
 	%D%/schema.c \
 	%D%/schema.h \
 	%D%/seal.c \
+	%D%/set.c \
+	%D%/set.h \
+	%D%/set_find.c \
+	%D%/set_key.c \
+	%D%/set_run.c \
+	%D%/set_run.h \
 	%D%/stoa.h \
 	%D%/survivors.c \
 	%D%/symbol.c \

@@ -79,7 +79,7 @@ enum stoa_result {
 	STOA_ECORRUPT = -4,	/* stored bytes are not what was stored; the text names file and offset */
 	STOA_EBUSY = -5,	/* another process or transaction holds what is needed */
 	STOA_ENOTFOUND = -6,	/* no such database, table, slot or row */
-	STOA_EEXIST = -7,	/* the name is taken */
+	STOA_EEXIST = -7,	/* the name, or a key that must be unique, is taken */
 	STOA_ETYPE = -8,	/* a value does not have the slot's type */
 	STOA_ERANGE = -9,	/* a value does not fit: overflow, too long, too precise */
 	STOA_ENULL = -10,	/* NULL for a slot that is not null */
@@ -670,6 +670,53 @@ struct stoa_index_info {
 STOA_API STOA_CHECK_RESULT int stoa_index_info(stoa_txn *txn, stoa_table table, stoa_index index,
 					       struct stoa_index_info *out,
 					       struct stoa_error *err);
+
+/* ---- sets ------------------------------------------------------------------------------- */
+
+/*
+ * A set index answers "which rows have this key?" in O(1), where a key is a value for each of its slots. A table of
+ * one slot with a unique set index is a durable set.
+ *
+ * Keys are converted to the slots' types as in stoa_insert(); one that does not fit, or has a NULL, is in no
+ * row. What a transaction sees is what its version has: a snapshot goes on finding what it found.
+ */
+
+/**
+ * stoa_set_find() - is there a row with this key?
+ * @key: a value for each slot of the index, in its order
+ * @n:   how many
+ * @row: receives the rowid of one such row, the only one if the index is unique; may be NULL
+ *
+ * Returns: STOA_ROW; STOA_END if there is none; STOA_ENOTFOUND if there is no such index; STOA_EINVAL, STOA_ETYPE.
+ * Cost:    O(1): two cache misses in a large table.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_set_find(stoa_txn *txn, stoa_table table, stoa_index index,
+					     const struct stoa_value *key, size_t n,
+					     stoa_rowid *row, struct stoa_error *err);
+
+/**
+ * stoa_set_rows() - all rows with this key, in ascending order
+ * @rows:   receives up to @n_max rowids
+ * @n_rows: receives how many there are, which may be more
+ */
+STOA_API STOA_CHECK_RESULT int stoa_set_rows(stoa_txn *txn, stoa_table table, stoa_index index,
+					     const struct stoa_value *key, size_t n,
+					     stoa_rowid *rows, size_t n_max, size_t *n_rows,
+					     struct stoa_error *err);
+
+/**
+ * stoa_set_find_many() - look up many keys at once, several times as fast as one by one
+ * @columns:   an array for each slot of the index, in its order, of the slot's own type (and scale)
+ * @n_columns: the number of slots
+ * @n:         keys
+ * @found:     receives a bit for each key, in (n + 63) / 64 words; may be NULL
+ * @rows:      receives a rowid for each key, 0 where there is none; may be NULL
+ */
+STOA_API STOA_CHECK_RESULT int stoa_set_find_many(stoa_txn *txn, stoa_table table,
+						  stoa_index index,
+						  const struct stoa_array *columns,
+						  size_t n_columns, size_t n, uint64_t *found,
+						  stoa_rowid *rows, struct stoa_error *err);
 
 /* ---- rows ------------------------------------------------------------------------------- */
 

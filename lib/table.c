@@ -594,6 +594,7 @@ static int announce(struct stoa__version *w, struct stoa__table *t, struct stoa_
 	change->slots = slots;
 	change->values = values;
 	change->n = n;
+	change->skip = 0;
 	return stoa__indexes_before(w, t, change, err);
 }
 

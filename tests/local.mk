@@ -45,6 +45,7 @@ cmocka_tests += \
 	%D%/segment_test \
 	%D%/session_test \
 	%D%/spill_test \
+	%D%/set_test \
 	%D%/sql_test \
 	%D%/symbol_test \
 	%D%/table_test \

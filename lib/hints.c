@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* hints.c - see hints.h */
+#include "hints.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+
+uint64_t stoa__hints_buckets_for(uint64_t n)
+{
+	return (n * 100 / STOA__HINTS_LOAD + STOA__HINTS_WIDTH) / STOA__HINTS_WIDTH + 1;
+}
+
+int stoa__hints_init(struct stoa__hints *h, uint64_t n_buckets)
+{
+	size_t size = n_buckets * STOA__HINTS_WIDTH * sizeof *h->buckets;
+
+	memset(h, 0, sizeof *h);
+	h->buckets = n_buckets < SIZE_MAX / 64 ? stoa__alloc_aligned(size) : NULL;
+	if (!h->buckets)
+		return STOA_ENOMEM;
+	/* Every look-up goes to another page of a large table: with small ones it costs a miss more. */
+	if (size >= (size_t)4 << 20) {
+		uintptr_t from = ((uintptr_t)h->buckets + 4095) & ~(uintptr_t)4095;
+
+		(void)madvise((void *)from, size - 4096, MADV_HUGEPAGE);
+	}
+	memset(h->buckets, 0, size);
+	h->n_buckets = n_buckets;
+	return STOA_OK;
+}
+
+void stoa__hints_release(struct stoa__hints *h)
+{
+	stoa__free(h->buckets);
+	memset(h, 0, sizeof *h);
+}
+
+unsigned stoa__hints_match_scalar(const stoa__hint *bucket, uint64_t tag)
+{
+	unsigned bits = 0;
+
+	for (unsigned k = 0; k < STOA__HINTS_WIDTH; k++)
+		bits |= (unsigned)((stoa__hint_load(&bucket[k]) ^ tag) >> 48 == 0) << k;
+	return bits;
+}
+
+void stoa__hints_put(struct stoa__hints *h, uint64_t hash, uint64_t rowid)
+{
+	uint64_t entry = stoa__hints_tag(hash) | rowid;
+
+	for (uint64_t b = stoa__hints_bucket_of(h, hash);; b = b + 1 == h->n_buckets ? 0 : b + 1) {
+		stoa__hint *bucket = h->buckets + b * STOA__HINTS_WIDTH;
+
+		for (unsigned k = 0; k < STOA__HINTS_WIDTH; k++) {
+			uint64_t now = stoa__hint_load(&bucket[k]);
+
+			if (now == entry)
+				return;
+			if (now)
+				continue;
+			atomic_store_explicit(&bucket[k], entry, memory_order_relaxed);
+			h->n++;
+			return;
+		}
+	}
+}

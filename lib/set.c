@@ -1,0 +1,631 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * set.c - the set index as a kind: how hints come about when rows do
+ *
+ * Rows that change one by one put their hints into the delta. Whole groups that a bulk load adds get a run of their own, of the
+ * right size and built in one pass, if they are in a segment; a database in memory has a delta and nothing else.
+ * set_run.c has what happens to runs at a checkpoint.
+ */
+#include "set.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../storage/file.h"
+#include "core/alloc.h"
+#include "set_run.h"
+
+#define ROOM_MIN 64	/* hints that a delta has room for */
+
+static const struct stoa__index_def *def_of(const struct stoa__table *t, uint32_t i)
+{
+	return &t->schema->indexes[i];
+}
+
+static bool is_unique(const struct stoa__index_def *def)
+{
+	return def->flags & STOA_INDEX_UNIQUE;
+}
+
+/* ---- definition ---- */
+
+static int define(const struct stoa__schema *s, const struct stoa_index_options *o,
+		  struct stoa__index_def *def, struct stoa_error *err)
+{
+	bool primary = o->flags & STOA_INDEX_PRIMARY;
+
+	if (!o->n_slots)
+		return stoa__fail(err, STOA_EINVAL, "a set index needs a slot");
+	if (o->flags & ~(STOA_INDEX_UNIQUE | STOA_INDEX_PRIMARY) ||
+	    (primary && !(o->flags & STOA_INDEX_UNIQUE)))
+		return stoa__fail(err, STOA_EINVAL,
+				  "flags 0x%x: a set index is unique or not, and a primary key is unique",
+				  o->flags);
+	for (uint32_t k = 0; primary && k < def->n_slots; k++) {
+		const struct stoa_slot *slot = &s->slots[def->slots[k]].def;
+
+		if (!(slot->flags & STOA_NOT_NULL))
+			return stoa__fail(err, STOA_EINVAL,
+					  "slot \"%s\" may be NULL: a primary key needs slots that are not null",
+					  slot->name);
+	}
+	for (uint32_t i = 0; primary && i < s->n_indexes; i++)
+		if (s->indexes[i].flags & STOA_INDEX_PRIMARY)
+			return stoa__fail(err, STOA_EEXIST, "table \"%s\" has a primary key already: \"%s\"",
+					  s->name, s->indexes[i].name);
+	return stoa__random(&def->number[0], sizeof def->number[0], err);
+}
+
+/* ---- looking ---- */
+
+void stoa__set_tables(const struct stoa__set *set, struct stoa__set_tables *out)
+{
+	out->n = 0;
+	if (set->delta) {
+		out->run[0] = NULL;
+		out->hints[out->n++] = &set->delta->hints;
+	}
+	for (uint32_t r = 0; r < set->n_runs; r++) {
+		out->run[out->n] = set->run[r];
+		out->hints[out->n++] = &set->run[r]->hints;
+	}
+}
+
+/* The key of one row that a table may have, and what is wanted of it. */
+struct search {
+	const struct stoa__table *t;
+	const struct stoa__index_def *def;
+	uint64_t hash;
+	const struct stoa_value *values;
+	uint64_t but;	/* a row that does not count */
+};
+
+/* Bucket @b of a table, opened if need be. */
+static inline int bucket_of(const struct stoa__hints *h, struct stoa__set_run *run, uint64_t b,
+			    const stoa__hint **out, struct stoa_error *err)
+{
+	*out = stoa__hints_bucket(h, b);
+	if (*out)
+		return STOA_OK;
+	STOA_TRY(stoa__set_run_open_part(run, b / STOA__HINTS_PART, err));
+	*out = stoa__hints_bucket(h, b);
+	return STOA_OK;
+}
+
+static int rowlist_add(struct stoa__rowlist *list, uint64_t rowid, struct stoa_error *err)
+{
+	if (list->n == list->cap) {
+		size_t cap = list->cap ? list->cap * 2 : 16;
+		uint64_t *rows = stoa__realloc_array(list->rows, cap, sizeof *rows);
+
+		if (!rows)
+			return stoa__fail_memory(err);
+		list->rows = rows;
+		list->cap = cap;
+	}
+	list->rows[list->n++] = rowid;
+	return STOA_OK;
+}
+
+/* Looks through one table: 1 with the first row that has the key in *@rowid, 0, or an error. */
+static int search_table(const struct search *s, const struct stoa__hints *h, struct stoa__set_run *run,
+			uint64_t *rowid, struct stoa_error *err)
+{
+	uint64_t b = stoa__hints_bucket_of(h, s->hash), tag = stoa__hints_tag(s->hash);
+
+	const stoa__hint *bucket;
+
+	for (uint64_t seen = 0; seen < h->n_buckets; seen++) {
+		STOA_TRY(bucket_of(h, run, b, &bucket, err));
+		for (unsigned m = stoa__hints_match(bucket, tag); m; m &= m - 1) {
+			uint64_t found = stoa__hints_rowid(
+				stoa__hint_load(&bucket[__builtin_ctz(m)]));
+			int rc;
+
+			if (!found || found == s->but)
+				continue;
+			rc = stoa__set_matches(s->t, s->def, found, s->values, err);
+			if (rc)
+				*rowid = found;
+			if (rc)
+				return rc;
+		}
+		if (!stoa__hints_bucket_full(bucket))
+			return 0;
+		b = b + 1 == h->n_buckets ? 0 : b + 1;
+	}
+	return 0;
+}
+
+int stoa__set_first(const struct stoa__table *t, uint32_t i, uint64_t hash,
+		    const struct stoa_value *values, uint64_t but, uint64_t *rowid,
+		    struct stoa_error *err)
+{
+	struct search s = { t, def_of(t, i), hash, values, but };
+	const struct stoa__set *set = stoa__set_of(t, i);
+	int rc = 0;
+
+	if (set->delta)
+		rc = search_table(&s, &set->delta->hints, NULL, rowid, err);
+	for (uint32_t r = set->n_runs; !rc && r-- > 0;)
+		rc = search_table(&s, &set->run[r]->hints, set->run[r], rowid, err);
+	return rc;
+}
+
+/* Adds to the list what one table has for the key. */
+static int list_table(const struct search *s, const struct stoa__hints *h, struct stoa__set_run *run,
+		      struct stoa__rowlist *list, struct stoa_error *err)
+{
+	uint64_t b = stoa__hints_bucket_of(h, s->hash), tag = stoa__hints_tag(s->hash);
+	const stoa__hint *bucket;
+
+	for (uint64_t seen = 0; seen < h->n_buckets; seen++) {
+		STOA_TRY(bucket_of(h, run, b, &bucket, err));
+		for (unsigned m = stoa__hints_match(bucket, tag); m; m &= m - 1) {
+			uint64_t found = stoa__hints_rowid(
+				stoa__hint_load(&bucket[__builtin_ctz(m)]));
+			int rc = found ? stoa__set_matches(s->t, s->def, found, s->values, err) : 0;
+
+			if (rc > 0)
+				rc = rowlist_add(list, found, err);
+			if (rc < 0)
+				return rc;
+		}
+		if (!stoa__hints_bucket_full(bucket))
+			return STOA_OK;
+		b = b + 1 == h->n_buckets ? 0 : b + 1;
+	}
+	return STOA_OK;
+}
+
+static int by_rowid(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+int stoa__set_all(const struct stoa__table *t, uint32_t i, uint64_t hash,
+		  const struct stoa_value *values, struct stoa__rowlist *list,
+		  struct stoa_error *err)
+{
+	struct search s = { t, def_of(t, i), hash, values, 0 };
+	struct stoa__set_tables tables;
+	size_t n = 0;
+
+	stoa__set_tables(stoa__set_of(t, i), &tables);
+	for (uint32_t k = 0; k < tables.n; k++)
+		STOA_TRY(list_table(&s, tables.hints[k], tables.run[k], list, err));
+	if (list->n)
+		qsort(list->rows, list->n, sizeof *list->rows, by_rowid);
+	for (size_t k = 0; k < list->n; k++)
+		if (!n || list->rows[n - 1] != list->rows[k])
+			list->rows[n++] = list->rows[k];
+	list->n = n;
+	return STOA_OK;
+}
+
+/* ---- duplicates ---- */
+
+int stoa__set_taken(const struct stoa__table *t, uint32_t i, const struct stoa_value *values,
+		    uint64_t rowid, struct stoa_error *err)
+{
+	const struct stoa__index_def *def = def_of(t, i);
+	char key[200];
+	size_t len = 0;
+
+	for (uint32_t k = 0; k < def->n_slots; k++) {
+		if (k && len + 3 < sizeof key)
+			len += (size_t)sprintf(key + len, ", ");
+		len += stoa_value_print(&values[k], key + len, sizeof key - len);
+		if (len > sizeof key - 1)
+			len = sizeof key - 1;
+	}
+	return stoa__fail(err, STOA_EEXIST, "index \"%s\" of table \"%s\": row %llu has key (%.*s) already",
+			  def->name, t->schema->name, (unsigned long long)rowid, (int)len, key);
+}
+
+/* ---- the delta ---- */
+
+static void release_delta(struct stoa__block *b)
+{
+	stoa__hints_release(&((struct stoa__delta *)(void *)b)->hints);
+}
+
+/* An empty delta with room for @n hints. */
+static struct stoa__delta *delta_new(struct stoa__version *w, uint64_t n)
+{
+	struct stoa__delta *d = stoa__block_new(w, STOA__KIND_INDEX, sizeof *d);
+
+	if (!d)
+		return NULL;
+	if (stoa__hints_init(&d->hints, stoa__hints_buckets_for(n)) < 0) {
+		stoa__block_retire(w, &d->block);
+		return NULL;
+	}
+	d->block.release = release_delta;
+	stoa__block_grow(w->history, &d->block,
+			 d->hints.n_buckets * STOA__HINTS_WIDTH * sizeof(stoa__hint));
+	return d;
+}
+
+bool stoa__set_covers(const struct stoa__set *set, const struct stoa__base *base)
+{
+	if (!base || !base->segment)
+		return false;
+	for (uint32_t r = 0; r < set->n_runs; r++)
+		if (stoa__set_run_covers(set->run[r], stoa__segment_file(base->segment), base->index))
+			return true;
+	return false;
+}
+
+/* What is being filled, and what must not be in it twice. */
+struct filling {
+	const struct stoa__table *t;
+	uint32_t i;
+	const struct stoa__set *set;	/* its runs cover groups */
+	uint64_t first, last;		/* rows of groups with first rowid in this range */
+	bool mapped;			/* only of groups in segments */
+	struct stoa__hints *into;
+	bool check;			/* no two rows may have the same key */
+	struct stoa__set_tables tables;	/* to be looked through for it; @into is one */
+	struct stoa__buf scratch;
+};
+
+/* The rows that the delta is to have. */
+static enum stoa__set_extent extent(void *ctx, const struct stoa__group *g)
+{
+	const struct filling *f = ctx;
+
+	if (g->first < f->first || g->first > f->last || (f->mapped && !(g->base && g->base->segment)))
+		return STOA__ROWS_NONE;
+	return stoa__set_covers(f->set, g->base) ? STOA__ROWS_CHANGED : STOA__ROWS_ALL;
+}
+
+/* A row's tag is in a bucket: is it the same key in another row? Then it is an error. */
+static int check_candidate(struct filling *f, uint64_t rowid, uint64_t other,
+			   struct stoa_error *err)
+{
+	struct stoa_value key[STOA_INDEX_SLOTS_MAX];
+	const struct stoa__index_def *def = def_of(f->t, f->i);
+	struct stoa__place at;
+	int rc;
+
+	if (!other || other == rowid)
+		return STOA_OK;
+	STOA_TRY(stoa__table_locate(f->t, rowid, &at, err));
+	STOA_TRY(stoa__set_key_of(f->t, def, at, &f->scratch, key, err));
+	rc = stoa__set_matches(f->t, def, other, key, err);
+	return rc > 0 ? stoa__set_taken(f->t, f->i, key, other, err) : rc;
+}
+
+static int check_table(struct filling *f, const struct stoa__hints *h, struct stoa__set_run *run,
+		       uint64_t hash, uint64_t rowid, struct stoa_error *err)
+{
+	uint64_t b = stoa__hints_bucket_of(h, hash), tag = stoa__hints_tag(hash);
+
+	const stoa__hint *bucket;
+
+	for (uint64_t seen = 0; seen < h->n_buckets; seen++) {
+		STOA_TRY(bucket_of(h, run, b, &bucket, err));
+		for (unsigned m = stoa__hints_match(bucket, tag); m; m &= m - 1)
+			STOA_TRY(check_candidate(f, rowid,
+						 stoa__hints_rowid(stoa__hint_load(
+							 &bucket[__builtin_ctz(m)])),
+						 err));
+		if (!stoa__hints_bucket_full(bucket))
+			return STOA_OK;
+		b = b + 1 == h->n_buckets ? 0 : b + 1;
+	}
+	return STOA_OK;
+}
+
+static void prefetch(const struct stoa__hints *h, const struct stoa__set_batch *batch)
+{
+	for (uint32_t k = 0; k < batch->n; k++) {
+		const stoa__hint *b =
+			stoa__hints_bucket(h, stoa__hints_bucket_of(h, batch->hash[k]));
+
+		if (b)
+			__builtin_prefetch(b);
+	}
+}
+
+static int fill_batch(void *ctx, const struct stoa__set_batch *batch, struct stoa_error *err)
+{
+	struct filling *f = ctx;
+
+	prefetch(f->into, batch);
+	for (uint32_t k = 0; f->check && k < f->tables.n; k++)
+		if (f->tables.hints[k] != f->into)
+			prefetch(f->tables.hints[k], batch);
+	for (uint32_t k = 0; k < batch->n; k++) {
+		for (uint32_t j = 0; f->check && j < f->tables.n; j++)
+			STOA_TRY(check_table(f, f->tables.hints[j], f->tables.run[j],
+					     batch->hash[k], batch->rowid[k], err));
+		stoa__hints_put(f->into, batch->hash[k], batch->rowid[k]);
+	}
+	return STOA_OK;
+}
+
+static int fill(struct filling *f, struct stoa_error *err)
+{
+	struct stoa__set_walk walk = { f->t, def_of(f->t, f->i), extent, fill_batch, f };
+	int rc = stoa__set_walk(&walk, err);
+
+	stoa__buf_release(&f->scratch);
+	return rc;
+}
+
+static uint64_t count(struct filling *f)
+{
+	struct stoa__set_walk walk = { f->t, def_of(f->t, f->i), extent, fill_batch, f };
+
+	return stoa__set_count(&walk);
+}
+
+/* Does a table hint at the row under the hash? */
+static int is_hinted(const struct filling *f, uint64_t hash, uint64_t rowid,
+		     struct stoa_error *err)
+{
+	const stoa__hint *bucket;
+
+	for (uint32_t k = 0; k < f->tables.n; k++) {
+		const struct stoa__hints *h = f->tables.hints[k];
+		uint64_t b = stoa__hints_bucket_of(h, hash), seen = 0;
+
+		do {
+			STOA_TRY(bucket_of(h, f->tables.run[k], b, &bucket, err));
+			for (unsigned m = 0; m < STOA__HINTS_WIDTH; m++)
+				if (stoa__hint_load(&bucket[m]) == (stoa__hints_tag(hash) | rowid))
+					return 1;
+			b = b + 1 == h->n_buckets ? 0 : b + 1;
+		} while (stoa__hints_bucket_full(bucket) && ++seen < h->n_buckets);
+	}
+	return 0;
+}
+
+static int check_batch(void *ctx, const struct stoa__set_batch *batch, struct stoa_error *err)
+{
+	struct filling *f = ctx;
+
+	for (uint32_t k = 0; k < batch->n; k++) {
+		int rc = is_hinted(f, batch->hash[k], batch->rowid[k], err);
+
+		if (rc < 0)
+			return rc;
+		if (!rc)
+			return stoa__fail(err, STOA_ECORRUPT,
+					  "index \"%s\" of table \"%s\" does not have row %llu",
+					  def_of(f->t, f->i)->name, f->t->schema->name,
+					  (unsigned long long)batch->rowid[k]);
+	}
+	return STOA_OK;
+}
+
+int stoa__set_check(const struct stoa__table *t, uint32_t i, struct stoa_error *err)
+{
+	struct filling f = { .t = t, .i = i, .set = stoa__set_of(t, i) };
+	struct stoa__set_walk walk = { t, def_of(t, i), NULL, check_batch, &f };
+
+	stoa__set_tables(f.set, &f.tables);
+	return stoa__set_walk(&walk, err);
+}
+
+/* Gives the state a new delta, of the rows up to @last that no run speaks for, with room for @more. */
+static int renew_delta(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t last,
+		       uint64_t more, struct stoa_error *err)
+{
+	struct filling f = { .t = t, .i = i, .last = last };
+	struct stoa__delta *d;
+	struct stoa__set *set;
+	int rc;
+
+	if (stoa__index_own(w, t, i, &set) < 0)
+		return stoa__fail_memory(err);
+	f.set = set;
+	d = delta_new(w, count(&f) + more + ROOM_MIN);
+	if (!d)
+		return stoa__fail_memory(err);
+	f.into = &d->hints;
+	rc = fill(&f, err);
+	if (rc < 0) {
+		stoa__block_retire(w, &d->block);
+		return rc;
+	}
+	if (set->delta)
+		stoa__block_retire(w, &set->delta->block);
+	set->delta = d;
+	return STOA_OK;
+}
+
+/* Makes room in the delta for a hint more. */
+static int make_room(struct stoa__version *w, struct stoa__table *t, uint32_t i,
+		     struct stoa_error *err)
+{
+	const struct stoa__set *set = stoa__set_of(t, i);
+
+	if (set->delta && set->delta->hints.n < stoa__hints_room(&set->delta->hints))
+		return STOA_OK;
+	/* Half as much again, so that a row is hashed three times in the long run. */
+	return renew_delta(w, t, i, UINT64_MAX, set->delta ? set->delta->hints.n / 2 : 0, err);
+}
+
+/* ---- whole groups ---- */
+
+/* A run over the mapped groups from rowid @first on that no run covers. */
+static int add_run(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t first,
+		   struct stoa_error *err)
+{
+	const struct stoa__set *old = stoa__set_of(t, i);
+	struct filling f = { .t = t, .i = i, .set = old, .first = first, .last = UINT64_MAX,
+			     .mapped = true, .check = is_unique(def_of(t, i)) };
+	uint64_t n = count(&f);
+	struct stoa__hints hints;
+	struct stoa__set *set;
+	struct stoa__set_run *run;
+	int rc;
+
+	if (!n || old->n_runs == STOA__SET_RUNS_MAX)
+		return STOA_OK;
+	if (stoa__index_own(w, t, i, &set) < 0 ||
+	    stoa__hints_init(&hints, stoa__hints_buckets_for(n)) < 0)
+		return stoa__fail_memory(err);
+	f.set = set;
+	f.into = &hints;
+	stoa__set_tables(set, &f.tables);
+	f.tables.run[f.tables.n] = NULL;
+	f.tables.hints[f.tables.n++] = &hints;
+	rc = fill(&f, err);
+	if (rc < 0) {
+		stoa__hints_release(&hints);
+		return rc;
+	}
+	rc = stoa__set_run_new(w, &hints, t, set, first, &run);
+	if (rc < 0)
+		return stoa__fail_memory(err);
+	set->run[set->n_runs++] = run;
+	return STOA_OK;
+}
+
+/* Puts the rows of groups from rowid @first on that no run covers into the delta. */
+static int add_to_delta(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t first,
+			struct stoa_error *err)
+{
+	struct filling f = { .t = t, .i = i, .set = stoa__set_of(t, i), .first = first,
+			     .last = UINT64_MAX, .check = is_unique(def_of(t, i)) };
+	const struct stoa__delta *d = f.set->delta;
+	uint64_t n = count(&f);
+
+	if (!n)
+		return STOA_OK;
+	if (!d || d->hints.n + n > stoa__hints_room(&d->hints))
+		STOA_TRY(renew_delta(w, t, i, first - 1, n, err));
+	f.set = stoa__set_of(t, i);
+	f.into = &f.set->delta->hints;
+	stoa__set_tables(f.set, &f.tables);
+	return fill(&f, err);
+}
+
+/*
+ * What fails half-way has put hints for rows that will not be there; their rowids may be given to others. Hints
+ * may be wrong.
+ */
+static int appended(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t first,
+		    struct stoa_error *err)
+{
+	STOA_TRY(add_run(w, t, i, first, err));
+	return add_to_delta(w, t, i, first, err);
+}
+
+static void each_block(struct stoa__block *state, void (*each)(void *ctx, struct stoa__block *b),
+		       void *ctx)
+{
+	struct stoa__set *set = (struct stoa__set *)(void *)state;
+
+	if (set->delta)
+		each(ctx, &set->delta->block);
+	for (uint32_t r = 0; r < set->n_runs; r++)
+		each(ctx, &set->run[r]->block);
+	each(ctx, state);
+}
+
+static int create(struct stoa__version *w, struct stoa__table *t, uint32_t i,
+		  struct stoa_error *err)
+{
+	struct stoa__set *set = stoa__block_new(w, STOA__KIND_INDEX, sizeof *set);
+
+	if (!set)
+		return stoa__fail_memory(err);
+	t->indexes->state[i] = &set->block;
+	return appended(w, t, i, 1, err);
+}
+
+/* ---- rows one by one ---- */
+
+/* The key that the row will have: false if it has a NULL. */
+static int key_after(const struct stoa__table *t, const struct stoa__index_def *def,
+		     const struct stoa__change *change, struct stoa__buf *scratch,
+		     struct stoa_value *key, bool *whole, struct stoa_error *err)
+{
+	if (change->kind == STOA__UPDATE)
+		STOA_TRY(stoa__set_key_of(t, def, change->at, scratch, key, err));
+	*whole = true;
+	for (uint32_t k = 0; k < def->n_slots; k++) {
+		if (change->kind == STOA__INSERT)
+			key[k] = change->values[def->slots[k]];
+		for (size_t j = 0; change->kind == STOA__UPDATE && j < change->n; j++)
+			if (change->slots[j] == def->slots[k])
+				key[k] = change->values[j];
+		*whole &= key[k].type != STOA_NULL;
+	}
+	return STOA_OK;
+}
+
+/* Refuses a key that another row has, and keeps its hash. */
+static int check_key(struct stoa__table *t, uint32_t i, struct stoa__change *change,
+		     const struct stoa_value *key, struct stoa_error *err)
+{
+	const struct stoa__index_def *def = def_of(t, i);
+	uint64_t hash = stoa__set_hash(def, key), other;
+	int rc = 0;
+
+	if (is_unique(def))
+		rc = stoa__set_first(t, i, hash, key,
+				     change->kind == STOA__UPDATE ? change->rowid : 0, &other, err);
+	if (rc > 0)
+		return stoa__set_taken(t, i, key, other, err);
+	change->note[i] = hash;
+	return rc;
+}
+
+static int before(struct stoa__version *w, struct stoa__table *t, uint32_t i,
+		  struct stoa__change *change, struct stoa_error *err)
+{
+	const struct stoa__index_def *def = def_of(t, i);
+	struct stoa_value key[STOA_INDEX_SLOTS_MAX];
+	struct stoa__buf scratch = STOA__BUF_INIT;
+	bool whole = false;
+	int rc = STOA_OK;
+
+	if (change->kind == STOA__INSERT ||
+	    (change->kind == STOA__UPDATE && stoa__index_touched(def, change)))
+		rc = key_after(t, def, change, &scratch, key, &whole, err);
+	if (!whole)
+		change->skip |= (uint32_t)1 << i;
+	if (rc == STOA_OK && whole && change->rowid > STOA__HINTS_ROWID_MAX)
+		rc = stoa__fail(err, STOA_EFULL, "table \"%s\": rowids of a set index end at 2^48",
+				t->schema->name);
+	if (rc == STOA_OK && whole)
+		rc = check_key(t, i, change, key, err);
+	stoa__buf_release(&scratch);
+	return rc == STOA_OK && whole ? make_room(w, t, i, err) : rc;
+}
+
+static void after(struct stoa__version *w, struct stoa__table *t, uint32_t i,
+		  const struct stoa__change *change)
+{
+	(void)w;
+	if (!(change->skip >> i & 1))
+		stoa__hints_put(&stoa__set_of(t, i)->delta->hints, change->note[i], change->rowid);
+}
+
+static int loaded(struct stoa__version *w, struct stoa__table *t, uint32_t i,
+		  struct stoa_error *err)
+{
+	return renew_delta(w, t, i, UINT64_MAX, 0, err);
+}
+
+const struct stoa__index_ops stoa__set_ops = {
+	.name = "set",
+	.define = define,
+	.create = create,
+	.before = before,
+	.after = after,
+	.appended = appended,
+	.each_block = each_block,
+	.store = stoa__set_runs_store,
+	.load = stoa__set_runs_load,
+	.loaded = loaded,
+};

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * set.h - the set index: key -> the rows that have it
+ *
+ *     state    delta    hints in heap, one table shared by all versions, added to in place
+ *              runs     immutable hints over certain row groups: mapped from a segment, or in heap until a checkpoint
+ *
+ * A look-up goes through the delta and all runs for rowids that may have the key; for each the row is found in the version
+ * that asks, and its slots are compared. So the rows are the truth, and hints need no versions (hints.h).
+ *
+ * Invariants, for every version that has the state:
+ * (1) A member whose key has no NULL is hinted at: by the delta, or by a run, if the run covers the base of its group and
+ *     no overlay speaks for its slots.
+ * (2) A run covers mapped bases only, named by segment file and group, since these never change and outlive the
+ *     process. A base that the collector rewrote is another one, and not covered; its hints are still
+ *     where they were.
+ * (3) The delta is replaced by a new one, made from the rows that (1) asks of it, when it is full. Older versions keep
+ *     the old one.
+ *
+ * What is deleted or undone leaves hints behind. A rowid that is given again after a rollback may then be found under
+ * a key of the row that was undone: the comparison sees to that; and twice under its own: equal hints are put
+ * once, and rows found are sorted and told once.
+ */
+#ifndef STOA__SET_H
+#define STOA__SET_H
+
+#include "hints.h"
+#include "index.h"
+
+#define STOA__SET_RUNS_MAX 16
+
+struct stoa__delta {
+	struct stoa__block block;
+	struct stoa__hints hints;
+};
+
+/* A row group's base in a segment. */
+struct stoa__covered {
+	uint64_t file;
+	uint64_t index;
+};
+
+struct stoa__set_run {
+	struct stoa__block block;
+	uint64_t id;			/* never the same for two runs of a process */
+	struct stoa__hints hints;
+	struct stoa__segment *segment;	/* NULL: in heap */
+	struct stoa__covered *covered;	/* ascending */
+	size_t n_covered;
+};
+
+struct stoa__set {
+	struct stoa__block block;	/* owns nothing, so that it can be copied */
+	struct stoa__delta *delta;	/* NULL: no hint yet */
+	uint32_t n_runs;
+	struct stoa__set_run *run[STOA__SET_RUNS_MAX];	/* oldest first */
+};
+
+extern const struct stoa__index_ops stoa__set_ops;
+
+static inline struct stoa__set *stoa__set_of(const struct stoa__table *t, uint32_t i)
+{
+	return (struct stoa__set *)(void *)t->indexes->state[i];
+}
+
+/* ---- set_key.c: keys and rows ---- */
+
+/* The hash of @values, one for each slot of the index, none NULL. def->number[0] is the seed. */
+uint64_t stoa__set_hash(const struct stoa__index_def *def, const struct stoa_value *values);
+/* The hashes of keys [from, from + n) given as arrays; @n up to STOA__PAGE_ROWS. That of a key with a NULL is of no use. */
+void stoa__set_hash_arrays(const struct stoa__index_def *def, const struct stoa_array *columns,
+			   size_t from, size_t n, uint64_t *hash);
+/* Asks the processor for the key of a row. */
+void stoa__set_prefetch(const struct stoa__table *t, const struct stoa__index_def *def,
+			uint64_t rowid);
+/*
+ * Is row @rowid a member of @t whose slots have @values? Not NULL, and of the slots' types. 1, 0, or the error of
+ * reading it.
+ */
+int stoa__set_matches(const struct stoa__table *t, const struct stoa__index_def *def,
+		      uint64_t rowid, const struct stoa_value *values, struct stoa_error *err);
+/* The key of a row: STOA_OK; bytes borrow from the version or from @scratch. */
+int stoa__set_key_of(const struct stoa__table *t, const struct stoa__index_def *def,
+		     struct stoa__place at, struct stoa__buf *scratch, struct stoa_value *out,
+		     struct stoa_error *err);
+
+/* Members without a NULL in their key, at most a page of them. */
+struct stoa__set_batch {
+	uint32_t n;
+	uint64_t hash[STOA__PAGE_ROWS];
+	uint64_t rowid[STOA__PAGE_ROWS];
+};
+enum stoa__set_extent {
+	STOA__ROWS_ALL,		/* all rows of the group */
+	STOA__ROWS_CHANGED,	/* those in pages that an overlay speaks for */
+	STOA__ROWS_NONE,
+};
+struct stoa__set_walk {
+	const struct stoa__table *t;
+	const struct stoa__index_def *def;
+	/* Which rows of @g; NULL: all. */
+	enum stoa__set_extent (*extent)(void *ctx, const struct stoa__group *g);
+	int (*each)(void *ctx, const struct stoa__set_batch *batch, struct stoa_error *err);
+	void *ctx;
+};
+/* Reads keys group by group, in order. */
+int stoa__set_walk(const struct stoa__set_walk *walk, struct stoa_error *err);
+/* At most how many rows the walk will give. */
+uint64_t stoa__set_count(const struct stoa__set_walk *walk);
+
+/* ---- set.c ---- */
+
+/* The hash tables of a state, the delta first; those without a hint are left out. */
+struct stoa__set_tables {
+	uint32_t n;
+	const struct stoa__hints *hints[STOA__SET_RUNS_MAX + 1];
+	struct stoa__set_run *run[STOA__SET_RUNS_MAX + 1];	/* NULL for the delta */
+};
+void stoa__set_tables(const struct stoa__set *set, struct stoa__set_tables *out);
+
+/*
+ * The first row that has the key, but for row @but (0: none): 1 with *@rowid, 0, or an error.
+ */
+int stoa__set_first(const struct stoa__table *t, uint32_t i, uint64_t hash,
+		    const struct stoa_value *values, uint64_t but, uint64_t *rowid,
+		    struct stoa_error *err);
+/* Is the group's base covered by a run? */
+bool stoa__set_covers(const struct stoa__set *set, const struct stoa__base *base);
+/* All rows that have the key, ascending; the caller frees list->rows. */
+struct stoa__rowlist {
+	uint64_t *rows;
+	size_t n, cap;
+};
+int stoa__set_all(const struct stoa__table *t, uint32_t i, uint64_t hash,
+		  const struct stoa_value *values, struct stoa__rowlist *list,
+		  struct stoa_error *err);
+/* Is every member found by its key? STOA_ECORRUPT, naming the row. */
+int stoa__set_check(const struct stoa__table *t, uint32_t i, struct stoa_error *err);
+/* STOA_EEXIST: row @rowid has the key already. */
+int stoa__set_taken(const struct stoa__table *t, uint32_t i, const struct stoa_value *values,
+		    uint64_t rowid, struct stoa_error *err);
+
+#endif

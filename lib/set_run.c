@@ -1,0 +1,659 @@
+/* SPDX-License-Identifier: MIT */
+/* set_run.c - see set_run.h */
+#include "set_run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/bitmap.h"
+#include "db.h"
+
+#define RUN_MAGIC 0x4e525453u	/* "STRN" */
+#define RUN_VERSION 1u
+#define RUN_HEAD 64		/* bytes before the groups covered */
+#define RUN_RATIO 3		/* a run is at least so much larger than all younger ones */
+#define PART_BYTES ((size_t)STOA__HINTS_PART * STOA__HINTS_WIDTH * sizeof(stoa__hint))
+
+uint64_t stoa__set_run_rows_min = 32768;
+
+enum { SLOT_HEAD = 1, SLOT_PARTS = 2 };
+
+/* ---- runs in memory ---- */
+
+static void release_run(struct stoa__block *b)
+{
+	struct stoa__set_run *run = (struct stoa__set_run *)(void *)b;
+
+	if (run->segment)
+		stoa__free((void *)(uintptr_t)run->hints.parts);
+	else
+		stoa__hints_release(&run->hints);
+	stoa__segment_unref(run->segment);
+	stoa__free(run->covered);
+}
+
+/* A run without hints yet, with room for @n_covered groups. */
+static struct stoa__set_run *run_alloc(struct stoa__version *w, size_t n_covered)
+{
+	static _Atomic uint64_t next_id = 1;
+	struct stoa__set_run *run = stoa__block_new(w, STOA__KIND_INDEX, sizeof *run);
+
+	if (!run)
+		return NULL;
+	run->block.release = release_run;
+	run->id = atomic_fetch_add(&next_id, 1);
+	run->covered = stoa__calloc(n_covered + 1, sizeof *run->covered);
+	if (!run->covered) {
+		stoa__block_retire(w, &run->block);
+		return NULL;
+	}
+	stoa__block_grow(w->history, &run->block, (n_covered + 1) * sizeof *run->covered);
+	return run;
+}
+
+static int compare(const struct stoa__covered *c, uint64_t file, uint64_t index)
+{
+	if (c->file != file)
+		return c->file < file ? -1 : 1;
+	return c->index < index ? -1 : c->index > index;
+}
+
+bool stoa__set_run_covers(const struct stoa__set_run *run, uint64_t file, uint64_t index)
+{
+	size_t lo = 0, n = run->n_covered;
+
+	while (n) {
+		size_t half = n / 2;
+		int order = compare(&run->covered[lo + half], file, index);
+
+		if (!order)
+			return true;
+		lo += order < 0 ? half + 1 : 0;
+		n = order < 0 ? n - half - 1 : half;
+	}
+	return false;
+}
+
+static int by_file(const void *a, const void *b)
+{
+	const struct stoa__covered *other = b;
+
+	return compare(a, other->file, other->index);
+}
+
+/* Groups being listed. */
+struct listing {
+	const struct stoa__set *set;
+	uint64_t first;
+	struct stoa__covered *out;	/* NULL: only counted */
+	size_t n;
+};
+
+static int list_group(void *ctx, uint64_t first, void *value)
+{
+	struct listing *l = ctx;
+	const struct stoa__base *base = ((struct stoa__group *)value)->base;
+
+	if (first < l->first || !base->segment || stoa__set_covers(l->set, base))
+		return STOA_OK;
+	if (l->out)
+		l->out[l->n] = (struct stoa__covered){ stoa__segment_file(base->segment),
+						       base->index };
+	l->n++;
+	return STOA_OK;
+}
+
+int stoa__set_run_new(struct stoa__version *w, struct stoa__hints *hints, const struct stoa__table *t,
+		  const struct stoa__set *set, uint64_t first, struct stoa__set_run **out)
+{
+	struct listing l = { set, first, NULL, 0 };
+	struct stoa__set_run *run;
+
+	(void)stoa__tree_walk(t->groups, 0, list_group, &l);
+	run = run_alloc(w, l.n);
+	if (!run) {
+		stoa__hints_release(hints);
+		return STOA_ENOMEM;
+	}
+	l.out = run->covered;
+	l.n = 0;
+	(void)stoa__tree_walk(t->groups, 0, list_group, &l);
+	run->n_covered = l.n;
+	qsort(run->covered, l.n, sizeof *run->covered, by_file);
+	run->hints = *hints;
+	stoa__block_grow(w->history, &run->block,
+			 hints->n_buckets * STOA__HINTS_WIDTH * sizeof(stoa__hint));
+	*out = run;
+	return STOA_OK;
+}
+
+/* ---- runs in files ---- */
+
+static int malformed(const struct stoa__segment *s, struct stoa_error *err)
+{
+	char name[32];
+
+	stoa__segment_name(stoa__segment_file(s), name);
+	return stoa__fail_corrupt(err, name, 0, "it should hold a run of an index, but does not");
+}
+
+int stoa__set_run_open_part(struct stoa__set_run *run, uint64_t part, struct stoa_error *err)
+{
+	uint64_t left = run->hints.n_buckets * STOA__HINTS_WIDTH * sizeof(stoa__hint) -
+			part * PART_BYTES;
+	const uint8_t *image;
+	size_t len;
+	int rc = stoa__segment_chunk(run->segment, 0, (uint32_t)(SLOT_PARTS + part), &image, &len,
+				     err);
+
+	if (rc == STOA_ENOTFOUND || (rc == STOA_OK && len != (left < PART_BYTES ? left : PART_BYTES)))
+		return malformed(run->segment, err);
+	STOA_TRY(rc);
+	atomic_store_explicit(&run->hints.parts[part],
+			      (const stoa__hint *)(const void *)image, memory_order_release);
+	return STOA_OK;
+}
+
+/* What slot 1 says, checked; *@list is where the groups are. */
+static int read_head(struct stoa__segment *s, struct stoa__hints *h, uint64_t *n_covered,
+		     const uint8_t **list, struct stoa_error *err)
+{
+	const uint8_t *p;
+	size_t len;
+	int rc = stoa__segment_chunk(s, 0, SLOT_HEAD, &p, &len, err);
+
+	if (rc == STOA_ENOTFOUND)
+		return malformed(s, err);
+	STOA_TRY(rc);
+	if (len < RUN_HEAD || stoa__load_u32(p) != RUN_MAGIC || stoa__load_u32(p + 4) != RUN_VERSION)
+		return malformed(s, err);
+	h->n_buckets = stoa__load_u64(p + 8);
+	h->n = stoa__load_u64(p + 16);
+	*n_covered = stoa__load_u64(p + 24);
+	if (!h->n_buckets || h->n_buckets > stoa__segment_len(s) / 64 ||
+	    *n_covered > (len - RUN_HEAD) / sizeof(struct stoa__covered))
+		return malformed(s, err);
+	*list = p + RUN_HEAD;
+	return STOA_OK;
+}
+
+/* A run over a segment, which is counted once more. */
+static int run_open(struct stoa__version *w, struct stoa__segment *s, struct stoa__set_run **out,
+		    struct stoa_error *err)
+{
+	struct stoa__hints h = { 0 };
+	struct stoa__set_run *run;
+	const uint8_t *list = NULL;
+	uint64_t n = 0, n_parts;
+
+	STOA_TRY(read_head(s, &h, &n, &list, err));
+	n_parts = stoa__hints_parts(h.n_buckets);
+	h.parts = stoa__calloc(n_parts, sizeof *h.parts);
+	run = h.parts ? run_alloc(w, n) : NULL;
+	if (!run) {
+		stoa__free((void *)(uintptr_t)h.parts);
+		return stoa__fail_memory(err);
+	}
+	stoa__block_grow(w->history, &run->block, n_parts * sizeof *h.parts);
+	run->hints = h;
+	run->segment = stoa__segment_ref(s);
+	run->n_covered = n;
+	for (uint64_t k = 0; k < n; k++, list += sizeof *run->covered)
+		run->covered[k] = (struct stoa__covered){ stoa__load_u64(list),
+							  stoa__load_u64(list + 8) };
+	/* Files are not to be trusted, and the search needs an order. */
+	qsort(run->covered, n, sizeof *run->covered, by_file);
+	*out = run;
+	return STOA_OK;
+}
+
+static int put_head(const struct stoa__hints *h, const struct stoa__table *t, uint32_t i,
+		    const struct stoa__covered *covered, size_t n, struct stoa__buf *out)
+{
+	STOA_TRY(stoa__buf_put_u32(out, RUN_MAGIC));
+	STOA_TRY(stoa__buf_put_u32(out, RUN_VERSION));
+	STOA_TRY(stoa__buf_put_u64(out, h->n_buckets));
+	STOA_TRY(stoa__buf_put_u64(out, h->n));
+	STOA_TRY(stoa__buf_put_u64(out, n));
+	STOA_TRY(stoa__buf_put_u64(out, t->id));
+	STOA_TRY(stoa__buf_put_u64(out, t->schema->indexes[i].id));
+	STOA_TRY(stoa__buf_pad(out, RUN_HEAD));
+	for (size_t k = 0; k < n; k++) {
+		STOA_TRY(stoa__buf_put_u64(out, covered[k].file));
+		STOA_TRY(stoa__buf_put_u64(out, covered[k].index));
+	}
+	return stoa__buf_pad(out, 64);
+}
+
+static int write_chunks(struct stoa__segment_writer *writer, const struct stoa__hints *h,
+			const struct stoa__buf *head, struct stoa_error *err)
+{
+	const uint8_t *p = (const uint8_t *)(const void *)h->buckets;
+	uint64_t left = h->n_buckets * STOA__HINTS_WIDTH * sizeof(stoa__hint);
+	uint32_t group;
+
+	STOA_TRY(stoa__segment_add_group(writer, 1, &group, err));
+	STOA_TRY(stoa__segment_add_chunk(writer, SLOT_HEAD, head->p, head->len, err));
+	for (uint32_t slot = SLOT_PARTS; left; slot++) {
+		size_t len = left < PART_BYTES ? left : PART_BYTES;
+
+		STOA_TRY(stoa__segment_add_chunk(writer, slot, p, len, err));
+		p += len;
+		left -= len;
+	}
+	return STOA_OK;
+}
+
+/* ---- at a checkpoint ---- */
+
+struct writing {
+	struct stoa_db *db;
+	const struct stoa__swap *swaps;
+	const uint64_t *swap_files;
+	size_t n_swaps;
+	bool merge;
+	struct stoa__set_run_plans *plans;
+	struct stoa_error *err;
+	/* the index at hand */
+	const struct stoa__table *t;
+	uint32_t i;
+	uint64_t live[STOA__SET_RUNS_MAX];	/* rows of groups that are still there, by run */
+	uint64_t uncovered;			/* rows of groups that no run covers */
+	uint32_t gone;				/* bit r: run r is made anew */
+	struct stoa__covered *covered;		/* groups of the new run */
+	size_t n_covered, cap_covered;
+	struct stoa__hints hints;
+};
+
+/* Writes a table of hints to a file of its own; the plan for it is the last one. */
+static int write_file(struct writing *wr, const struct stoa__hints *h,
+		      const struct stoa__covered *covered, size_t n, struct stoa_error *err)
+{
+	struct stoa_db *db = wr->db;
+	const uint8_t *uuid = stoa__catalog_uuid(db->catalog);
+	uint64_t number = atomic_fetch_add(&db->next_file, 1), len, root;
+	struct stoa__set_run_plan *plan = &wr->plans->plan[wr->plans->n];
+	struct stoa__segment_writer *writer = NULL;
+	struct stoa__buf head = STOA__BUF_INIT;
+	int rc = put_head(h, wr->t, wr->i, covered, n, &head);
+
+	rc = rc < 0 ? stoa__fail_memory(err) :
+		      stoa__segment_create(&db->dir, number, uuid, &writer, err);
+	if (rc == STOA_OK) {
+		rc = write_chunks(writer, h, &head, err);
+		if (rc < 0)
+			stoa__segment_discard(writer);
+		else
+			rc = stoa__segment_finish(writer, &len, &root, err);
+	}
+	stoa__buf_release(&head);
+	STOA_TRY(rc);
+	rc = stoa__segment_open(&db->dir, number, uuid, len, root, &plan->segment, err);
+	if (rc < 0) {
+		(void)stoa__segment_unlink(&db->dir, number, NULL);
+		return rc;
+	}
+	plan->table = wr->t->id;
+	plan->index = wr->t->schema->indexes[wr->i].id;
+	wr->plans->n++;
+	return STOA_OK;
+}
+
+/* Room for a plan, empty. */
+static int new_plan(struct writing *wr)
+{
+	struct stoa__set_run_plans *p = wr->plans;
+
+	if (p->n == p->cap) {
+		size_t cap = p->cap ? p->cap * 2 : 8;
+		struct stoa__set_run_plan *plan = stoa__realloc_array(p->plan, cap, sizeof *plan);
+
+		if (!plan)
+			return stoa__fail_memory(wr->err);
+		p->plan = plan;
+		p->cap = cap;
+	}
+	memset(&p->plan[p->n], 0, sizeof p->plan[p->n]);
+	return STOA_OK;
+}
+
+/* Where a base lies, or will once the swaps are applied. */
+static struct stoa__covered place_of(const struct writing *wr, const struct stoa__group *g)
+{
+	if (g->base->segment)
+		return (struct stoa__covered){ stoa__segment_file(g->base->segment),
+					       g->base->index };
+	for (size_t k = 0; k < wr->n_swaps; k++)
+		if (wr->swaps[k].base_id == g->base->id)
+			return (struct stoa__covered){ wr->swap_files[k], wr->swaps[k].index };
+	return (struct stoa__covered){ 0, 0 };
+}
+
+/* The run that covers a place, or -1. */
+static int run_of(const struct writing *wr, const struct stoa__covered *at)
+{
+	const struct stoa__set *set = stoa__set_of(wr->t, wr->i);
+
+	for (uint32_t r = 0; r < set->n_runs; r++)
+		if (stoa__set_run_covers(set->run[r], at->file, at->index))
+			return (int)r;
+	return -1;
+}
+
+static int weigh_group(void *ctx, uint64_t first, void *value)
+{
+	struct writing *wr = ctx;
+	const struct stoa__group *g = value;
+	struct stoa__covered at = place_of(wr, g);
+	int r = run_of(wr, &at);
+
+	(void)first;
+	if (r >= 0)
+		wr->live[r] += g->n_rows - g->n_dead;
+	else if (at.file)
+		wr->uncovered += g->n_rows - g->n_dead;
+	return STOA_OK;
+}
+
+/* Decides which runs a new one is to take in. */
+static void choose(struct writing *wr)
+{
+	const struct stoa__set *set = stoa__set_of(wr->t, wr->i);
+	uint64_t sum = wr->uncovered;
+	bool many = set->n_runs + 2 > STOA__SET_RUNS_MAX;
+
+	wr->gone = 0;
+	for (uint32_t r = 0; r < set->n_runs; r++)
+		if (wr->live[r] * 2 < set->run[r]->hints.n) {
+			wr->gone |= (uint32_t)1 << r;
+			sum += wr->live[r];
+		}
+	if (!many && !wr->gone && wr->uncovered < stoa__set_run_rows_min)
+		return;
+	for (uint32_t r = set->n_runs; r-- > 0;) {
+		if (wr->gone >> r & 1 || (!many && wr->live[r] > sum * RUN_RATIO))
+			continue;
+		wr->gone |= (uint32_t)1 << r;
+		sum += wr->live[r];
+	}
+}
+
+/* Is the group one of those that the new run covers? */
+static bool is_chosen(const struct writing *wr, const struct stoa__covered *at)
+{
+	int r = run_of(wr, at);
+
+	return at->file && (r < 0 || wr->gone >> r & 1);
+}
+
+static int choose_group(void *ctx, uint64_t first, void *value)
+{
+	struct writing *wr = ctx;
+	struct stoa__covered at = place_of(wr, value);
+
+	(void)first;
+	if (!is_chosen(wr, &at))
+		return STOA_OK;
+	if (wr->n_covered == wr->cap_covered) {
+		size_t cap = wr->cap_covered ? wr->cap_covered * 2 : 16;
+		struct stoa__covered *covered =
+			stoa__realloc_array(wr->covered, cap, sizeof *covered);
+
+		if (!covered)
+			return stoa__fail_memory(wr->err);
+		wr->covered = covered;
+		wr->cap_covered = cap;
+	}
+	wr->covered[wr->n_covered++] = at;
+	return STOA_OK;
+}
+
+static enum stoa__set_extent extent(void *ctx, const struct stoa__group *g)
+{
+	struct stoa__covered at;
+
+	if (g->tail)
+		return STOA__ROWS_NONE;
+	at = place_of(ctx, g);
+	return is_chosen(ctx, &at) ? STOA__ROWS_ALL : STOA__ROWS_NONE;
+}
+
+static int put_batch(void *ctx, const struct stoa__set_batch *batch, struct stoa_error *err)
+{
+	struct stoa__hints *h = &((struct writing *)ctx)->hints;
+
+	(void)err;
+	for (uint32_t k = 0; k < batch->n; k++)
+		__builtin_prefetch((const void *)stoa__hints_bucket(
+			h, stoa__hints_bucket_of(h, batch->hash[k])));
+	for (uint32_t k = 0; k < batch->n; k++)
+		stoa__hints_put(h, batch->hash[k], batch->rowid[k]);
+	return STOA_OK;
+}
+
+static int build(struct writing *wr)
+{
+	struct stoa__set_walk walk = { wr->t, &wr->t->schema->indexes[wr->i], extent, put_batch,
+				       wr };
+	const struct stoa__set *set = stoa__set_of(wr->t, wr->i);
+	int rc;
+
+	STOA_TRY(stoa__tree_walk(wr->t->groups, 0, choose_group, wr));
+	qsort(wr->covered, wr->n_covered, sizeof *wr->covered, by_file);
+	STOA_TRY(new_plan(wr));
+	if (stoa__hints_init(&wr->hints, stoa__hints_buckets_for(stoa__set_count(&walk))) < 0)
+		return stoa__fail_memory(wr->err);
+	rc = stoa__set_walk(&walk, wr->err);
+	if (rc == STOA_OK) {
+		struct stoa__set_run_plan *plan = &wr->plans->plan[wr->plans->n];
+
+		for (uint32_t r = 0; r < set->n_runs; r++)
+			if (wr->gone >> r & 1)
+				plan->gone[plan->n_gone++] = set->run[r]->id;
+		rc = write_file(wr, &wr->hints, wr->covered, wr->n_covered, wr->err);
+	}
+	stoa__hints_release(&wr->hints);
+	return rc;
+}
+
+/* Writes the runs in heap that no new run takes in. */
+static int write_heap_runs(struct writing *wr)
+{
+	const struct stoa__set *set = stoa__set_of(wr->t, wr->i);
+
+	for (uint32_t r = 0; r < set->n_runs; r++) {
+		const struct stoa__set_run *run = set->run[r];
+
+		if (run->segment || wr->gone >> r & 1)
+			continue;
+		STOA_TRY(new_plan(wr));
+		wr->plans->plan[wr->plans->n].gone[0] = run->id;
+		wr->plans->plan[wr->plans->n].n_gone = 1;
+		STOA_TRY(write_file(wr, &run->hints, run->covered, run->n_covered, wr->err));
+	}
+	return STOA_OK;
+}
+
+static int write_index(struct writing *wr)
+{
+	wr->gone = 0;
+	wr->uncovered = 0;
+	wr->n_covered = 0;
+	memset(wr->live, 0, sizeof wr->live);
+	if (wr->merge) {
+		(void)stoa__tree_walk(wr->t->groups, 0, weigh_group, wr);
+		choose(wr);
+		if (wr->gone || wr->uncovered >= stoa__set_run_rows_min)
+			STOA_TRY(build(wr));
+	}
+	return write_heap_runs(wr);
+}
+
+static int write_table(void *ctx, uint64_t id, void *value)
+{
+	struct writing *wr = ctx;
+
+	(void)id;
+	wr->t = value;
+	for (wr->i = 0; wr->i < wr->t->schema->n_indexes; wr->i++)
+		if (wr->t->schema->indexes[wr->i].kind == STOA_INDEX_SET)
+			STOA_TRY(write_index(wr));
+	return STOA_OK;
+}
+
+int stoa__set_runs_write(struct stoa_db *db, struct stoa__version *v, uint64_t since, bool merge,
+		     const struct stoa__swap *swaps, const uint64_t *swap_files, size_t n_swaps,
+		     struct stoa__set_run_plans *out, struct stoa_error *err)
+{
+	struct writing wr = { .db = db, .swaps = swaps, .swap_files = swap_files,
+			      .n_swaps = n_swaps, .merge = merge, .plans = out, .err = err };
+	int rc = stoa__tree_walk(v->tables, since, write_table, &wr);
+
+	stoa__free(wr.covered);
+	if (rc < 0)
+		stoa__set_run_plans_release(out, db);
+	return rc;
+}
+
+void stoa__set_run_plans_release(struct stoa__set_run_plans *plans, struct stoa_db *db)
+{
+	for (size_t k = 0; k < plans->n; k++) {
+		if (db)
+			(void)stoa__segment_unlink(
+				&db->dir, stoa__segment_file(plans->plan[k].segment), NULL);
+		stoa__segment_unref(plans->plan[k].segment);
+	}
+	stoa__free(plans->plan);
+	memset(plans, 0, sizeof *plans);
+}
+
+static bool is_gone(const struct stoa__set_run_plan *plan, uint64_t id)
+{
+	for (uint32_t k = 0; k < plan->n_gone; k++)
+		if (plan->gone[k] == id)
+			return true;
+	return false;
+}
+
+/* Are the runs whose place it takes all there? Not after the index was dropped, say. */
+static bool fits(const struct stoa__set_run_plan *plan, const struct stoa__set *set)
+{
+	uint32_t n = 0;
+
+	for (uint32_t r = 0; r < set->n_runs; r++)
+		n += is_gone(plan, set->run[r]->id);
+	return n == plan->n_gone && set->n_runs - n < STOA__SET_RUNS_MAX;
+}
+
+static int apply(const struct stoa__set_run_plan *plan, struct stoa__version *w,
+		 struct stoa_error *err)
+{
+	struct stoa__table *t = stoa__table_find(w, plan->table);
+	int i = t ? stoa__schema_find_index(t->schema, plan->index) : -1;
+	struct stoa__set *set;
+	struct stoa__set_run *run;
+	uint32_t n = 0;
+
+	if (i < 0 || !fits(plan, stoa__set_of(t, (uint32_t)i)))
+		return STOA_OK;
+	for (uint32_t r = 0; r < stoa__set_of(t, (uint32_t)i)->n_runs; r++)
+		if (stoa__set_of(t, (uint32_t)i)->run[r]->segment == plan->segment)
+			return STOA_OK;	/* it is there already */
+	if (stoa__table_own(w, plan->table, &t) < 0 ||
+	    stoa__index_own(w, t, (uint32_t)i, &set) < 0)
+		return stoa__fail_memory(err);
+	STOA_TRY(run_open(w, plan->segment, &run, err));
+	for (uint32_t r = 0; r < set->n_runs; r++)
+		if (is_gone(plan, set->run[r]->id))
+			stoa__block_retire(w, &set->run[r]->block);
+		else
+			set->run[n++] = set->run[r];
+	set->run[n++] = run;
+	set->n_runs = n;
+	return STOA_OK;
+}
+
+int stoa__set_runs_apply(const struct stoa__set_run_plans *plans, struct stoa__version *w,
+		     struct stoa_error *err)
+{
+	for (size_t k = 0; k < plans->n; k++)
+		STOA_TRY(apply(&plans->plan[k], w, err));
+	return STOA_OK;
+}
+
+/* ---- records ---- */
+
+/* Does a plan for the index take the run's place? */
+static bool is_replaced(const struct stoa__set_run_plans *plans, uint64_t id)
+{
+	for (size_t k = 0; k < plans->n; k++)
+		if (is_gone(&plans->plan[k], id))
+			return true;
+	return false;
+}
+
+/* The segments of index @i's runs, as they will be. */
+static int files_of(const struct stoa__table *t, uint32_t i, const struct stoa__set_run_plans *plans,
+		    int (*each)(void *ctx, const struct stoa__segment *s, bool is_new), void *ctx)
+{
+	const struct stoa__set *set = stoa__set_of(t, i);
+
+	for (uint32_t r = 0; r < set->n_runs; r++)
+		if (set->run[r]->segment && !is_replaced(plans, set->run[r]->id))
+			STOA_TRY(each(ctx, set->run[r]->segment, false));
+	for (size_t k = 0; k < plans->n; k++)
+		if (plans->plan[k].table == t->id &&
+		    plans->plan[k].index == t->schema->indexes[i].id)
+			STOA_TRY(each(ctx, plans->plan[k].segment, true));
+	return STOA_OK;
+}
+
+int stoa__set_runs_files(const struct stoa__table *t, const struct stoa__set_run_plans *plans,
+		     int (*each)(void *ctx, const struct stoa__segment *s, bool is_new), void *ctx)
+{
+	for (uint32_t i = 0; i < t->schema->n_indexes; i++)
+		if (t->schema->indexes[i].kind == STOA_INDEX_SET)
+			STOA_TRY(files_of(t, i, plans, each, ctx));
+	return STOA_OK;
+}
+
+static int put_number(void *ctx, const struct stoa__segment *s, bool is_new)
+{
+	(void)is_new;
+	return stoa__buf_put_u64(ctx, stoa__segment_file(s));
+}
+
+int stoa__set_runs_store(const struct stoa__saver *saver, const struct stoa__table *t, uint32_t i)
+{
+	struct stoa__key k = stoa__index_key(STOA__REC_SET, t, i);
+	struct stoa__buf buf = STOA__BUF_INIT;
+	int rc = files_of(t, i, saver->runs, put_number, &buf);
+
+	rc = rc < 0 ? stoa__fail_memory(saver->err) :
+		      stoa__catalog_put(saver->db->catalog, k.p, k.len, buf.p, buf.len, saver->err);
+	stoa__buf_release(&buf);
+	return rc;
+}
+
+int stoa__set_runs_load(const struct stoa__restorer *from, struct stoa__table *t, uint32_t i,
+		    uint8_t tag, const uint8_t *key, size_t len, struct stoa__reader *r)
+{
+	struct stoa__set *set = stoa__set_of(t, i);
+	struct stoa__segment *s;
+
+	(void)key;
+	if (tag != STOA__REC_SET || len || stoa__reader_left(r) % 8 ||
+	    stoa__reader_left(r) / 8 > STOA__SET_RUNS_MAX)
+		return stoa__fail_corrupt(from->err, "catalog.mdb", 0,
+					  "a record of a set index is malformed");
+	while (stoa__reader_left(r)) {
+		s = from->file(from, stoa__read_u64(r));
+		if (!s)
+			return stoa__fail_corrupt(from->err, "catalog.mdb", 0,
+						  "a run of a set index is in no file");
+		STOA_TRY(run_open(from->w, s, &set->run[set->n_runs], from->err));
+		set->n_runs++;
+	}
+	return STOA_OK;
+}

@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * set_test.c - the set index against a plain list of rows
+ *
+ * Random inserts, updates, deletes, appends, savepoints, rollbacks, aborts, commits, checkpoints, schema changes (which seal tails) and
+ * reopenings of a table with a unique index, one that is not, and one over two slots; after each
+ * step keys are looked up in all of them, and whatever the list says must be found, in the transaction and in
+ * snapshots that were taken before.
+ */
+#include "testing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/core/alloc.h"
+#include "../lib/core/bitmap.h"
+#include "../lib/set.h"
+#include "../lib/set_run.h"
+#include "../lib/stoa.h"
+
+#define KEYS 700	/* values of the unique slot */
+#define NAMES 40	/* of the string */
+#define SNAPSHOTS 3
+
+struct row {
+	stoa_rowid id;
+	int64_t key;	/* -1: NULL */
+	int name;	/* -1: NULL */
+	int number;
+};
+
+struct list {
+	struct row *row;
+	size_t n, cap;
+};
+
+static void list_copy(struct list *to, const struct list *from)
+{
+	free(to->row);
+	to->n = to->cap = from->n;
+	to->row = calloc(from->n + 1, sizeof *to->row);
+	if (from->n)
+		memcpy(to->row, from->row, from->n * sizeof *to->row);
+}
+
+static void list_add(struct list *l, struct row row)
+{
+	if (l->n == l->cap) {
+		l->cap = l->cap ? l->cap * 2 : 64;
+		l->row = realloc(l->row, l->cap * sizeof *l->row);
+	}
+	l->row[l->n++] = row;
+}
+
+static const struct row *find_key(const struct list *l, int64_t key, stoa_rowid but)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->row[i].key == key && key >= 0 && l->row[i].id != but)
+			return &l->row[i];
+	return NULL;
+}
+
+struct run {
+	uint64_t seed;
+	char *dir;	/* NULL: in memory */
+	stoa_db *db;
+	stoa_txn *txn;
+	stoa_table table;
+	stoa_index by_key, by_name, by_both;
+	struct list now, committed;
+	struct list mark;
+	uint32_t savepoint;
+	int n_slots;
+	struct snapshot {
+		stoa_txn *txn;
+		struct list rows;
+	} snapshot[SNAPSHOTS];
+	struct stoa_error err;
+};
+
+static uint64_t below(struct run *r, uint64_t n)
+{
+	return testing_below(&r->seed, n);
+}
+
+static void ok(const struct run *r, int rc)
+{
+	if (rc < 0)
+		fail_msg("%s: %s", stoa_result_name(rc), r->err.text);
+}
+
+static struct stoa_value key_value(int64_t key)
+{
+	return key < 0 ? stoa_null() : stoa_u64((uint64_t)key * 1000003);
+}
+
+static const char *name_text(int name)
+{
+	static char text[NAMES][64];
+
+	snprintf(text[name], sizeof text[name], "a name that is number %d", name);
+	return text[name];
+}
+
+static struct stoa_value name_value(int name)
+{
+	return name < 0 ? stoa_null() : stoa_text(name_text(name));
+}
+
+static struct row random_row(struct run *r)
+{
+	struct row row = { 0, (int64_t)below(r, KEYS), (int)below(r, NAMES), (int)below(r, 5) };
+
+	if (below(r, 20) == 0)
+		row.key = -1;
+	if (below(r, 20) == 0)
+		row.name = -1;
+	return row;
+}
+
+static void begin(struct run *r)
+{
+	ok(r, stoa_begin(r->db, STOA_WRITE, &r->txn, &r->err));
+	r->savepoint = 0;
+}
+
+/* ---- looking ---- */
+
+static void check_key(struct run *r, stoa_txn *txn, const struct list *l, int64_t key)
+{
+	const struct row *row = find_key(l, key, 0);
+	struct stoa_value v = key_value(key);
+	stoa_rowid found = 0;
+	int rc = stoa_set_find(txn, r->table, r->by_key, &v, 1, &found, &r->err);
+
+	ok(r, rc);
+	assert_int_equal(rc, row ? STOA_ROW : STOA_END);
+	assert_int_equal(found, row ? row->id : 0);
+}
+
+static void check_rows(struct run *r, stoa_txn *txn, const struct list *l, stoa_index index,
+		       const struct stoa_value *v, size_t n, int name, int number)
+{
+	stoa_rowid found[4096];
+	size_t n_found, at = 0;
+
+	ok(r, stoa_set_rows(txn, r->table, index, v, n, found, 4096, &n_found, &r->err));
+	for (size_t i = 0; i < l->n; i++)
+		if (name >= 0 && l->row[i].name == name && (number < 0 || l->row[i].number == number)) {
+			assert_true(at < n_found);
+			assert_int_equal(found[at++], l->row[i].id);
+		}
+	assert_int_equal(at, n_found);
+}
+
+static void check_name(struct run *r, stoa_txn *txn, const struct list *l, int name, int number)
+{
+	struct stoa_value v[] = { name_value(name), stoa_i64(number) };
+
+	check_rows(r, txn, l, r->by_name, v, 1, name, -1);
+	check_rows(r, txn, l, r->by_both, v, 2, name, number);
+}
+
+/* Every key at once. */
+static void check_many(struct run *r, stoa_txn *txn, const struct list *l)
+{
+	uint64_t keys[KEYS + 100], found[STOA__WORDS(KEYS + 100)];
+	struct stoa_array a = { STOA_U64, 0, keys, NULL };
+	stoa_rowid rows[KEYS + 100];
+
+	for (int i = 0; i < KEYS + 100; i++)
+		keys[i] = (uint64_t)i * 1000003;
+	ok(r, stoa_set_find_many(txn, r->table, r->by_key, &a, 1, KEYS + 100, found, rows, &r->err));
+	for (int i = 0; i < KEYS + 100; i++) {
+		const struct row *row = find_key(l, i, 0);
+
+		assert_int_equal(stoa__bit_get(found, (size_t)i), row != NULL);
+		assert_int_equal(rows[i], row ? row->id : 0);
+	}
+}
+
+static void check_some(struct run *r, stoa_txn *txn, const struct list *l)
+{
+	for (int i = 0; i < 5; i++) {
+		check_key(r, txn, l, (int64_t)below(r, KEYS));
+		check_name(r, txn, l, (int)below(r, NAMES), (int)below(r, 5));
+	}
+	check_name(r, txn, l, -1, 0);
+}
+
+static void check_all(struct run *r)
+{
+	check_many(r, r->txn, &r->now);
+	for (int k = 0; k < NAMES; k++)
+		check_name(r, r->txn, &r->now, k, k % 5);
+}
+
+/* ---- steps ---- */
+
+/* A change fails now and then for want of memory: then nothing has happened. */
+static int with_faults(struct run *r, int (*change)(struct run *r, void *ctx), void *ctx)
+{
+	bool fired;
+	int rc;
+
+	if (below(r, 8))
+		return change(r, ctx);
+	stoa__fault_arm((long)below(r, 12), false);
+	rc = change(r, ctx);
+	fired = stoa__fault_disarm();
+	if (rc == STOA_ENOMEM)
+		assert_true(fired);
+	return rc;
+}
+
+struct insertion {
+	struct row *row;
+};
+
+static int do_insert(struct run *r, void *ctx)
+{
+	struct row *row = ctx;
+	struct stoa_value v[8] = { key_value(row->key), name_value(row->name),
+				   stoa_i64(row->number) };
+
+	for (int i = 3; i < r->n_slots; i++)
+		v[i] = stoa_i64(i);
+	return stoa_insert(r->txn, r->table, v, (size_t)r->n_slots, &row->id, &r->err);
+}
+
+static void step_insert(struct run *r)
+{
+	struct row row = random_row(r);
+	int rc = with_faults(r, do_insert, &row);
+
+	if (rc == STOA_ENOMEM)
+		return;
+	if (find_key(&r->now, row.key, 0)) {
+		assert_int_equal(rc, STOA_EEXIST);
+		return;
+	}
+	ok(r, rc);
+	list_add(&r->now, row);
+}
+
+struct update {
+	stoa_rowid id;
+	struct row to;
+	uint32_t slots[3];
+	size_t n;
+};
+
+static int do_update(struct run *r, void *ctx)
+{
+	struct update *u = ctx;
+	struct stoa_value all[] = { key_value(u->to.key), name_value(u->to.name),
+				    stoa_i64(u->to.number) };
+	struct stoa_value v[3];
+
+	for (size_t i = 0; i < u->n; i++)
+		v[i] = all[u->slots[i]];
+	return stoa_update(r->txn, r->table, u->id, u->slots, v, u->n, &r->err);
+}
+
+static void step_update(struct run *r)
+{
+	struct update u = { 0 };
+	struct row *row;
+	int rc;
+
+	if (!r->now.n)
+		return;
+	row = &r->now.row[below(r, r->now.n)];
+	u.id = row->id;
+	u.to = *row;
+	for (uint32_t s = 0; s < 3; s++) {
+		struct row other = random_row(r);
+
+		if (below(r, 2))
+			continue;
+		u.slots[u.n++] = s;
+		if (s == 0)
+			u.to.key = other.key;
+		else if (s == 1)
+			u.to.name = other.name;
+		else
+			u.to.number = other.number;
+	}
+	rc = with_faults(r, do_update, &u);
+	if (rc == STOA_ENOMEM)
+		return;
+	if (find_key(&r->now, u.to.key, u.id)) {
+		assert_int_equal(rc, STOA_EEXIST);
+		return;
+	}
+	ok(r, rc);
+	*row = u.to;
+}
+
+static void step_delete(struct run *r)
+{
+	size_t at;
+
+	if (!r->now.n)
+		return;
+	at = below(r, r->now.n);
+	ok(r, stoa_delete(r->txn, r->table, r->now.row[at].id, &r->err));
+	r->now.n--;
+	memmove(&r->now.row[at], &r->now.row[at + 1], (r->now.n - at) * sizeof *r->now.row);
+}
+
+static void step_savepoint(struct run *r)
+{
+	ok(r, stoa_savepoint(r->txn, &r->savepoint, &r->err));
+	list_copy(&r->mark, &r->now);
+}
+
+static void step_rollback(struct run *r)
+{
+	if (!r->savepoint)
+		return;
+	ok(r, stoa_rollback_to(r->txn, r->savepoint, &r->err));
+	list_copy(&r->now, &r->mark);
+}
+
+static void step_commit(struct run *r)
+{
+	ok(r, stoa_commit(r->txn, &r->err));
+	list_copy(&r->committed, &r->now);
+	begin(r);
+}
+
+static int count_slots(struct run *r)
+{
+	struct stoa_table_info info;
+
+	ok(r, stoa_table_info(r->txn, r->table, &info, &r->err));
+	return (int)info.n_slots;
+}
+
+static void step_abort(struct run *r)
+{
+	stoa_abort(r->txn);
+	list_copy(&r->now, &r->committed);
+	begin(r);
+	r->n_slots = count_slots(r);
+}
+
+static void step_seal(struct run *r)
+{
+	static const struct stoa_slot more = { .name = "more", .type = STOA_I64 };
+
+	if (r->n_slots == 3)
+		ok(r, stoa_slot_add(r->txn, r->table, &more, &r->err));
+	else
+		ok(r, stoa_slot_drop(r->txn, r->table, "more", &r->err));
+	r->savepoint = 0;
+	r->n_slots = count_slots(r);
+}
+
+static void step_snapshot(struct run *r)
+{
+	struct snapshot *s = &r->snapshot[below(r, SNAPSHOTS)];
+
+	stoa_abort(s->txn);
+	ok(r, stoa_begin(r->db, STOA_READ, &s->txn, &r->err));
+	list_copy(&s->rows, &r->committed);
+}
+
+static void step_look_back(struct run *r)
+{
+	struct snapshot *s = &r->snapshot[below(r, SNAPSHOTS)];
+
+	if (!s->txn)
+		return;
+	check_some(r, s->txn, &s->rows);
+	check_many(r, s->txn, &s->rows);
+}
+
+static void drop_snapshots(struct run *r)
+{
+	for (int k = 0; k < SNAPSHOTS; k++) {
+		stoa_abort(r->snapshot[k].txn);
+		r->snapshot[k].txn = NULL;
+	}
+}
+
+static void open_again(struct run *r)
+{
+	ok(r, stoa_open(r->dir ? testing_path(r->dir, "set.stoa") : NULL, NULL, &r->db, &r->err));
+}
+
+static void step_reopen(struct run *r)
+{
+	if (!r->dir)
+		return;
+	drop_snapshots(r);
+	step_commit(r);
+	stoa_abort(r->txn);
+	ok(r, stoa_close(r->db, &r->err));
+	open_again(r);
+	begin(r);
+	check_all(r);
+}
+
+static void step_checkpoint(struct run *r)
+{
+	if (!r->dir)
+		return;
+	step_commit(r);
+	stoa_abort(r->txn);
+	ok(r, stoa_checkpoint(r->db, &r->err));
+	begin(r);
+}
+
+/* Appends a few rows by arrays: all or none. */
+static void step_append(struct run *r)
+{
+	uint64_t keys[40], validity = ~(uint64_t)0;
+	int64_t numbers[40], more[40] = { 0 };
+	struct stoa_bytes names[40];
+	struct row rows[40];
+	size_t n = 1 + below(r, 40);
+	stoa_appender *app;
+	bool clash = false;
+	struct stoa_array a[] = { { STOA_U64, 0, keys, &validity }, { STOA_STRING, 0, names, NULL },
+				  { STOA_I64, 0, numbers, NULL }, { STOA_I64, 0, more, NULL } };
+	struct stoa_table_info info;
+	int rc;
+
+	for (size_t i = 0; i < n; i++) {
+		rows[i] = random_row(r);
+		if (rows[i].name < 0)
+			rows[i].name = 0;
+		/* A clash now and then, not always. */
+		while (below(r, 30) && find_key(&r->now, rows[i].key, 0) && r->now.n < KEYS / 2)
+			rows[i].key = (int64_t)below(r, KEYS);
+		clash |= find_key(&r->now, rows[i].key, 0) != NULL;
+		for (size_t j = 0; j < i; j++)
+			clash |= rows[i].key >= 0 && rows[j].key == rows[i].key;
+		keys[i] = rows[i].key < 0 ? 0 : key_value(rows[i].key).u;
+		if (rows[i].key < 0)
+			stoa__bit_clear(&validity, i);
+		names[i] = (struct stoa_bytes){ name_text(rows[i].name),
+						(uint32_t)strlen(name_text(rows[i].name)) };
+		numbers[i] = rows[i].number;
+	}
+	ok(r, stoa_table_info(r->txn, r->table, &info, &r->err));
+	ok(r, stoa_appender_open(r->txn, r->table, &app, &r->err));
+	ok(r, stoa_append(app, a, (size_t)r->n_slots, n, &r->err));
+	rc = stoa_appender_close(app, &r->err);
+	if (clash) {
+		assert_int_equal(rc, STOA_EEXIST);
+		return;
+	}
+	ok(r, rc);
+	for (size_t i = 0; i < n; i++) {
+		rows[i].id = info.next_rowid + i;
+		list_add(&r->now, rows[i]);
+	}
+}
+
+static void step(struct run *r)
+{
+	static const struct {
+		unsigned weight;
+		void (*step)(struct run *r);
+	} steps[] = {
+		{ 50, step_insert }, { 30, step_update }, { 25, step_delete }, { 4, step_append },
+		{ 3, step_savepoint }, { 3, step_rollback }, { 6, step_commit }, { 2, step_abort },
+		{ 2, step_seal }, { 2, step_snapshot }, { 3, step_look_back }, { 2, step_checkpoint },
+		{ 1, step_reopen },
+	};
+	unsigned sum = 0, pick;
+
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+		sum += steps[i].weight;
+	pick = (unsigned)below(r, sum);
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		if (pick < steps[i].weight) {
+			steps[i].step(r);
+			break;
+		}
+		pick -= steps[i].weight;
+	}
+	check_some(r, r->txn, &r->now);
+}
+
+static stoa_index make_index(struct run *r, const char *name, uint32_t flags,
+			     const uint32_t *slots, size_t n)
+{
+	struct stoa_index_options o = STOA_INDEX_OPTIONS_INIT;
+	stoa_index index;
+
+	o.name = name;
+	o.kind = STOA_INDEX_SET;
+	o.flags = flags;
+	o.slots = slots;
+	o.n_slots = n;
+	ok(r, stoa_index_create(r->txn, r->table, &o, &index, &r->err));
+	return index;
+}
+
+static void make_table(struct run *r)
+{
+	static const struct stoa_slot slots[] = {
+		{ .name = "key", .type = STOA_U64 },
+		{ .name = "name", .type = STOA_STRING },
+		{ .name = "number", .type = STOA_I64 },
+	};
+
+	ok(r, stoa_table_create(r->txn, "t", slots, 3, &r->table, &r->err));
+	r->n_slots = 3;
+	r->by_key = make_index(r, "by_key", STOA_INDEX_UNIQUE, (uint32_t[]){ 0 }, 1);
+	r->by_name = make_index(r, "by_name", 0, (uint32_t[]){ 1 }, 1);
+	r->by_both = make_index(r, NULL, 0, (uint32_t[]){ 1, 2 }, 2);
+}
+
+static void run_model(bool durable)
+{
+	struct run r = { .seed = testing_seed() };
+	int n = testing_long() ? 40000 : 4000;
+
+	stoa__set_run_rows_min = 50;
+	if (durable) {
+		testing_in_memory();
+		r.dir = testing_tempdir();
+	}
+	open_again(&r);
+	begin(&r);
+	make_table(&r);
+	step_commit(&r);
+	for (int i = 0; i < n; i++)
+		step(&r);
+	check_all(&r);
+	step_reopen(&r);
+	drop_snapshots(&r);
+	stoa_abort(r.txn);
+	ok(&r, stoa_close(r.db, &r.err));
+	if (durable)
+		ok(&r, stoa_check(testing_path(r.dir, "set.stoa"), NULL, NULL, &r.err));
+	testing_rmtree(r.dir);
+	for (int k = 0; k < SNAPSHOTS; k++)
+		free(r.snapshot[k].rows.row);
+	free(r.now.row);
+	free(r.committed.row);
+	free(r.mark.row);
+}
+
+static void a_set_on_disk_finds_what_a_list_does(void **state)
+{
+	(void)state;
+	run_model(true);
+}
+
+static void a_set_in_memory_finds_what_a_list_does(void **state)
+{
+	(void)state;
+	run_model(false);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_set_on_disk_finds_what_a_list_does),
+		cmocka_unit_test(a_set_in_memory_finds_what_a_list_does),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
