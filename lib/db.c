@@ -483,13 +483,14 @@ static uint64_t bytes_held(void *ctx)
 }
 
 void stoa__txn_means(stoa_txn *txn, struct stoa__budget **budget, const struct stoa__dir **dir,
-		     unsigned *n_threads)
+		     unsigned *n_threads, bool *no_background)
 {
 	if (stoa__txn_enter(txn, NULL) < 0)
 		return;
 	*budget = &txn->db->budget;
 	*dir = txn->db->path ? &txn->db->dir : NULL;
 	*n_threads = txn->db->options.n_threads;
+	*no_background = txn->write;
 }
 
 int stoa_open(const char *path, const struct stoa_options *options, stoa_db **out,

@@ -134,11 +134,12 @@ uint64_t stoa__db_bytes(struct stoa_db *db);
 int stoa__db_within_memory(struct stoa_db *db, uint64_t more, struct stoa_error *err);
 
 /*
- * What a query may use: memory, a directory for temporary files (NULL: there is none), threads. All out parameters
- * are left alone when there is no such transaction.
+ * What a query may use: memory, a directory for temporary files (NULL: there is none), threads, and whether they may
+ * work between two calls: not while a rollback can take away what they read. All out parameters are left alone when
+ * there is no such transaction.
  */
 void stoa__txn_means(stoa_txn *txn, struct stoa__budget **budget, const struct stoa__dir **dir,
-		     unsigned *n_threads);
+		     unsigned *n_threads, bool *no_background);
 
 /* ---- redo.c: operations in the log ---- */
 

@@ -742,9 +742,9 @@ static void source_close(struct stoa__source *source)
 
 static uint64_t source_n_groups(struct stoa__source *source)
 {
-	const struct stoa__table *t = of_source(source)->table;
+	const struct scan *s = of_source(source);
 
-	return t->n_groups + (t->tail != NULL);
+	return s->only ? 1 : s->table->n_groups + (s->table->tail != NULL);
 }
 
 static int source_deal(struct stoa__source *source, uint64_t *place, struct stoa_error *err)

@@ -58,6 +58,7 @@ libstoa_all_la_SOURCES += \
 	%D%/op_build.c \
 	%D%/op_count.c \
 	%D%/op_filter.c \
+	%D%/op_gather.c \
 	%D%/op_join.c \
 	%D%/op_project.c \
 	%D%/op_repeat.c \

@@ -68,6 +68,8 @@ int stoa__op_scan(struct stoa__source *source, size_t n_columns, size_t rowid,
  */
 int stoa__row_list_of(struct stoa__bound *const *where, size_t n_where, size_t rowid,
 		    struct stoa__arena *arena, struct stoa__row_list **out);
+/* What a scan reads. */
+struct stoa__source *stoa__op_scan_source(struct stoa__op *scan);
 /* Moves a scan whose source was split to the next row group (source.h): STOA_ROW or STOA_END. */
 int stoa__op_scan_deal(struct stoa__op *scan, uint64_t *place, struct stoa_error *err);
 /* Tells a scan to pass over the row groups that @bar, which outlives it, excludes by then. */
@@ -110,6 +112,10 @@ int stoa__op_values(struct stoa__bound *const *cells, size_t n_rows, const struc
 /* @times: an integer over @child's columns, of which there are @n_columns. */
 int stoa__op_repeat(struct stoa__op *child, struct stoa__arena *arena, struct stoa__bound *times,
 		    size_t n_columns, struct stoa__op **out, struct stoa_error *err);
+/* The rows of lanes, of columns of @types, in the order of the table. Takes over @in. */
+int stoa__op_gather(struct stoa__lanes *in, const struct stoa__type *types, size_t n_columns,
+		    struct stoa__op **out, struct stoa_error *err);
+
 /* @child's rows, counted in @counts, which outlives it. */
 int stoa__op_count(struct stoa__op *child, struct stoa__node_counts *counts, struct stoa__op **out,
 		   struct stoa_error *err);

@@ -3,6 +3,10 @@
  * op_build.c - the operators of a plan, one for each node
  *
  * Operators take over what they read from, so at each step there is one root to close on failure.
+ *
+ * A *pipeline* is a scan and what works on its rows one by one. Where an operator that takes rows in
+ * any order stands on a pipeline, and the table has row groups enough, the pipeline is built several times over
+ * (lanes.h): its nodes stay as they are, only its scans are split from one.
  */
 #include <string.h>
 
@@ -17,10 +21,13 @@ struct build {
 	struct stoa__arena *arena;
 	struct stoa__node_counts *counts;
 	struct stoa_error *err;
-	struct stoa__op **ops;	/* by node; NULL: not there yet */
+	struct stoa__op **ops;	/* by node; NULL: not there yet. Of a scan in lanes: the newest */
+	struct stoa__source *split;	/* what the next scan reads; NULL: it opens its table */
 };
 
 static int build(struct build *b, const struct stoa__node *n, struct stoa__op **out);
+static int build_one(struct build *b, const struct stoa__node *n, struct stoa__op **out);
+static int build_lanes(struct build *b, const struct stoa__node *n, struct stoa__lanes *out);
 
 /* Where the query says by rowid which rows it wants, or RETURNING does. Closes @source on failure. */
 static int go_to_rows(struct build *b, const struct stoa__node *n, struct stoa__source *source,
@@ -53,8 +60,12 @@ static int build_scan(struct build *b, const struct stoa__node *n, struct stoa__
 		else
 			slots[n_slots++] = n->slots[i];
 	}
-	STOA_TRY(b->tables->open(b->tables, n->table, slots, n_slots, &source, b->err));
-	STOA_TRY(go_to_rows(b, n, source, rowid));
+	source = b->split;
+	b->split = NULL;
+	if (!source) {
+		STOA_TRY(b->tables->open(b->tables, n->table, slots, n_slots, &source, b->err));
+		STOA_TRY(go_to_rows(b, n, source, rowid));
+	}
 	return stoa__op_scan(source, n->n_columns, rowid, n->exprs, n->n_exprs, b->run, out,
 			     b->err);
 }
@@ -97,7 +108,15 @@ static int foresee(struct build *b, struct stoa__bar *bar, const struct stoa__no
 	return stoa__bar_foresee(bar, source, limit, b->err);
 }
 
-static int make_bar(struct build *b, const struct stoa__node *n, struct stoa__bar **out)
+static void heed(struct build *b, const struct stoa__lanes *in, const struct stoa__node *scan,
+		 const struct stoa__bar *bar)
+{
+	for (size_t i = 0; i < in->n; i++)
+		stoa__op_scan_heed(in->items[i].scan ? in->items[i].scan : b->ops[scan->id], bar);
+}
+
+static int make_bar(struct build *b, const struct stoa__node *n, const struct stoa__lanes *in,
+		    struct stoa__bar **out)
 {
 	const struct stoa__order_key *key = &n->order[0];
 	struct stoa__bar *bar = stoa__arena_zalloc(b->arena, sizeof *bar);
@@ -110,7 +129,8 @@ static int make_bar(struct build *b, const struct stoa__node *n, struct stoa__ba
 	bar->phys = (uint8_t)stoa__prog_phys(n->columns[key->output].type.type);
 	bar->descending = key->descending;
 	bar->nulls_first = key->nulls_first;
-	bar->alone = n->n_order == 1;
+	/* With several lanes an earlier row may come after its equal. */
+	bar->alone = n->n_order == 1 && in->n == 1;
 	bar->last = UINT64_MAX;
 	bar->column = SIZE_MAX;
 	scan = key_scan(n, &bar->column, &filtered);
@@ -118,11 +138,10 @@ static int make_bar(struct build *b, const struct stoa__node *n, struct stoa__ba
 		bar->column = SIZE_MAX;
 		return STOA_OK;
 	}
-	stoa__op_scan_heed(b->ops[scan->id], bar);
+	heed(b, in, scan, bar);
 	return filtered ? STOA_OK : foresee(b, bar, scan, n->limit);
 }
 
-/* The types of @n's columns; NULL when out of memory. */
 static struct stoa__type *types_of(struct build *b, const struct stoa__node *n)
 {
 	struct stoa__type *types = stoa__arena_array(b->arena, n->n_columns + 1, sizeof *types);
@@ -132,25 +151,23 @@ static struct stoa__type *types_of(struct build *b, const struct stoa__node *n)
 	return types;
 }
 
-static int build_sort(struct build *b, const struct stoa__node *n, struct stoa__op *child,
-		      struct stoa__op **out)
+static int build_sort(struct build *b, const struct stoa__node *n, struct stoa__op **out)
 {
 	struct stoa__type *types = types_of(b, n);
 	struct stoa__bar *bar = NULL;
-	int rc = types ? STOA_OK : stoa__fail_memory(b->err);
+	struct stoa__lanes lanes;
 
-	if (rc == STOA_OK && n->limit < UINT64_MAX)
-		rc = make_bar(b, n, &bar);
+	if (!types)
+		return stoa__fail_memory(b->err);
+	STOA_TRY(build_lanes(b, n->input[0], &lanes));
+	int rc = n->limit < UINT64_MAX ? make_bar(b, n, &lanes, &bar) : STOA_OK;
 	if (rc < 0) {
-		stoa__op_close(child);
+		stoa__lanes_close(&lanes);
 		return rc;
 	}
-	struct stoa__lanes lanes = stoa__lanes_one(child, b->run);
 	return stoa__op_sort(&lanes, types, n->n_columns, n->order, n->n_order, n->limit, bar, out,
 			     b->err);
 }
-
-/* ---- nodes ----------------------------------------------------------------------------------- */
 
 static int build_values(struct build *b, const struct stoa__node *n, struct stoa__op **out)
 {
@@ -161,12 +178,23 @@ static int build_values(struct build *b, const struct stoa__node *n, struct stoa
 	return stoa__op_values(n->exprs, n->n_rows, types, n->n_columns, out, b->err);
 }
 
-/* The operator of @n on top of @child and @other, which it takes over; NULL: no such input. */
-static int build_on(struct build *b, const struct stoa__node *n, struct stoa__op *child,
-		    struct stoa__op *other, struct stoa__op **out)
+static int build_aggregate(struct build *b, const struct stoa__node *n, struct stoa__op **out)
 {
 	struct stoa__lanes lanes;
 
+	STOA_TRY(build_lanes(b, n->input[0], &lanes));
+	return stoa__op_aggregate(&lanes, b->arena, n->exprs, n->n_exprs, n->global, n->aggs,
+				  n->n_aggs, out, b->err);
+}
+
+/* ---- nodes ----------------------------------------------------------------------------------- */
+
+/*
+ * The operator of @n on top of @child and @other, which it takes over; NULL: no such input, or @n builds it itself.
+ */
+static int build_on(struct build *b, const struct stoa__node *n, struct stoa__op *child,
+		    struct stoa__op *other, struct stoa__op **out)
+{
 	switch ((enum stoa__node_kind)n->kind) {
 	case STOA__NODE_ONE: return stoa__op_one(out, b->err);
 	case STOA__NODE_SCAN: return build_scan(b, n, out);
@@ -175,11 +203,8 @@ static int build_on(struct build *b, const struct stoa__node *n, struct stoa__op
 				       b->err);
 	case STOA__NODE_PROJECT:
 		return stoa__op_project(child, b->arena, n->exprs, n->n_exprs, out, b->err);
-	case STOA__NODE_AGGREGATE:
-		lanes = stoa__lanes_one(child, b->run);
-		return stoa__op_aggregate(&lanes, b->arena, n->exprs, n->n_exprs, n->global, n->aggs,
-					  n->n_aggs, out, b->err);
-	case STOA__NODE_SORT: return build_sort(b, n, child, out);
+	case STOA__NODE_AGGREGATE: return build_aggregate(b, n, out);
+	case STOA__NODE_SORT: return build_sort(b, n, out);
 	case STOA__NODE_LIMIT:
 		return stoa__op_limit(child, n->n_columns, n->offset, n->limit, out, b->err);
 	case STOA__NODE_JOIN: return stoa__op_join(child, other, b->arena, n, out, b->err);
@@ -191,15 +216,36 @@ static int build_on(struct build *b, const struct stoa__node *n, struct stoa__op
 	return stoa__fail(b->err, STOA_EINVAL, "a plan with a node of kind %u", n->kind);
 }
 
-static int build(struct build *b, const struct stoa__node *n, struct stoa__op **out)
+static bool takes_lanes(const struct stoa__node *n)
+{
+	return n->kind == STOA__NODE_AGGREGATE || n->kind == STOA__NODE_SORT;
+}
+
+/* The scan of a pipeline; NULL: @n is none. */
+static const struct stoa__node *pipeline_scan(const struct stoa__node *n)
+{
+	while (n->kind == STOA__NODE_FILTER || n->kind == STOA__NODE_PROJECT)
+		n = n->input[0];
+	return n->kind == STOA__NODE_SCAN ? n : NULL;
+}
+
+/* Within a pipeline there are no lanes: all of it has them, or nothing. */
+static int build_input(struct build *b, const struct stoa__node *n, size_t i, struct stoa__op **out)
+{
+	return i == 0 && pipeline_scan(n) ? build_one(b, n->input[0], out) :
+					    build(b, n->input[i], out);
+}
+
+/* One operator for each node, without lanes at its root. */
+static int build_one(struct build *b, const struct stoa__node *n, struct stoa__op **out)
 {
 	struct stoa__op *inputs[2] = { NULL, NULL };
 
 	*out = NULL;
-	if (n->input[0])
-		STOA_TRY(build(b, n->input[0], &inputs[0]));
+	if (n->input[0] && !takes_lanes(n))
+		STOA_TRY(build_input(b, n, 0, &inputs[0]));
 	if (n->input[1]) {
-		int rc = build(b, n->input[1], &inputs[1]);
+		int rc = build_input(b, n, 1, &inputs[1]);
 		if (rc < 0) {
 			stoa__op_close(inputs[0]);
 			return rc;
@@ -210,6 +256,99 @@ static int build(struct build *b, const struct stoa__node *n, struct stoa__op **
 	if (b->counts)
 		return stoa__op_count(*out, &b->counts[n->id], out, b->err);
 	return STOA_OK;
+}
+
+/* ---- lanes ----------------------------------------------------------------------------------- */
+
+#define LANE_BYTES ((uint64_t)16 << 20)	/* a lane is worth its memory: under a low limit there are few */
+
+/* How many lanes a pipeline over @source may have. */
+static size_t count_lanes(const struct build *b, struct stoa__source *source)
+{
+	const struct stoa__budget *budget = b->run->means.budget;
+	size_t n = b->run->means.n_threads;
+	uint64_t n_groups = source->ops->split ? source->ops->n_groups(source) : 1;
+
+	if (budget && budget->limit && budget->limit / LANE_BYTES < n)
+		n = (size_t)(budget->limit / LANE_BYTES);
+	if (n > n_groups)
+		n = (size_t)n_groups;
+	return n > STOA__LANES_MAX ? STOA__LANES_MAX : n;
+}
+
+/* One more lane, which shares the row groups of the first. */
+static int add_lane(struct build *b, const struct stoa__node *n, const struct stoa__node *scan,
+		    struct stoa__lanes *l)
+{
+	struct stoa__source *first = stoa__op_scan_source(l->items[0].scan);
+	struct stoa__lane *lane = &l->items[l->n];
+
+	STOA_TRY(first->ops->split(first, &b->split, b->err));
+	int rc = build_one(b, n, &lane->root);
+	if (rc < 0) {
+		if (b->split)
+			b->split->ops->close(b->split);
+		b->split = NULL;
+		return rc;
+	}
+	lane->scan = b->ops[scan->id];
+	l->n++;
+	return STOA_OK;
+}
+
+/* Several lanes where @n is a pipeline that is worth it; else one. */
+static int build_lanes(struct build *b, const struct stoa__node *n, struct stoa__lanes *out)
+{
+	const struct stoa__node *scan = pipeline_scan(n);
+	struct stoa__op *root;
+
+	STOA_TRY(scan ? build_one(b, n, &root) : build(b, n, &root));
+	*out = stoa__lanes_one(root, b->run);
+	size_t wanted = scan ? count_lanes(b, stoa__op_scan_source(b->ops[scan->id])) : 1;
+	if (wanted < 2)
+		return STOA_OK;
+	out->items[0].scan = b->ops[scan->id];
+	while (out->n < wanted) {
+		int rc = add_lane(b, n, scan, out);
+		if (rc < 0) {
+			stoa__lanes_close(out);
+			return rc;
+		}
+	}
+	return STOA_OK;
+}
+
+/* Is there anything to compute for each row? Reading alone is not worth a copy of what is read. */
+static bool has_work(const struct stoa__node *n)
+{
+	for (; n->kind != STOA__NODE_SCAN; n = n->input[0]) {
+		if (n->kind == STOA__NODE_FILTER)
+			return true;
+		for (size_t i = 0; i < n->n_exprs; i++)
+			if (n->exprs[i]->kind != STOA__BOUND_COLUMN)
+				return true;
+	}
+	return false;
+}
+
+static int build(struct build *b, const struct stoa__node *n, struct stoa__op **out)
+{
+	struct stoa__type *types;
+	struct stoa__lanes lanes;
+
+	*out = NULL;
+	if (!pipeline_scan(n) || !has_work(n) || b->run->means.no_background)
+		return build_one(b, n, out);
+	STOA_TRY(build_lanes(b, n, &lanes));
+	*out = lanes.items[0].root;
+	if (lanes.n == 1)
+		return STOA_OK;
+	types = types_of(b, n);
+	if (types)
+		return stoa__op_gather(&lanes, types, n->n_columns, out, b->err);
+	stoa__lanes_close(&lanes);
+	*out = NULL;
+	return stoa__fail_memory(b->err);
 }
 
 int stoa__op_build(const struct stoa__plan *plan, struct stoa__tables *tables,

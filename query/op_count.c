@@ -3,7 +3,8 @@
  * op_count.c - stands above an operator and counts what it makes, for EXPLAIN ANALYZE
  *
  * It is there when somebody asks, so counting costs nothing otherwise. Time is that of the operator
- * and all below it: who wants an operator's own takes that of its inputs away.
+ * and all below it: who wants an operator's own takes that of its inputs away. Where a node has several lanes, theirs
+ * is added up.
  */
 #include <time.h>
 
@@ -25,16 +26,22 @@ static uint64_t now(void)
 	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
 }
 
+/* Lanes of one node count together. */
+static void add(uint64_t *to, uint64_t x)
+{
+	__atomic_fetch_add(to, x, __ATOMIC_RELAXED);
+}
+
 static int count_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
 {
 	struct count *c = (struct count *)op;
 	uint64_t start = now();
 	int rc = stoa__op_next(c->child, n, err);
 
-	c->counts->nanos += now() - start;
+	add(&c->counts->nanos, now() - start);
 	if (rc == STOA_ROW) {
-		c->counts->n_batches++;
-		c->counts->n_rows += *n;
+		add(&c->counts->n_batches, 1);
+		add(&c->counts->n_rows, *n);
 	}
 	return rc;
 }
@@ -46,7 +53,7 @@ static int count_column(struct stoa__input *in, size_t i, struct stoa__vec *out,
 	uint64_t start = now();
 	int rc = stoa__op_column(c->child, i, out, err);
 
-	c->counts->nanos += now() - start;
+	add(&c->counts->nanos, now() - start);
 	return rc;
 }
 
@@ -56,7 +63,7 @@ static bool count_within(struct stoa__op *op, size_t i, int64_t lo, int64_t hi, 
 	uint64_t start = now();
 	bool done = c->child->ops->within && c->child->ops->within(c->child, i, lo, hi, out);
 
-	c->counts->nanos += now() - start;
+	add(&c->counts->nanos, now() - start);
 	return done;
 }
 
@@ -68,7 +75,7 @@ static bool count_pick(struct stoa__op *op, size_t i, const uint32_t *sel, size_
 	bool done = c->child->ops->pick &&
 		    c->child->ops->pick(c->child, i, sel, n, room, bits, out);
 
-	c->counts->nanos += now() - start;
+	add(&c->counts->nanos, now() - start);
 	return done;
 }
 

@@ -119,8 +119,11 @@ static int limit_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
 	struct limit *l = (struct limit *)op;
 	size_t n_child;
 
-	if (l->left == 0)
+	if (l->left == 0) {	/* whatever works for it may stop */
+		stoa__op_close(l->child);
+		l->child = NULL;
 		return STOA_END;
+	}
 	for (;;) {
 		int rc = stoa__op_next(l->child, &n_child, err);
 		if (rc != STOA_ROW)

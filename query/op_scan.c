@@ -285,6 +285,11 @@ int stoa__op_scan(struct stoa__source *source, size_t n_columns, size_t rowid,
 	return STOA_OK;
 }
 
+struct stoa__source *stoa__op_scan_source(struct stoa__op *scan)
+{
+	return ((struct scan *)scan)->source;
+}
+
 int stoa__op_scan_deal(struct stoa__op *scan, uint64_t *place, struct stoa_error *err)
 {
 	struct stoa__source *source = ((struct scan *)scan)->source;

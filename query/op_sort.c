@@ -192,13 +192,13 @@ static int spill(struct sort *s, struct lane *l, struct stoa_error *err)
 	struct stoa__stream *run = &l->runs[l->n_runs++];
 	stoa__stream_init(run, &s->file, s->types, s->n_columns);
 	STOA_TRY(write_rows(s, l, run, err));
-	stoa__rows_reset(&l->rows);
+	stoa__rows_release(&l->rows);
 	stoa__free(l->items);
 	stoa__free(l->other);
 	l->items = l->other = NULL;
 	l->cap_items = l->cap_other = 0;
 	(void)stoa__share_hold(&l->share, 0);
-	return STOA_OK;
+	return stoa__rows_init(&l->rows, s->types, s->n_columns, err);
 }
 
 /* Is what the lane holds, and needs in order to sort it, within the budget? */

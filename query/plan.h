@@ -29,6 +29,7 @@ struct stoa__means {
 	struct stoa__budget *budget;	/* NULL: no limit */
 	const struct stoa__dir *dir;	/* for temporary files; NULL: TMPDIR */
 	unsigned n_threads;		/* 0 is 1 */
+	bool no_background;		/* no thread may work between two calls of the application */
 };
 
 /* Where tables come from: a transaction, or a test's arrays. */

@@ -200,7 +200,7 @@ void stoa__rows_reset(struct stoa__rows *r)
 {
 	for (size_t i = 0; i < r->n_columns; i++) {
 		struct stoa__rows_column *c = &r->columns[i];
-		stoa__arena_release(&c->bytes);
+		stoa__arena_reset(&c->bytes);
 		c->has_nulls = false;
 		c->dict_id = 0;
 		c->n_memo = 0;

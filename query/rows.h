@@ -54,7 +54,7 @@ int stoa__rows_keep(struct stoa__rows *r, size_t i, const struct stoa__vec *v, s
 		    struct stoa_error *err);
 /* Keeps rows @at[0 .. n) alone, in that order. */
 int stoa__rows_reorder(struct stoa__rows *r, const uint32_t *at, uint32_t n, struct stoa_error *err);
-/* Forgets all rows, and gives back the memory of their bytes. */
+/* Forgets all rows, keeps the memory. */
 void stoa__rows_reset(struct stoa__rows *r);
 /* Heap that they hold. */
 uint64_t stoa__rows_bytes(const struct stoa__rows *r);

@@ -343,7 +343,7 @@ void stoa__txn_tables_init(struct stoa__txn_tables *t, stoa_txn *txn)
 	struct stoa__means *m = &t->tables.means;
 
 	*t = (struct stoa__txn_tables){ .tables = { .find = txn_find, .open = txn_open }, .txn = txn };
-	stoa__txn_means(txn, &m->budget, &m->dir, &m->n_threads);
+	stoa__txn_means(txn, &m->budget, &m->dir, &m->n_threads, &m->no_background);
 }
 
 void stoa__txn_tables_release(struct stoa__txn_tables *t)

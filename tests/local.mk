@@ -29,6 +29,7 @@ cmocka_tests += \
 	%D%/group_test \
 	%D%/import_test \
 	%D%/kept_test \
+	%D%/lanes_test \
 	%D%/like_test \
 	%D%/limit_test \
 	%D%/lock_test \
@@ -70,6 +71,7 @@ script_tests += \
 	%D%/symbols_test.sh
 
 check_LTLIBRARIES += %D%/libtesting.la
+tests_lanes_test_SOURCES = %D%/lanes_test.c %D%/array_source.c %D%/array_source.h
 tests_like_test_SOURCES = %D%/like_test.c %D%/array_source.c %D%/array_source.h
 tests_limit_test_SOURCES = %D%/limit_test.c %D%/array_source.c %D%/array_source.h
 tests_model_test_SOURCES = %D%/model_test.c %D%/model.c %D%/model.h

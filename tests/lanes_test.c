@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lanes_test.c - queries in several threads give the rows that they give in one, in the same order
+ *
+ * Random tables of many small row groups; every query with one thread and with some.
+ */
+#include "testing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/core/alloc.h"
+#include "array_source.h"
+
+static struct stoa_slot slots[] = {
+	{ .name = "id", .type = STOA_I64 }, { .name = "a", .type = STOA_I32 },
+	{ .name = "f", .type = STOA_F64 },  { .name = "s", .type = STOA_STRING },
+	{ .name = "t", .type = STOA_TEXT }, { .name = "b", .type = STOA_BOOL },
+	{ .name = "u", .type = STOA_U64 },
+};
+#define N_SLOTS (sizeof slots / sizeof *slots)
+#define MAX_ROWS 2000
+
+static struct stoa_value values[MAX_ROWS * N_SLOTS];
+static char texts[MAX_ROWS][24];
+static struct array_table table = { .name = "x", .slots = slots, .n_slots = N_SLOTS,
+				    .values = values };
+static struct array_tables tables;
+static uint64_t rng;
+
+/* Doubles are multiples of a quarter, so that sums are exact in any order. */
+static struct stoa_value random_value(size_t row, unsigned type, uint64_t x)
+{
+	struct stoa_value v = stoa_i64((int64_t)(x % 40) - 20);
+
+	if (x % 11 == 0)
+		return stoa_null();
+	switch (type) {
+	case STOA_F64: return stoa_f64((double)(x % 50) / 4);
+	case STOA_BOOL: return stoa_bool(x & 1);
+	case STOA_U64: return stoa_u64(x % 3 ? x : UINT64_MAX);
+	case STOA_STRING:
+	case STOA_TEXT:
+		snprintf(texts[row], sizeof *texts, "text %llu", (unsigned long long)(x >> 48));
+		v = stoa_text(type == STOA_STRING ? (x & 8 ? "red" : "green") : texts[row]);
+		break;
+	default: break;
+	}
+	v.type = (uint8_t)type;
+	return v;
+}
+
+static void fill_table(size_t n, size_t group_rows)
+{
+	for (size_t row = 0; row < n; row++)
+		for (size_t i = 0; i < N_SLOTS; i++)
+			values[row * N_SLOTS + i] =
+				i ? random_value(row, slots[i].type, testing_random(&rng) >> 8) :
+				    stoa_i64((int64_t)row);
+	table.n_rows = n;
+	table.group_rows = group_rows;
+	table.batch_rows = 1 + testing_below(&rng, group_rows);
+	table.short_cuts = testing_random(&rng) & 1;
+}
+
+static const char *const queries[] = {
+	/* Pipelines. */
+	"SELECT id, a + 1, t, b FROM x WHERE a > 0",
+	"SELECT id, s, f FROM x WHERE t LIKE '%7%'",
+	"SELECT rowid, u FROM x WHERE id BETWEEN 300 AND 700",
+	"SELECT id FROM x WHERE a = 3 LIMIT 5",
+	"SELECT id FROM x WHERE a < 3 LIMIT 100 OFFSET 40",
+	"SELECT id FROM x WHERE id < 0",
+	"SELECT upper(t) || s FROM x",
+	"SELECT * FROM x",
+	/* Groups. */
+	"SELECT count(*), sum(a), min(t), max(f), count(DISTINCT t), sum(DISTINCT a) FROM x",
+	"SELECT count(*), avg(f), min(s), bool_and(b) FROM x WHERE a > 100",
+	"SELECT a, count(*), sum(id), min(t), max(t), avg(f), min(u) FROM x GROUP BY a",
+	"SELECT s, b, count(f), round(stddev(a) * 1000), count(DISTINCT a) FROM x GROUP BY s, b",
+	"SELECT s, count(*) FROM x GROUP BY s",
+	"SELECT DISTINCT t, f FROM x",
+	"SELECT DISTINCT s FROM x WHERE id > 40",
+	"SELECT t, count(DISTINCT s), sum(a) FILTER (WHERE b) FROM x GROUP BY 1 HAVING count(*) > 1",
+	"SELECT max(a), a % 3 FROM x WHERE f > 2 GROUP BY 2 ORDER BY 1 DESC, 2",
+	/* Orders: equal rows stay in the order of the table. */
+	"SELECT id, a FROM x ORDER BY a",
+	"SELECT * FROM x WHERE a > -5 ORDER BY s DESC NULLS LAST, f",
+	"SELECT id, f FROM x ORDER BY f LIMIT 7",
+	"SELECT id FROM x ORDER BY a DESC LIMIT 60 OFFSET 3",
+	"SELECT id, a * 2 FROM x WHERE b ORDER BY t LIMIT 30",
+};
+#define N_QUERIES (sizeof queries / sizeof *queries)
+
+static char *answer(const char *sql, unsigned threads, struct stoa_error *err)
+{
+	tables.tables.means = (struct stoa__means){ .n_threads = threads };
+	char *got = array_query(&tables, sql, NULL, 0, err);
+	assert_int_equal(table.n_open, 0);
+	return got;
+}
+
+static void check(const char *sql, unsigned threads)
+{
+	struct stoa_error err;
+	char *want = answer(sql, 1, &err), *got = answer(sql, threads, &err);
+
+	if (!want || !got)
+		fail_msg("%s\nwith %u threads: %s", sql, threads, err.text);
+	if (strcmp(got, want) != 0)
+		fail_msg("%s\nwith %u threads\n-> %s\nnot %s", sql, threads, got, want);
+	free(got);
+	free(want);
+}
+
+static void threads_change_no_answer_and_no_order(void **state)
+{
+	int rounds = testing_long() ? 500 : 12;
+
+	(void)state;
+	for (int round = 0; round < rounds; round++) {
+		size_t n = 1 + testing_below(&rng, MAX_ROWS);
+		fill_table(n, 1 + testing_below(&rng, round % 2 ? n : 40));
+		for (size_t i = 0; i < N_QUERIES; i++)
+			check(queries[i], 2 + (unsigned)testing_below(&rng, 4));
+	}
+}
+
+static void an_error_is_the_one_of_the_earliest_row_group(void **state)
+{
+	struct stoa_error one, many;
+
+	(void)state;
+	fill_table(MAX_ROWS, 20);
+	char *got = answer("SELECT CASE WHEN id < 900 THEN id / (id - 700) ELSE CAST(t AS int) END FROM x",
+			   1, &one);
+	assert_null(got);
+	assert_int_equal(one.code, STOA_EDIVZERO);
+	for (int i = 0; i < 20; i++) {
+		got = answer("SELECT CASE WHEN id < 900 THEN id / (id - 700) ELSE CAST(t AS int) END FROM x",
+			     4, &many);
+		assert_null(got);
+		assert_string_equal(many.text, one.text);
+		assert_null(answer("SELECT sum(id / (id - 700)) FROM x", 4, &many));
+		assert_int_equal(many.code, STOA_EDIVZERO);
+		assert_null(answer("SELECT id FROM x ORDER BY id / (id - 700)", 4, &many));
+		assert_int_equal(many.code, STOA_EDIVZERO);
+	}
+}
+
+static void a_limit_stops_before_an_error_behind_it(void **state)
+{
+	struct stoa_error err;
+
+	(void)state;
+	fill_table(MAX_ROWS, 20);
+	table.batch_rows = 20;
+	for (int i = 0; i < 20; i++)
+		free(answer("SELECT id / (id - 1900) FROM x WHERE id > 100 LIMIT 5", 4, &err));
+	assert_int_equal(err.code, 0);
+}
+
+static void few_rows_are_had_without_threads_and_without_reading_on(void **state)
+{
+	struct stoa_error err;
+
+	(void)state;
+	fill_table(MAX_ROWS, 100);
+	table.batch_rows = 100;
+	table.n_batches = 0;
+	free(answer("SELECT id FROM x WHERE id >= 0 LIMIT 30", 4, &err));
+	assert_int_equal(err.code, 0);
+	assert_int_equal(table.n_batches, 1);
+}
+
+static void a_cursor_may_be_given_up_anywhere(void **state)
+{
+	const struct stoa_value *row;
+	struct stoa_error err;
+	stoa_cursor *cur;
+	stoa_stmt *stmt;
+
+	(void)state;
+	fill_table(MAX_ROWS, 10);
+	tables.tables.means = (struct stoa__means){ .n_threads = 3 };
+	for (size_t i = 0; i < N_QUERIES; i++)
+		for (size_t rows = 0; rows < MAX_ROWS; rows += 1 + rows * 2) {
+			assert_int_equal(stoa__engine_prepare(&tables.tables, queries[i],
+							      strlen(queries[i]), &stmt, &err), STOA_OK);
+			assert_int_equal(stoa__engine_execute(stmt, &tables.tables, &cur, &err), STOA_OK);
+			for (size_t k = 0; k < rows && stoa_next(cur, &row, &err) == STOA_ROW; k++)
+				;
+			stoa_cursor_close(cur);
+			stoa_stmt_free(stmt);
+			assert_int_equal(table.n_open, 0);
+		}
+}
+
+static void memory_may_run_out_in_any_thread(void **state)
+{
+	(void)state;
+	fill_table(80, 10);
+	for (size_t i = 0; i < N_QUERIES; i++)
+		for (long nth = 0;; nth += testing_long() ? 1 : 3) {
+			struct stoa_error err;
+			stoa__fault_arm(nth, false);
+			char *got = answer(queries[i], 3, &err);
+			bool fired = stoa__fault_disarm();
+			if (!got)
+				assert_true(fired && err.code == STOA_ENOMEM);
+			free(got);
+			if (!fired)
+				break;
+		}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(threads_change_no_answer_and_no_order),
+		cmocka_unit_test(an_error_is_the_one_of_the_earliest_row_group),
+		cmocka_unit_test(a_limit_stops_before_an_error_behind_it),
+		cmocka_unit_test(few_rows_are_had_without_threads_and_without_reading_on),
+		cmocka_unit_test(a_cursor_may_be_given_up_anywhere),
+		cmocka_unit_test(memory_may_run_out_in_any_thread),
+	};
+
+	rng = testing_seed();
+	array_tables_init(&tables, &table, 1);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
