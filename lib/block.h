@@ -47,6 +47,7 @@ enum stoa__block_kind {
 	STOA__KIND_TAIL,
 	STOA__KIND_BASE,
 	STOA__KIND_INDEX,
+	STOA__KIND_COUNTS,
 	STOA__BLOCK_KINDS
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/type.h"
 #include "db.h"
 #include "index.h"
 
@@ -284,6 +285,9 @@ static int put_groups(struct stoa__bulk *b, struct stoa_error *err)
 			rc = put_group(b, t, a, segment, err);
 	}
 	stoa__segment_unref(segment);
+	for (uint32_t i = 0; i < t->schema->n_slots && rc == STOA_OK; i++)
+		if (stoa__type_is_ref(t->schema->slots[i].def.type))
+			rc = stoa__refs_count_up(b->txn->version, t, i, first, err);
 	return rc < 0 ? rc : stoa__indexes_appended(b->txn->version, t, first, err);
 }
 

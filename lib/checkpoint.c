@@ -410,6 +410,44 @@ static int delete_stale_groups(struct checkpoint *c)
 	return rc;
 }
 
+static int store_counts(void *ctx, uint64_t key, void *value)
+{
+	struct checkpoint *c = ctx;
+	const struct stoa__counts *counts = value;
+	struct stoa_array a = { STOA_U32, 0, counts->n, NULL };
+	struct stoa__key k = stoa__key_group(STOA__REC_COUNTS, c->table->id, key);
+
+	/* One that counts nothing was owned for a change that failed. */
+	if (counts->block.born <= c->since || !counts->n_used)
+		return STOA_OK;
+	stoa__buf_reset(&c->buf);
+	if (stoa__chunk_encode(&a, STOA__COUNTS_ROWS, &c->buf) < 0)
+		return no_memory(c);
+	return put(c, &k);
+}
+
+static bool has_counts(const struct checkpoint *c, uint64_t key)
+{
+	const struct stoa__counts *counts = stoa__tree_find(c->table->counts, key);
+
+	return counts && counts->n_used;
+}
+
+static int delete_stale_counts(struct checkpoint *c)
+{
+	struct stale s;
+	int rc;
+
+	if (c->table->counts_removed <= c->since)
+		return STOA_OK;
+	rc = find_stale(c, stoa__key_table(STOA__REC_COUNTS, c->table->id), 8, has_counts, &s);
+	for (size_t i = 0; i < s.n && rc == STOA_OK; i++)
+		rc = delete_prefix(c, stoa__key_group(STOA__REC_COUNTS, c->table->id,
+						      s.numbers[i]));
+	stoa__free(s.numbers);
+	return rc;
+}
+
 static int put_table(struct checkpoint *c)
 {
 	const struct stoa__table *t = c->table;
@@ -436,6 +474,8 @@ static int store_table(void *ctx, uint64_t id, void *value)
 	STOA_TRY(put(c, &k));
 	STOA_TRY(delete_stale_groups(c));
 	STOA_TRY(stoa__tree_walk(t->groups, c->since, store_group, c));
+	STOA_TRY(delete_stale_counts(c));
+	STOA_TRY(stoa__tree_walk(t->counts, c->since, store_counts, c));
 	STOA_TRY(store_tail(c));
 	return stoa__indexes_store(&(struct stoa__saver){ c->db, c->since, &c->runs, c->err }, t);
 }

@@ -144,7 +144,9 @@ static void fill_values(const struct stoa_array *a, size_t from, size_t n, struc
 	case STOA_U8: FILL(u, uint8_t); break;
 	case STOA_U16: FILL(u, uint16_t); break;
 	case STOA_U32: FILL(u, uint32_t); break;
-	case STOA_U64: FILL(u, uint64_t); break;
+	case STOA_U64:
+	case STOA_REF:
+	case STOA_WEAK_REF: FILL(u, uint64_t); break;
 	case STOA_F32: FILL(f, float); break;
 	case STOA_F64: FILL(f, double); break;
 	case STOA_UUID: fill_uuid(a, from, n, out, step); break;

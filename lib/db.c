@@ -385,6 +385,7 @@ static int open_files(struct stoa_db *db, struct stoa_error *err)
 	STOA_TRY(load_locked(db, false, err));
 	if (db->read_only)
 		return STOA_OK;
+	stoa__orphans_find(db);
 	return stoa__background_start(db, err);
 }
 
@@ -438,6 +439,7 @@ static void db_free(struct stoa_db *db, bool clean)
 	if (db->history.oldest)
 		stoa__history_release(&db->history, stoa__table_free_all);
 	stoa__symbols_release(&db->symbols);
+	stoa__lives_release(&db->lives);
 	pthread_mutex_destroy(&db->mutex);
 	pthread_mutex_destroy(&db->checkpoint);
 	pthread_cond_destroy(&db->writer_free);
@@ -460,6 +462,7 @@ static struct stoa_db *db_new(const char *path)
 	db->fork_generation = stoa__fork_generation;
 	pthread_mutex_init(&db->mutex, NULL);
 	pthread_mutex_init(&db->checkpoint, NULL);
+	stoa__lives_init(&db->lives);
 	pthread_cond_init(&db->writer_free, NULL);
 	if (path) {
 		size_t len = strlen(path);
@@ -535,6 +538,9 @@ static bool is_busy(struct stoa_db *db)
 	pthread_mutex_lock(&db->mutex);
 	busy = atomic_load(&db->n_txns) || db->n_stmts;
 	pthread_mutex_unlock(&db->mutex);
+	pthread_mutex_lock(&db->lives.mutex);
+	busy = busy || db->lives.n_handles;
+	pthread_mutex_unlock(&db->lives.mutex);
 	pthread_mutex_lock(&db->checkpoint);
 	busy = busy || stoa__history_is_held(&db->history);
 	pthread_mutex_unlock(&db->checkpoint);
@@ -560,7 +566,8 @@ int stoa_close(stoa_db *db, struct stoa_error *err)
 	if (is_busy(db))
 		return stoa__fail(
 			err, STOA_ESTATE,
-			"transactions, cursors or statements are open: finish them first");
+			"transactions, cursors, statements or handles of rows are open: finish them "
+			"first");
 	stoa__background_stop(db);
 	if (atomic_load(&db->failed)) {
 		rc = stoa__fail(err, STOA_EIO,

@@ -3,7 +3,7 @@
  * db.h - the database and its transactions, as lib/ sees them
  *
  * Locks, in the order in which they may be taken: the writer's (held by the write transaction from begin to
- * commit), checkpoint, catalog byte of the lock file, then the leaves: history, symbols, the log's own.
+ * commit), checkpoint, catalog byte of the lock file, then the leaves: history, symbols, lives, the log's own.
  */
 #ifndef STOA__DB_H
 #define STOA__DB_H
@@ -15,6 +15,7 @@
 #include "../storage/segment.h"
 #include "core/budget.h"
 #include "set_run.h"
+#include "handle.h"
 #include "table.h"
 
 /* A base that a checkpoint has written to a segment, to be swapped for it. */
@@ -37,6 +38,8 @@ struct stoa_db {
 	struct stoa__history history;
 	struct stoa__symbols symbols;
 	struct stoa__budget budget;	/* memory_limit, as queries keep to it */
+
+	struct stoa__lives lives;
 
 	pthread_mutex_t mutex;		/* guards the fields up to the blank line */
 	pthread_cond_t writer_free;
@@ -88,6 +91,9 @@ struct stoa_txn {
 	struct stoa__buf scratch;	/* bytes that the last stoa_get() lent */
 	struct stoa__mark *marks;	/* savepoints */
 	size_t n_marks;
+	struct stoa_handle *handles;	/* of rows that it made */
+	struct stoa__loose loose;	/* rows that lost a reference */
+	struct stoa__id_list orphans;	/* taken from the database, to be given back if it does not commit */
 };
 
 /* ---- entering: every public call begins with one of these ---- */
@@ -126,6 +132,27 @@ int stoa__background_start(struct stoa_db *db, struct stoa_error *err);
 void stoa__background_stop(struct stoa_db *db);	/* also where none was started */
 void stoa__background_wake(struct stoa_db *db, bool flush, bool checkpoint);
 
+/* ---- deaths.c ---- */
+
+/* Kept rows that died one after the other, as the log names them. */
+struct stoa__deaths {
+	uint64_t first, n;
+	uint32_t table;
+	bool up;
+};
+/* All kept rows without a reason to exist die, in the commit of @txn. */
+int stoa__txn_reap(struct stoa_txn *txn, struct stoa_error *err);
+/* A kept row dies whatever refers to it; @d collects deaths until stoa__txn_work_off(). */
+int stoa__txn_kill(struct stoa_txn *txn, struct stoa__deaths *d, struct stoa__table *t,
+		   uint64_t row, struct stoa__place at, struct stoa_error *err);
+/* Looks at up to @n_max suspects of @txn, and puts what died into the log. */
+int stoa__txn_work_off(struct stoa_txn *txn, struct stoa__deaths *d, size_t n_max,
+		       struct stoa_error *err);
+/* Of a database just opened: rows that only holds of another process kept are orphans. */
+void stoa__orphans_find(struct stoa_db *db);
+/* Hands what the transaction noted over to the database; it is over. */
+void stoa__txn_let_loose(struct stoa_txn *txn, bool committed);
+
 /* ---- rows.c ---- */
 
 /* Heap that tables, versions and strings hold. */
@@ -147,7 +174,8 @@ int stoa__redo_insert(struct stoa_txn *txn, const struct stoa__table *t, uint64_
 		      const struct stoa_value *values);
 int stoa__redo_update(struct stoa_txn *txn, const struct stoa__table *t, uint64_t rowid,
 		      const uint32_t *slots, const struct stoa_value *values, size_t n);
-int stoa__redo_delete(struct stoa_txn *txn, const struct stoa__table *t, uint64_t rowid);
+int stoa__redo_delete(struct stoa_txn *txn, const struct stoa__table *t, uint64_t rowid, bool keep);
+int stoa__redo_deaths(struct stoa_txn *txn, const struct stoa__deaths *d);
 int stoa__redo_schema(struct stoa_txn *txn, uint32_t table, const struct stoa__schema *schema);
 int stoa__redo_drop(struct stoa_txn *txn, uint32_t table);
 int stoa__redo_freeze(struct stoa_txn *txn, uint32_t table);
@@ -157,9 +185,15 @@ int stoa__redo_replay(struct stoa__version *w, const uint8_t *payload, size_t le
 
 /* ---- ddl.c ---- */
 
-/* Makes table @id of @w have @schema (taken over): a new table, or the old one with its tail sealed. */
-int stoa__table_set_schema(struct stoa__version *w, uint32_t id, struct stoa__schema *schema,
-			   struct stoa_error *err);
+/*
+ * Makes table @id of @w have @schema (taken over): a new table, or the old one with its tail sealed. When a
+ * strong reference is dropped and this fails, some are given up: the caller goes back to a version from before.
+ */
+int stoa__table_set_schema(struct stoa__version *w, struct stoa__loose *loose, uint32_t id,
+			   struct stoa__schema *schema, struct stoa_error *err);
+/* Takes a table out, with the references that its rows have to others. The same holds. */
+int stoa__table_drop(struct stoa__version *w, struct stoa__loose *loose, struct stoa__table *t,
+		     struct stoa_error *err);
 /* A table whose schema may be changed by the transaction, and one with these indexes instead of its own. */
 int stoa__schema_begin_change(struct stoa_txn *txn, stoa_table table,
 			      const struct stoa__schema **out, struct stoa_error *err);
@@ -191,6 +225,7 @@ enum {
 	STOA__REC_OVERLAY,	/* table first-rowid slot-id page: chunk image */
 	STOA__REC_TAIL,		/* table slot-id page: chunk image */
 	STOA__REC_KEPT,		/* table first-rowid block: words */
+	STOA__REC_COUNTS,	/* table rowid/256: chunk image of 256 counts */
 
 	/* table index-id, and what the kind of index adds (index.h) */
 	STOA__REC_SET = 10,

@@ -6,12 +6,21 @@
  * columns by slot id, miss those added later and keep those dropped until they are rewritten. A tail has one
  * schema for all its rows, so a change of slots seals it first.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/alloc.h"
 #include "core/type.h"
 #include "db.h"
 #include "index.h"
+
+static bool has_slot(const struct stoa__schema *s, uint32_t id)
+{
+	for (uint32_t i = 0; i < s->n_slots; i++)
+		if (s->slots[i].id == id)
+			return true;
+	return false;
+}
 
 static bool same_slots(const struct stoa__schema *a, const struct stoa__schema *b)
 {
@@ -23,8 +32,34 @@ static bool same_slots(const struct stoa__schema *a, const struct stoa__schema *
 	return true;
 }
 
-int stoa__table_set_schema(struct stoa__version *w, uint32_t id, struct stoa__schema *schema,
+/* Gives up what the strong references that @schema does not have any more refer to. */
+static int give_up_dropped(struct stoa__version *w, struct stoa__loose *loose,
+			   struct stoa__table *t, const struct stoa__schema *schema,
 			   struct stoa_error *err)
+{
+	for (uint32_t i = 0; i < t->schema->n_slots && t->schema->n_refs; i++)
+		if (t->schema->slots[i].def.type == STOA_REF &&
+		    !has_slot(schema, t->schema->slots[i].id))
+			STOA_TRY(stoa__refs_count_down(w, loose, t, i, err));
+	return STOA_OK;
+}
+
+/* The table has @schema from here on; on failure it is the caller's still. */
+static int change_schema(struct stoa__version *w, struct stoa__loose *loose, struct stoa__table *t,
+			 struct stoa__schema *schema, struct stoa_error *err)
+{
+	if (!same_slots(t->schema, schema)) {
+		STOA_TRY(give_up_dropped(w, loose, t, schema, err));
+		STOA_TRY(stoa__table_seal(w, t, err));
+	}
+	STOA_TRY(stoa__indexes_change(w, t, schema, err));
+	stoa__block_retire(w, &t->schema->block);
+	t->schema = schema;
+	return STOA_OK;
+}
+
+int stoa__table_set_schema(struct stoa__version *w, struct stoa__loose *loose, uint32_t id,
+			   struct stoa__schema *schema, struct stoa_error *err)
 {
 	struct stoa__table *t;
 	int rc = stoa__table_own(w, id, &t);
@@ -37,18 +72,24 @@ int stoa__table_set_schema(struct stoa__version *w, uint32_t id, struct stoa__sc
 		if (rc == STOA_OK)
 			return stoa__indexes_change(w, t, schema, err);
 	} else if (rc == STOA_OK) {
-		if (!same_slots(t->schema, schema))
-			rc = stoa__table_seal(w, t, err);
-		if (rc == STOA_OK)
-			rc = stoa__indexes_change(w, t, schema, err);
-		if (rc == STOA_OK) {
-			stoa__block_retire(w, &t->schema->block);
-			t->schema = schema;
-		}
+		rc = change_schema(w, loose, t, schema, err);
 	}
 	if (rc < 0)
 		stoa__block_retire(w, &schema->block);
 	return rc == STOA_ENOMEM ? stoa__fail_memory(err) : rc;
+}
+
+int stoa__table_drop(struct stoa__version *w, struct stoa__loose *loose, struct stoa__table *t,
+		     struct stoa_error *err)
+{
+	for (uint32_t i = 0; i < t->schema->n_slots && t->schema->n_refs; i++) {
+		const struct stoa_slot *def = &t->schema->slots[i].def;
+
+		/* What refers to rows of this table goes with them. */
+		if (def->type == STOA_REF && def->target != t->id)
+			STOA_TRY(stoa__refs_count_down(w, loose, t, i, err));
+	}
+	return stoa__table_remove(w, t) < 0 ? stoa__fail_memory(err) : STOA_OK;
 }
 
 /* Puts a schema into the log and into force. */
@@ -58,11 +99,12 @@ static int apply(struct stoa_txn *txn, uint32_t table, struct stoa__schema *sche
 	size_t mark = txn->redo.len;
 	int rc;
 
+	stoa__schema_resolve_self(schema, table);
 	if (stoa__redo_schema(txn, table, schema) < 0) {
 		stoa__block_retire(txn->version, &schema->block);
 		return stoa__fail_memory(err);
 	}
-	rc = stoa__table_set_schema(txn->version, table, schema, err);
+	rc = stoa__table_set_schema(txn->version, &txn->loose, table, schema, err);
 	if (rc < 0)
 		txn->redo.len = mark;
 	else
@@ -98,6 +140,19 @@ static int name_taken(const char *name, struct stoa_error *err)
 	return stoa__fail(err, STOA_EEXIST, "there is a table \"%s\" already", name);
 }
 
+/* References of new slots must be to tables that are there. */
+static int check_targets(const struct stoa_txn *txn, const struct stoa_slot *slots, size_t n,
+			 struct stoa_error *err)
+{
+	for (size_t i = 0; i < n; i++)
+		if (stoa__type_is_ref(slots[i].type) && slots[i].target &&
+		    !stoa__table_find(txn->version, slots[i].target))
+			return stoa__fail(err, STOA_ENOTFOUND,
+					  "slot \"%s\" refers to table number %u, which is not there",
+					  slots[i].name ? slots[i].name : "", slots[i].target);
+	return STOA_OK;
+}
+
 int stoa_table_create(stoa_txn *txn, const char *name, const struct stoa_slot *slots,
 		      size_t n_slots, stoa_table *out, struct stoa_error *err)
 {
@@ -113,28 +168,99 @@ int stoa_table_create(stoa_txn *txn, const char *name, const struct stoa_slot *s
 	id = txn->version->next_table;
 	if (id == UINT32_MAX)
 		return stoa__fail(err, STOA_EFULL, "the numbers for tables are used up");
+	STOA_TRY(check_targets(txn, slots, n_slots, err));
 	STOA_TRY(stoa__schema_new(txn->version, name, slots, NULL, NULL, n_slots, 0, &schema, err));
 	STOA_TRY(apply(txn, id, schema, err));
 	*out = id;
 	return STOA_OK;
 }
 
+struct referrers {
+	uint32_t target;
+	size_t n;
+	struct stoa__buf names;
+};
+
+/* Notes a table that has strong references to another. */
+static int note_referrer(void *ctx, uint64_t id, void *value)
+{
+	struct referrers *r = ctx;
+	const struct stoa__schema *s = ((struct stoa__table *)value)->schema;
+
+	for (uint32_t i = 0; i < s->n_slots && id != r->target && s->n_refs; i++) {
+		char name[STOA_NAME_MAX + 8];
+
+		if (s->slots[i].def.type != STOA_REF || s->slots[i].def.target != r->target)
+			continue;
+		snprintf(name, sizeof name, "%s\"%s\"", r->n++ ? ", " : "", s->name);
+		return stoa__buf_put(&r->names, name, strlen(name));
+	}
+	return STOA_OK;
+}
+
+/* A table may go only after those that have strong references to it. */
+static int check_referrers(const struct stoa_txn *txn, const struct stoa__table *t,
+			   struct stoa_error *err)
+{
+	struct referrers r = { .target = t->id };
+	int rc = stoa__tree_walk(txn->version->tables, 0, note_referrer, &r);
+
+	if (rc < 0)
+		rc = stoa__fail_memory(err);
+	else if (r.n)
+		rc = stoa__fail(err, STOA_EBUSY,
+				"table \"%s\" is referred to by %.*s: drop the reference slots or those "
+				"tables first",
+				t->schema->name, (int)r.names.len, (const char *)r.names.p);
+	stoa__buf_release(&r.names);
+	return rc;
+}
+
+/*
+ * A change that gives up the references of many rows may fail half-way: it is done between a frozen
+ * version and a rollback to it.
+ */
+static int all_or_nothing(struct stoa_txn *txn, stoa_table table, const char *slot,
+			  int (*change)(struct stoa_txn *txn, stoa_table table, const char *slot,
+					struct stoa_error *err),
+			  struct stoa_error *err)
+{
+	size_t mark = txn->redo.len;
+	struct stoa__version *before;
+	int rc;
+
+	STOA_TRY(stoa__txn_freeze(txn, &before, err));
+	rc = change(txn, table, slot, err);
+	if (rc < 0) {
+		stoa__txn_rollback(txn, before);
+		txn->redo.len = mark;
+	}
+	stoa__version_drop(before);
+	return rc;
+}
+
+static int drop_table(struct stoa_txn *txn, stoa_table table, const char *slot,
+		      struct stoa_error *err)
+{
+	struct stoa__table *t;
+
+	(void)slot;
+	STOA_TRY(stoa__txn_table(txn, table, &t, err));
+	if (stoa__redo_drop(txn, table) < 0)
+		return stoa__fail_memory(err);
+	return stoa__table_drop(txn->version, &txn->loose, t, err);
+}
+
 int stoa_table_drop(stoa_txn *txn, stoa_table table, struct stoa_error *err)
 {
-	size_t mark;
 	struct stoa__table *t;
 
 	STOA_TRY(stoa__txn_enter_write(txn, err));
 	STOA_TRY(stoa__txn_table(txn, table, &t, err));
 	if (txn->n_appenders)
 		return stoa__fail(err, STOA_ESTATE, "close the appenders before a table is dropped");
-	mark = txn->redo.len;
-	if (stoa__redo_drop(txn, table) < 0)
-		return stoa__fail_memory(err);
-	if (stoa__table_remove(txn->version, t) < 0) {
-		txn->redo.len = mark;
-		return stoa__fail_memory(err);
-	}
+	STOA_TRY(check_referrers(txn, t, err));
+	STOA_TRY(all_or_nothing(txn, table, NULL, drop_table, err));
 	txn->dirty = true;
 	return STOA_OK;
 }
@@ -337,6 +463,7 @@ int stoa_slot_add(stoa_txn *txn, stoa_table table, const struct stoa_slot *slot,
 	if (slot->name && stoa__schema_find(t->schema, slot->name) >= 0)
 		return stoa__fail(err, STOA_EEXIST, "table \"%s\" has a slot \"%s\" already",
 				  t->schema->name, slot->name);
+	STOA_TRY(check_targets(txn, slot, 1, err));
 	STOA_TRY(draft_of(t->schema, &d, err));
 	d.slots[d.n] = *slot;
 	d.ids[d.n] = d.next_slot++;
@@ -366,7 +493,8 @@ static int find_slot(const struct stoa__table *t, const char *name, int *out,
 	return STOA_OK;
 }
 
-int stoa_slot_drop(stoa_txn *txn, stoa_table table, const char *name, struct stoa_error *err)
+static int drop_slot(struct stoa_txn *txn, stoa_table table, const char *name,
+		     struct stoa_error *err)
 {
 	struct stoa__table *t;
 	struct draft d;
@@ -392,6 +520,12 @@ int stoa_slot_drop(stoa_txn *txn, stoa_table table, const char *name, struct sto
 	memmove(&d.absents[at], &d.absents[at + 1], after * sizeof *d.absents);
 	d.n--;
 	return finish(txn, table, t->schema->name, &d, err);
+}
+
+int stoa_slot_drop(stoa_txn *txn, stoa_table table, const char *name, struct stoa_error *err)
+{
+	STOA_TRY(stoa__txn_enter_write(txn, err));
+	return all_or_nothing(txn, table, name, drop_slot, err);
 }
 
 int stoa_slot_rename(stoa_txn *txn, stoa_table table, const char *name, const char *new_name,

@@ -103,7 +103,7 @@ static int load_table(struct loader *l, uint32_t id, struct stoa__reader *r,
 	if (!id || id >= l->w->next_table)
 		return malformed("a table", err);
 	STOA_TRY(stoa__schema_read(l->w, r, &schema, err));
-	STOA_TRY(stoa__table_set_schema(l->w, id, schema, err));
+	STOA_TRY(stoa__table_set_schema(l->w, NULL, id, schema, err));
 	t = stoa__table_find(l->w, id);
 	t->frozen = stoa__read_u8(r);
 	t->next_rowid = stoa__read_u64(r);
@@ -228,6 +228,24 @@ static int load_kept(struct loader *l, struct stoa__table *t, struct stoa__group
 	return STOA_OK;
 }
 
+static int load_counts(struct loader *l, struct stoa__table *t, uint64_t key, struct stoa__reader *r,
+		       struct stoa_error *err)
+{
+	struct stoa__counts *counts;
+	struct stoa__chunk c;
+
+	STOA_TRY(open_image(l, r, &c, "counts", err));
+	if (c.type != STOA_U32 || c.n_rows != STOA__COUNTS_ROWS || c.n_null ||
+	    key > t->next_rowid / STOA__COUNTS_ROWS)
+		return malformed("counts", err);
+	if (stoa__counts_own(l->w, t, key * STOA__COUNTS_ROWS, &counts) < 0 ||
+	    stoa__chunk_read(&c, 0, STOA__COUNTS_ROWS, counts->n, &l->scratch) < 0)
+		return stoa__fail_memory(err);
+	for (uint32_t i = 0; i < STOA__COUNTS_ROWS; i++)
+		counts->n_used += counts->n[i] != 0;
+	return counts->n_used ? STOA_OK : malformed("counts", err);
+}
+
 /* ---- pages ---- */
 
 /* Position of the slot with id @id in @schema, or -1: dropped since. */
@@ -309,18 +327,36 @@ static int check_group(void *ctx, uint64_t first, void *value)
 	return stoa__group_n_existing(NULL, value) ? STOA_OK : malformed("deleted rows", ctx);
 }
 
+/* A strong reference keeps its target's table. */
+static int check_targets(const struct stoa__version *v, const struct stoa__schema *s,
+			 struct stoa_error *err)
+{
+	for (uint32_t i = 0; i < s->n_slots && s->n_refs; i++)
+		if (s->slots[i].def.type == STOA_REF &&
+		    !stoa__table_find(v, s->slots[i].def.target))
+			return malformed("a table", err);
+	return STOA_OK;
+}
+
+struct checks {
+	const struct stoa__version *w;
+	struct stoa_error *err;
+};
+
 /* Every page of a tail must have come: one that is missing was never filled. Every group must have a row. */
 static int check_table(void *ctx, uint64_t id, void *value)
 {
 	const struct stoa__table *t = value;
+	const struct checks *c = ctx;
 
 	(void)id;
 	for (uint32_t p = 0; t->tail && p * STOA__PAGE_ROWS < t->tail_rows; p++)
 		for (uint32_t i = 0; i < t->schema->n_slots; i++)
 			if (!t->tail->tail->rows[p] || !t->tail->tail->rows[p][i] ||
 			    !t->tail->tail->rows[p][i]->n_rows)
-				return malformed("new rows", ctx);
-	return stoa__tree_walk(t->groups, 0, check_group, ctx);
+				return malformed("new rows", c->err);
+	STOA_TRY(check_targets(c->w, t->schema, c->err));
+	return stoa__tree_walk(t->groups, 0, check_group, c->err);
 }
 
 /* Every table of the version is the working version's own: it was made just now. */
@@ -342,6 +378,7 @@ static size_t key_len(uint8_t tag)
 		[STOA__REC_TABLE] = 1 + 4, [STOA__REC_GROUP] = 1 + 4 + 8,
 		[STOA__REC_LIVE] = 1 + 4 + 8 + 1, [STOA__REC_OVERLAY] = 1 + 4 + 8 + 4 + 1,
 		[STOA__REC_TAIL] = 1 + 4 + 4 + 1, [STOA__REC_KEPT] = 1 + 4 + 8 + 1,
+		[STOA__REC_COUNTS] = 1 + 4 + 8,
 	};
 
 	return tag < sizeof lens ? lens[tag] : 0;
@@ -378,6 +415,8 @@ static int load_of_table(struct loader *l, const uint8_t *key, size_t len,
 	first = stoa__key_number(key + 5, 8);
 	if (key[0] == STOA__REC_GROUP)
 		return load_group(l, t, first, r, err);
+	if (key[0] == STOA__REC_COUNTS)
+		return load_counts(l, t, first, r, err);
 	g = find_group(t, first);
 	if (!g)
 		return malformed("rows", err);
@@ -414,7 +453,7 @@ int stoa__load(struct stoa_db *db, struct stoa__version *w, struct stoa__log_pos
 		rc = stoa__fail_corrupt(err, "catalog.mdb", 0,
 					"it holds no database: it was never finished");
 	if (rc == STOA_OK)
-		rc = stoa__tree_walk(w->tables, 0, check_table, err);
+		rc = stoa__tree_walk(w->tables, 0, check_table, &(struct checks){ w, err });
 	if (rc == STOA_OK)
 		rc = stoa__tree_walk(w->tables, 0, load_indexes, &l);
 	for (size_t i = 0; i < l.n_files; i++)

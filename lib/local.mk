@@ -17,6 +17,8 @@ libstoa_all_la_SOURCES += \
 	%D%/checkpoint.c \
 	%D%/compact.c \
 	%D%/compact.h \
+	%D%/counts.c \
+	%D%/counts.h \
 	%D%/cursor.c \
 	%D%/cursor.h \
 	%D%/db.c \
@@ -24,6 +26,9 @@ libstoa_all_la_SOURCES += \
 	%D%/ddl.c \
 	%D%/hints.c \
 	%D%/hints.h \
+	%D%/deaths.c \
+	%D%/handle.c \
+	%D%/handle.h \
 	%D%/index.c \
 	%D%/index.h \
 	%D%/load.c \
@@ -31,6 +36,8 @@ libstoa_all_la_SOURCES += \
 	%D%/page.h \
 	%D%/record.h \
 	%D%/redo.c \
+	%D%/refs.c \
+	%D%/refs.h \
 	%D%/row.c \
 	%D%/rows.c \
 	%D%/scan.c \

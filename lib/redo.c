@@ -8,6 +8,8 @@
  *     schema  4, table, schema          makes the table or changes it
  *     drop    5, table
  *     freeze  6, table
+ *     keep    16, table, rowid          a delete that left the row's values to what refers to it
+ *     die     17, table, first rowid, count, step (1 up, 0 down)     kept rows, in the order of their deaths
  *
  * Numbers are varints. Operations are logical, and doing them again on the version they were done on gives
  * the same rowids; the insert carries its rowid all the same, so that a log that does not fit its
@@ -17,7 +19,7 @@
 #include "core/type.h"
 #include "db.h"
 
-enum op { OP_INSERT = 1, OP_UPDATE, OP_DELETE, OP_SCHEMA, OP_DROP, OP_FREEZE };
+enum op { OP_INSERT = 1, OP_UPDATE, OP_DELETE, OP_SCHEMA, OP_DROP, OP_FREEZE, OP_KEEP = 16, OP_DIE };
 
 static int put_op(struct stoa_txn *txn, enum op op, uint32_t table)
 {
@@ -72,17 +74,32 @@ int stoa__redo_update(struct stoa_txn *txn, const struct stoa__table *t, uint64_
 	return whole(txn, mark, put_update(txn, t, rowid, slots, values, n));
 }
 
-static int put_delete(struct stoa_txn *txn, uint32_t table, uint64_t rowid)
+static int put_delete(struct stoa_txn *txn, uint32_t table, uint64_t rowid, bool keep)
 {
-	STOA_TRY(put_op(txn, OP_DELETE, table));
+	STOA_TRY(put_op(txn, keep ? OP_KEEP : OP_DELETE, table));
 	return stoa__buf_put_varint(&txn->redo, rowid);
 }
 
-int stoa__redo_delete(struct stoa_txn *txn, const struct stoa__table *t, uint64_t rowid)
+int stoa__redo_delete(struct stoa_txn *txn, const struct stoa__table *t, uint64_t rowid, bool keep)
 {
 	size_t mark = txn->redo.len;
 
-	return whole(txn, mark, put_delete(txn, t->id, rowid));
+	return whole(txn, mark, put_delete(txn, t->id, rowid, keep));
+}
+
+static int put_deaths(struct stoa_txn *txn, const struct stoa__deaths *d)
+{
+	STOA_TRY(put_op(txn, OP_DIE, d->table));
+	STOA_TRY(stoa__buf_put_varint(&txn->redo, d->first));
+	STOA_TRY(stoa__buf_put_varint(&txn->redo, d->n));
+	return stoa__buf_put_u8(&txn->redo, d->up);
+}
+
+int stoa__redo_deaths(struct stoa_txn *txn, const struct stoa__deaths *d)
+{
+	size_t mark = txn->redo.len;
+
+	return whole(txn, mark, put_deaths(txn, d));
 }
 
 static int put_schema(struct stoa_txn *txn, uint32_t table, const struct stoa__schema *schema)
@@ -132,6 +149,12 @@ static int read_value(struct stoa__reader *r, const struct stoa__slot *slot, str
 	return stoa__convert(&slot->def, &v, out, NULL) < 0 ? malformed(err) : STOA_OK;
 }
 
+/* What a call that was done before says now: a row that was there must be there. */
+static int fits(int rc, struct stoa_error *err)
+{
+	return rc == STOA_ENOTFOUND ? malformed(err) : rc;
+}
+
 static int replay_insert(struct stoa__version *w, struct stoa__table *t, struct stoa__reader *r,
 			 struct stoa_error *err)
 {
@@ -147,18 +170,9 @@ static int replay_insert(struct stoa__version *w, struct stoa__table *t, struct 
 	if (rc == STOA_OK && rowid != t->next_rowid)
 		rc = malformed(err);
 	if (rc == STOA_OK)
-		rc = stoa__table_insert(w, t, values, &got, err);
+		rc = fits(stoa__refs_insert(w, t, values, &got, err), err);
 	stoa__free(values);
 	return rc;
-}
-
-/* A live row, which must be there. */
-static int locate(const struct stoa__table *t, uint64_t rowid, struct stoa__place *at,
-		  struct stoa_error *err)
-{
-	int rc = stoa__table_locate(t, rowid, at, err);
-
-	return rc == STOA_ENOTFOUND ? malformed(err) : rc;
 }
 
 static int replay_update(struct stoa__version *w, struct stoa__table *t, struct stoa__reader *r,
@@ -173,7 +187,7 @@ static int replay_update(struct stoa__version *w, struct stoa__table *t, struct 
 	/* A position takes a byte, and so does a value. */
 	if (r->bad || n > stoa__reader_left(r) / 2)
 		return malformed(err);
-	STOA_TRY(locate(t, rowid, &at, err));
+	STOA_TRY(fits(stoa__table_locate_existing(t, rowid, &at, err), err));
 	if (!n)
 		return STOA_OK;
 	slots = stoa__calloc(n, sizeof *slots);
@@ -189,17 +203,42 @@ static int replay_update(struct stoa__version *w, struct stoa__table *t, struct 
 	}
 	/* All at once, as it was done: an index may be on several of the slots. */
 	if (rc == STOA_OK)
-		rc = stoa__table_update(w, t, at, slots, values, n, err);
+		rc = fits(stoa__refs_update(w, NULL, t, at, slots, values, n, err), err);
 	stoa__free(slots);
 	stoa__free(values);
 	return rc;
+}
+
+static int replay_deaths(struct stoa__version *w, struct stoa__table *t, struct stoa__reader *r,
+			 struct stoa_error *err)
+{
+	uint64_t row = stoa__read_varint(r), n = stoa__read_varint(r);
+	bool up = stoa__read_u8(r);
+	struct stoa__place at;
+
+	for (; n && !r->bad; n--, row += up ? 1 : UINT64_MAX) {
+		STOA_TRY(fits(stoa__table_locate_existing(t, row, &at, err), err));
+		if (stoa__group_alive(at.group, at.row))
+			return malformed(err);
+		STOA_TRY(stoa__refs_die(w, NULL, t, row, at, err));
+	}
+	return STOA_OK;
+}
+
+static int replay_delete(struct stoa__version *w, struct stoa__table *t, bool keep,
+			 struct stoa__reader *r, struct stoa_error *err)
+{
+	uint64_t row = stoa__read_varint(r);
+	struct stoa__place at;
+
+	STOA_TRY(fits(stoa__table_locate(t, row, &at, err), err));
+	return stoa__refs_delete(w, NULL, t, row, at, keep, err);
 }
 
 static int replay_row(struct stoa__version *w, enum op op, uint32_t id, struct stoa__reader *r,
 		      struct stoa_error *err)
 {
 	struct stoa__table *t;
-	struct stoa__place at;
 	int rc = stoa__table_own(w, id, &t);
 
 	if (rc < 0)
@@ -213,9 +252,15 @@ static int replay_row(struct stoa__version *w, enum op op, uint32_t id, struct s
 		return STOA_OK;
 	}
 	if (op == OP_DROP)
-		return stoa__table_remove(w, t) < 0 ? stoa__fail_memory(err) : STOA_OK;
-	STOA_TRY(locate(t, stoa__read_varint(r), &at, err));
-	return stoa__table_delete(w, t, at, false, err);
+		return stoa__table_drop(w, NULL, t, err);
+	if (op == OP_DIE)
+		return replay_deaths(w, t, r, err);
+	return replay_delete(w, t, op == OP_KEEP, r, err);
+}
+
+static bool is_op(uint8_t op)
+{
+	return (op >= OP_INSERT && op <= OP_FREEZE) || op == OP_KEEP || op == OP_DIE;
 }
 
 int stoa__redo_replay(struct stoa__version *w, const uint8_t *payload, size_t len,
@@ -228,11 +273,11 @@ int stoa__redo_replay(struct stoa__version *w, const uint8_t *payload, size_t le
 		uint32_t table = (uint32_t)stoa__read_varint(&r);
 		struct stoa__schema *schema;
 
-		if (op < OP_INSERT || op > OP_FREEZE || !table || r.bad)
+		if (!is_op(op) || !table || r.bad)
 			return malformed(err);
 		if (op == OP_SCHEMA) {
 			STOA_TRY(stoa__schema_read(w, &r, &schema, err));
-			STOA_TRY(stoa__table_set_schema(w, table, schema, err));
+			STOA_TRY(stoa__table_set_schema(w, NULL, table, schema, err));
 		} else {
 			STOA_TRY(replay_row(w, (enum op)op, table, &r, err));
 		}

@@ -44,7 +44,7 @@ static int insert(struct stoa_txn *txn, struct stoa__table *t, const struct stoa
 
 	if (txn->db->path && stoa__redo_insert(txn, t, t->next_rowid, values) < 0)
 		return stoa__fail_memory(err);
-	rc = stoa__table_insert(txn->version, t, values, rowid, err);
+	rc = stoa__refs_insert(txn->version, t, values, rowid, err);
 	if (rc < 0)
 		txn->redo.len = mark;
 	else
@@ -81,12 +81,9 @@ int stoa_insert(stoa_txn *txn, stoa_table table, const struct stoa_value *values
 	return rc;
 }
 
-/* Finds a live row; STOA_ENOTFOUND. */
-static int locate(const struct stoa__table *t, stoa_rowid row, struct stoa__place *at,
-		  struct stoa_error *err)
+/* Words for a row that was not found. */
+static int found(int rc, const struct stoa__table *t, stoa_rowid row, struct stoa_error *err)
 {
-	int rc = stoa__table_locate(t, row, at, err);
-
 	if (rc != STOA_ENOTFOUND)
 		return rc;
 	return stoa__fail(err, STOA_ENOTFOUND, "table \"%s\" has no row %llu", t->schema->name,
@@ -106,14 +103,14 @@ int stoa_get(stoa_txn *txn, stoa_table table, stoa_rowid row, struct stoa_value 
 		return stoa__fail(err, STOA_EINVAL,
 				  "table \"%s\" has %u slots, but there is room for %zu values",
 				  t->schema->name, t->schema->n_slots, out ? n_out : 0);
-	STOA_TRY(locate(t, row, &at, err));
+	STOA_TRY(found(stoa__table_locate_existing(t, row, &at, err), t, row, err));
 	/* Where room for its bytes had to be made, they may have moved: once again, there is room now. */
 	do {
 		room = txn->scratch.cap;
 		stoa__buf_reset(&txn->scratch);
 		STOA_TRY(stoa__group_row(at.group, t->schema, at.row, &txn->scratch, out, err));
 	} while (txn->scratch.cap != room);
-	return STOA_OK;
+	return stoa__refs_resolve(txn->version, t->schema, out, err);
 }
 
 static int update(struct stoa_txn *txn, struct stoa__table *t, stoa_rowid row,
@@ -125,7 +122,7 @@ static int update(struct stoa_txn *txn, struct stoa__table *t, stoa_rowid row,
 
 	if (txn->db->path && stoa__redo_update(txn, t, row, slots, values, n) < 0)
 		return stoa__fail_memory(err);
-	rc = stoa__table_update(txn->version, t, at, slots, values, n, err);
+	rc = stoa__refs_update(txn->version, &txn->loose, t, at, slots, values, n, err);
 	if (rc < 0)
 		txn->redo.len = mark;
 	else
@@ -149,7 +146,7 @@ int stoa_update(stoa_txn *txn, stoa_table table, stoa_rowid row, const uint32_t 
 		if (slots[i] >= t->schema->n_slots)
 			return stoa__fail(err, STOA_EINVAL, "table \"%s\" has no slot at position %u",
 					  t->schema->name, slots[i]);
-	STOA_TRY(locate(t, row, &at, err));
+	STOA_TRY(found(stoa__table_locate_existing(t, row, &at, err), t, row, err));
 	STOA_TRY(stoa__db_within_memory(txn->db, 0, err));
 	if (n > VALUES_ON_STACK) {
 		converted = stoa__alloc(n * sizeof *converted);
@@ -169,15 +166,17 @@ int stoa_delete(stoa_txn *txn, stoa_table table, stoa_rowid row, struct stoa_err
 	struct stoa__table *t;
 	struct stoa__place at;
 	size_t mark;
+	bool keep;
 	int rc;
 
 	STOA_TRY(stoa__txn_enter_write(txn, err));
 	STOA_TRY(stoa__txn_own_table(txn, table, &t, err));
-	STOA_TRY(locate(t, row, &at, err));
+	STOA_TRY(found(stoa__table_locate(t, row, &at, err), t, row, err));
 	mark = txn->redo.len;
-	if (txn->db->path && stoa__redo_delete(txn, t, row) < 0)
+	keep = stoa__counts_get(t, row) || stoa__row_is_held(txn->db, table, row);
+	if (txn->db->path && stoa__redo_delete(txn, t, row, keep) < 0)
 		return stoa__fail_memory(err);
-	rc = stoa__table_delete(txn->version, t, at, false, err);
+	rc = stoa__refs_delete(txn->version, &txn->loose, t, row, at, keep, err);
 	if (rc < 0)
 		txn->redo.len = mark;
 	else

@@ -23,6 +23,8 @@
 struct column {
 	uint32_t slot;			/* position in the schema */
 	bool ready;			/* @vec is that of the current batch */
+	bool fading;			/* a weak reference, and rows of its target have gone */
+	const struct stoa__table *target;	/* of one that fades; NULL: it is not there any more */
 	struct stoa__vec vec;
 	void *wide;			/* room for a batch of the engine's kind */
 	void *narrow;			/* room for a batch of the slot's C type */
@@ -315,6 +317,27 @@ static const struct stoa__pages *overlay_of(const struct scan *s, uint32_t slot_
 	return NULL;
 }
 
+/* Weak references of the batch to rows that do not exist become NULL. */
+static int fade(const struct scan *s, struct column *col, bool *any_null, struct stoa_error *err)
+{
+	uint64_t *rows = col->narrow;
+
+	for (size_t i = 0; i < s->n; i++) {
+		int rc = stoa__bit_get(col->validity, i) ?
+				 stoa__row_exists(col->target, rows[i], err) :
+				 STOA_OK;
+
+		if (rc != STOA_ENOTFOUND) {
+			STOA_TRY(rc);
+			continue;
+		}
+		stoa__bit_clear(col->validity, i);
+		rows[i] = 0;
+		*any_null = true;
+	}
+	return STOA_OK;
+}
+
 /* The batch's values in the slot's C type, NULLs being zero. */
 static int read_narrow(struct scan *s, struct column *col, const struct stoa__chunk *c,
 		       const struct stoa__pages *overlay, struct stoa_array *out,
@@ -322,7 +345,8 @@ static int read_narrow(struct scan *s, struct column *col, const struct stoa__ch
 {
 	const struct stoa__slot *slot = &s->table->schema->slots[col->slot];
 	size_t width = stoa__type_width(slot->def.type);
-	const uint8_t *plain = c && !overlay && !s->gathered ? stoa__chunk_plain(c) : NULL;
+	const uint8_t *plain = c && !overlay && !s->gathered && !col->fading ?
+				       stoa__chunk_plain(c) : NULL;
 	bool any_null = false;
 
 	stoa__buf_reset(&col->bytes);
@@ -339,6 +363,8 @@ static int read_narrow(struct scan *s, struct column *col, const struct stoa__ch
 		read_pages(s, col, slot, overlay, &any_null);
 	if (s->gathered)
 		gather(s, col, width, any_null);
+	if (col->fading)
+		STOA_TRY(fade(s, col, &any_null, err));
 	if (any_null)
 		out->validity = col->validity;
 	return STOA_OK;
@@ -389,6 +415,12 @@ static int find_chunk(const struct scan *s, struct column *col, const struct sto
 }
 
 /* ---- the engine's kinds ---- */
+
+/* References are numbers to the engine. */
+static uint8_t engine_type(uint8_t type)
+{
+	return stoa__type_is_ref(type) ? STOA_U64 : type;
+}
 
 #define WIDEN(to, from, type)                                             \
 	do {                                                              \
@@ -497,13 +529,13 @@ static int read_vec(struct scan *s, struct column *col, struct stoa__vec *out,
 	memset(out, 0, sizeof *out);
 	out->kind = STOA__VEC_FLAT;
 	out->phys = (uint8_t)stoa__phys_of(slot->def.type);
-	out->type = slot->def.type;
+	out->type = engine_type(slot->def.type);
 	out->scale = slot->def.scale;
 	out->n = s->n;
 	STOA_TRY(find_chunk(s, col, &c, err));
 	if (c && !overlay && slot->def.type == STOA_STRING)
 		return read_codes(s, col, c, out, err);
-	if (c && !overlay && !s->gathered && out->phys != STOA__PHYS_BYTES) {
+	if (c && !overlay && !s->gathered && !col->fading && out->phys != STOA__PHYS_BYTES) {
 		read_wide(s, col, c, out);
 		return STOA_OK;
 	}
@@ -577,10 +609,11 @@ static const struct stoa__chunk *packed_batch(struct scan *s, struct column *col
 	const struct stoa__slot *slot = &s->table->schema->slots[col->slot];
 	const struct stoa__chunk *c;
 
-	if (s->gathered || overlay_of(s, slot->id) || find_chunk(s, col, &c, NULL) < 0 || !c)
+	if (s->gathered || col->fading || overlay_of(s, slot->id) ||
+	    find_chunk(s, col, &c, NULL) < 0 || !c)
 		return NULL;
-	return c->encoding == STOA__ENC_PACKED && c->type != STOA_BOOL && c->type != STOA_U64 ? c :
-												 NULL;
+	return c->encoding == STOA__ENC_PACKED && c->type != STOA_BOOL &&
+			       engine_type(c->type) != STOA_U64 ? c : NULL;
 }
 
 static bool source_within(struct stoa__source *source, size_t i, int64_t lo, int64_t hi,
@@ -669,7 +702,7 @@ static bool source_zone(struct stoa__source *source, size_t i, struct stoa__zone
 	struct column *col = &s->columns[i];
 	const struct stoa__slot *slot = &s->table->schema->slots[col->slot];
 	/* A column that cannot be read is an error when it is read, not here. */
-	if (!s->group->base || stoa__group_pages(s->group, slot->id) ||
+	if (!s->group->base || col->fading || stoa__group_pages(s->group, slot->id) ||
 	    group_chunk(s, col, &c, NULL) < 0 || !c)
 		return true;
 	out->n_rows = c->n_rows;
@@ -677,8 +710,8 @@ static bool source_zone(struct stoa__source *source, size_t i, struct stoa__zone
 	out->has_nan = c->has_nan;
 	out->exact = s->group->n_dead == 0 && c->n_rows == s->group_rows;
 	out->known = c->has_range;
-	out->min = range_value(slot->def.type, c->min.u, c->min.f);
-	out->max = range_value(slot->def.type, c->max.u, c->max.f);
+	out->min = range_value(engine_type(slot->def.type), c->min.u, c->min.f);
+	out->max = range_value(engine_type(slot->def.type), c->max.u, c->max.f);
 	out->min.scale = out->max.scale = slot->def.scale;
 	return true;
 }
@@ -831,6 +864,10 @@ static int init_column(struct scan *s, size_t i, uint32_t slot)
 	struct column *col = &s->columns[i];
 
 	col->slot = slot;
+	if (def->type == STOA_WEAK_REF) {
+		col->target = stoa__table_find(s->version, def->target);
+		col->fading = !col->target || !stoa__table_is_whole(col->target);
+	}
 	col->wide = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof(struct stoa_bytes));
 	col->narrow = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof(struct stoa_bytes));
 	col->codes = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof *col->codes);
@@ -932,6 +969,8 @@ int stoa__scan_source(stoa_txn *txn, stoa_table table, const uint32_t *slots, si
 
 	*out = NULL;
 	STOA_TRY(scan_open(txn, table, slots, n_slots, &s, err));
+	for (size_t i = 0; i < s->n_columns; i++)
+		s->names[i].type = engine_type(s->names[i].type);
 	*out = &s->source;
 	return STOA_OK;
 }

@@ -32,6 +32,22 @@ int stoa__name_check(const char *what, const char *name, struct stoa_error *err)
 	return STOA_OK;
 }
 
+static int check_reference(const struct stoa_slot *s, struct stoa_error *err)
+{
+	if (!stoa__type_is_ref(s->type))
+		return s->target ? stoa__fail(err, STOA_EINVAL,
+					      "slot \"%s\": only references have a target", s->name) :
+				   STOA_OK;
+	if (s->value.type != STOA_NULL)
+		return stoa__fail(err, STOA_EINVAL,
+				  "slot \"%s\": the default of a reference is NULL", s->name);
+	if (s->type == STOA_WEAK_REF && s->flags & STOA_NOT_NULL)
+		return stoa__fail(err, STOA_EINVAL,
+				  "slot \"%s\": a weak reference becomes NULL when its row goes, so "
+				  "it cannot be not null", s->name);
+	return STOA_OK;
+}
+
 static int check_slot(const struct stoa_slot *slots, size_t i, struct stoa_error *err)
 {
 	const struct stoa_slot *s = &slots[i];
@@ -58,7 +74,7 @@ static int check_slot(const struct stoa_slot *slots, size_t i, struct stoa_error
 		return stoa__fail(err, STOA_EINVAL,
 				  "slot \"%s\": only decimals have a precision and a scale", s->name);
 	}
-	return STOA_OK;
+	return check_reference(s, err);
 }
 
 static bool has_bytes(const struct stoa_value *v)
@@ -153,12 +169,22 @@ int stoa__schema_new(struct stoa__version *w, const char *name, const struct sto
 			       absents ? &absents[i] : NULL, &at, err);
 		if (rc < 0)
 			goto fail;
+		s->n_refs += slots[i].type == STOA_REF;
+		s->n_weak += slots[i].type == STOA_WEAK_REF;
 	}
 	*out = s;
 	return STOA_OK;
 fail:
 	stoa__block_retire(w, &s->block);
 	return rc;
+}
+
+void stoa__schema_resolve_self(struct stoa__schema *s, uint32_t table)
+{
+	for (uint32_t i = 0; i < s->n_slots; i++) {
+		if (stoa__type_is_ref(s->slots[i].def.type) && !s->slots[i].def.target)
+			s->slots[i].def.target = s->defs[i].target = table;
+	}
 }
 
 int stoa__schema_find(const struct stoa__schema *s, const char *name)
@@ -251,6 +277,8 @@ int stoa__value_put(const struct stoa_value *v, struct stoa__buf *out)
 	case STOA_U64:
 	case STOA_F32:
 	case STOA_F64:
+	case STOA_REF:
+	case STOA_WEAK_REF:
 		return stoa__buf_put_u64(out, v->u);
 	case STOA_DECIMAL:
 		STOA_TRY(stoa__buf_put_u8(out, v->scale));
@@ -295,6 +323,8 @@ void stoa__value_read(struct stoa__reader *r, struct stoa_value *out)
 	case STOA_U64:
 	case STOA_F32:
 	case STOA_F64:
+	case STOA_REF:
+	case STOA_WEAK_REF:
 		out->u = stoa__read_u64(r);
 		return;
 	case STOA_DECIMAL:
@@ -320,7 +350,9 @@ static int put_slot(const struct stoa__slot *slot, struct stoa__buf *out)
 	STOA_TRY(stoa__buf_put_varint(out, slot->def.flags));
 	STOA_TRY(stoa__buf_put_varint(out, slot->id));
 	STOA_TRY(stoa__value_put(&slot->def.value, out));
-	return stoa__value_put(&slot->absent, out);
+	STOA_TRY(stoa__value_put(&slot->absent, out));
+	return stoa__type_is_ref(slot->def.type) ? stoa__buf_put_varint(out, slot->def.target) :
+						   STOA_OK;
 }
 
 static int put_index(const struct stoa__index_def *def, struct stoa__buf *out)
@@ -444,6 +476,8 @@ static void read_raw(struct stoa__reader *r, struct raw_schema *raw)
 			r->bad = 1;
 		stoa__value_read(r, &slot->value);
 		stoa__value_read(r, &raw->absents[i]);
+		if (stoa__type_is_ref(slot->type))
+			slot->target = (stoa_table)stoa__read_varint(r);
 	}
 	read_indexes(r, raw);
 }

@@ -39,6 +39,7 @@ struct stoa__schema {
 	struct stoa_slot *defs;		/* the same definitions in a row, for stoa_table_info() */
 	uint32_t n_slots;
 	uint32_t next_slot;		/* id for the next slot added */
+	uint32_t n_refs, n_weak;	/* slots that are strong and weak references */
 	char *bytes;			/* what names and values borrow */
 	struct stoa__index_def *indexes;
 	uint32_t n_indexes;
@@ -60,6 +61,8 @@ int stoa__schema_set_indexes(struct stoa__schema *s, const struct stoa__index_de
 			     uint32_t next_index, struct stoa_error *err);
 /* Position of an index by id, or -1. */
 int stoa__schema_find_index(const struct stoa__schema *s, uint32_t id);
+/* References without a target are to rows of @table itself. Of a schema that nobody else has seen. */
+void stoa__schema_resolve_self(struct stoa__schema *s, uint32_t table);
 /* Position of a slot by name, or -1. */
 int stoa__schema_find(const struct stoa__schema *s, const char *name);
 /* For the log and the catalog. */

@@ -123,8 +123,7 @@ struct stoa_error {
 /**
  * enum stoa_type - the type of a slot or value
  *
- * In a struct stoa_array the values lie as the C type in the comment. 20 and 21 are kept for
- * strong and weak references between rows.
+ * In a struct stoa_array the values lie as the C type in the comment.
  */
 enum stoa_type {
 	STOA_NULL = 0,		/* the type of a value that is NULL; not a slot type */
@@ -147,6 +146,8 @@ enum stoa_type {
 	STOA_STRING = 17,	/* struct stoa_bytes, UTF-8; interned: stored once, however often used */
 	STOA_TEXT = 18,		/* struct stoa_bytes, UTF-8; long or mostly distinct, not interned */
 	STOA_BLOB = 19,		/* struct stoa_bytes, any bytes */
+	STOA_REF = 20,		/* uint64_t, rowid of a row that lives as long as it is referred to */
+	STOA_WEAK_REF = 21,	/* uint64_t, rowid of a row; NULL from the commit on in which that goes */
 	STOA_TYPE_DEFAULT = 255,/* in stoa_insert(): take the slot's default */
 };
 
@@ -218,6 +219,14 @@ static inline struct stoa_value stoa_u64(uint64_t x)
 {
 	struct stoa_value v = { STOA_U64, 0, 0, 0, { 0 } };
 	v.u = x;
+	return v;
+}
+
+/** stoa_ref() - a reference to row @row, for STOA_REF and STOA_WEAK_REF slots */
+static inline struct stoa_value stoa_ref(stoa_rowid row)
+{
+	struct stoa_value v = { STOA_REF, 0, 0, 0, { 0 } };
+	v.u = row;
 	return v;
 }
 
@@ -370,7 +379,7 @@ STOA_API STOA_CHECK_RESULT int stoa_open(const char *path, const struct stoa_opt
 /**
  * stoa_close() - write a checkpoint, give up the database and free the handle, whatever is returned
  *
- * Every transaction, cursor and statement must be finished, else STOA_ESTATE and nothing is closed. The
+ * Every transaction, cursor, statement and handle must be finished, else STOA_ESTATE and nothing is closed. The
  * handle of a read-only or in-memory database writes nothing. NULL is fine. In a child after
  * fork() nothing is done: the handle is the parent's.
  *
@@ -517,6 +526,7 @@ STOA_API STOA_CHECK_RESULT int stoa_release(stoa_txn *txn, uint32_t savepoint,
  * @scale:     digits after the point, for STOA_DECIMAL: 0 to @precision
  * @flags:     STOA_NOT_NULL
  * @value:     the default, of type STOA_NULL for none
+ * @target:    of STOA_REF and STOA_WEAK_REF: the table whose rows are meant, 0 for the slot's own; else 0
  */
 struct stoa_slot {
 	const char *name;
@@ -525,6 +535,7 @@ struct stoa_slot {
 	uint8_t scale;
 	uint32_t flags;
 	struct stoa_value value;
+	stoa_table target;
 };
 
 /** stoa_table_create() - make a table; STOA_EEXIST if the name is taken, STOA_EINVAL for a bad slot */
@@ -743,6 +754,9 @@ STOA_API STOA_CHECK_RESULT int stoa_insert(stoa_txn *txn, stoa_table table,
  * Strings borrow from the transaction: good until the next call that writes in it, the next
  * stoa_get() on it, or its end.
  *
+ * A row that was deleted and lives on through references is found. Weak references to rows that do
+ * not live are NULL.
+ *
  * Returns: STOA_OK; STOA_ENOTFOUND if there is no such row; STOA_ECORRUPT.
  * Cost:    O(slots), plus the log of the number of row groups.
  */
@@ -759,9 +773,65 @@ STOA_API STOA_CHECK_RESULT int stoa_update(stoa_txn *txn, stoa_table table, stoa
 					   const uint32_t *slots, const struct stoa_value *values,
 					   size_t n, struct stoa_error *err);
 
-/** stoa_delete() - remove a row; STOA_ENOTFOUND if there is none */
+/** stoa_delete() - take a row out of its table; STOA_ENOTFOUND if it is no member; see references below */
 STOA_API STOA_CHECK_RESULT int stoa_delete(stoa_txn *txn, stoa_table table, stoa_rowid row,
 					   struct stoa_error *err);
+
+/* ---- references ------------------------------------------------------------------------- */
+
+/*
+ * A row lives while it is a *member* of its table, or a strong reference or a hold needs it. stoa_delete() takes
+ * membership away: no scan or query shows the row any more, but stoa_get() and stoa_update() reach it by its rowid
+ * as long as it lives. It dies in the commit that takes the last strong reference to it, and gives up its own. A
+ * reference can be made only to a row that lives: STOA_ENOTFOUND names slot, table and row.
+ *
+ * In a bulk load (appender, CSV import) references are checked and counted when the rows are put in
+ * their table, so they may be to rows of the same load. A table that others have strong reference slots to is not
+ * dropped before them: STOA_EBUSY names them.
+ */
+
+typedef struct stoa_handle stoa_handle;
+
+/**
+ * stoa_row_hold() - keep a row alive until stoa_row_release(), as a strong reference of the application
+ * @row: a row that lives, a member or not
+ *
+ * Holds are not stored: they end with the process, and a row that nothing else needs is then collected by the next
+ * that opens the database for writing. In a write transaction the row is as that sees it; if it was made
+ * there and is undone, the handle resolves to nothing. In a read transaction it is looked up in the newest
+ * commit, which waits for the write transaction that is open.
+ *
+ * Returns: STOA_OK; STOA_ENOTFOUND; STOA_ESTATE in a read transaction of the thread that has a write
+ *          transaction open; STOA_EREADONLY; STOA_ENOMEM.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_row_hold(stoa_txn *txn, stoa_table table, stoa_rowid row,
+					     stoa_handle **out, struct stoa_error *err);
+
+/** stoa_row_weak() - a handle of a row that does not keep it alive; returns as stoa_row_hold(), never waits */
+STOA_API STOA_CHECK_RESULT int stoa_row_weak(stoa_txn *txn, stoa_table table, stoa_rowid row,
+					     stoa_handle **out, struct stoa_error *err);
+
+/**
+ * stoa_row_resolve() - the row of a handle, as a transaction sees it
+ * @table: receives its table; may be NULL
+ * @row:   receives its rowid; may be NULL
+ *
+ * Returns: STOA_ROW; STOA_END if the row does not live, and then no handle ever leads to another.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_row_resolve(stoa_txn *txn, const stoa_handle *handle,
+						stoa_table *table, stoa_rowid *row,
+						struct stoa_error *err);
+
+/**
+ * stoa_row_release() - give up a handle; any thread, at any time before stoa_close(); NULL is fine
+ *
+ * A row that only this hold kept dies in the next commit of a write transaction.
+ */
+STOA_API void stoa_row_release(stoa_handle *handle);
+
+/** stoa_row_refcount() - how many strong references in rows there are to a row; holds are not counted */
+STOA_API STOA_CHECK_RESULT int stoa_row_refcount(stoa_txn *txn, stoa_table table, stoa_rowid row,
+						 uint64_t *out, struct stoa_error *err);
 
 /* ---- bulk ------------------------------------------------------------------------------- */
 

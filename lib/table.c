@@ -100,16 +100,25 @@ static int retire_each_group(void *ctx, uint64_t key, void *value)
 	return STOA_OK;
 }
 
+static int retire_counts(void *ctx, uint64_t key, void *value)
+{
+	(void)key;
+	retire_block(ctx, value);	/* the block is its first member */
+	return STOA_OK;
+}
+
 /* Retires all of a table that is in no tree any more, without changing it: older versions may see it. */
 static int retire_table(void *ctx, uint64_t id, void *value)
 {
 	struct stoa__version *w = ctx;
 	struct stoa__table *t = value;
-	struct stoa__node *groups = t->groups;
+	struct stoa__node *groups = t->groups, *counts = t->counts;
 
 	(void)id;
 	(void)stoa__tree_walk(groups, 0, retire_each_group, w);
 	stoa__tree_retire(w, &groups);
+	(void)stoa__tree_walk(counts, 0, retire_counts, w);
+	stoa__tree_retire(w, &counts);
 	if (t->tail)
 		stoa__group_retire(w, t->tail);
 	stoa__indexes_each_block(t, retire_block, w);
@@ -140,11 +149,17 @@ static void free_group(struct stoa__history *h, void *value)
 	for_group_blocks(value, free_block, h);
 }
 
+static void free_counts(struct stoa__history *h, void *value)
+{
+	stoa__block_free(h, value);
+}
+
 static void free_table(struct stoa__history *h, void *value)
 {
 	struct stoa__table *t = value;
 
 	stoa__tree_free(h, t->groups, free_group);
+	stoa__tree_free(h, t->counts, free_counts);
 	if (t->tail)
 		free_group(h, t->tail);
 	stoa__indexes_each_block(t, free_block, h);
@@ -660,6 +675,7 @@ int stoa__table_update(struct stoa__version *w, struct stoa__table *t, struct st
 {
 	struct stoa__element few[ELEMENTS_ON_STACK], *elements = few;
 	struct stoa__page *few_pages[ELEMENTS_ON_STACK], **pages = few_pages;
+	bool member = stoa__group_alive(at.group, at.row);	/* indexes know no others */
 	struct stoa__change change;
 	int rc = STOA_OK;
 
@@ -669,7 +685,7 @@ int stoa__table_update(struct stoa__version *w, struct stoa__table *t, struct st
 		if (!elements || !pages)
 			rc = stoa__fail_memory(err);
 	}
-	if (rc == STOA_OK)
+	if (rc == STOA_OK && member)
 		rc = announce(w, t, &change, STOA__UPDATE, &at, slots, values, n, err);
 	if (rc == STOA_OK)
 		rc = own_pages(w, t, &at, slots, n, pages, err);
@@ -678,7 +694,8 @@ int stoa__table_update(struct stoa__version *w, struct stoa__table *t, struct st
 	if (rc == STOA_OK) {
 		for (size_t i = 0; i < n; i++)
 			stoa__page_put(pages[i], at.row % STOA__PAGE_ROWS, &elements[i]);
-		stoa__indexes_after(w, t, &change);
+		if (member)
+			stoa__indexes_after(w, t, &change);
 	}
 	if (n > ELEMENTS_ON_STACK) {
 		stoa__free(elements);
@@ -700,9 +717,23 @@ static bool is_last(const struct stoa__table *t, const struct stoa__group *g)
 	return !g->tail && stoa__group_n_existing(t, g) == 1;
 }
 
+int stoa__table_own_out(struct stoa__version *w, struct stoa__table *t, struct stoa__place *at)
+{
+	uint32_t block = at->row / STOA__LIVE_ROWS;
+	struct stoa__live *bits;
+
+	/* With the last row its group goes: the path to that must be owned. */
+	if (is_last(t, at->group))
+		return stoa__tree_put(w, &t->groups, at->group->first, at->group);
+	STOA_TRY(stoa__group_own(w, t, &at->group));
+	STOA_TRY(stoa__group_own_live(w, at->group, block, &bits));
+	return at->group->kept[block] ? stoa__group_own_kept(w, at->group, block, &bits) : STOA_OK;
+}
+
 int stoa__table_delete(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,
 		       bool keep, struct stoa_error *err)
 {
+	uint32_t block = at.row / STOA__LIVE_ROWS;
 	struct stoa__live *live, *kept;
 	struct stoa__change change;
 
@@ -714,8 +745,8 @@ int stoa__table_delete(struct stoa__version *w, struct stoa__table *t, struct st
 		return STOA_OK;
 	}
 	if (stoa__group_own(w, t, &at.group) < 0 ||
-	    stoa__group_own_live(w, at.group, at.row / STOA__LIVE_ROWS, &live) < 0 ||
-	    (keep && stoa__group_own_kept(w, at.group, at.row / STOA__LIVE_ROWS, &kept) < 0))
+	    stoa__group_own_live(w, at.group, block, &live) < 0 ||
+	    (keep && stoa__group_own_kept(w, at.group, block, &kept) < 0))
 		return stoa__fail_memory(err);
 	set_bit(live, at.row, false);
 	at.group->n_dead++;
@@ -732,15 +763,11 @@ int stoa__table_delete(struct stoa__version *w, struct stoa__table *t, struct st
 int stoa__table_let_go(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,
 		       struct stoa_error *err)
 {
-	struct stoa__live *kept;
-
-	if (is_last(t, at.group))
-		return stoa__table_remove_group(w, t, at.group) < 0 ? stoa__fail_memory(err) :
-								       STOA_OK;
-	if (stoa__group_own(w, t, &at.group) < 0 ||
-	    stoa__group_own_kept(w, at.group, at.row / STOA__LIVE_ROWS, &kept) < 0)
+	if (stoa__table_own_out(w, t, &at) < 0)
 		return stoa__fail_memory(err);
-	set_bit(kept, at.row, false);
+	if (is_last(t, at.group))
+		return stoa__table_remove_group(w, t, at.group);
+	set_bit(at.group->kept[at.row / STOA__LIVE_ROWS], at.row, false);
 	at.group->n_kept--;
 	t->n_kept--;
 	return STOA_OK;

@@ -88,6 +88,8 @@ struct stoa__table {
 	struct stoa__node *groups;
 	struct stoa__group *tail;	/* NULL until the first row */
 	struct stoa__indexes *indexes;	/* NULL where the schema has none; index.h */
+	struct stoa__node *counts;	/* of references to its rows: counts.h */
+	uint64_t counts_removed;	/* stamp under which a block of them was last removed */
 };
 
 /* Where a row lies. */
@@ -185,6 +187,11 @@ int stoa__table_insert(struct stoa__version *w, struct stoa__table *t,
 int stoa__table_update(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,
 		       const uint32_t *slots, const struct stoa_value *values, size_t n,
 		       struct stoa_error *err);
+/*
+ * Owns all that taking row @at out, as stoa__table_delete() or stoa__table_let_go() do, will change: what it shows is the
+ * same, and neither can fail then. STOA_OK or STOA_ENOMEM.
+ */
+int stoa__table_own_out(struct stoa__version *w, struct stoa__table *t, struct stoa__place *at);
 /* A member is one no more; with @keep its values stay until stoa__table_let_go(). */
 int stoa__table_delete(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,
 		       bool keep, struct stoa_error *err);

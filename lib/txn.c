@@ -124,6 +124,7 @@ void stoa__txn_rollback(struct stoa_txn *txn, struct stoa__version *to)
 {
 	stoa__history_rollback(txn->version, to, txn->base);
 	stoa__table_forget_undone(txn->version);
+	stoa__handles_forget_undone(txn);
 }
 
 /* ---- begin ---- */
@@ -306,16 +307,26 @@ static void undo(struct stoa_txn *txn)
 	stoa__writer_unlock(txn->db);
 }
 
+/* After a commit or an abort: what it noted of rows becomes the database's. */
+static void settle(struct stoa_txn *txn, bool committed)
+{
+	if (txn->handles)
+		stoa__handles_settle(txn);
+	stoa__txn_let_loose(txn, committed);
+}
+
 void stoa_abort(stoa_txn *txn)
 {
 	if (!txn)
 		return;
 	if (stoa__txn_enter(txn, NULL) == STOA_EFORKED)
 		return;	/* the parent's; its locks may be in any state here */
-	if (txn->write)
+	if (txn->write) {
 		undo(txn);
-	else
+		settle(txn, false);
+	} else {
 		stoa__version_drop(txn->version);
+	}
 	txn_free(txn);
 }
 
@@ -422,7 +433,10 @@ int stoa_commit(stoa_txn *txn, struct stoa_error *err)
 		return rc;
 	}
 	commit = txn->base->commit + 1;
-	if (!txn->dirty) {
+	rc = stoa__txn_reap(txn, err);
+	if (rc < 0) {
+		undo(txn);
+	} else if (!txn->dirty) {
 		rc = commit_nothing(txn, err);
 	} else if (!txn->db->path) {
 		become_head(txn, commit, true);
@@ -431,6 +445,7 @@ int stoa_commit(stoa_txn *txn, struct stoa_error *err)
 	} else {
 		rc = commit_logged(txn, commit, err);
 	}
+	settle(txn, rc >= 0 || rc == STOA_EUNKNOWN);
 	txn_free(txn);
 	return rc;
 }

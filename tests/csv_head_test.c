@@ -161,7 +161,7 @@ static void names_lose_their_quotes_and_blanks(void **state)
 
 static void wishes_settle_what_is_in_doubt(void **state)
 {
-	static const struct stoa_slot known[] = { { "7", STOA_I32, 0, 0, 0, { 0 } } };
+	static const struct stoa_slot known[] = { { "7", STOA_I32, 0, 0, 0, { 0 }, 0 } };
 	struct stoa__csv_wishes w = find_out;
 	struct stoa__csv_head h;
 	struct stoa_error err;

@@ -243,11 +243,11 @@ static void bad_options_are_refused(void **state)
 static void make_table(struct fixture *f)
 {
 	static const struct stoa_slot slots[] = {
-		{ "id", STOA_I16, 0, 0, STOA_NOT_NULL, { 0 } },
-		{ "name", STOA_STRING, 0, 0, 0, { 0 } },
-		{ "price", STOA_DECIMAL, 6, 2, 0, { 0 } },
+		{ "id", STOA_I16, 0, 0, STOA_NOT_NULL, { 0 }, 0 },
+		{ "name", STOA_STRING, 0, 0, 0, { 0 }, 0 },
+		{ "price", STOA_DECIMAL, 6, 2, 0, { 0 }, 0 },
 		{ "kind", STOA_STRING, 0, 0, STOA_NOT_NULL,
-		  { STOA_STRING, 0, 0, 4, { .p = "none" } } },
+		  { STOA_STRING, 0, 0, 4, { .p = "none" } }, 0 },
 	};
 	stoa_table table;
 

@@ -43,6 +43,8 @@ cmocka_tests += \
 	%D%/process_test \
 	%D%/query_test \
 	%D%/rowids_test \
+	%D%/refs_model_test \
+	%D%/refs_test \
 	%D%/segment_test \
 	%D%/session_test \
 	%D%/spill_test \

@@ -368,7 +368,7 @@ static void a_slot_that_is_not_one_is_refused(void **state)
 	slot.value = stoa_default();
 	assert_int_equal(stoa_slot_add(f->txn, f->table, &slot, &f->err), STOA_ETYPE);
 	slot.value = stoa_null();
-	slot.type = 20;
+	slot.type = 22;
 	assert_int_equal(stoa_slot_add(f->txn, f->table, &slot, &f->err), STOA_EINVAL);
 	slot.type = STOA_DECIMAL;
 	assert_int_equal(stoa_slot_add(f->txn, f->table, &slot, &f->err), STOA_EINVAL);

@@ -571,7 +571,7 @@ static int parse_uint(enum stoa_type type, const char *p, size_t n, uint64_t *ou
 	uint64_t x;
 
 	STOA_TRY(stoa__parse_u64(p, n, &x));
-	if (type != STOA_U64 && x >> (8 * stoa__type_width(type)))
+	if (stoa__type_width(type) < 8 && x >> (8 * stoa__type_width(type)))
 		return STOA_ERANGE;
 	*out = x;
 	return STOA_OK;
@@ -588,7 +588,9 @@ static int parse(enum stoa_type type, uint8_t scale, const char *p, size_t n, st
 	case STOA_U8:
 	case STOA_U16:
 	case STOA_U32:
-	case STOA_U64: return parse_uint(type, p, n, &v->u);
+	case STOA_U64:
+	case STOA_REF:
+	case STOA_WEAK_REF: return parse_uint(type, p, n, &v->u);
 	case STOA_F32: return stoa__parse_f32(p, n, &v->f);
 	case STOA_F64: return stoa__parse_f64(p, n, &v->f);
 	case STOA_DECIMAL: return stoa__parse_decimal(p, n, scale, &v->i);
@@ -878,7 +880,9 @@ static size_t print_scalar(const struct stoa_value *v, char *out)
 	case STOA_U8:
 	case STOA_U16:
 	case STOA_U32:
-	case STOA_U64: return print_u64(v->u, 1, out);
+	case STOA_U64:
+	case STOA_REF:
+	case STOA_WEAK_REF: return print_u64(v->u, 1, out);
 	case STOA_F32:
 	case STOA_F64: return stoa__print_float(v->f, v->type == STOA_F32, out);
 	case STOA_DECIMAL: return print_decimal(v->i, v->scale, out);

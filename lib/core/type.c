@@ -59,6 +59,8 @@ static const struct type_info types[] = {
 	[STOA_STRING] = { "string", STOA__BYTES, sizeof(struct stoa_bytes), 0, 0 },
 	[STOA_TEXT] = { "text", STOA__BYTES, sizeof(struct stoa_bytes), 0, 0 },
 	[STOA_BLOB] = { "blob", STOA__BYTES, sizeof(struct stoa_bytes), 0, 0 },
+	[STOA_REF] = { "ref", STOA__UINT, 8, 0, INT64_MAX },
+	[STOA_WEAK_REF] = { "weak ref", STOA__UINT, 8, 0, INT64_MAX },
 };
 #define N_TYPES (sizeof types / sizeof types[0])
 
@@ -189,8 +191,9 @@ static bool number_to_number(const struct stoa_slot *slot, const struct stoa_val
 	number_of(in, &m, &scale);
 	if (!rescale(&m, scale, slot->type == STOA_DECIMAL ? slot->scale : 0))
 		return false;
-	if (slot->type == STOA_U64) {
-		if (m < 0 || m > UINT64_MAX)
+	if (slot->type == STOA_U64 || stoa__type_is_ref(slot->type)) {
+		/* A reference to no row is NULL: there is no row 0. */
+		if (m < (slot->type != STOA_U64) || m > UINT64_MAX)
 			return false;
 		out->u = (uint64_t)m;
 		return true;
@@ -296,7 +299,8 @@ static int convert_value(const struct stoa_slot *slot, const struct stoa_value *
 		fits = float_to_float(slot, in, out);
 	else if (is_number(in->type) && to == STOA__FLOAT)
 		fits = number_to_float(slot, in, out);
-	else if (is_number(in->type) && is_number(slot->type))
+	else if ((is_number(in->type) || stoa__type_is_ref(in->type)) &&
+		 (is_number(slot->type) || stoa__type_is_ref(slot->type)))
 		fits = number_to_number(slot, in, out);
 	else if (in->type == slot->type)
 		fits = same_in_range(slot, in, out);

@@ -10,13 +10,17 @@
 /* The families that code tells apart; every enum stoa_type but STOA_NULL has one. */
 enum stoa__family {
 	STOA__INT,	/* bool, i8..i64, decimal, date, time, timestamp: fits int64_t */
-	STOA__UINT,	/* u8..u64: fits uint64_t */
+	STOA__UINT,	/* u8..u64, references: fits uint64_t */
 	STOA__FLOAT,	/* f32, f64 */
 	STOA__UUID,
 	STOA__BYTES,	/* string, text, blob */
 };
 
 bool stoa__type_valid(unsigned type);		/* a slot may have it */
+static inline bool stoa__type_is_ref(unsigned type)
+{
+	return type == STOA_REF || type == STOA_WEAK_REF;
+}
 enum stoa__family stoa__type_family(unsigned type);
 /* Bytes of an element of a struct stoa_array: 1, 2, 4, 8 or 16. */
 size_t stoa__type_width(unsigned type);
@@ -36,7 +40,8 @@ size_t stoa__type_print(const struct stoa_slot *slot, char *buf, size_t size);
  * Integer to any number type that holds it, exactly; decimal to another scale, or to an integer, if
  * no digit is lost; f32 to f64; integer to f64 and f32 when exact, decimal when its digits come
  * back from the float (up to 15, or 6 for f32); f64 to f32 when exact; string, text and blob to
- * each other, the first two checked to be UTF-8; bool only to bool. Dates (years 1 to 9999), times
+ * each other, the first two checked to be UTF-8; bool only to bool; a reference
+ * from and to integers, never 0. Dates (years 1 to 9999), times
  * and timestamps are checked for range. NULL is refused for a not-null slot. Returns STOA_OK,
  * STOA_ETYPE, STOA_ERANGE, STOA_ENULL, or STOA_EINVAL for bytes that are no UTF-8, with the slot's
  * name in the text; @out is left alone then.

@@ -35,7 +35,7 @@ static void seeds(fuzz_seed *each, void *ctx)
 	each(ctx, txn->redo.p, txn->redo.len);
 	if (stoa__redo_update(txn, t, 2, (uint32_t[]){ 1, 4 }, (struct stoa_value[]){ v[1], v[4] },
 			      2) < 0 ||
-	    stoa__redo_delete(txn, t, 3) < 0 || stoa__redo_schema(txn, 9, t->schema) < 0)
+	    stoa__redo_delete(txn, t, 3, true) < 0 || stoa__redo_schema(txn, 9, t->schema) < 0)
 		fuzz_die("no redo of changes");
 	each(ctx, txn->redo.p, txn->redo.len);
 	stoa_abort(txn);

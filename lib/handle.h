@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * handle.h - rows that the application holds, and what a database remembers of rows between transactions
+ *
+ * A *hold* keeps its row from dying, a *weak* handle tells whether it is there. Neither is in the file: both end with
+ * the process. Since rowids are never used twice, a handle is table and rowid, and nothing has to be told to it when
+ * a row goes. One thing can take a rowid back: the rollback of the transaction that made the row. Handles of
+ * such rows are therefore in a list of their transaction until it is over, and *void* if the row is undone.
+ *
+ * Holds change under the writer's lock, so that a commit finds them as they will be when it is done. They are
+ * given up without it: a row that this leaves without a reason to exist is an *orphan*, which the next commit
+ * of a write transaction, or a collection, looks at.
+ *
+ * Threads: all fields are guarded by the mutex, a leaf.
+ */
+#ifndef STOA__HANDLE_H
+#define STOA__HANDLE_H
+
+#include <pthread.h>
+
+#include "refs.h"
+
+struct stoa__hold {
+	uint64_t row;
+	uint32_t table;
+	uint32_t n;	/* 0: the place is free */
+};
+
+struct stoa__lives {
+	pthread_mutex_t mutex;
+	_Atomic size_t n_holds;		/* rows held */
+	size_t cap_holds;		/* a power of two, at most half of them in use */
+	struct stoa__hold *holds;	/* by hash, linear probing */
+	size_t n_handles;
+	struct stoa__id_list orphans;
+	struct stoa__id_list candidates;	/* for the collection of cycles */
+	bool all_candidates;	/* the list is not complete: every kept row may be one */
+};
+
+struct stoa_db;
+
+void stoa__lives_init(struct stoa__lives *l);
+void stoa__lives_release(struct stoa__lives *l);
+bool stoa__row_is_held(struct stoa_db *db, uint32_t table, uint64_t row);
+
+/* After a rollback of @txn: its handles of rows that are undone are void. */
+void stoa__handles_forget_undone(struct stoa_txn *txn);
+/* The transaction is over: rowids that it gave out stay. */
+void stoa__handles_settle(struct stoa_txn *txn);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * refs.h - rows that live as long as something refers to them
+ *
+ * Above table.h, which knows members, kept rows and values, these functions know what a STOA_REF slot means:
+ * a row is there only if its references are to rows that exist, and each is counted there (counts.h).
+ *
+ *     member --delete--> dead                    nothing refers to it and nobody holds it
+ *            --delete--> kept --last reference or hold given up, at the commit--> dead
+ *
+ * A row that dies gives up its own references, whose targets may die in turn: a list is worked off, not a stack.
+ *
+ * Deaths of kept rows take place at the commit, so that a transaction may move a reference from one row to another
+ * in any order. Until then a row that lost its last reference is a *suspect*: looked at again by then. One
+ * that lost a reference and has others left is a *candidate*: it may be part of a cycle that nothing outside refers to.
+ * Both lists are hints; whoever works them off checks what is true by then.
+ *
+ * Replay does the deaths that the log names and notes nothing: holds are not in the log.
+ */
+#ifndef STOA__REFS_H
+#define STOA__REFS_H
+
+#include "counts.h"
+
+struct stoa__row_id {
+	uint64_t row;
+	uint32_t table;
+};
+
+struct stoa__id_list {
+	struct stoa__row_id *p;
+	size_t n, cap;
+};
+/* Makes room for @n more. STOA_OK or STOA_ENOMEM. */
+int stoa__id_list_reserve(struct stoa__id_list *l, size_t n);
+void stoa__id_list_release(struct stoa__id_list *l);
+
+/* What changes left behind to be looked at. */
+struct stoa__loose {
+	struct stoa__id_list suspects;
+	struct stoa__id_list candidates;
+};
+void stoa__loose_release(struct stoa__loose *loose);
+
+/* Does the row of @t (NULL: of no table) exist? STOA_OK; STOA_ENOTFOUND without words; as stoa__table_locate(). */
+int stoa__row_exists(const struct stoa__table *t, uint64_t row, struct stoa_error *err);
+/* Did every row that @t ever had stay? Then a rowid in range exists. */
+static inline bool stoa__table_is_whole(const struct stoa__table *t)
+{
+	return t->n_rows + t->n_kept == t->next_rowid - 1;
+}
+
+/*
+ * As the functions of table.h, with references checked and counted. STOA_ENOTFOUND names slot, table and row of
+ * a reference to a row that does not exist. @loose may be NULL: nothing is noted.
+ */
+int stoa__refs_insert(struct stoa__version *w, struct stoa__table *t,
+		      const struct stoa_value *values, uint64_t *row, struct stoa_error *err);
+int stoa__refs_update(struct stoa__version *w, struct stoa__loose *loose, struct stoa__table *t,
+		      struct stoa__place at, const uint32_t *slots, const struct stoa_value *values,
+		      size_t n, struct stoa_error *err);
+/* A member is one no more: kept, or dead at once. */
+int stoa__refs_delete(struct stoa__version *w, struct stoa__loose *loose, struct stoa__table *t,
+		      uint64_t row, struct stoa__place at, bool keep, struct stoa_error *err);
+/* A kept row dies, whatever refers to it. */
+int stoa__refs_die(struct stoa__version *w, struct stoa__loose *loose, struct stoa__table *t,
+		   uint64_t row, struct stoa__place at, struct stoa_error *err);
+
+/*
+ * Counts all references of slot position @slot in all groups of @t from first rowid @from on, its tail included:
+ * up, checking them, or down. On failure some are counted: the caller goes back to a version from before.
+ */
+int stoa__refs_count_up(struct stoa__version *w, struct stoa__table *t, uint32_t slot,
+			uint64_t from, struct stoa_error *err);
+int stoa__refs_count_down(struct stoa__version *w, struct stoa__loose *loose,
+			  struct stoa__table *t, uint32_t slot, struct stoa_error *err);
+
+/* Weak references of a row to rows that do not exist become NULL. */
+int stoa__refs_resolve(const struct stoa__version *v, const struct stoa__schema *schema,
+		       struct stoa_value *values, struct stoa_error *err);
+
+/*
+ * The references in up to STOA__BATCH_ROWS rows of slot position @slot, from row @from, a multiple of that: 0 where a row
+ * has none, or does not exist. *@n receives how many.
+ */
+int stoa__refs_read(const struct stoa__table *t, const struct stoa__group *g, uint32_t slot,
+		    uint32_t from, uint64_t out[STOA__BATCH_ROWS], uint32_t *n,
+		    struct stoa_error *err);
+
+#endif

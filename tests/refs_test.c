@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: MIT */
+/* refs_test.c - references: what a random graph seldom meets */
+#include "testing.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/db.h"
+#include "../lib/stoa.h"
+
+struct fixture {
+	char *dir;
+	stoa_db *db;
+	stoa_txn *txn;
+	stoa_table node;	/* next -> node */
+	stoa_table item;	/* n, node -> node, weak ~> node */
+	struct stoa_error err;
+};
+
+static void ok(const struct fixture *f, int rc)
+{
+	if (rc < 0)
+		fail_msg("%s: %s", stoa_result_name(rc), f->err.text);
+}
+
+static void open_db(struct fixture *f)
+{
+	ok(f, stoa_open(testing_path(f->dir, "db.stoa"), NULL, &f->db, &f->err));
+	ok(f, stoa_begin(f->db, STOA_WRITE, &f->txn, &f->err));
+}
+
+static void commit(struct fixture *f)
+{
+	ok(f, stoa_commit(f->txn, &f->err));
+	ok(f, stoa_begin(f->db, STOA_WRITE, &f->txn, &f->err));
+}
+
+static void reopen(struct fixture *f)
+{
+	ok(f, stoa_commit(f->txn, &f->err));
+	ok(f, stoa_close(f->db, &f->err));
+	open_db(f);
+}
+
+static int set_up(void **state)
+{
+	static struct fixture f;
+	static const struct stoa_slot node[] = { { .name = "next", .type = STOA_REF } };
+	struct stoa_slot item[] = {
+		{ .name = "n", .type = STOA_I64 },
+		{ .name = "node", .type = STOA_REF },
+		{ .name = "weak", .type = STOA_WEAK_REF },
+	};
+
+	f = (struct fixture){ .dir = testing_tempdir() };
+	open_db(&f);
+	ok(&f, stoa_table_create(f.txn, "node", node, 1, &f.node, &f.err));
+	item[1].target = item[2].target = f.node;
+	ok(&f, stoa_table_create(f.txn, "item", item, 3, &f.item, &f.err));
+	*state = &f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	stoa_abort(f->txn);
+	ok(f, stoa_close(f->db, &f->err));
+	testing_rmtree(f->dir);
+	return 0;
+}
+
+static stoa_rowid add_node(struct fixture *f, stoa_rowid next)
+{
+	struct stoa_value v = next ? stoa_ref(next) : stoa_null();
+	stoa_rowid row;
+
+	ok(f, stoa_insert(f->txn, f->node, &v, 1, &row, &f->err));
+	return row;
+}
+
+static uint64_t count(struct fixture *f, stoa_rowid row)
+{
+	uint64_t n;
+
+	ok(f, stoa_row_refcount(f->txn, f->node, row, &n, &f->err));
+	return n;
+}
+
+static bool exists(struct fixture *f, stoa_rowid row)
+{
+	struct stoa_value v;
+	int rc = stoa_get(f->txn, f->node, row, &v, 1, &f->err);
+
+	assert_true(rc == STOA_OK || rc == STOA_ENOTFOUND);
+	return rc == STOA_OK;
+}
+
+static uint64_t n_kept(struct fixture *f, stoa_table table)
+{
+	return stoa__table_find(f->txn->version, table)->n_kept;
+}
+
+/* ---- chains ---- */
+
+#define CHAIN 1000000
+
+/* A list of a million rows, each kept by the one before it, and nothing else. */
+static void chain_dies(struct fixture *f, bool backwards)
+{
+	stoa_rowid *rows = malloc((CHAIN + 1) * sizeof *rows);
+	uint64_t log_len;
+
+	assert_non_null(rows);
+	if (backwards) {
+		/* each refers to the row made before it */
+		rows[0] = 0;
+		for (int i = 1; i <= CHAIN; i++)
+			rows[i] = add_node(f, rows[i - 1]);
+	} else {
+		static uint64_t next[STOA_BATCH_MAX];
+		struct stoa_array a = { STOA_REF, 0, next, NULL };
+		stoa_appender *app;
+		uint64_t last = 0;
+
+		ok(f, stoa_appender_open(f->txn, f->node, &app, &f->err));
+		for (int i = 0; i < CHAIN; i += STOA_BATCH_MAX) {
+			uint64_t validity[STOA_BATCH_MAX / 64];
+			size_t n = CHAIN - i < STOA_BATCH_MAX ? CHAIN - i : STOA_BATCH_MAX;
+
+			memset(validity, 0xff, sizeof validity);
+			for (size_t k = 0; k < n; k++)
+				next[k] = (uint64_t)i + k + 2;
+			if (i + n == CHAIN) {
+				next[n - 1] = last;
+				validity[(n - 1) / 64] &= ~((uint64_t)1 << ((n - 1) % 64));
+			}
+			a.validity = validity;
+			ok(f, stoa_append(app, &a, 1, n, &f->err));
+		}
+		ok(f, stoa_appender_close(app, &f->err));
+		for (int i = 0; i <= CHAIN; i++)
+			rows[i] = (stoa_rowid)(CHAIN + 1 - i);
+	}
+	commit(f);
+	for (int i = 1; i < CHAIN; i++)
+		ok(f, stoa_delete(f->txn, f->node, rows[i], &f->err));
+	commit(f);
+	assert_int_equal(n_kept(f, f->node), CHAIN - 1);
+	assert_int_equal(count(f, rows[1]), 1);
+	ok(f, stoa_delete(f->txn, f->node, rows[CHAIN], &f->err));
+	ok(f, stoa__txn_reap(f->txn, &f->err));
+	log_len = f->txn->redo.len;
+	assert_in_range(log_len, 1, 100);	/* a run, whichever way it goes */
+	commit(f);
+	assert_int_equal(n_kept(f, f->node), 0);
+	assert_false(exists(f, rows[1]));
+	reopen(f);
+	assert_int_equal(stoa__table_find(f->txn->version, f->node)->n_groups, 0);
+	assert_null(stoa__table_find(f->txn->version, f->node)->counts);
+	free(rows);
+}
+
+static void a_list_of_a_million_rows_dies_from_its_newest(void **state)
+{
+	chain_dies(*state, true);
+}
+
+static void a_list_of_a_million_rows_dies_from_its_oldest(void **state)
+{
+	chain_dies(*state, false);
+}
+
+/* ---- bulk ---- */
+
+#define BULK (2 * STOA_GROUP_MAX + 100)
+
+static uint64_t refs[BULK], weaks[BULK];
+static int64_t numbers[BULK];
+
+static int load_items(struct fixture *f)
+{
+	const struct stoa_array columns[] = {
+		{ STOA_I64, 0, numbers, NULL },
+		{ STOA_REF, 0, refs, NULL },
+		{ STOA_WEAK_REF, 0, weaks, NULL },
+	};
+	stoa_appender *app;
+
+	ok(f, stoa_appender_open(f->txn, f->item, &app, &f->err));
+	ok(f, stoa_append(app, columns, 3, BULK, &f->err));
+	return stoa_appender_close(app, &f->err);
+}
+
+static void a_bulk_load_counts_and_checks(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t want[1001] = { 0 };
+
+	for (int i = 0; i < 1000; i++)
+		add_node(f, 0);
+	for (int i = 0; i < BULK; i++) {
+		refs[i] = 1 + (uint64_t)i * 7919 % 1000;
+		weaks[i] = 1 + (uint64_t)i % 1000;
+		want[refs[i]]++;
+	}
+	ok(f, load_items(f));
+	for (stoa_rowid r = 1; r <= 1000; r++)
+		assert_int_equal(count(f, r), want[r]);
+	/* No row yet, or never: nothing is added, nothing counted. */
+	refs[70000] = 1001;
+	assert_int_equal(load_items(f), STOA_ENOTFOUND);
+	assert_non_null(strstr(f->err.text, "slot \"node\" refers to row 1001 of table \"node\""));
+	refs[70000] = 5;
+	ok(f, stoa_delete(f->txn, f->node, add_node(f, 0), &f->err));
+	weaks[70001] = 1001;
+	assert_int_equal(load_items(f), STOA_ENOTFOUND);
+	assert_non_null(strstr(f->err.text, "slot \"weak\" refers to row 1001"));
+	weaks[70001] = 1;
+	refs[3] = 1001;
+	assert_int_equal(load_items(f), STOA_ENOTFOUND);
+	reopen(f);
+	for (stoa_rowid r = 1; r <= 1000; r++)
+		assert_int_equal(count(f, r), want[r]);
+	/* The targets live on without being members, and die with the slot that refers to them. */
+	for (stoa_rowid r = 1; r <= 1000; r++)
+		ok(f, stoa_delete(f->txn, f->node, r, &f->err));
+	commit(f);
+	assert_int_equal(n_kept(f, f->node), 1000);
+	ok(f, stoa_slot_drop(f->txn, f->item, "node", &f->err));
+	assert_int_equal(n_kept(f, f->node), 1000);
+	reopen(f);
+	assert_int_equal(n_kept(f, f->node), 0);
+	assert_int_equal(stoa__table_find(f->txn->version, f->item)->n_rows, BULK);
+}
+
+static void a_load_is_checked_when_it_is_complete(void **state)
+{
+	struct fixture *f = *state;
+	const struct stoa_array a = { STOA_REF, 0, refs, NULL };
+	stoa_appender *app;
+
+	/* a ring, the last row to the first */
+	for (uint64_t i = 0; i < STOA_GROUP_MAX; i++)
+		refs[i] = i + 2;
+	refs[STOA_GROUP_MAX - 1] = 1;
+	ok(f, stoa_appender_open(f->txn, f->node, &app, &f->err));
+	ok(f, stoa_append(app, &a, 1, STOA_GROUP_MAX, &f->err));
+	ok(f, stoa_appender_close(app, &f->err));
+	assert_int_equal(count(f, 1), 1);
+	assert_int_equal(count(f, STOA_GROUP_MAX), 1);
+}
+
+/* ---- tables that refer to each other ---- */
+
+static void a_table_is_dropped_after_those_that_refer_to_it(void **state)
+{
+	struct fixture *f = *state;
+	struct stoa_value v[] = { stoa_i64(1), stoa_ref(add_node(f, 0)), stoa_null() };
+
+	ok(f, stoa_insert(f->txn, f->item, v, 3, NULL, &f->err));
+	assert_int_equal(stoa_table_drop(f->txn, f->node, &f->err), STOA_EBUSY);
+	assert_non_null(strstr(f->err.text, "referred to by \"item\""));
+	reopen(f);
+	ok(f, stoa_table_drop(f->txn, f->item, &f->err));
+	assert_int_equal(count(f, 1), 0);
+	ok(f, stoa_table_drop(f->txn, f->node, &f->err));	/* it refers to itself alone */
+	reopen(f);
+}
+
+static void rows_that_only_a_dropped_table_kept_die_with_it(void **state)
+{
+	struct fixture *f = *state;
+	struct stoa_value v[] = { stoa_i64(1), stoa_ref(add_node(f, add_node(f, 0))), stoa_null() };
+
+	ok(f, stoa_insert(f->txn, f->item, v, 3, NULL, &f->err));
+	ok(f, stoa_delete(f->txn, f->node, 1, &f->err));
+	ok(f, stoa_delete(f->txn, f->node, 2, &f->err));
+	commit(f);
+	assert_true(exists(f, 1) && exists(f, 2));
+	ok(f, stoa_table_drop(f->txn, f->item, &f->err));
+	commit(f);
+	assert_false(exists(f, 1) || exists(f, 2));
+}
+
+static void weak_references_to_a_dropped_table_are_null(void **state)
+{
+	struct fixture *f = *state;
+	struct stoa_slot weak[] = { { .name = "n", .type = STOA_I64 },
+				    { .name = "w", .type = STOA_WEAK_REF, .target = f->item } };
+	struct stoa_value v[] = { stoa_i64(1), stoa_null(), stoa_null() };
+	const struct stoa_value *row;
+	stoa_cursor *cur;
+	stoa_table t;
+	stoa_rowid r;
+
+	ok(f, stoa_insert(f->txn, f->item, v, 3, &r, &f->err));
+	ok(f, stoa_table_create(f->txn, "t", weak, 2, &t, &f->err));
+	v[1] = stoa_ref(r);
+	ok(f, stoa_insert(f->txn, t, v, 2, NULL, &f->err));
+	ok(f, stoa_table_drop(f->txn, f->item, &f->err));
+	reopen(f);
+	ok(f, stoa_get(f->txn, t, 1, v, 2, &f->err));
+	assert_int_equal(v[1].type, STOA_NULL);
+	ok(f, stoa_scan(f->txn, t, NULL, 0, &cur, &f->err));
+	assert_int_equal(stoa_next(cur, &row, &f->err), STOA_ROW);
+	assert_int_equal(row[1].type, STOA_NULL);
+	stoa_cursor_close(cur);
+	v[1] = stoa_ref(1);
+	assert_int_equal(stoa_insert(f->txn, t, v, 2, NULL, &f->err), STOA_ENOTFOUND);
+}
+
+static void slots_that_cannot_be_references_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct stoa_slot slot = { .name = "x", .type = STOA_REF, .target = 77 };
+
+	assert_int_equal(stoa_slot_add(f->txn, f->item, &slot, &f->err), STOA_ENOTFOUND);
+	slot.target = 0;
+	slot.value = stoa_u64(1);
+	assert_int_equal(stoa_slot_add(f->txn, f->item, &slot, &f->err), STOA_EINVAL);
+	slot = (struct stoa_slot){ .name = "x", .type = STOA_WEAK_REF, .flags = STOA_NOT_NULL };
+	assert_int_equal(stoa_slot_add(f->txn, f->item, &slot, &f->err), STOA_EINVAL);
+	slot = (struct stoa_slot){ .name = "x", .type = STOA_I64, .target = f->node };
+	assert_int_equal(stoa_slot_add(f->txn, f->item, &slot, &f->err), STOA_EINVAL);
+}
+
+static void a_reference_to_no_row_names_what_is_wrong(void **state)
+{
+	struct fixture *f = *state;
+	struct stoa_value v[] = { stoa_i64(1), stoa_u64(0), stoa_null() };
+
+	assert_int_equal(stoa_insert(f->txn, f->item, v, 3, NULL, &f->err), STOA_ERANGE);
+	v[1] = stoa_u64(3);
+	assert_int_equal(stoa_insert(f->txn, f->item, v, 3, NULL, &f->err), STOA_ENOTFOUND);
+	assert_string_equal(f->err.text,
+			    "slot \"node\" refers to row 3 of table \"node\", which is not there");
+	v[1] = stoa_text("a");
+	assert_int_equal(stoa_insert(f->txn, f->item, v, 3, NULL, &f->err), STOA_ETYPE);
+}
+
+static void a_reference_may_move_in_any_order(void **state)
+{
+	struct fixture *f = *state;
+	stoa_rowid row = add_node(f, 0);
+	struct stoa_value v[] = { stoa_i64(1), stoa_ref(row), stoa_null() };
+	struct stoa_value ref = stoa_ref(row), null = stoa_null();
+	uint32_t slot = 1;
+
+	ok(f, stoa_insert(f->txn, f->item, v, 3, NULL, &f->err));
+	v[1] = stoa_null();
+	ok(f, stoa_insert(f->txn, f->item, v, 3, NULL, &f->err));
+	ok(f, stoa_delete(f->txn, f->node, row, &f->err));
+	commit(f);
+	ok(f, stoa_update(f->txn, f->item, 1, &slot, &null, 1, &f->err));
+	assert_int_equal(count(f, row), 0);
+	ok(f, stoa_update(f->txn, f->item, 2, &slot, &ref, 1, &f->err));
+	commit(f);
+	assert_true(exists(f, row));
+	ok(f, stoa_delete(f->txn, f->item, 2, &f->err));
+	commit(f);
+	assert_false(exists(f, row));
+}
+
+/* ---- handles ---- */
+
+static void a_hold_taken_in_a_read_transaction_is_of_the_newest_commit(void **state)
+{
+	struct fixture *f = *state;
+	stoa_handle *h, *weak, *none;
+	stoa_txn *reader;
+	stoa_rowid row = add_node(f, 0), other = add_node(f, 0);
+
+	commit(f);
+	ok(f, stoa_begin(f->db, STOA_READ, &reader, &f->err));
+	assert_int_equal(stoa_row_hold(reader, f->node, row, &h, &f->err), STOA_ESTATE);
+	ok(f, stoa_row_weak(reader, f->node, other, &weak, &f->err));
+	ok(f, stoa_delete(f->txn, f->node, other, &f->err));
+	ok(f, stoa_commit(f->txn, &f->err));
+	ok(f, stoa_row_hold(reader, f->node, row, &h, &f->err));
+	assert_int_equal(stoa_row_hold(reader, f->node, other, &none, &f->err), STOA_ENOTFOUND);
+	assert_null(none);
+	assert_int_equal(stoa_row_resolve(reader, weak, NULL, NULL, &f->err), STOA_ROW);
+	assert_int_equal(stoa_close(f->db, &f->err), STOA_ESTATE);
+	stoa_abort(reader);
+	assert_int_equal(stoa_close(f->db, &f->err), STOA_ESTATE);
+	stoa_row_release(h);
+	stoa_row_release(weak);
+	ok(f, stoa_begin(f->db, STOA_WRITE, &f->txn, &f->err));
+}
+
+static void what_only_a_hold_kept_is_collected_after_a_restart(void **state)
+{
+	struct fixture *f = *state;
+	stoa_rowid row = add_node(f, add_node(f, 0));
+	stoa_handle *h;
+
+	ok(f, stoa_row_hold(f->txn, f->node, row, &h, &f->err));
+	ok(f, stoa_delete(f->txn, f->node, row, &f->err));
+	ok(f, stoa_delete(f->txn, f->node, row - 1, &f->err));
+	commit(f);
+	assert_true(exists(f, row) && exists(f, row - 1));
+	stoa_row_release(h);
+	stoa_abort(f->txn);
+	/* no commit after the release: the next process finds them */
+	ok(f, stoa_close(f->db, &f->err));
+	open_db(f);
+	assert_true(exists(f, row));
+	commit(f);
+	assert_false(exists(f, row) || exists(f, row - 1));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(a_list_of_a_million_rows_dies_from_its_newest),
+		TEST(a_list_of_a_million_rows_dies_from_its_oldest),
+		TEST(a_bulk_load_counts_and_checks),
+		TEST(a_load_is_checked_when_it_is_complete),
+		TEST(a_table_is_dropped_after_those_that_refer_to_it),
+		TEST(rows_that_only_a_dropped_table_kept_die_with_it),
+		TEST(weak_references_to_a_dropped_table_are_null),
+		TEST(slots_that_cannot_be_references_are_refused),
+		TEST(a_reference_to_no_row_names_what_is_wrong),
+		TEST(a_reference_may_move_in_any_order),
+		TEST(a_hold_taken_in_a_read_transaction_is_of_the_newest_commit),
+		TEST(what_only_a_hold_kept_is_collected_after_a_restart),
+	};
+
+	testing_in_memory();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
