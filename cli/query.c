@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -100,9 +101,9 @@ static int run_script(stoa_session *session, const char *sql, const struct write
 }
 
 /* A script that only reads takes no part in writing, and works beside a process that writes. */
-static int query(const char *path, const char *sql, const struct writer_options *options)
+static int query(const char *path, const char *sql, struct stoa_options *open_options,
+		 const struct writer_options *options)
 {
-	struct stoa_options open_options = STOA_OPTIONS_INIT;
 	struct stoa_script script = STOA_SCRIPT_INIT(sql, strlen(sql));
 	stoa_session *session;
 	struct stoa_error err;
@@ -112,8 +113,8 @@ static int query(const char *path, const char *sql, const struct writer_options 
 
 	if (stoa_script_writes(&script, &writes, &err) < 0)
 		return report_sql_error(sql, &err);
-	open_options.flags = STOA_OPEN_NO_CREATE | (writes || !path ? 0 : STOA_OPEN_READ_ONLY);
-	if (stoa_open(path, &open_options, &db, &err) < 0)
+	open_options->flags = STOA_OPEN_NO_CREATE | (writes || !path ? 0 : STOA_OPEN_READ_ONLY);
+	if (stoa_open(path, open_options, &db, &err) < 0)
 		return report_error(path, &err);
 	if (stoa_session_open(db, &session, &err) < 0)
 		code = report_error(path, &err);
@@ -125,29 +126,52 @@ static int query(const char *path, const char *sql, const struct writer_options 
 	return code;
 }
 
+/* A number in @text, up to @max; false if it is none. */
+static bool parse_number(const char *text, unsigned long long max, unsigned long long *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoull(text, &end, 10);
+	return end != text && !*end && *text != '-' && !errno && *out <= max;
+}
+
 static int run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
 		WRITER_OPTIONS,
 		{ "max-rows", required_argument, NULL, 'm' },
 		{ "input", required_argument, NULL, 'i' },
+		{ "threads", required_argument, NULL, 'j' },
+		{ "memory", required_argument, NULL, 'M' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	struct writer_options wo = { .format = FORMAT_TABLE };
+	struct stoa_options open_options = STOA_OPTIONS_INIT;
 	struct text sql = { 0 };
 	const char *file = NULL, *path;
 	int option, n, code = CLI_OK;
-	char *end;
+	unsigned long long number;
 
 	wo.fit = isatty(STDOUT_FILENO);
 	wo.max_rows = wo.fit ? MAX_ROWS_ON_TERMINAL : 0;
-	while ((option = getopt_long(argc, argv, "f:d:m:i:h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "f:d:m:i:j:h", options, NULL)) != -1) {
 		switch (option) {
 		case 'm':
-			wo.max_rows = strtoull(optarg, &end, 10);
-			if (*end || end == optarg || *optarg == '-')
+			if (!parse_number(optarg, ULLONG_MAX, &number))
 				return bad_usage(self, "--max-rows wants a number");
+			wo.max_rows = number;
+			break;
+		case 'j':
+			if (!parse_number(optarg, UINT16_MAX, &number))
+				return bad_usage(self, "--threads wants a number");
+			open_options.n_threads = (uint32_t)number;
+			break;
+		case 'M':
+			if (!parse_number(optarg, ULLONG_MAX >> 20, &number))
+				return bad_usage(self, "--memory wants a number of megabytes");
+			open_options.memory_limit = number << 20;
 			break;
 		case 'i':
 			file = optarg;
@@ -167,7 +191,7 @@ static int run(const struct command *self, int argc, char **argv)
 	path = n == 2 ? argv[optind] : NULL;
 	code = read_sql(argv[argc - 1], file, &sql);
 	if (code == CLI_OK)
-		code = query(path, sql.p, &wo);
+		code = query(path, sql.p, &open_options, &wo);
 	text_release(&sql);
 	return code;
 }
@@ -183,6 +207,8 @@ const struct command command_query = {
 	"                       vertical\n"
 	WRITER_OPTIONS_HELP
 	"  -m, --max-rows N     table, vertical: show the first N rows; 0 shows all; 1000 on a terminal\n"
+	"  -j, --threads N      threads a query may use; by default one for each processor\n"
+	"      --memory MB      a query that sorts, groups or joins more puts the rest on disk\n"
 	"  -h, --help           this text\n\n"
 	"In tables NULL is NULL, and on a terminal long values are cut to fit. In CSV NULL is an\n"
 	"empty field and an empty string is \"\".\n\n"

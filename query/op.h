@@ -99,10 +99,13 @@ int stoa__op_limit(struct stoa__op *child, size_t n_columns, uint64_t offset, ui
 		   struct stoa__op **out, struct stoa_error *err);
 
 /*
- * Both inputs are taken over. Join node @n is resolved, and outlives the operator.
+ * Both inputs are taken over. Join node @n is resolved, and outlives the operator. *@shared is set to the build side;
+ * without @build, the operator is a further lane's, and shares that.
  */
-int stoa__op_join(struct stoa__op *probe, struct stoa__op *build, struct stoa__arena *arena,
-		  const struct stoa__node *n, struct stoa__op **out, struct stoa_error *err);
+struct stoa__join_build;
+int stoa__op_join(struct stoa__op *probe, struct stoa__op *build, struct stoa__join_build **shared,
+		  struct stoa__arena *arena, const struct stoa__node *n, struct stoa__op **out,
+		  struct stoa_error *err);
 /* Both inputs are taken over; they have the same types. */
 int stoa__op_append(struct stoa__op *first, struct stoa__op *second, struct stoa__op **out,
 		    struct stoa_error *err);

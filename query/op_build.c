@@ -4,7 +4,7 @@
  *
  * Operators take over what they read from, so at each step there is one root to close on failure.
  *
- * A *pipeline* is a scan and what works on its rows one by one. Where an operator that takes rows in
+ * A *pipeline* is a scan and what works on its rows one by one, the probe side of a join among it. Where an operator that takes rows in
  * any order stands on a pipeline, and the table has row groups enough, the pipeline is built several times over
  * (lanes.h): its nodes stay as they are, only its scans are split from one.
  */
@@ -23,6 +23,8 @@ struct build {
 	struct stoa_error *err;
 	struct stoa__op **ops;	/* by node; NULL: not there yet. Of a scan in lanes: the newest */
 	struct stoa__source *split;	/* what the next scan reads; NULL: it opens its table */
+	struct stoa__join_build **joins;	/* by node: what lanes of a join share */
+	bool further;			/* a lane beside the first is being built */
 };
 
 static int build(struct build *b, const struct stoa__node *n, struct stoa__op **out);
@@ -207,7 +209,8 @@ static int build_on(struct build *b, const struct stoa__node *n, struct stoa__op
 	case STOA__NODE_SORT: return build_sort(b, n, out);
 	case STOA__NODE_LIMIT:
 		return stoa__op_limit(child, n->n_columns, n->offset, n->limit, out, b->err);
-	case STOA__NODE_JOIN: return stoa__op_join(child, other, b->arena, n, out, b->err);
+	case STOA__NODE_JOIN:
+		return stoa__op_join(child, other, &b->joins[n->id], b->arena, n, out, b->err);
 	case STOA__NODE_APPEND: return stoa__op_append(child, other, out, b->err);
 	case STOA__NODE_VALUES: return build_values(b, n, out);
 	case STOA__NODE_REPEAT:
@@ -221,10 +224,20 @@ static bool takes_lanes(const struct stoa__node *n)
 	return n->kind == STOA__NODE_AGGREGATE || n->kind == STOA__NODE_SORT;
 }
 
+/* A join gives rows by probe row, unless it has some of its build side left in the end. */
+static bool is_streaming_join(const struct stoa__node *n)
+{
+	return n->kind == STOA__NODE_JOIN &&
+	       (n->join == STOA__JOIN_INNER || n->join == STOA__JOIN_LEFT ||
+		n->join == STOA__JOIN_SEMI || n->join == STOA__JOIN_ANTI ||
+		n->join == STOA__JOIN_MARK || n->join == STOA__JOIN_SINGLE);
+}
+
 /* The scan of a pipeline; NULL: @n is none. */
 static const struct stoa__node *pipeline_scan(const struct stoa__node *n)
 {
-	while (n->kind == STOA__NODE_FILTER || n->kind == STOA__NODE_PROJECT)
+	while (n->kind == STOA__NODE_FILTER || n->kind == STOA__NODE_PROJECT ||
+	       is_streaming_join(n))
 		n = n->input[0];
 	return n->kind == STOA__NODE_SCAN ? n : NULL;
 }
@@ -244,7 +257,7 @@ static int build_one(struct build *b, const struct stoa__node *n, struct stoa__o
 	*out = NULL;
 	if (n->input[0] && !takes_lanes(n))
 		STOA_TRY(build_input(b, n, 0, &inputs[0]));
-	if (n->input[1]) {
+	if (n->input[1] && !(n->kind == STOA__NODE_JOIN && b->further)) {
 		int rc = build_input(b, n, 1, &inputs[1]);
 		if (rc < 0) {
 			stoa__op_close(inputs[0]);
@@ -284,7 +297,9 @@ static int add_lane(struct build *b, const struct stoa__node *n, const struct st
 	struct stoa__lane *lane = &l->items[l->n];
 
 	STOA_TRY(first->ops->split(first, &b->split, b->err));
+	b->further = true;
 	int rc = build_one(b, n, &lane->root);
+	b->further = false;
 	if (rc < 0) {
 		if (b->split)
 			b->split->ops->close(b->split);
@@ -322,7 +337,7 @@ static int build_lanes(struct build *b, const struct stoa__node *n, struct stoa_
 static bool has_work(const struct stoa__node *n)
 {
 	for (; n->kind != STOA__NODE_SCAN; n = n->input[0]) {
-		if (n->kind == STOA__NODE_FILTER)
+		if (n->kind != STOA__NODE_PROJECT)
 			return true;
 		for (size_t i = 0; i < n->n_exprs; i++)
 			if (n->exprs[i]->kind != STOA__BOUND_COLUMN)
@@ -360,7 +375,8 @@ int stoa__op_build(const struct stoa__plan *plan, struct stoa__tables *tables,
 
 	*out = NULL;
 	b.ops = stoa__arena_array(arena, plan->n_nodes, sizeof(*b.ops));
-	if (!b.ops)
+	b.joins = stoa__arena_array(arena, plan->n_nodes, sizeof(*b.joins));
+	if (!b.ops || !b.joins)
 		return stoa__fail_memory(err);
 	return build(&b, plan->root, out);
 }

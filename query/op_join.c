@@ -2,7 +2,8 @@
 /*
  * op_join.c - hash joins of every kind
  *
- * The build side is read whole into a table (join_table.h), then the probe side streams by. Of a
+ * The build side is read whole into a table (join_table.h), then the probe side streams by, in several
+ * lanes (lanes.h) where no table rows come out at the end: these share the table. Of a
  * batch of probe rows those that may have partners are *candidates*, each with a row of the table;
  * a round compares them all and moves each on to the next row of its chain. What matches in a
  * round is tried against the further conditions, all at once. Rounds go on until no candidate is
@@ -17,6 +18,7 @@
  * Columns are made when asked for: probe columns that nobody reads are not decoded, and a batch
  * whose every row found one partner passes as it is.
  */
+#include <pthread.h>
 #include <string.h>
 
 #include "../lib/core/alloc.h"
@@ -29,7 +31,7 @@
 #define FEW 8	/* reading one row costs about as much as decoding so many */
 #define NO_ROW STOA__JOIN_NO_ROW
 
-enum phase { BUILD, NEED_BATCH, ROUNDS, REST, TAIL, DONE };
+enum phase { BUILD, NEED_BATCH, ROUNDS, REST, TAIL, PAUSE, DONE };
 enum state { NO_MATCH, PERHAPS, MATCH };
 
 struct room {
@@ -52,15 +54,29 @@ struct pairs {
 	struct room *rooms;
 };
 
+/* The build side, read by whoever comes first; the probes of all lanes share it. */
+struct stoa__join_build {
+	pthread_mutex_t lock;		/* of all that is not finished yet */
+	unsigned n_users;
+	bool done;
+	int rc;				/* of an error, and its words */
+	struct stoa_error err;
+	struct stoa__op *input;		/* NULL once it is read */
+	struct stoa__machine *keys;
+	struct stoa__join_table table;
+	size_t n_columns;		/* of the input */
+	size_t *kept;			/* by column of it: the table's, or SIZE_MAX */
+	size_t n_kept;
+};
+
 struct join {
 	struct stoa__op op;
-	struct stoa__op *probe, *build;
+	struct stoa__op *probe;
+	struct stoa__join_build *build;
+	struct stoa__join_table *table;	/* its */
 	const struct stoa__node *node;
 	size_t n_left, n_right;		/* columns of the inputs */
-	struct stoa__machine *probe_keys, *build_keys, *conditions;
-	struct stoa__join_table table;
-	size_t *kept;			/* by column of the right input: the table's, or SIZE_MAX */
-	size_t n_kept;
+	struct stoa__machine *probe_keys, *conditions;
 	struct stoa__keyer *keyers;	/* of probe keys */
 	enum phase phase;
 	/* The batch of probe rows: */
@@ -157,7 +173,7 @@ static int probe_column(struct pairs *p, size_t i, struct room *r, struct stoa_e
 /* The column of a table of one row is a constant. */
 static bool row_column_once(struct pairs *p, size_t c, struct room *r)
 {
-	const struct stoa__join_table *t = &p->join->table;
+	const struct stoa__join_table *t = p->join->table;
 
 	if (t->n_rows != 1 || p->row[0] == NO_ROW || p->row[p->n - 1] == NO_ROW ||
 	    memchr(p->join->state, NO_MATCH, p->join->n_probe))
@@ -183,8 +199,8 @@ static int pairs_column(struct stoa__input *in, size_t i, struct stoa__vec *out,
 		STOA_TRY(make_room(r, err));
 		if (i < j->n_left)
 			STOA_TRY(probe_column(p, i, r, err));
-		else if (!row_column_once(p, j->kept[i - j->n_left], r))
-			stoa__join_table_gather(&j->table, j->kept[i - j->n_left], p->row, p->n,
+		else if (!row_column_once(p, j->build->kept[i - j->n_left], r))
+			stoa__join_table_gather(j->table, j->build->kept[i - j->n_left], p->row, p->n,
 						r->values, r->bits, &r->vec);
 		r->ready = true;
 	}
@@ -206,44 +222,60 @@ static void pairs_set(struct pairs *p, const uint32_t *probe, const uint32_t *ro
 
 /* ---- the build side -------------------------------------------------------------------------- */
 
-static int add_batch(struct join *j, size_t n, struct stoa__vec *keys, struct stoa__vec *columns,
-		     struct stoa_error *err)
+static int add_batch(struct stoa__join_build *b, const struct stoa__node *node, size_t n,
+		     struct stoa__vec *keys, struct stoa__vec *columns, struct stoa_error *err)
 {
-	STOA_TRY(stoa__machine_run(j->build_keys, &j->build->input, n, NULL, err));
-	for (size_t k = 0; k < j->node->n_keys; k++)
-		keys[k] = *stoa__machine_output(j->build_keys, k);
-	for (size_t i = 0; i < j->n_right; i++)
-		if (j->kept[i] != SIZE_MAX)
-			STOA_TRY(stoa__op_column(j->build, i, &columns[j->kept[i]], err));
-	return stoa__join_table_add(&j->table, keys, columns, n, err);
+	STOA_TRY(stoa__machine_run(b->keys, &b->input->input, n, NULL, err));
+	for (size_t k = 0; k < node->n_keys; k++)
+		keys[k] = *stoa__machine_output(b->keys, k);
+	for (size_t i = 0; i < b->n_columns; i++)
+		if (b->kept[i] != SIZE_MAX)
+			STOA_TRY(stoa__op_column(b->input, i, &columns[b->kept[i]], err));
+	return stoa__join_table_add(&b->table, keys, columns, n, err);
 }
 
-static int build_table(struct join *j, struct stoa_error *err)
+static int build_table(struct stoa__join_build *b, const struct join *j, struct stoa_error *err)
 {
-	struct stoa__vec *keys = stoa__calloc(j->node->n_keys + j->n_kept + 1, sizeof *keys);
+	size_t n_keys = j->node->n_keys;
+	struct stoa__vec *keys = stoa__calloc(n_keys + b->n_kept + 1, sizeof *keys);
 	uint8_t matched;
 	size_t n;
 	int rc = keys ? STOA_ROW : stoa__fail_memory(err);
 
 	while (rc == STOA_ROW) {
-		rc = stoa__op_next(j->build, &n, err);
+		rc = stoa__op_next(b->input, &n, err);
 		if (rc == STOA_ROW) {
-			rc = add_batch(j, n, keys, keys ? keys + j->node->n_keys : NULL, err);
+			rc = add_batch(b, j->node, n, keys, keys ? keys + n_keys : NULL, err);
 			rc = rc < 0 ? rc : STOA_ROW;
 		}
 	}
 	stoa__free(keys);
 	if (rc < 0)
 		return rc;
-	stoa__op_close(j->build);
-	j->build = NULL;
-	return stoa__join_table_finish(&j->table, keeps_right(j, &matched), err);
+	stoa__op_close(b->input);
+	b->input = NULL;
+	return stoa__join_table_finish(&b->table, keeps_right(j, &matched), err);
+}
+
+/* Waits for the lane that builds, or is the one. */
+static int reach_table(struct join *j, struct stoa_error *err)
+{
+	struct stoa__join_build *b = j->build;
+
+	pthread_mutex_lock(&b->lock);
+	if (!b->done)
+		b->rc = build_table(b, j, &b->err);
+	b->done = true;
+	pthread_mutex_unlock(&b->lock);
+	if (b->rc < 0 && err)
+		*err = b->err;
+	return b->rc;
 }
 
 /* Without rows on the build side, does the probe side matter? */
 static bool is_hopeless(const struct join *j)
 {
-	return !j->table.n_rows && !keeps_left(j) && !is_kind(j, STOA__JOIN_ANTI, STOA__JOIN_MARK,
+	return !j->table->n_rows && !keeps_left(j) && !is_kind(j, STOA__JOIN_ANTI, STOA__JOIN_MARK,
 							      STOA__JOIN_MARK);
 }
 
@@ -259,17 +291,17 @@ static int start_batch(struct join *j, struct stoa_error *err)
 		STOA_TRY(stoa__machine_run(j->probe_keys, &j->probe->input, n, NULL, err));
 	for (size_t k = 0; k < j->node->n_keys; k++) {
 		const struct stoa__vec *v = stoa__machine_output(j->probe_keys, k);
-		STOA_TRY(stoa__keyer_find(&j->keyers[k], &j->table.keys[k].keyer, v, n,
+		STOA_TRY(stoa__keyer_find(&j->keyers[k], &j->table->keys[k].keyer, v, n,
 					  j->words + k * STOA__BATCH_ROWS, j->known_key, err));
 		stoa__loops()->and_bytes(j->known, j->known_key, n, j->known);
-		if (j->node->null_aware && (j->table.n_rows || j->table.null_key))
+		if (j->node->null_aware && (j->table->n_rows || j->table->null_key))
 			for (size_t i = 0; v->validity && i < n; i++)
 				if (!stoa__bit_get(v->validity, i))
 					j->state[i] = PERHAPS;
 	}
-	if (j->node->null_aware && j->table.null_key)
+	if (j->node->null_aware && j->table->null_key)
 		memset(j->state, PERHAPS, n);
-	j->n_candidates = stoa__join_table_start(&j->table, j->words, j->known, n, j->probe_at,
+	j->n_candidates = stoa__join_table_start(j->table, j->words, j->known, n, j->probe_at,
 						 j->row_at);
 	return STOA_OK;
 }
@@ -315,8 +347,8 @@ static int note_matches(struct join *j, const uint32_t *probe, const uint32_t *r
 		}
 	for (size_t i = 0; i < n; i++)
 		j->state[probe[i]] = MATCH;
-	for (size_t i = 0; j->table.matched && i < n; i++)
-		j->table.matched[row[i]] = 1;
+	for (size_t i = 0; j->table->matched && i < n; i++)
+		j->table->matched[row[i]] = 1;
 	return STOA_OK;
 }
 
@@ -338,7 +370,7 @@ static int one_round(struct join *j, struct stoa_error *err)
 	uint32_t *probe = j->out_probe + j->n_out, *row = j->out_row + j->n_out;
 	size_t n;
 
-	j->n_candidates = stoa__join_table_round(&j->table, j->words, j->probe_at, j->row_at,
+	j->n_candidates = stoa__join_table_round(j->table, j->words, j->probe_at, j->row_at,
 						 j->n_candidates, probe, row, &n);
 	STOA_TRY(try_conditions(j, probe, row, &n, err));
 	STOA_TRY(note_matches(j, probe, row, n, err));
@@ -412,14 +444,14 @@ static void run_tail(struct join *j)
 	uint8_t matched;
 
 	if (!keeps_right(j, &matched)) {
-		j->phase = DONE;
+		j->phase = PAUSE;	/* a lane may be given another row group */
 		return;
 	}
-	for (; j->tail_at < j->table.n_rows && j->n_out < STOA__BATCH_ROWS; j->tail_at++) {
+	for (; j->tail_at < j->table->n_rows && j->n_out < STOA__BATCH_ROWS; j->tail_at++) {
 		j->out_row[j->n_out] = j->tail_at;
-		j->n_out += j->table.matched[j->tail_at] == matched;
+		j->n_out += j->table->matched[j->tail_at] == matched;
 	}
-	if (j->tail_at == j->table.n_rows)
+	if (j->tail_at == j->table->n_rows)
 		j->phase = DONE;
 }
 
@@ -431,7 +463,7 @@ static int step(struct join *j, bool *no_probe, struct stoa_error *err)
 
 	switch (j->phase) {
 	case BUILD:
-		STOA_TRY(build_table(j, err));
+		STOA_TRY(reach_table(j, err));
 		j->phase = is_hopeless(j) ? DONE : NEED_BATCH;
 		break;
 	case NEED_BATCH:
@@ -446,6 +478,7 @@ static int step(struct join *j, bool *no_probe, struct stoa_error *err)
 		*no_probe = true;
 		run_tail(j);
 		break;
+	case PAUSE:
 	case DONE: break;
 	}
 	return STOA_OK;
@@ -477,8 +510,10 @@ static int join_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
 	j->n_out = 0;
 	j->out.ascending = false;
 	while (!is_full(j)) {
-		if (j->phase == DONE)
+		if (j->phase == PAUSE || j->phase == DONE) {
+			j->phase = j->phase == PAUSE ? NEED_BATCH : DONE;
 			return STOA_END;
+		}
 		STOA_TRY(step(j, &no_probe, err));
 	}
 	ascending = j->out.ascending;
@@ -530,22 +565,38 @@ static void pairs_release(struct pairs *p)
 	stoa__free(p->rooms);
 }
 
+static void build_release(struct stoa__join_build *b)
+{
+	bool last;
+
+	if (!b)
+		return;
+	pthread_mutex_lock(&b->lock);
+	last = --b->n_users == 0;
+	pthread_mutex_unlock(&b->lock);
+	if (!last)
+		return;
+	stoa__op_close(b->input);
+	stoa__machine_free(b->keys);
+	stoa__join_table_release(&b->table);
+	stoa__free(b->kept);
+	pthread_mutex_destroy(&b->lock);
+	stoa__free(b);
+}
+
 static void join_close(struct stoa__op *op)
 {
 	struct join *j = (struct join *)op;
 
 	stoa__op_close(j->probe);
-	stoa__op_close(j->build);
 	stoa__machine_free(j->probe_keys);
-	stoa__machine_free(j->build_keys);
 	stoa__machine_free(j->conditions);
 	for (size_t k = 0; j->keyers && k < j->node->n_keys; k++)
 		stoa__keyer_release(&j->keyers[k]);
-	stoa__join_table_release(&j->table);
+	build_release(j->build);
 	pairs_release(&j->out);
 	pairs_release(&j->hits);
 	stoa__free(j->keyers);
-	stoa__free(j->kept);
 	stoa__free(j->words);
 	stoa__free(j->known);
 	stoa__free(j->known_key);
@@ -559,34 +610,35 @@ static void join_close(struct stoa__op *op)
 	stoa__free(j);
 }
 
-static void keep_reads(struct join *j, const struct stoa__bound *b)
+static void keep_reads(struct stoa__join_build *b, size_t n_left, const struct stoa__bound *e)
 {
-	if (b->kind == STOA__BOUND_COLUMN && b->index >= j->n_left)
-		j->kept[b->index - j->n_left] = 0;
-	for (uint32_t i = 0; i < b->n_args; i++)
-		keep_reads(j, b->args[i]);
+	if (e->kind == STOA__BOUND_COLUMN && e->index >= n_left)
+		b->kept[e->index - n_left] = 0;
+	for (uint32_t i = 0; i < e->n_args; i++)
+		keep_reads(b, n_left, e->args[i]);
 }
 
 /* The columns of the build side that anyone reads after it is built, and their types. */
-static struct stoa__type *choose_kept(struct join *j, struct stoa__arena *arena)
+static struct stoa__type *choose_kept(struct stoa__join_build *b, const struct stoa__node *n,
+				      struct stoa__arena *arena)
 {
-	const struct stoa__node *n = j->node;
-	struct stoa__type *types = stoa__arena_array(arena, j->n_right + 1, sizeof *types);
+	struct stoa__type *types = stoa__arena_array(arena, b->n_columns + 1, sizeof *types);
+	size_t n_left = n->input[0]->n_columns;
 
-	j->kept = stoa__calloc(j->n_right + 1, sizeof *j->kept);
-	if (!types || !j->kept)
+	b->kept = stoa__calloc(b->n_columns + 1, sizeof *b->kept);
+	if (!types || !b->kept)
 		return NULL;
-	memset(j->kept, 0xff, j->n_right * sizeof *j->kept);
+	memset(b->kept, 0xff, b->n_columns * sizeof *b->kept);
 	for (size_t i = 0; i < n->n_columns; i++)
-		if (n->places[i] != STOA__PLACE_MARK && n->places[i] >= j->n_left)
-			j->kept[n->places[i] - j->n_left] = 0;
+		if (n->places[i] != STOA__PLACE_MARK && n->places[i] >= n_left)
+			b->kept[n->places[i] - n_left] = 0;
 	for (size_t i = 0; i < n->n_exprs; i++)
-		keep_reads(j, n->exprs[i]);
-	for (size_t i = 0; i < j->n_right; i++) {
-		if (j->kept[i] == SIZE_MAX)
+		keep_reads(b, n_left, n->exprs[i]);
+	for (size_t i = 0; i < b->n_columns; i++) {
+		if (b->kept[i] == SIZE_MAX)
 			continue;
-		types[j->n_kept] = n->input[1]->columns[i].type;
-		j->kept[i] = j->n_kept++;
+		types[b->n_kept] = n->input[1]->columns[i].type;
+		b->kept[i] = b->n_kept++;
 	}
 	return types;
 }
@@ -648,24 +700,44 @@ static int make_arrays(struct join *j, struct stoa_error *err)
 	return STOA_OK;
 }
 
-static int join_init(struct join *j, struct stoa__arena *arena, struct stoa_error *err)
+/* What reads @input into a table; takes it over. */
+static int new_build(struct stoa__op *input, struct stoa__arena *arena, const struct join *j,
+		     struct stoa__join_build **out, struct stoa_error *err)
 {
 	const struct stoa__node *n = j->node;
-	struct stoa__type *types = choose_kept(j, arena);
+	struct stoa__join_build *b = stoa__calloc(1, sizeof *b);
+	struct stoa__type *types;
 	uint8_t matched;
 
+	*out = b;
+	if (!b) {
+		stoa__op_close(input);
+		return stoa__fail_memory(err);
+	}
+	pthread_mutex_init(&b->lock, NULL);
+	b->n_users = 1;
+	b->input = input;
+	b->n_columns = n->input[1]->n_columns;
+	types = choose_kept(b, n, arena);
 	if (!types)
 		return stoa__fail_memory(err);
-	STOA_TRY(make_arrays(j, err));
-	STOA_TRY(make_machine(arena, n->left_keys, n->n_keys, &j->probe_keys, err));
-	STOA_TRY(make_machine(arena, n->right_keys, n->n_keys, &j->build_keys, err));
-	STOA_TRY(make_conditions(j, arena, err));
-	return stoa__join_table_init(&j->table, n->right_keys, n->n_keys, types, j->n_kept,
+	STOA_TRY(make_machine(arena, n->right_keys, n->n_keys, &b->keys, err));
+	return stoa__join_table_init(&b->table, n->right_keys, n->n_keys, types, b->n_kept,
 				     keeps_right(j, &matched), err);
 }
 
-int stoa__op_join(struct stoa__op *probe, struct stoa__op *build, struct stoa__arena *arena,
-		  const struct stoa__node *n, struct stoa__op **out, struct stoa_error *err)
+static int join_init(struct join *j, struct stoa__arena *arena, struct stoa_error *err)
+{
+	const struct stoa__node *n = j->node;
+
+	STOA_TRY(make_arrays(j, err));
+	STOA_TRY(make_machine(arena, n->left_keys, n->n_keys, &j->probe_keys, err));
+	return make_conditions(j, arena, err);
+}
+
+int stoa__op_join(struct stoa__op *probe, struct stoa__op *build, struct stoa__join_build **shared,
+		  struct stoa__arena *arena, const struct stoa__node *n, struct stoa__op **out,
+		  struct stoa_error *err)
 {
 	static const struct stoa__op_ops ops = { join_next, join_close, NULL, NULL };
 	struct join *j = stoa__calloc(1, sizeof *j);
@@ -679,17 +751,27 @@ int stoa__op_join(struct stoa__op *probe, struct stoa__op *build, struct stoa__a
 	j->op.input.column = join_column;
 	j->op.ops = &ops;
 	j->probe = probe;
-	j->build = build;
 	j->node = n;
 	j->n_left = n->input[0]->n_columns;
 	j->n_right = n->input[1]->n_columns;
 	j->out.join = j->hits.join = j;
 	j->out.input.column = j->hits.input.column = pairs_column;
-	int rc = join_init(j, arena, err);
+	int rc = STOA_OK;
+	if (build) {
+		rc = new_build(build, arena, j, &j->build, err);
+	} else {
+		j->build = *shared;
+		j->build->n_users++;	/* no lane runs yet */
+	}
+	if (rc == STOA_OK) {
+		j->table = &j->build->table;
+		rc = join_init(j, arena, err);
+	}
 	if (rc < 0) {
 		join_close(&j->op);
 		return rc;
 	}
+	*shared = j->build;
 	*out = &j->op;
 	return STOA_OK;
 }

@@ -74,6 +74,16 @@ static const char *const queries[] = {
 	"SELECT id FROM x WHERE id < 0",
 	"SELECT upper(t) || s FROM x",
 	"SELECT * FROM x",
+	/* Joins: lanes share the build side. */
+	"SELECT p.id, q.t FROM x p JOIN x q ON p.a = q.id WHERE q.b",
+	"SELECT p.id, q.id FROM x p LEFT JOIN x q ON p.u = q.u AND q.a > p.a WHERE p.id < 900",
+	"SELECT id FROM x WHERE t IN (SELECT t FROM x WHERE a = 5)",
+	"SELECT id FROM x WHERE NOT EXISTS (SELECT 1 FROM x y WHERE y.t = x.t AND y.id <> x.id)",
+	"SELECT id, a IN (SELECT id FROM x WHERE b) FROM x",
+	"SELECT p.s, count(*), sum(q.a) FROM x p JOIN x q ON p.id = q.id + 1 GROUP BY p.s ORDER BY 2",
+	"SELECT p.id, q.id FROM x p FULL JOIN x q ON p.a = q.id AND p.b WHERE q.id < 50",
+	"SELECT p.id, (SELECT max(a) FROM x), q.f FROM x p, x q, x r "
+	"WHERE p.id = q.id AND q.a = r.id AND r.f > 3 ORDER BY p.t, q.f LIMIT 50",
 	/* Groups. */
 	"SELECT count(*), sum(a), min(t), max(f), count(DISTINCT t), sum(DISTINCT a) FROM x",
 	"SELECT count(*), avg(f), min(s), bool_and(b) FROM x WHERE a > 100",
