@@ -348,7 +348,8 @@ static struct stoa__node *push_outer(struct stoa__binder *bn, struct stoa__node 
 	n->input[1] = push(bn, n->input[1], right);
 	if (!n->input[0] || !n->input[1])
 		return NULL;
-	stoa__join_keys(bn, n);
+	if (n->join != STOA__JOIN_MARK)	/* which has what keys it may have */
+		stoa__join_keys(bn, n);
 	stoa__estimate(bn, n);
 	choose_build(n);
 	return filter(bn, n, above);

@@ -62,6 +62,7 @@ cmocka_tests += \
 
 sqlite_tests += \
 	%D%/change_differential_test \
+	%D%/join_differential_test \
 	%D%/sql_differential_test
 
 script_tests += \
@@ -74,11 +75,13 @@ script_tests += \
 
 check_LTLIBRARIES += %D%/libtesting.la
 tests_lanes_test_SOURCES = %D%/lanes_test.c %D%/array_source.c %D%/array_source.h
+tests_join_differential_test_SOURCES = %D%/join_differential_test.c %D%/answer.c %D%/answer.h
 tests_like_test_SOURCES = %D%/like_test.c %D%/array_source.c %D%/array_source.h
 tests_limit_test_SOURCES = %D%/limit_test.c %D%/array_source.c %D%/array_source.h
 tests_model_test_SOURCES = %D%/model_test.c %D%/model.c %D%/model.h
 tests_pick_test_SOURCES = %D%/pick_test.c %D%/array_source.c %D%/array_source.h
 tests_query_test_SOURCES = %D%/query_test.c %D%/array_source.c %D%/array_source.h
+tests_sql_differential_test_SOURCES = %D%/sql_differential_test.c %D%/answer.c %D%/answer.h
 tests_top_test_SOURCES = %D%/top_test.c %D%/array_source.c %D%/array_source.h
 tests_libtesting_la_SOURCES = %D%/ledger.c %D%/ledger.h %D%/testing.c %D%/testing.h \
 	%D%/tree.c %D%/tree.h

@@ -13,12 +13,11 @@
 #include "testing.h"
 
 #include <math.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../lib/stoa.h"
+#include "answer.h"
 
 enum kind { INT, BIG, REAL, TEXT, DATE, BOOL, MONEY, N_KINDS };
 
@@ -671,135 +670,6 @@ static bool plain_query(struct world *w)
 	return order(w, n);
 }
 
-/* ---- answers -------------------------------------------------------------------------------- */
-
-struct lines {
-	char **items;
-	size_t n, cap;
-};
-
-static void add_line(struct lines *l, char *text)
-{
-	if (l->n == l->cap) {
-		l->cap = l->cap ? l->cap * 2 : 64;
-		l->items = realloc(l->items, l->cap * sizeof *l->items);
-	}
-	l->items[l->n++] = text;
-}
-
-static int compare_lines(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void free_lines(struct lines *l)
-{
-	for (size_t i = 0; i < l->n; i++)
-		free(l->items[i]);
-	free(l->items);
-}
-
-static void print_real(FILE *f, double x)
-{
-	fprintf(f, "%.10g", x == 0 ? 0.0 : x);
-}
-
-/* As SQLite would show it: decimals in cents. */
-static void print_ours(FILE *f, const struct stoa_value *v)
-{
-	char text[256];
-
-	switch (v->type) {
-	case STOA_NULL: fputs("~", f); break;
-	case STOA_F32:
-	case STOA_F64: print_real(f, v->f); break;
-	case STOA_BOOL:
-	case STOA_DECIMAL: fprintf(f, "%lld", (long long)v->i); break;
-	default:
-		stoa_value_print(v, text, sizeof text);
-		fputs(text, f);
-		break;
-	}
-}
-
-static int ask_stoa(struct world *w, const char *sql, struct lines *out, struct stoa_error *err)
-{
-	const struct stoa_value *row;
-	stoa_cursor *cur;
-	size_t n;
-	int rc = stoa_query(w->txn, sql, &cur, err);
-
-	if (rc < 0)
-		return rc;
-	(void)stoa_columns(cur, &n);
-	while ((rc = stoa_next(cur, &row, err)) == STOA_ROW) {
-		char *text;
-		size_t len;
-		FILE *f = open_memstream(&text, &len);
-		for (size_t i = 0; i < n; i++) {
-			print_ours(f, &row[i]);
-			fputc('|', f);
-		}
-		fclose(f);
-		add_line(out, text);
-	}
-	stoa_cursor_close(cur);
-	return rc;
-}
-
-static void print_theirs(FILE *f, sqlite3_stmt *stmt, int i)
-{
-	switch (sqlite3_column_type(stmt, i)) {
-	case SQLITE_NULL: fputs("~", f); break;
-	case SQLITE_FLOAT: print_real(f, sqlite3_column_double(stmt, i)); break;
-	case SQLITE_INTEGER: fprintf(f, "%lld", (long long)sqlite3_column_int64(stmt, i)); break;
-	default: fputs((const char *)sqlite3_column_text(stmt, i), f); break;
-	}
-}
-
-static void ask_lite(struct world *w, const char *sql, struct lines *out)
-{
-	sqlite3_stmt *stmt;
-
-	if (sqlite3_prepare_v2(w->lite, sql, -1, &stmt, NULL) != SQLITE_OK)
-		fail_msg("SQLite: %s\n%s", sql, sqlite3_errmsg(w->lite));
-	while (sqlite3_step(stmt) == SQLITE_ROW) {
-		char *text;
-		size_t len;
-		FILE *f = open_memstream(&text, &len);
-		for (int i = 0; i < sqlite3_column_count(stmt); i++) {
-			print_theirs(f, stmt, i);
-			fputc('|', f);
-		}
-		fclose(f);
-		add_line(out, text);
-	}
-	sqlite3_finalize(stmt);
-}
-
-static void compare_answers(struct world *w, const char *sql_a, const char *sql_b, bool ordered)
-{
-	struct lines a = { 0 }, b = { 0 };
-	struct stoa_error err;
-
-	if (ask_stoa(w, sql_a, &a, &err) < 0)
-		fail_msg("%s\n%s at column %u: %s", sql_a, stoa_result_name(err.code),
-			 (unsigned)err.column, err.text);
-	ask_lite(w, sql_b, &b);
-	if (!ordered && a.n && b.n) {
-		qsort(a.items, a.n, sizeof *a.items, compare_lines);
-		qsort(b.items, b.n, sizeof *b.items, compare_lines);
-	}
-	for (size_t i = 0; i < a.n && i < b.n; i++)
-		if (strcmp(a.items[i], b.items[i]) != 0)
-			fail_msg("%s\n%s\nrow %zu: stoa %s SQLite %s", sql_a, sql_b, i, a.items[i],
-				 b.items[i]);
-	if (a.n != b.n)
-		fail_msg("%s\n%s\nstoa has %zu rows, SQLite %zu", sql_a, sql_b, a.n, b.n);
-	free_lines(&a);
-	free_lines(&b);
-}
-
 static void one_query(struct world *w)
 {
 	char *a, *b;
@@ -810,7 +680,7 @@ static void one_query(struct world *w)
 	bool ordered = chance(w, 45) ? grouped_query(w) : plain_query(w);
 	fclose(w->a);
 	fclose(w->b);
-	compare_answers(w, a, b, ordered);
+	compare_answers(w->txn, w->lite, a, b, ordered);
 	free(a);
 	free(b);
 }
@@ -835,18 +705,18 @@ static void random_queries_agree_with_sqlite(void **state)
 /* That a difference would be noticed. */
 static void a_difference_is_seen(void **state)
 {
-	struct lines a = { 0 }, b = { 0 };
+	struct answer a = { 0 }, b = { 0 };
 	struct world w = { .rng = 1 };
 	struct stoa_error err;
 
 	(void)state;
 	open_world(&w, 100);
-	assert_int_equal(ask_stoa(&w, "SELECT c0 FROM t WHERE c0 > 0 ORDER BY rowid", &a, &err),
+	assert_int_equal(ask_stoa(w.txn, "SELECT c0 FROM t WHERE c0 > 0 ORDER BY rowid", &a, &err),
 			 STOA_END);
-	ask_lite(&w, "SELECT c0 FROM t WHERE c0 >= 0 ORDER BY rowid", &b);
+	ask_lite(w.lite, "SELECT c0 FROM t WHERE c0 >= 0 ORDER BY rowid", &b);
 	assert_true(a.n < b.n);
-	free_lines(&a);
-	free_lines(&b);
+	answer_release(&a);
+	answer_release(&b);
 	close_world(&w);
 }
 

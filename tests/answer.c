@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * answer.c - one query's answers by stoa and by SQLite, as lines of text
+ */
+#include "answer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "testing.h"
+
+static void add_line(struct answer *l, char *text)
+{
+	if (l->n == l->cap) {
+		l->cap = l->cap ? l->cap * 2 : 64;
+		l->items = realloc(l->items, l->cap * sizeof *l->items);
+	}
+	l->items[l->n++] = text;
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void answer_release(struct answer *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->items[i]);
+	free(l->items);
+}
+
+static void print_real(FILE *f, double x)
+{
+	fprintf(f, "%.10g", x == 0 ? 0.0 : x);
+}
+
+/* As SQLite would show it: decimals in cents. */
+static void print_ours(FILE *f, const struct stoa_value *v)
+{
+	char text[256];
+
+	switch (v->type) {
+	case STOA_NULL: fputs("~", f); break;
+	case STOA_F32:
+	case STOA_F64: print_real(f, v->f); break;
+	case STOA_BOOL:
+	case STOA_DECIMAL: fprintf(f, "%lld", (long long)v->i); break;
+	default:
+		stoa_value_print(v, text, sizeof text);
+		fputs(text, f);
+		break;
+	}
+}
+
+int ask_stoa(stoa_txn *txn, const char *sql, struct answer *out, struct stoa_error *err)
+{
+	const struct stoa_value *row;
+	stoa_cursor *cur;
+	size_t n;
+	int rc = stoa_query(txn, sql, &cur, err);
+
+	if (rc < 0)
+		return rc;
+	(void)stoa_columns(cur, &n);
+	while ((rc = stoa_next(cur, &row, err)) == STOA_ROW) {
+		char *text;
+		size_t len;
+		FILE *f = open_memstream(&text, &len);
+		for (size_t i = 0; i < n; i++) {
+			print_ours(f, &row[i]);
+			fputc('|', f);
+		}
+		fclose(f);
+		add_line(out, text);
+	}
+	stoa_cursor_close(cur);
+	return rc;
+}
+
+static void print_theirs(FILE *f, sqlite3_stmt *stmt, int i)
+{
+	switch (sqlite3_column_type(stmt, i)) {
+	case SQLITE_NULL: fputs("~", f); break;
+	case SQLITE_FLOAT: print_real(f, sqlite3_column_double(stmt, i)); break;
+	case SQLITE_INTEGER: fprintf(f, "%lld", (long long)sqlite3_column_int64(stmt, i)); break;
+	default: fputs((const char *)sqlite3_column_text(stmt, i), f); break;
+	}
+}
+
+void ask_lite(sqlite3 *lite, const char *sql, struct answer *out)
+{
+	sqlite3_stmt *stmt;
+
+	if (sqlite3_prepare_v2(lite, sql, -1, &stmt, NULL) != SQLITE_OK)
+		fail_msg("SQLite: %s\n%s", sql, sqlite3_errmsg(lite));
+	while (sqlite3_step(stmt) == SQLITE_ROW) {
+		char *text;
+		size_t len;
+		FILE *f = open_memstream(&text, &len);
+		for (int i = 0; i < sqlite3_column_count(stmt); i++) {
+			print_theirs(f, stmt, i);
+			fputc('|', f);
+		}
+		fclose(f);
+		add_line(out, text);
+	}
+	sqlite3_finalize(stmt);
+}
+
+void compare_answers(stoa_txn *txn, sqlite3 *lite, const char *sql_a, const char *sql_b,
+		     bool ordered)
+{
+	struct answer a = { 0 }, b = { 0 };
+	struct stoa_error err;
+
+	if (ask_stoa(txn, sql_a, &a, &err) < 0)
+		fail_msg("%s\n%s at column %u: %s", sql_a, stoa_result_name(err.code),
+			 (unsigned)err.column, err.text);
+	ask_lite(lite, sql_b, &b);
+	if (!ordered && a.n && b.n) {
+		qsort(a.items, a.n, sizeof *a.items, compare_lines);
+		qsort(b.items, b.n, sizeof *b.items, compare_lines);
+	}
+	for (size_t i = 0; i < a.n && i < b.n; i++)
+		if (strcmp(a.items[i], b.items[i]) != 0)
+			fail_msg("%s\n%s\nrow %zu: stoa %s SQLite %s", sql_a, sql_b, i, a.items[i],
+				 b.items[i]);
+	if (a.n != b.n) {
+		size_t n = a.n < b.n ? a.n : b.n;
+		fail_msg("%s\n%s\nstoa has %zu rows, SQLite %zu; then comes %s", sql_a, sql_b, a.n,
+			 b.n, (a.n > n ? &a : &b)->items[n]);
+	}
+	answer_release(&a);
+	answer_release(&b);
+}
