@@ -79,6 +79,7 @@ struct stoa__version {
 	/* What it shows: */
 	struct stoa__node *tables;	/* table id -> struct stoa__table */
 	uint32_t next_table;
+	bool pushed;			/* its transaction has put rows into a deque */
 };
 
 struct stoa__history {

@@ -432,6 +432,7 @@ static void db_free(struct stoa_db *db, bool clean)
 	stoa__swaps_release(db);
 	stoa__log_close(db->log, clean);
 	stoa__catalog_close(db->catalog);
+	stoa__bell_close(&db->bell, false);
 	if (db->lock.fd >= 0)
 		stoa__lock_close(&db->lock, clean);
 	if (db->dir.fd >= 0)
@@ -459,6 +460,7 @@ static struct stoa_db *db_new(const char *path)
 		return NULL;
 	}
 	db->lock.fd = db->dir.fd = -1;
+	db->bell = (struct stoa__bell)STOA__BELL_INIT;
 	db->fork_generation = stoa__fork_generation;
 	pthread_mutex_init(&db->mutex, NULL);
 	pthread_mutex_init(&db->checkpoint, NULL);
@@ -536,7 +538,7 @@ static bool is_busy(struct stoa_db *db)
 	bool busy;
 
 	pthread_mutex_lock(&db->mutex);
-	busy = atomic_load(&db->n_txns) || db->n_stmts;
+	busy = atomic_load(&db->n_txns) || db->n_stmts || db->consumers;
 	pthread_mutex_unlock(&db->mutex);
 	pthread_mutex_lock(&db->lives.mutex);
 	busy = busy || db->lives.n_handles;

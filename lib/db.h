@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 
+#include "../storage/bell.h"
 #include "../storage/catalog.h"
 #include "../storage/log.h"
 #include "../storage/segment.h"
@@ -47,9 +48,13 @@ struct stoa_db {
 	bool writer_busy;
 	pthread_t writer;
 	uint32_t n_stmts;
+	struct stoa__bell bell;		/* opened when first rung */
+	stoa_consumer *consumers;	/* of a database in memory */
+	uint64_t last_consumer;
 	bool stop, want_flush, want_checkpoint;
 
 	_Atomic uint32_t n_txns;
+	int64_t orphans_ms;		/* when leases were last searched for dead consumers; the writer's */
 	_Atomic bool failed;		/* a flush failed: nothing is written any more */
 	_Atomic uint64_t next_file;	/* number for the next segment file */
 
@@ -94,6 +99,8 @@ struct stoa_txn {
 	struct stoa_handle *handles;	/* of rows that it made */
 	struct stoa__loose loose;	/* rows that lost a reference */
 	struct stoa__id_list orphans;	/* taken from the database, to be given back if it does not commit */
+	uint32_t front_of;		/* position + 1 of the deque whose front an insert is meant for */
+	struct stoa__buf lent;		/* bytes that the last pop lent */
 };
 
 /* ---- entering: every public call begins with one of these ---- */
@@ -168,6 +175,12 @@ int stoa__db_within_memory(struct stoa_db *db, uint64_t more, struct stoa_error 
 void stoa__txn_means(stoa_txn *txn, struct stoa__budget **budget, const struct stoa__dir **dir,
 		     unsigned *n_threads, bool *no_background);
 
+/* ---- queue.c: deques with a limit give up what is beyond it ---- */
+
+/* After a row with these values, converted, was inserted; after many were. */
+void stoa__deques_cut(struct stoa_txn *txn, uint32_t table, const struct stoa_value *values);
+void stoa__deques_cut_all(struct stoa_txn *txn, uint32_t table);
+
 /* ---- redo.c: operations in the log ---- */
 
 int stoa__redo_insert(struct stoa_txn *txn, const struct stoa__table *t, uint64_t rowid,
@@ -229,7 +242,7 @@ enum {
 
 	/* table index-id, and what the kind of index adds (index.h) */
 	STOA__REC_SET = 10,
-	STOA__REC_DEQUE = 13,
+	STOA__REC_DEQUE = 13,	/* to 15: deque_index.h */
 	STOA__REC_LAST = 15,
 };
 #define STOA__FORMAT 2u

@@ -8,11 +8,19 @@
 #include "core/alloc.h"
 #include "core/type.h"
 #include "db.h"
+#include "deque_index.h"
 #include "set.h"
 
 const struct stoa__index_ops *stoa__index_ops(unsigned kind)
 {
-	return kind == STOA_INDEX_SET ? &stoa__set_ops : NULL;
+	switch (kind) {
+	case STOA_INDEX_SET:
+		return &stoa__set_ops;
+	case STOA_INDEX_DEQUE:
+		return &stoa__deque_ops;
+	default:
+		return NULL;
+	}
 }
 
 static const struct stoa__index_ops *ops_of(const struct stoa__table *t, uint32_t i)
@@ -435,6 +443,8 @@ int stoa_index_info(stoa_txn *txn, stoa_table table, stoa_index index,
 					 .flags = def->flags,
 					 .slots = def->slots,
 					 .n_slots = def->n_slots };
+	if (def->kind == STOA_INDEX_DEQUE)
+		stoa__deque_tell(def, out);
 	ops_of(t, i)->each_block(t->indexes->state[i], add_size, &out->memory_bytes);
 	return STOA_OK;
 }

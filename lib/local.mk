@@ -17,6 +17,8 @@ libstoa_all_la_SOURCES += \
 	%D%/checkpoint.c \
 	%D%/compact.c \
 	%D%/compact.h \
+	%D%/consumer.c \
+	%D%/consumer.h \
 	%D%/counts.c \
 	%D%/counts.h \
 	%D%/cursor.c \
@@ -24,16 +26,28 @@ libstoa_all_la_SOURCES += \
 	%D%/db.c \
 	%D%/db.h \
 	%D%/ddl.c \
-	%D%/hints.c \
-	%D%/hints.h \
 	%D%/deaths.c \
+	%D%/deque.c \
+	%D%/deque.h \
+	%D%/deque_index.c \
+	%D%/deque_index.h \
+	%D%/deque_redo.c \
+	%D%/deque_scan.c \
+	%D%/deque_store.c \
 	%D%/handle.c \
 	%D%/handle.h \
+	%D%/hints.c \
+	%D%/hints.h \
 	%D%/index.c \
 	%D%/index.h \
+	%D%/job.c \
+	%D%/job.h \
+	%D%/lease.c \
+	%D%/lease.h \
 	%D%/load.c \
 	%D%/page.c \
 	%D%/page.h \
+	%D%/queue.c \
 	%D%/record.h \
 	%D%/redo.c \
 	%D%/refs.c \

@@ -11,6 +11,8 @@
  *     keep    16, table, rowid          a delete that left the row's values to what refers to it
  *     die     17, table, first rowid, count, step (1 up, 0 down)     kept rows, in the order of their deaths
  *
+ * and those of a deque, 48 to 50 (deque_index.h).
+ *
  * Numbers are varints. Operations are logical, and doing them again on the version they were done on gives
  * the same rowids; the insert carries its rowid all the same, so that a log that does not fit its
  * catalog is noticed.
@@ -18,6 +20,7 @@
 #include "core/alloc.h"
 #include "core/type.h"
 #include "db.h"
+#include "deque_index.h"
 
 enum op { OP_INSERT = 1, OP_UPDATE, OP_DELETE, OP_SCHEMA, OP_DROP, OP_FREEZE, OP_KEEP = 16, OP_DIE };
 
@@ -273,6 +276,10 @@ int stoa__redo_replay(struct stoa__version *w, const uint8_t *payload, size_t le
 		uint32_t table = (uint32_t)stoa__read_varint(&r);
 		struct stoa__schema *schema;
 
+		if (op >= STOA__REDO_AIM && op <= STOA__REDO_TURN && table && !r.bad) {
+			STOA_TRY(stoa__deque_replay(w, op, table, &r, err));
+			continue;
+		}
 		if (!is_op(op) || !table || r.bad)
 			return malformed(err);
 		if (op == OP_SCHEMA) {

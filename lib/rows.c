@@ -74,6 +74,8 @@ int stoa_insert(stoa_txn *txn, stoa_table table, const struct stoa_value *values
 	rc = convert_all(t->schema, NULL, values, n_values, converted, err);
 	if (rc == STOA_OK)
 		rc = insert(txn, t, converted, &rowid, err);
+	if (rc == STOA_OK && t->indexes)
+		stoa__deques_cut(txn, table, converted);
 	if (rc == STOA_OK && out)
 		*out = rowid;
 	if (converted != few)

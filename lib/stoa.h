@@ -36,7 +36,7 @@
  *            STOA_EFORKED.
  * Lifetimes. Bytes that a call hands out (strings in values, arrays in batches) are borrowed; the
  *            comment of the call names what ends the loan. Bytes handed in are copied.
- * Clock.     stoa reads the time for nothing that is stored.
+ * Clock.     stoa reads the time for nothing that is stored but the deadlines of leases and delays.
  */
 #ifndef STOA_H
 #define STOA_H
@@ -156,6 +156,7 @@ enum stoa_type {
 #define STOA_SLOTS_MAX 1000		/* slots of a table */
 #define STOA_INDEXES_MAX 32		/* indexes of a table */
 #define STOA_INDEX_SLOTS_MAX 16		/* slots of an index */
+#define STOA_QUEUE_NAME_MAX 255		/* bytes in the name of a queue */
 #define STOA_STRING_MAX 65535		/* bytes of a string value */
 #define STOA_TEXT_MAX 1073741824	/* bytes of a text or blob value */
 #define STOA_BATCH_MAX 2048		/* rows of a batch */
@@ -621,7 +622,12 @@ enum stoa_index_kind {
  * @kind:    an enum stoa_index_kind
  * @flags:   STOA_INDEX_*
  * @slots:   positions of its slots in the schema, from 0, each once
- * @n_slots: how many, up to STOA_INDEX_SLOTS_MAX; a set has at least one
+ * @n_slots: how many, up to STOA_INDEX_SLOTS_MAX; a set has at least one; a deque has none, or one that names the queue
+ *           a row is in: any type but floats, names of at most STOA_QUEUE_NAME_MAX bytes
+ * @maxlen:  of a deque: rows that each of its queues may hold; a push beyond it deletes the row at the other end. 0: no limit
+ * @attempts_max: of a deque: a job that comes back after so many claims goes to @dead. 0: it comes back for ever
+ * @dead:    with @attempts_max: a table with as many slots of the same types, where such rows go, into its deque if it has
+ *           one. While that is not possible they stay where they are
  */
 struct stoa_index_options {
 	size_t size;
@@ -630,8 +636,11 @@ struct stoa_index_options {
 	uint32_t flags;
 	const uint32_t *slots;
 	size_t n_slots;
+	uint64_t maxlen;
+	uint32_t attempts_max;
+	stoa_table dead;
 };
-#define STOA_INDEX_OPTIONS_INIT { sizeof(struct stoa_index_options), NULL, 0, 0, NULL, 0 }
+#define STOA_INDEX_OPTIONS_INIT { sizeof(struct stoa_index_options), NULL, 0, 0, NULL, 0, 0, 0, 0 }
 
 /**
  * stoa_index_create() - make an index over the rows that a table has and will have
@@ -674,6 +683,9 @@ struct stoa_index_info {
 	uint32_t flags;
 	const uint32_t *slots;
 	size_t n_slots;
+	uint64_t maxlen;
+	uint32_t attempts_max;
+	stoa_table dead;
 	uint64_t memory_bytes;
 };
 
@@ -867,6 +879,220 @@ STOA_API STOA_CHECK_RESULT int stoa_appender_close(stoa_appender *app, struct st
 
 /** stoa_appender_abort() - forget the rows and free the appender; NULL is fine */
 STOA_API void stoa_appender_abort(stoa_appender *app);
+
+/* ---- deques and work queues -------------------------------------------------------------- */
+
+/*
+ * A deque is an index that orders the rows of its table from a front to a back, in one queue or in one for
+ * each value of a slot. Every row is in it: stoa_insert(), an import, SQL put rows at the back, in the order in which they
+ * come, and a row that is deleted, by whomever, is no longer there. Positions cost eight bytes, queues that are empty nothing.
+ *
+ * In all of these calls @queue names the queue by a value of the slot; it is ignored, and may be NULL, where the deque
+ * has no slot. Rows whose slot is NULL are in a queue too, named by stoa_null(). Changing the slot of a row moves it to the back of
+ * another queue. All of it is part of the transaction, like any other change.
+ *
+ * A *work queue* is a deque that is read by claims. A claim hides a row from the deque, for a time, in favour of whoever
+ * claims it; it is still in its table. The row comes back when it is given back, when its time is over or when its
+ * consumer has gone, and goes for good when the job is acknowledged, which deletes it. Results written in the
+ * transaction that acknowledges are there if, and only if, the job is done:
+ *
+ *     stoa_consumer_open(db, &me, &err);
+ *     for (;;) {
+ *             stoa_begin(db, STOA_WRITE, &txn, &err);
+ *             rc = stoa_deque_claim(txn, jobs, order, NULL, me, 30000, &lease, 1, &n, &err);
+ *             ... stoa_get(txn, jobs, lease.row, values, ...), copy what is needed ...
+ *             stoa_commit(txn, &err);
+ *             if (rc == STOA_END) {
+ *                     stoa_consumer_wait(me, 60000, &err);
+ *                     continue;
+ *             }
+ *             ... the work ...
+ *             stoa_begin(db, STOA_WRITE, &txn, &err);
+ *             stoa_insert(txn, results, ...);
+ *             rc = stoa_deque_ack(txn, jobs, order, &lease, &err);
+ *             rc == STOA_OK ? stoa_commit(txn, &err) : stoa_abort(txn);
+ *     }
+ *
+ * Leases end in the calls that look for work: whoever claims, pops or waits first gives back what is due. So nothing runs
+ * in the background, and a deque that nobody asks shows a lease that is over as a lease.
+ */
+
+/** enum stoa_end - one end of a deque */
+enum stoa_end { STOA_FRONT = 0, STOA_BACK = 1 };
+
+/**
+ * stoa_deque_push() - add a row at one end of its queue, which its own values name
+ *
+ * As stoa_insert(), which pushes at the back of all deques of the table; with STOA_FRONT the row goes to the front of this one.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_deque_push(stoa_txn *txn, stoa_table table, stoa_index index,
+					       enum stoa_end end, const struct stoa_value *values,
+					       size_t n_values, stoa_rowid *out,
+					       struct stoa_error *err);
+
+/**
+ * stoa_deque_pop() - take the row at one end: read it and delete it
+ * @out:   receives one value for each slot; NULL if they are not wanted. Bytes borrow from the transaction: good until the
+ *         next call that writes in it, or its end
+ * @n_out: the number of slots
+ * @row:   receives the rowid that it had; may be NULL
+ *
+ * Returns: STOA_ROW; STOA_END if the queue is empty; any error of stoa_get() and stoa_delete().
+ * Cost:    that of a stoa_get() and a stoa_delete().
+ */
+STOA_API STOA_CHECK_RESULT int stoa_deque_pop(stoa_txn *txn, stoa_table table, stoa_index index,
+					      const struct stoa_value *queue, enum stoa_end end,
+					      struct stoa_value *out, size_t n_out, stoa_rowid *row,
+					      struct stoa_error *err);
+
+/**
+ * stoa_deque_at() - which row stands at a position
+ * @at: 0 is the front, 1 the one behind it; -1 is the back, -2 the one before it
+ *
+ * Returns: STOA_ROW; STOA_END if there are not so many.
+ * Cost:    O(1), or O(rows passed) while rows that were deleted elsewhere are not swept out yet.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_deque_at(stoa_txn *txn, stoa_table table, stoa_index index,
+					     const struct stoa_value *queue, int64_t at,
+					     stoa_rowid *row, struct stoa_error *err);
+
+/** stoa_deque_len() - how many rows a queue has, those claimed or delayed apart; exact, O(1) */
+STOA_API STOA_CHECK_RESULT int stoa_deque_len(stoa_txn *txn, stoa_table table, stoa_index index,
+					      const struct stoa_value *queue, uint64_t *out,
+					      struct stoa_error *err);
+
+/**
+ * stoa_deque_rotate() - take @n rows off the back and put them to the front, in the same order; the other way round below 0
+ *
+ * Cost: O(|n| modulo the length).
+ */
+STOA_API STOA_CHECK_RESULT int stoa_deque_rotate(stoa_txn *txn, stoa_table table, stoa_index index,
+						 const struct stoa_value *queue, int64_t n,
+						 struct stoa_error *err);
+
+/**
+ * stoa_deque_scan() - a cursor over the rows of a queue, from one end to the other
+ * @from: the end where it begins
+ *
+ * All else is as in stoa_scan().
+ */
+STOA_API STOA_CHECK_RESULT int stoa_deque_scan(stoa_txn *txn, stoa_table table, stoa_index index,
+					       const struct stoa_value *queue, enum stoa_end from,
+					       const uint32_t *slots, size_t n_slots,
+					       stoa_cursor **out, struct stoa_error *err);
+
+/**
+ * stoa_deque_next() - walk the queues that have rows, in no order that means anything
+ * @place: 0 before the first; the call moves it on
+ * @name:  receives the queue's name; bytes borrow from the transaction until the next call that writes in it
+ * @len:   receives its length; may be NULL
+ *
+ * Returns: STOA_ROW; STOA_END after the last.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_deque_next(stoa_txn *txn, stoa_table table, stoa_index index,
+					       uint64_t *place, struct stoa_value *name,
+					       uint64_t *len, struct stoa_error *err);
+
+/**
+ * struct stoa_deque_stat - what a deque holds, all its queues together
+ * @n_queues:  queues that have rows
+ * @n_ready:   rows in them
+ * @n_claimed: rows under a lease
+ * @n_delayed: rows that come back later
+ * @due:       when the first lease or delay is over: microseconds since 1970, or 0
+ */
+struct stoa_deque_stat {
+	size_t size;
+	uint64_t n_queues;
+	uint64_t n_ready;
+	uint64_t n_claimed;
+	uint64_t n_delayed;
+	int64_t due;
+};
+#define STOA_DEQUE_STAT_INIT { sizeof(struct stoa_deque_stat), 0, 0, 0, 0, 0 }
+
+/** stoa_deque_stat() - measure a deque; O(1) */
+STOA_API STOA_CHECK_RESULT int stoa_deque_stat(stoa_txn *txn, stoa_table table, stoa_index index,
+					       struct stoa_deque_stat *out, struct stoa_error *err);
+
+typedef struct stoa_consumer stoa_consumer;
+
+/**
+ * stoa_consumer_open() - be somebody whose leases end with him, and who can wait for work
+ *
+ * It outlives @db: a process may close the database to let another one write, and wait, or keep its leases, meanwhile. That
+ * of a database in memory ends with it, and is closed before. Leases end when the consumer is closed or its process
+ * ends, even by a signal. One thread at a time uses it.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_consumer_open(stoa_db *db, stoa_consumer **out,
+						  struct stoa_error *err);
+
+/**
+ * stoa_consumer_wait() - sleep until a commit, of any thread or process, has put rows into some deque of the database
+ *
+ * It sleeps no longer than until the first lease or delay that was seen by the consumer's last claim is over, and returns at
+ * once if there were news since it last returned, or since the consumer was opened. Looking for work after it returns finds
+ * what there is; there may be none.
+ *
+ * Returns: STOA_ROW: look again; STOA_END after @timeout_ms.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_consumer_wait(stoa_consumer *consumer, uint32_t timeout_ms,
+						  struct stoa_error *err);
+
+/** stoa_consumer_close() - end a consumer and its leases, and free the handle; NULL is fine */
+STOA_API void stoa_consumer_close(stoa_consumer *consumer);
+
+/**
+ * struct stoa_lease - a row that was claimed
+ * @row:      its rowid
+ * @attempt:  which claim of it this is, from 1
+ * @deadline: when it ends, microseconds since 1970
+ */
+struct stoa_lease {
+	stoa_rowid row;
+	uint32_t attempt;
+	int64_t deadline;
+};
+
+/**
+ * stoa_deque_claim() - claim the rows at the front of a queue, up to @n of them
+ * @consumer: whose leases they are; NULL: they end by time alone
+ * @lease_ms: for how long, from now on
+ * @leases:   receives @n_out of them
+ *
+ * Claim again, with another @queue, for queues of lower priority. What was due is given back first, so a call that
+ * fails may have done that.
+ *
+ * Returns: STOA_ROW; STOA_END if the queue is empty, and *@n_out is 0; STOA_ENOMEM and others, with none claimed.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_deque_claim(stoa_txn *txn, stoa_table table, stoa_index index,
+						const struct stoa_value *queue,
+						stoa_consumer *consumer, uint32_t lease_ms,
+						struct stoa_lease *leases, size_t n, size_t *n_out,
+						struct stoa_error *err);
+
+/**
+ * stoa_deque_ack() - a job is done: delete its row
+ *
+ * Returns: STOA_OK; STOA_ESTATE if the lease is over, and somebody else may have the job: abort the transaction, or
+ *          its other writes are there twice.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_deque_ack(stoa_txn *txn, stoa_table table, stoa_index index,
+					      const struct stoa_lease *lease, struct stoa_error *err);
+
+/**
+ * stoa_deque_nack() - give a job back: to an end of its queue, or there once @delay_ms are over
+ *
+ * After attempts_max attempts it goes to the table for dead letters instead. Returns: as stoa_deque_ack().
+ */
+STOA_API STOA_CHECK_RESULT int stoa_deque_nack(stoa_txn *txn, stoa_table table, stoa_index index,
+					       const struct stoa_lease *lease, enum stoa_end end,
+					       uint32_t delay_ms, struct stoa_error *err);
+
+/** stoa_deque_extend() - have a lease end @lease_ms from now; sets its deadline. Returns: as stoa_deque_ack() */
+STOA_API STOA_CHECK_RESULT int stoa_deque_extend(stoa_txn *txn, stoa_table table, stoa_index index,
+						 struct stoa_lease *lease, uint32_t lease_ms,
+						 struct stoa_error *err);
 
 /* ---- cursors and queries ---------------------------------------------------------------- */
 

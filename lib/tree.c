@@ -257,6 +257,16 @@ int stoa__tree_walk(const struct stoa__node *node, uint64_t since,
 	return STOA_OK;
 }
 
+void stoa__tree_each_block(struct stoa__node *node, void (*each)(void *ctx, struct stoa__block *b),
+			   void *ctx)
+{
+	if (!node)
+		return;
+	for (unsigned i = 0; node->level && i < node->n; i++)
+		stoa__tree_each_block(node->child[i], each, ctx);
+	each(ctx, &node->block);
+}
+
 void stoa__tree_free(struct stoa__history *h, struct stoa__node *node,
 		     void (*each)(struct stoa__history *h, void *value))
 {

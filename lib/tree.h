@@ -32,6 +32,9 @@ void stoa__tree_retire(struct stoa__version *w, struct stoa__node **root);
  */
 int stoa__tree_walk(const struct stoa__node *root, uint64_t since,
 		    int (*each)(void *ctx, uint64_t key, void *value), void *ctx);
+/* Calls @each with the nodes, those below first: they may go as it sees them. */
+void stoa__tree_each_block(struct stoa__node *root, void (*each)(void *ctx, struct stoa__block *b),
+			   void *ctx);
 /* Frees the nodes at once, calling @each with every value first; when the whole history goes. */
 void stoa__tree_free(struct stoa__history *h, struct stoa__node *root,
 		     void (*each)(struct stoa__history *h, void *value));

@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "bulk.h"
+#include "consumer.h"
 #include "core/alloc.h"
 #include "db.h"
 
@@ -284,6 +285,7 @@ static void txn_free(struct stoa_txn *txn)
 	atomic_fetch_sub_explicit(&txn->db->n_txns, 1, memory_order_release);
 	stoa__buf_release(&txn->redo);
 	stoa__buf_release(&txn->scratch);
+	stoa__buf_release(&txn->lent);
 	stoa__free(txn->marks);
 	stoa__free(txn->files);
 	stoa__free(txn);
@@ -421,6 +423,7 @@ static int commit_nothing(struct stoa_txn *txn, struct stoa_error *err)
 int stoa_commit(stoa_txn *txn, struct stoa_error *err)
 {
 	uint64_t commit;
+	bool pushed;
 	int rc = stoa__txn_enter(txn, err);
 
 	if (rc < 0)
@@ -433,6 +436,7 @@ int stoa_commit(stoa_txn *txn, struct stoa_error *err)
 		return rc;
 	}
 	commit = txn->base->commit + 1;
+	pushed = txn->version->pushed;
 	rc = stoa__txn_reap(txn, err);
 	if (rc < 0) {
 		undo(txn);
@@ -446,6 +450,7 @@ int stoa_commit(stoa_txn *txn, struct stoa_error *err)
 		rc = commit_logged(txn, commit, err);
 	}
 	settle(txn, rc >= 0 || rc == STOA_EUNKNOWN);
+	stoa__ring(txn->db, pushed && rc == STOA_OK);
 	txn_free(txn);
 	return rc;
 }

@@ -1,6 +1,8 @@
 ## SPDX-License-Identifier: MIT
 
 libstoa_all_la_SOURCES += \
+	%D%/bell.c \
+	%D%/bell.h \
 	%D%/catalog.c \
 	%D%/catalog.h \
 	%D%/catalog_check.c \

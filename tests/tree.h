@@ -5,8 +5,8 @@
  * Only what a database has: folders two deep, regular files. Failures end the process: they are the
  * machine's.
  */
-#ifndef STOA__TREE_H
-#define STOA__TREE_H
+#ifndef STOA__TEST_TREE_H
+#define STOA__TEST_TREE_H
 
 #include <stddef.h>
 #include <stdint.h>
