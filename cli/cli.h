@@ -44,6 +44,9 @@ extern const struct command command_stat;
 extern const struct command command_check;
 extern const struct command command_freeze;
 extern const struct command command_drop;
+extern const struct command command_shell;
+extern const struct command command_dump;
+extern const struct command command_restore;
 
 /* ---- report.c: words for people ---- */
 
@@ -75,6 +78,18 @@ int session_begin(struct session *s, const char *path, uint32_t open_flags, unsi
 int session_end(struct session *s, int code);
 /* Finds a table by name, reporting its absence. */
 int session_table(struct session *s, const char *name, stoa_table *out);
+
+/* ---- export.c: a file that takes its name once it is whole ---- */
+
+struct target {
+	const char *path;	/* NULL: stdout */
+	char *part;		/* its name while it is written; NULL for a pipe or device */
+	FILE *out;
+};
+/* CLI_OK, or an exit code when it has reported why not; no @path means stdout. */
+int target_open(struct target *t, const char *path);
+/* Ends it, and puts it in its place if @code is CLI_OK. Returns @code, or what went wrong now. */
+int target_close(struct target *t, int code);
 
 /* ---- memory.c: for a command, to be out of memory is the end ---- */
 
@@ -114,8 +129,10 @@ struct writer_options {
 	const char *null_text;	/* csv, tsv: NULL for the empty field */
 	const char *table;	/* insert: into this one; NULL for "t" */
 	bool fit;		/* table: cut cells to the terminal's width */
+	bool color;		/* table: names bold, NULL faint */
 	uint64_t max_rows;	/* table: show so many; 0 shows all */
 };
+const char *format_name(enum format format);
 /* False if there is no format of that name. */
 bool format_of(const char *name, enum format *out);
 #define FORMAT_NAMES "table, csv, tsv, jsonl, json, markdown, html, insert or vertical"
@@ -169,6 +186,8 @@ size_t display_prefix(const char *s, size_t len, size_t width);
 void text_put_visible(struct text *t, const char *s, size_t len);
 /* Columns of the terminal that @f is; 0 if it is none. */
 size_t terminal_width(FILE *f);
+/* Is @f a terminal that takes colours, and does the user want any? (NO_COLOR, TERM) */
+bool color_on(FILE *f);
 
 /* ---- progress.c: one line on a terminal, for what takes longer than half a second ---- */
 
@@ -187,6 +206,9 @@ void progress_show(struct progress *p, double part, uint64_t rows, uint64_t byte
 void progress_end(struct progress *p);
 /* Set once by Ctrl-C, when interrupt_init() was called; a second Ctrl-C kills. */
 void interrupt_init(void);
+/* For the shell: sets that from a handler of its own, and takes it back. */
+void interrupt_note(void);
+void interrupt_reset(void);
 bool interrupted(void);
 double seconds_now(void);
 
@@ -221,11 +243,26 @@ struct slot_list {
 /* Parses; on failure reports and returns CLI_USAGE. */
 int slots_parse(const char *text, struct slot_list *out);
 void slots_release(struct slot_list *list);
-/* Adds a CREATE TABLE statement, ending in ";\n". */
-void text_put_create_table(struct text *t, const struct stoa_table_info *info);
+/* Adds a CREATE TABLE statement, ending in ";\n"; an exit code, with what failed reported. */
+int text_put_table(struct text *t, struct session *s, stoa_table table);
+/* Words that SQL would not take for a name: the @i-th, or NULL. */
+const char *sql_keyword(size_t i);
 /* Adds a value as SQL writes it; in writer_insert.c. */
 void text_put_literal(struct text *t, const struct stoa_value *v);
 /* Adds a name, quoted where SQL needs it. */
 void text_put_name(struct text *t, const char *name);
+
+/* ---- subcommands that the shell has, too: exit codes, with what failed reported ---- */
+
+int tables_list(struct session *s, FILE *out, const struct writer_options *options);
+/* @table may be NULL for all. */
+int schema_show(struct session *s, const char *table, FILE *out);
+/* One file, with all options as they are; @table may be NULL for the file's name. */
+int import_one(struct session *s, const char *path, const char *table);
+/* Into @path, or to @out if that is NULL. */
+int dump_to(struct session *s, const char *path, FILE *out);
+int shell_main(const char *path);
+/* Makes database @path and runs a script in it. */
+int shell_restore(const char *path, FILE *sql);
 
 #endif

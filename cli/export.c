@@ -14,14 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Where the rows go. */
-struct target {
-	const char *path;	/* NULL: stdout */
-	char *part;		/* its name while it is written; NULL for a pipe or device */
-	FILE *out;
-};
-
-static int target_open(struct target *t, const char *path)
+int target_open(struct target *t, const char *path)
 {
 	struct text part = { 0 };
 	struct stat st;
@@ -44,16 +37,20 @@ static int target_open(struct target *t, const char *path)
 	return CLI_FAILURE;
 }
 
-static int target_close(struct target *t, int code)
+int target_close(struct target *t, int code)
 {
 	if (!t->path)
 		return code;
-	/* On the disk before it takes the old one's name. */
-	if (code == CLI_OK && (fflush(t->out) != 0 || (t->part && fsync(fileno(t->out)) != 0))) {
+	/* On the disk before it takes the old one's name; a compressed one sees to that itself. */
+	if (code == CLI_OK && (fflush(t->out) != 0 ||
+			       (t->part && fileno(t->out) >= 0 && fsync(fileno(t->out)) != 0))) {
 		report("%s: %s", t->path, strerror(errno));
 		code = CLI_FAILURE;
 	}
-	fclose(t->out);
+	if (fclose(t->out) != 0 && code == CLI_OK) {
+		report("%s: cannot be written", t->path);
+		code = CLI_FAILURE;
+	}
 	if (code == CLI_OK && t->part && rename(t->part, t->path) != 0) {
 		report("%s: %s", t->path, strerror(errno));
 		code = CLI_FAILURE;

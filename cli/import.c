@@ -232,6 +232,30 @@ static int import_files(struct import *im, const char *db, char **files, int n)
 	return code;
 }
 
+int import_one(struct session *s, const char *path, const char *table)
+{
+	struct import im = { .table = table, .csv = STOA_CSV_OPTIONS_INIT };
+	struct stoa_error err;
+	uint32_t savepoint;
+	int code;
+
+	if (strcmp(path, "-") == 0) {
+		report("standard input is where the commands come from: name a file");
+		return CLI_FAILURE;
+	}
+	if (stoa_savepoint(s->txn, &savepoint, &err) < 0)
+		return report_error(s->path, &err);
+	im.csv.progress = on_progress;
+	im.csv.ctx = &im;
+	code = import_file(s, &im, path);
+	if (code == CLI_OK)
+		fwrite(im.done.p, 1, im.done.len, stdout);
+	else if (stoa_rollback_to(s->txn, savepoint, &err) < 0)
+		report_error(s->path, &err);
+	text_release(&im.done);
+	return code;
+}
+
 static bool parse_count(const char *s, uint64_t *out)
 {
 	char *end;

@@ -1,24 +1,30 @@
 ## SPDX-License-Identifier: MIT
 
 bin_PROGRAMS += stoa
-stoa_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS) $(ZLIB_CFLAGS)
-stoa_LDADD = libstoa.la $(YAJL_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS)
+stoa_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS) $(ZLIB_CFLAGS) $(EDIT_CFLAGS)
+stoa_LDADD = libstoa.la $(YAJL_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(EDIT_LIBS)
 stoa_SOURCES = \
 	%D%/check.c \
 	%D%/cli.h \
 	%D%/create.c \
 	%D%/drop.c \
+	%D%/dump.c \
 	%D%/export.c \
 	%D%/freeze.c \
 	%D%/import.c \
 	%D%/json.c \
 	%D%/main.c \
 	%D%/memory.c \
+	%D%/pager.c \
 	%D%/progress.c \
 	%D%/query.c \
 	%D%/report.c \
 	%D%/schema.c \
 	%D%/session.c \
+	%D%/shell.c \
+	%D%/shell.h \
+	%D%/shell_commands.c \
+	%D%/shell_line.c \
 	%D%/slots.c \
 	%D%/stat.c \
 	%D%/tables.c \

@@ -11,11 +11,13 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct command *const commands[] = {
 	&command_create, &command_import, &command_query,  &command_export, &command_tables,
 	&command_schema, &command_stat,	  &command_check,  &command_freeze, &command_drop,
+	&command_dump,	 &command_restore, &command_shell,
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -30,7 +32,8 @@ static const struct command *find_command(const char *name)
 
 static void show_commands(FILE *out)
 {
-	fputs("Usage: stoa SUBCOMMAND DB ...\n\n"
+	fputs("Usage: stoa SUBCOMMAND DB ...\n"
+	      "       stoa DB                     Open a prompt\n\n"
 	      "An embeddable columnar record store. DB is a directory, by custom NAME.stoa.\n\n",
 	      out);
 	for (size_t i = 0; i < N_COMMANDS; i++)
@@ -74,6 +77,16 @@ static void on_bus_error(int signal_number)
 	_exit(CLI_DAMAGE);
 }
 
+/* A directory, or what looks like the name of one: then that it is missing is the complaint. */
+static bool is_database(const char *s)
+{
+	size_t len = strlen(s);
+	struct stat st;
+
+	return strcmp(s, ":memory:") == 0 || (stat(s, &st) == 0 && S_ISDIR(st.st_mode)) ||
+	       (len > 5 && strcmp(s + len - 5, ".stoa") == 0);
+}
+
 static int dispatch(int argc, char **argv)
 {
 	const struct command *c;
@@ -89,6 +102,8 @@ static int dispatch(int argc, char **argv)
 	if (strcmp(argv[1], "version") == 0 || strcmp(argv[1], "--version") == 0)
 		return version();
 	c = find_command(argv[1]);
+	if (!c && argc == 2 && is_database(argv[1]))
+		return shell_main(argv[1]);
 	if (!c) {
 		report("no subcommand %s: 'stoa help' lists them", argv[1]);
 		return CLI_USAGE;

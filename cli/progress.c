@@ -35,6 +35,16 @@ void interrupt_init(void)
 	sigaction(SIGINT, &action, NULL);
 }
 
+void interrupt_note(void)
+{
+	interrupts = 1;
+}
+
+void interrupt_reset(void)
+{
+	interrupts = 0;
+}
+
 bool interrupted(void)
 {
 	return interrupts != 0;

@@ -155,6 +155,7 @@ static int run(const struct command *self, int argc, char **argv)
 	unsigned long long number;
 
 	wo.fit = isatty(STDOUT_FILENO);
+	wo.color = color_on(stdout);
 	wo.max_rows = wo.fit ? MAX_ROWS_ON_TERMINAL : 0;
 	while ((option = getopt_long(argc, argv, "f:d:m:i:j:h", options, NULL)) != -1) {
 		switch (option) {

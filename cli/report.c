@@ -9,15 +9,19 @@
  */
 #include "cli.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
 
 static void report_v(const char *format, va_list args)
 {
+	int reason = errno;	/* of %m */
+
 	/* What was printed so far stands before the complaint about the rest. */
 	fflush(stdout);
-	fputs("stoa: ", stderr);
+	fputs(color_on(stderr) ? "\033[1;31mstoa:\033[m " : "stoa: ", stderr);
+	errno = reason;
 	vfprintf(stderr, format, args);
 	fputc('\n', stderr);
 }

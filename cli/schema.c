@@ -4,32 +4,40 @@
 
 #include <getopt.h>
 
-static int show_table(struct session *s, stoa_table table)
+static int show_table(struct session *s, stoa_table table, FILE *out)
 {
-	struct stoa_table_info info;
-	struct stoa_error err;
 	struct text t = { 0 };
+	int code = text_put_table(&t, s, table);
 
-	if (stoa_table_info(s->txn, table, &info, &err) < 0)
-		return report_error(s->path, &err);
-	text_put_create_table(&t, &info);
-	fwrite(t.p, 1, t.len, stdout);
+	if (code == CLI_OK)
+		fwrite(t.p, 1, t.len, out);
 	text_release(&t);
-	return CLI_OK;
+	return code;
 }
 
-static int show_all(struct session *s)
+static int show_all(struct session *s, FILE *out)
 {
 	struct stoa_error err;
 	stoa_table table = 0;
-	int rc, code = CLI_OK;
+	int rc, code;
 
 	while ((rc = stoa_table_next(s->txn, table, &table, &err)) == STOA_ROW) {
-		code = show_table(s, table);
+		code = show_table(s, table, out);
 		if (code != CLI_OK)
 			return code;
 	}
 	return rc < 0 ? report_error(s->path, &err) : CLI_OK;
+}
+
+int schema_show(struct session *s, const char *name, FILE *out)
+{
+	stoa_table table;
+	int code;
+
+	if (!name)
+		return show_all(s, out);
+	code = session_table(s, name, &table);
+	return code == CLI_OK ? show_table(s, table, out) : code;
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -39,7 +47,6 @@ static int run(const struct command *self, int argc, char **argv)
 		{ 0 },
 	};
 	struct session s;
-	stoa_table table;
 	int option, code;
 
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1)
@@ -50,13 +57,7 @@ static int run(const struct command *self, int argc, char **argv)
 			     STOA_READ);
 	if (code != CLI_OK)
 		return code;
-	if (argc - optind == 1) {
-		code = show_all(&s);
-	} else {
-		code = session_table(&s, argv[optind + 1], &table);
-		if (code == CLI_OK)
-			code = show_table(&s, table);
-	}
+	code = schema_show(&s, argv[optind + 1], stdout);
 	return session_end(&s, code);
 }
 

@@ -210,20 +210,27 @@ void slots_release(struct slot_list *list)
 }
 
 /* Words that SQL would not take for a name. */
+static const char *const words[] = {
+	"all",	 "and",	  "as",	    "asc",   "between", "by",	 "case",     "cast",
+	"create", "cross", "default", "delete", "desc",	"distinct", "drop",   "else",
+	"end",	 "escape", "exists", "false", "filter", "from",	 "full",     "group",
+	"having", "in",	   "inner",  "insert", "intersect", "into", "is",    "join",
+	"left",	 "like",  "limit",  "natural", "not",	"null",	 "offset",   "on",
+	"or",	 "order", "outer",  "right", "select",	"set",	 "table",    "then",
+	"true",	 "union", "update", "using", "values",	"when",	 "where",    "with",
+	"date",	 "time",  "timestamp", "interval", "except", "first", "last", "nulls",
+};
+
+#define N_WORDS (sizeof(words) / sizeof(words[0]))
+
+const char *sql_keyword(size_t i)
+{
+	return i < N_WORDS ? words[i] : NULL;
+}
+
 static bool is_keyword(const char *s)
 {
-	static const char *const words[] = {
-		"all",	 "and",	  "as",	    "asc",   "between", "by",	 "case",     "cast",
-		"create", "cross", "default", "delete", "desc",	"distinct", "drop",   "else",
-		"end",	 "escape", "exists", "false", "filter", "from",	 "full",     "group",
-		"having", "in",	   "inner",  "insert", "intersect", "into", "is",    "join",
-		"left",	 "like",  "limit",  "natural", "not",	"null",	 "offset",   "on",
-		"or",	 "order", "outer",  "right", "select",	"set",	 "table",    "then",
-		"true",	 "union", "update", "using", "values",	"when",	 "where",    "with",
-		"date",	 "time",  "timestamp", "interval", "except", "first", "last", "nulls",
-	};
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	for (size_t i = 0; i < N_WORDS; i++)
 		if (strcasecmp(s, words[i]) == 0)
 			return true;
 	return false;
@@ -264,23 +271,64 @@ static void put_default(struct text *t, const struct stoa_value *v)
 		free(s);
 }
 
-void text_put_create_table(struct text *t, const struct stoa_table_info *info)
+static void put_slot(struct text *t, const struct stoa_slot *slot)
 {
-	text_puts(t, "CREATE TABLE ");
-	text_put_name(t, info->name);
-	text_puts(t, " (");
-	for (size_t i = 0; i < info->n_slots; i++) {
-		const struct stoa_slot *slot = &info->slots[i];
+	text_put_name(t, slot->name);
+	text_printf(t, " %s", stoa_type_name((enum stoa_type)slot->type));
+	if (slot->type == STOA_DECIMAL)
+		text_printf(t, "(%u,%u)", slot->precision, slot->scale);
+	if (slot->flags & STOA_NOT_NULL)
+		text_puts(t, " NOT NULL");
+	if (slot->value.type != STOA_NULL)
+		put_default(t, &slot->value);
+}
 
-		text_puts(t, i ? ",\n\t" : "\n\t");
-		text_put_name(t, slot->name);
-		text_printf(t, " %s", stoa_type_name((enum stoa_type)slot->type));
-		if (slot->type == STOA_DECIMAL)
-			text_printf(t, "(%u,%u)", slot->precision, slot->scale);
-		if (slot->flags & STOA_NOT_NULL)
-			text_puts(t, " NOT NULL");
-		if (slot->value.type != STOA_NULL)
-			put_default(t, &slot->value);
+/* Keys: indexes of other kinds are no part of a table in SQL. */
+static void put_key(struct text *t, const struct stoa_table_info *info,
+		    const struct stoa_index_info *index)
+{
+	text_puts(t, index->flags & STOA_INDEX_PRIMARY ? ",\n\tPRIMARY KEY (" : ",\n\tUNIQUE (");
+	for (size_t i = 0; i < index->n_slots; i++) {
+		text_puts(t, i ? ", " : "");
+		text_put_name(t, info->slots[index->slots[i]].name);
 	}
+	text_puts(t, ")");
+}
+
+static int put_keys(struct text *t, struct session *s, stoa_table table,
+		    const struct stoa_table_info *info)
+{
+	struct stoa_index_info index;
+	struct stoa_error err;
+	stoa_index at = 0;
+	int rc;
+
+	while ((rc = stoa_index_next(s->txn, table, at, &at, &err)) == STOA_ROW) {
+		rc = stoa_index_info(s->txn, table, at, &index, &err);
+		if (rc < 0)
+			break;
+		if (index.flags & (STOA_INDEX_UNIQUE | STOA_INDEX_PRIMARY))
+			put_key(t, info, &index);
+	}
+	return rc < 0 ? report_error(s->path, &err) : CLI_OK;
+}
+
+int text_put_table(struct text *t, struct session *s, stoa_table table)
+{
+	struct stoa_table_info info;
+	struct stoa_error err;
+	int code;
+
+	if (stoa_table_info(s->txn, table, &info, &err) < 0)
+		return report_error(s->path, &err);
+	text_puts(t, "CREATE TABLE ");
+	text_put_name(t, info.name);
+	text_puts(t, " (");
+	for (size_t i = 0; i < info.n_slots; i++) {
+		text_puts(t, i ? ",\n\t" : "\n\t");
+		put_slot(t, &info.slots[i]);
+	}
+	code = put_keys(t, s, table, &info);
 	text_puts(t, "\n);\n");
+	return code;
 }

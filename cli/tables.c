@@ -37,6 +37,17 @@ static int list(struct session *s, struct writer *w)
 	return rc < 0 ? report_error(s->path, &err) : CLI_OK;
 }
 
+int tables_list(struct session *s, FILE *out, const struct writer_options *options)
+{
+	struct writer *w = writer_new(out, options, columns, N_COLUMNS);
+	int code = list(s, w);
+
+	if (code == CLI_OK)
+		return writer_finish(w);
+	writer_discard(w);
+	return code;
+}
+
 static int run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -46,7 +57,6 @@ static int run(const struct command *self, int argc, char **argv)
 	};
 	struct writer_options wo = { .format = FORMAT_TABLE };
 	struct session s;
-	struct writer *w;
 	int option, code;
 
 	wo.fit = isatty(STDOUT_FILENO);
@@ -66,13 +76,7 @@ static int run(const struct command *self, int argc, char **argv)
 			     STOA_READ);
 	if (code != CLI_OK)
 		return code;
-	w = writer_new(stdout, &wo, columns, N_COLUMNS);
-	code = list(&s, w);
-	if (code == CLI_OK)
-		code = writer_finish(w);
-	else
-		writer_discard(w);
-	return session_end(&s, code);
+	return session_end(&s, tables_list(&s, stdout, &wo));
 }
 
 const struct command command_tables = {

@@ -11,6 +11,7 @@
 
 #include <langinfo.h>
 #include <locale.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -150,4 +151,11 @@ size_t terminal_width(FILE *f)
 	if (ioctl(fileno(f), TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
 		return 80;
 	return size.ws_col;
+}
+
+bool color_on(FILE *f)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(fileno(f)) && !(no && *no) && term && *term && strcmp(term, "dumb") != 0;
 }

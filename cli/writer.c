@@ -22,6 +22,11 @@ static const struct {
 	[FORMAT_VERTICAL] = { "vertical", &writer_vertical },
 };
 
+const char *format_name(enum format format)
+{
+	return formats[format].name;
+}
+
 bool format_of(const char *name, enum format *out)
 {
 	if (strcmp(name, "box") == 0)

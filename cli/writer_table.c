@@ -83,8 +83,11 @@ static void put_cell(struct writer *w, size_t column, const char *s, size_t len)
 	}
 	if (is_number(w->columns[column].type))
 		put_blanks(w->out, width - used);
-	fwrite(s, 1, len, w->out);
-	fputs(ellipsis, w->out);
+	if (w->options.color && (!t->begun || (len == 4 && memcmp(s, "NULL", 4) == 0)))
+		fprintf(w->out, t->begun ? "\033[2m%.*s%s\033[m" : "\033[1m%.*s%s\033[m", (int)len,
+			s, ellipsis);
+	else
+		fprintf(w->out, "%.*s%s", (int)len, s, ellipsis);
 	if (!is_number(w->columns[column].type))
 		put_blanks(w->out, width - used);
 }
@@ -126,7 +129,7 @@ static size_t widest_column(const struct writer *w)
 static void fit(struct writer *w)
 {
 	struct table *t = w->state;
-	size_t room = terminal_width(w->out);
+	size_t room = terminal_width(stdout); /* that a pager writes to */
 	size_t used = 1 + 3 * w->n_columns;
 
 	if (!w->options.fit || room == 0)

@@ -13,7 +13,7 @@ set -euo pipefail
 : "${top_builddir:=$PWD}"
 : "${top_srcdir:=$(cd "$(dirname "$0")/.." && pwd)}"
 export data=$top_srcdir/examples/data
-export PATH=$top_builddir:$PATH LC_ALL=C.UTF-8 TZ=UTC
+export PATH=$top_builddir:$PATH LC_ALL=C.UTF-8 TZ=UTC NO_COLOR=1
 
 accept=
 if [ "${1-}" = --accept ]; then

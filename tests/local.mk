@@ -47,6 +47,7 @@ cmocka_tests += \
 	%D%/refs_model_test \
 	%D%/refs_test \
 	%D%/segment_test \
+	%D%/shell_test \
 	%D%/session_test \
 	%D%/spill_test \
 	%D%/set_test \
@@ -89,6 +90,7 @@ tests_libtesting_la_SOURCES = %D%/ledger.c %D%/ledger.h %D%/testing.c %D%/testin
 
 LDADD = tests/libtesting.la libstoa_all.la $(CMOCKA_LIBS) $(SQLITE3_LIBS)
 
+tests_shell_test_LDADD = $(LDADD) -lutil
 tests_csv_suite_test_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
 tests_csv_suite_test_LDADD = $(LDADD) $(YAJL_LIBS)
 
