@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * background.c - two threads of a database that is open for writing
+ * background.c - threads of a database that is open for writing
  *
  *     flusher        lazy commits to the disk, lazy_ms after the first that waits
  *     checkpointer   a checkpoint when the log has grown past log_max_bytes
+ *     collector      a pass over row groups with garbage (gc.h); started with the first, in memory too
  *
- * Two, since a checkpoint may take seconds, and a lazy commit is promised the disk in a fraction of
- * one.
+ * Three, since a lazy commit is promised the disk in a fraction of a second, a checkpoint may take
+ * seconds, and a pass of the collector more of them, while the log must not grow.
  *
  * A want is a flag under the database's mutex; whoever raises it wakes both threads. A flush or a
  * checkpoint that is wanted when the database closes is left to the checkpoint that closing writes.
@@ -85,6 +86,38 @@ static void *run_checkpointer(void *arg)
 	return NULL;
 }
 
+/* Passes follow each other no faster than this: what a pass finds is then worth its look at all groups. */
+#define COLLECT_MS 20
+
+static void *run_collector(void *arg)
+{
+	struct stoa_db *db = arg;
+
+	pthread_mutex_lock(&db->mutex);
+	while (await(db, &db->want_collect)) {
+		pthread_mutex_unlock(&db->mutex);
+		if (!atomic_load(&db->failed))
+			stoa__gc_pass(db);
+		pthread_mutex_lock(&db->mutex);
+		if (!linger(db, COLLECT_MS))
+			break;
+	}
+	pthread_mutex_unlock(&db->mutex);
+	return NULL;
+}
+
+void stoa__background_collect(struct stoa_db *db)
+{
+	pthread_mutex_lock(&db->mutex);
+	if (!db->has_collector && !db->stop)
+		db->has_collector = !pthread_create(&db->collector, NULL, run_collector, db);
+	if (!db->want_collect && db->has_collector) {
+		db->want_collect = true;
+		pthread_cond_broadcast(&db->work);
+	}
+	pthread_mutex_unlock(&db->mutex);
+}
+
 int stoa__background_init(struct stoa_db *db)
 {
 	pthread_condattr_t attr;
@@ -116,10 +149,17 @@ int stoa__background_start(struct stoa_db *db, struct stoa_error *err)
 
 void stoa__background_stop(struct stoa_db *db)
 {
+	bool has_collector;
+
+	atomic_store(&db->gc.cancel, true);
 	pthread_mutex_lock(&db->mutex);
 	db->stop = true;
+	has_collector = db->has_collector;
+	db->has_collector = false;
 	pthread_cond_broadcast(&db->work);
 	pthread_mutex_unlock(&db->mutex);
+	if (has_collector)
+		pthread_join(db->collector, NULL);
 	while (db->n_background)
 		pthread_join(db->background[--db->n_background], NULL);
 }

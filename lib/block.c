@@ -222,6 +222,18 @@ struct stoa__version *stoa__history_snapshot(struct stoa__history *h)
 	return v;
 }
 
+struct stoa__version *stoa__history_snapshot_quietly(struct stoa__history *h)
+{
+	struct stoa__version *v;
+
+	pthread_mutex_lock(&h->mutex);
+	v = h->published;
+	v->holds++;
+	v->quiet++;
+	pthread_mutex_unlock(&h->mutex);
+	return v;
+}
+
 void stoa__version_hold(struct stoa__version *v)
 {
 	pthread_mutex_lock(&v->history->mutex);
@@ -517,6 +529,20 @@ bool stoa__history_is_held(struct stoa__history *h)
 					  v->quiet;
 	pthread_mutex_unlock(&h->mutex);
 	return held;
+}
+
+uint64_t stoa__history_pinned(struct stoa__history *h,
+			      void (*each)(void *ctx, const struct stoa__block *b), void *ctx)
+{
+	uint64_t commit;
+
+	pthread_mutex_lock(&h->mutex);
+	commit = h->oldest->commit;
+	for (struct stoa__version *v = h->oldest; v && v != h->published; v = v->newer)
+		for (struct stoa__link *l = v->dead.next; l != &v->dead; l = l->next)
+			each(ctx, block_of(l));
+	pthread_mutex_unlock(&h->mutex);
+	return commit;
 }
 
 uint64_t stoa__history_n_snapshots(struct stoa__history *h)

@@ -89,6 +89,7 @@ struct stoa__history {
 	struct stoa__version *head;		/* newest committed; held */
 	struct stoa__version *published;	/* newest that transactions may begin on; held */
 	_Atomic uint64_t bytes[STOA__BLOCK_KINDS];
+	_Atomic uint64_t garbage;		/* what writers made since the start, in rows; about */
 	struct stoa__symbols *symbols;		/* for blocks that hold strings; not the history's own */
 };
 
@@ -106,6 +107,7 @@ void stoa__version_drop(struct stoa__version *v);
 /* The same for background work: no snapshot of anybody's, and it keeps no database from closing. */
 void stoa__version_hold_quietly(struct stoa__version *v);
 void stoa__version_drop_quietly(struct stoa__version *v);
+struct stoa__version *stoa__history_snapshot_quietly(struct stoa__history *h);
 
 /* A working version after head, which is held for it. NULL when memory is out. */
 struct stoa__version *stoa__history_begin(struct stoa__history *h);
@@ -133,6 +135,12 @@ bool stoa__history_is_published(struct stoa__history *h, uint64_t commit);
 uint64_t stoa__history_commit_of_head(struct stoa__history *h);
 /* Does anything hold a version, beside the history itself and quiet holds? */
 bool stoa__history_is_held(struct stoa__history *h);
+/*
+ * Calls @each, which may not call back, with every block that only versions older than the newest see; the number of the commit
+ * that the oldest of them shows. O(blocks), under the mutex: for people who ask.
+ */
+uint64_t stoa__history_pinned(struct stoa__history *h,
+			      void (*each)(void *ctx, const struct stoa__block *b), void *ctx);
 /* Versions that something holds, beyond the newest. */
 uint64_t stoa__history_n_snapshots(struct stoa__history *h);
 
@@ -153,6 +161,14 @@ void stoa__block_adopt(struct stoa__block *b);
 void stoa__block_grow(struct stoa__history *h, struct stoa__block *b, size_t extra);
 /* Frees a block at once; for those that no version sees. */
 void stoa__block_free(struct stoa__history *h, struct stoa__block *b);
+
+/* Counts garbage made by a writer; the writer's lock is held, so an add need not be atomic. */
+static inline void stoa__history_soil(struct stoa__history *h, uint64_t n_rows)
+{
+	uint64_t was = atomic_load_explicit(&h->garbage, memory_order_relaxed);
+
+	atomic_store_explicit(&h->garbage, was + n_rows, memory_order_relaxed);
+}
 
 static inline bool stoa__block_owned(const struct stoa__version *w, const struct stoa__block *b)
 {

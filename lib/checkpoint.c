@@ -712,6 +712,11 @@ static void cleanup(struct checkpoint *c, bool done)
 	stoa__buf_release(&c->buf);
 }
 
+static bool names_file(const void *ctx, uint64_t file)
+{
+	return is_used(ctx, file);
+}
+
 /*
  * Stores version @v as commit number @commit. The checkpoint mutex is held, and all swaps have been applied to
  * @v: a base in heap is one that is not stored yet.
@@ -735,6 +740,7 @@ static int run(struct stoa_db *db, struct stoa__version *v, uint64_t commit,
 	if (rc == STOA_OK) {
 		(void)stoa__tree_walk(v->tables, c.since, mark_tail, NULL);
 		db->checkpoint_stamp = v->stamp;
+		stoa__gc_settle_files(db, v->stamp, names_file, &c);
 		keep_swaps(&c);
 	} else if (rc == STOA_EUNKNOWN) {
 		atomic_store(&db->failed, true);

@@ -29,7 +29,6 @@ struct run {
 	struct new_group *news;
 	size_t n_news;
 	struct stoa__run_counts counts;
-	bool installed;
 };
 
 struct stoa__rewrite {
@@ -43,6 +42,7 @@ struct stoa__rewrite {
 	struct stoa__segment_writer *writer;
 	uint64_t file;
 	bool has_file;
+	uint64_t stamp;		/* of the last version in which something of it was installed, or 0 */
 	struct stoa__segment *segment;	/* when it is finished */
 };
 
@@ -79,18 +79,16 @@ static void run_release(struct run *run)
 
 void stoa__rewrite_free(struct stoa__rewrite *r)
 {
-	bool installed = false;
-
 	if (!r)
 		return;
-	for (size_t i = 0; i < r->n_runs; i++) {
-		installed |= r->runs[i].installed;
+	for (size_t i = 0; i < r->n_runs; i++)
 		run_release(&r->runs[i]);
-	}
 	stoa__free(r->runs);
 	stoa__segment_discard(r->writer);
 	stoa__segment_unref(r->segment);
-	if (r->has_file && !installed)
+	if (r->has_file && r->stamp)
+		stoa__gc_note_file(r->db, r->file, r->stamp);
+	else if (r->has_file)
 		(void)stoa__segment_unlink(&r->db->dir, r->file, NULL);
 	stoa__gatherer_free(r->gatherer);
 	stoa__version_drop_quietly(r->version);
@@ -276,7 +274,7 @@ static uint8_t next_generation(const struct run *run)
 static int fill_run(struct stoa__rewrite *r, const struct stoa__schema *schema, struct run *run,
 		    struct stoa_error *err)
 {
-	uint64_t n_rows = 0, n_stored = 0, left;
+	uint64_t n_rows = 0, n_stored = 0, bytes = 0, made = r->bytes, left;
 	size_t n_news, at = 0;
 	uint32_t used = 0;
 
@@ -284,6 +282,7 @@ static int fill_run(struct stoa__rewrite *r, const struct stoa__schema *schema, 
 		STOA_TRY(list_rows(&run->olds[i], err));
 		n_rows += run->olds[i].n;
 		n_stored += run->olds[i].group->n_rows;
+		bytes += bytes_of(run->olds[i].group->base);
 	}
 	n_news = n_groups_for(run, n_rows);
 	run->news = stoa__calloc(n_news + 1, sizeof *run->news);
@@ -294,7 +293,9 @@ static int fill_run(struct stoa__rewrite *r, const struct stoa__schema *schema, 
 		uint64_t n_left = n_news - run->n_news;
 		uint32_t n = (uint32_t)((left + n_left - 1) / n_left);
 		struct new_group *ng = &run->news[run->n_news];
-		int rc = cut(run, &at, &used, n, ng, err);
+		int rc = atomic_load(&r->db->gc.cancel) ?
+				 stoa__fail(err, STOA_ECANCELED, "the database is being closed") :
+				 cut(run, &at, &used, n, ng, err);
 
 		ng->info.generation = next_generation(run);
 		if (rc == STOA_OK)
@@ -305,7 +306,8 @@ static int fill_run(struct stoa__rewrite *r, const struct stoa__schema *schema, 
 		}
 		left -= n;
 	}
-	run->counts = (struct stoa__run_counts){ n_rows, n_stored - n_rows, (uint32_t)run->n_olds,
+	run->counts = (struct stoa__run_counts){ n_rows, n_stored - n_rows, bytes,
+						 r->bytes - made, (uint32_t)run->n_olds,
 						 (uint32_t)run->n_news };
 	return STOA_OK;
 }
@@ -602,7 +604,7 @@ int stoa__rewrite_install(struct stoa__rewrite *r, size_t i, struct stoa_error *
 		stoa__history_end(in.w, base);
 		return rc;
 	}
-	run->installed = true;
+	r->stamp = in.w->stamp;
 	stoa__history_commit(in.w, base, commit, stoa__history_is_published(h, commit));
 	return STOA_OK;
 }

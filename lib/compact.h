@@ -61,6 +61,7 @@ void stoa__rewrite_free(struct stoa__rewrite *r);
 /* Rows and groups of run @i: what was read and what was made of it. */
 struct stoa__run_counts {
 	uint64_t rows_moved, rows_dropped;
+	uint64_t bytes_read, bytes_made;	/* of chunks */
 	uint32_t groups_read, groups_made;
 };
 struct stoa__run_counts stoa__rewrite_counts(const struct stoa__rewrite *r, size_t i);

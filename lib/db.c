@@ -441,6 +441,7 @@ static void db_free(struct stoa_db *db, bool clean)
 		stoa__history_release(&db->history, stoa__table_free_all);
 	stoa__symbols_release(&db->symbols);
 	stoa__lives_release(&db->lives);
+	stoa__gc_release(db);
 	pthread_mutex_destroy(&db->mutex);
 	pthread_mutex_destroy(&db->checkpoint);
 	pthread_cond_destroy(&db->writer_free);
@@ -456,6 +457,11 @@ static struct stoa_db *db_new(const char *path)
 	if (!db)
 		return NULL;
 	if (stoa__background_init(db) < 0) {
+		stoa__free(db);
+		return NULL;
+	}
+	if (stoa__gc_init(db) < 0) {
+		pthread_cond_destroy(&db->work);
 		stoa__free(db);
 		return NULL;
 	}
@@ -657,7 +663,7 @@ static int add_size(void *ctx, const char *name)
 	return 0;
 }
 
-static void measure_disk(struct stoa_db *db, struct stoa_stat *s)
+uint64_t stoa__db_segment_bytes(struct stoa_db *db)
 {
 	struct {
 		struct stoa_db *db;
@@ -665,11 +671,59 @@ static void measure_disk(struct stoa_db *db, struct stoa_stat *s)
 	} segments = { db, 0 };
 
 	(void)stoa__dir_list(&db->dir, "segments", add_size, &segments, NULL);
-	s->segment_bytes = segments.bytes;
+	return segments.bytes;
+}
+
+static void measure_disk(struct stoa_db *db, struct stoa_stat *s)
+{
+	s->segment_bytes = stoa__db_segment_bytes(db);
 	(void)stoa__file_size(&db->dir, "catalog.mdb", &s->catalog_bytes, NULL);
 	if (db->log)
 		s->log_bytes = stoa__log_disk_bytes(db->log);
 	s->disk_bytes = s->segment_bytes + s->catalog_bytes + s->log_bytes;
+}
+
+/* What snapshots pin: bytes of blocks, and the segment files that some of them map. */
+struct pins {
+	uint64_t bytes;
+	struct pinned_file {
+		uint64_t number, len;
+	} file[64];
+	size_t n_files;
+};
+
+/* A base's files come one after the other, mostly; beyond so many of them the newest are not counted. */
+static void pin(void *ctx, const struct stoa__block *b)
+{
+	const struct stoa__base *base = (const struct stoa__base *)b;
+	struct pins *p = ctx;
+	uint64_t number;
+	size_t i = p->n_files;
+
+	p->bytes += b->size;
+	if (b->kind != STOA__KIND_BASE || !base->segment)
+		return;
+	number = stoa__segment_file(base->segment);
+	while (i && p->file[i - 1].number != number)
+		i--;
+	if (!i && p->n_files < sizeof p->file / sizeof *p->file)
+		p->file[p->n_files++] =
+			(struct pinned_file){ number, stoa__segment_len(base->segment) };
+}
+
+static void measure_pins(struct stoa_db *db, struct stoa_stat *s)
+{
+	struct pins p = { 0 };
+	char name[32];
+	uint64_t size;
+
+	s->oldest_commit = stoa__history_pinned(&db->history, pin, &p);
+	s->pinned_bytes = p.bytes;
+	for (size_t i = 0; i < p.n_files; i++) {
+		stoa__segment_name(p.file[i].number, name);
+		if (stoa__file_size(&db->dir, name, &size, NULL) == STOA_ENOTFOUND)
+			s->pinned_disk_bytes += p.file[i].len;
+	}
 }
 
 static uint64_t bytes_of(struct stoa__history *h, enum stoa__block_kind kind)
@@ -704,6 +758,7 @@ int stoa_stat(stoa_txn *txn, stoa_table table, struct stoa_stat *out, struct sto
 	s.tail_bytes = bytes_of(h, STOA__KIND_TAIL) + bytes_of(h, STOA__KIND_PAGE);
 	s.n_snapshots = stoa__history_n_snapshots(h);
 	s.commit = txn->version->commit;
+	measure_pins(txn->db, &s);
 	if (txn->db->path)
 		measure_disk(txn->db, &s);
 	size = out->size;

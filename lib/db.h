@@ -2,8 +2,9 @@
 /*
  * db.h - the database and its transactions, as lib/ sees them
  *
- * Locks, in the order in which they may be taken: the writer's (held by the write transaction from begin to
- * commit), checkpoint, catalog byte of the lock file, then the leaves: history, symbols, lives, the log's own.
+ * Locks, in the order in which they may be taken: the collection's (gc.running), the writer's (held by the write
+ * transaction from begin to commit), checkpoint, catalog byte of the lock file, then the leaves: history, symbols,
+ * lives, gc.mutex, the log's own.
  */
 #ifndef STOA__DB_H
 #define STOA__DB_H
@@ -15,6 +16,7 @@
 #include "../storage/log.h"
 #include "../storage/segment.h"
 #include "core/budget.h"
+#include "gc.h"
 #include "set_run.h"
 #include "handle.h"
 #include "table.h"
@@ -66,6 +68,10 @@ struct stoa_db {
 	uint64_t seen_txnid;			/* of that catalog */
 	pthread_t background[STOA__BACKGROUND_THREADS];
 	uint32_t n_background;
+	pthread_t collector;
+	bool has_collector;		/* guarded by mutex, as want_collect */
+	bool want_collect;
+	struct stoa__gc gc;
 
 	pthread_mutex_t checkpoint;	/* guards the fields below */
 	uint64_t checkpoint_stamp;	/* blocks born up to it are in the catalog */
@@ -159,6 +165,10 @@ int stoa__txn_work_off(struct stoa_txn *txn, struct stoa__deaths *d, size_t n_ma
 void stoa__orphans_find(struct stoa_db *db);
 /* Hands what the transaction noted over to the database; it is over. */
 void stoa__txn_let_loose(struct stoa_txn *txn, bool committed);
+/* A pass of the collector, in a thread that the first of these starts. If it cannot be, the next commit tries again. */
+void stoa__background_collect(struct stoa_db *db);
+/* Bytes of segment files in the directory. */
+uint64_t stoa__db_segment_bytes(struct stoa_db *db);
 
 /* ---- rows.c ---- */
 

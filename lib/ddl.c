@@ -53,6 +53,8 @@ static int change_schema(struct stoa__version *w, struct stoa__loose *loose, str
 		STOA_TRY(stoa__table_seal(w, t, err));
 	}
 	STOA_TRY(stoa__indexes_change(w, t, schema, err));
+	if (schema->n_slots < t->schema->n_slots)
+		stoa__history_soil(w->history, t->n_rows);
 	stoa__block_retire(w, &t->schema->block);
 	t->schema = schema;
 	return STOA_OK;

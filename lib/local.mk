@@ -34,6 +34,8 @@ libstoa_all_la_SOURCES += \
 	%D%/deque_redo.c \
 	%D%/deque_scan.c \
 	%D%/deque_store.c \
+	%D%/gc.c \
+	%D%/gc.h \
 	%D%/handle.c \
 	%D%/handle.h \
 	%D%/hints.c \

@@ -422,6 +422,9 @@ STOA_API STOA_CHECK_RESULT int stoa_refresh(stoa_db *db, struct stoa_error *err)
  * @symbol_bytes:   heap of it in interned strings
  * @n_snapshots:    versions that transactions and cursors hold, beyond the newest
  * @commit:         number of the newest commit
+ * @oldest_commit:  number of the commit that the oldest snapshot shows; @commit if there is none
+ * @pinned_bytes:   heap that goes when the snapshots go: what only they see
+ * @pinned_disk_bytes: files that are removed already and take space until the snapshots go; not in @disk_bytes
  */
 struct stoa_stat {
 	size_t size;
@@ -440,8 +443,11 @@ struct stoa_stat {
 	uint64_t symbol_bytes;
 	uint64_t n_snapshots;
 	uint64_t commit;
+	uint64_t oldest_commit;
+	uint64_t pinned_bytes;
+	uint64_t pinned_disk_bytes;
 };
-#define STOA_STAT_INIT { sizeof(struct stoa_stat), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define STOA_STAT_INIT { sizeof(struct stoa_stat), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** stoa_stat() - measure the whole database (@table 0) or one table; O(row groups) */
 STOA_API STOA_CHECK_RESULT int stoa_stat(stoa_txn *txn, stoa_table table, struct stoa_stat *out,
@@ -458,6 +464,94 @@ STOA_API STOA_CHECK_RESULT int stoa_stat(stoa_txn *txn, stoa_table table, struct
 typedef void stoa_check_report(void *ctx, const char *file, uint64_t offset, const char *what);
 STOA_API STOA_CHECK_RESULT int stoa_check(const char *path, stoa_check_report *report, void *ctx,
 					  struct stoa_error *err);
+
+/* ---- collecting garbage ------------------------------------------------------------------ */
+
+/*
+ * Deleted rows, changed values and dropped slots leave garbage in row groups. A collector in the background rewrites
+ * groups that have too much of it, beside writers and readers; rowids go on meaning the same rows, and whatever is
+ * open goes on showing what it showed. Groups have generations: 0 as they were made, 1 and 2 when they were rewritten once and more
+ * often. Old ones are looked at less often than young ones, and bear more garbage. It is on by default.
+ */
+#define STOA_GC_GENERATIONS 3
+
+/**
+ * struct stoa_gc_stats - what collections of a generation did since the database was opened, or one of them
+ * @collections:     how many
+ * @groups_read:     row groups that were rewritten
+ * @groups_made:     and what they became
+ * @rows_moved:      rows that went on
+ * @rows_reclaimed:  dead rows that did not
+ * @bytes_reclaimed: of encoded rows; they are free once nothing shows them any more
+ * @runs_given_up:   because writers changed too much meanwhile: tried again later
+ * @seconds:         time they took
+ * @longest_pause:   the longest time that a writer may have waited for one, in seconds
+ */
+struct stoa_gc_stats {
+	size_t size;
+	uint64_t collections;
+	uint64_t groups_read;
+	uint64_t groups_made;
+	uint64_t rows_moved;
+	uint64_t rows_reclaimed;
+	uint64_t bytes_reclaimed;
+	uint64_t runs_given_up;
+	double seconds;
+	double longest_pause;
+};
+#define STOA_GC_STATS_INIT { sizeof(struct stoa_gc_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/**
+ * stoa_gc_collect() - collect now, and wait for it
+ * @generation: groups of this one and of younger ones; 2 is all
+ * @out:        receives what it did; may be NULL
+ *
+ * Whatever a hundredth of which is garbage is rewritten, small groups side by side are merged, and a checkpoint lets the old files go.
+ * Works when the collector is disabled, too. Returns: STOA_OK; STOA_ESTATE if this thread has a
+ * write transaction open; STOA_EREADONLY; STOA_EINVAL; STOA_EIO, STOA_EFULL, STOA_ENOMEM, STOA_ECORRUPT: then all rows are what
+ * they were, and some groups may have been rewritten.
+ * Cost: reads and encodes the groups, some million rows a second; the writer waits for
+ * milliseconds at a time.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_gc_collect(stoa_db *db, int generation,
+					       struct stoa_gc_stats *out, struct stoa_error *err);
+
+/** stoa_gc_enable() - may the collector work by itself? What it is at, it finishes */
+STOA_API STOA_CHECK_RESULT int stoa_gc_enable(stoa_db *db, bool on, struct stoa_error *err);
+STOA_API bool stoa_gc_is_enabled(const stoa_db *db);
+
+/**
+ * stoa_gc_set_threshold() - how much garbage a group of a generation may have: 1 to 100 percent of its bytes
+ *
+ * 20, 25 and 30 unless set. Kept while the database is open.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_gc_set_threshold(stoa_db *db, int generation, unsigned percent,
+						     struct stoa_error *err);
+STOA_API STOA_CHECK_RESULT int stoa_gc_threshold(stoa_db *db, int generation, unsigned *percent,
+						 struct stoa_error *err);
+
+/** stoa_gc_freeze() - leave alone all row groups that there are now; with @on false, none */
+STOA_API STOA_CHECK_RESULT int stoa_gc_freeze(stoa_db *db, bool on, struct stoa_error *err);
+
+/** stoa_gc_stats() - what collections of a generation have done; @out->size is set */
+STOA_API STOA_CHECK_RESULT int stoa_gc_stats(stoa_db *db, int generation,
+					     struct stoa_gc_stats *out, struct stoa_error *err);
+
+#define STOA_GC_BEFORE 0
+#define STOA_GC_AFTER 1
+
+/**
+ * stoa_gc_callback - is told when a collection begins and ends
+ * @phase: STOA_GC_BEFORE or STOA_GC_AFTER
+ * @stats: of this collection; zeros before it
+ *
+ * Called by the thread that collects. It may begin no write transaction, nor collect, nor close the database.
+ */
+typedef void stoa_gc_callback(void *ctx, int phase, int generation,
+			      const struct stoa_gc_stats *stats);
+/** stoa_gc_set_callback() - who is told; NULL for nobody. One that runs is not waited for */
+STOA_API STOA_CHECK_RESULT int stoa_gc_set_callback(stoa_db *db, stoa_gc_callback *callback,
+						    void *ctx, struct stoa_error *err);
 
 /* ---- transactions ----------------------------------------------------------------------- */
 

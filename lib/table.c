@@ -462,6 +462,8 @@ static int fill_page(struct stoa__version *w, const struct stoa__table *t,
 	return rc;
 }
 
+#define PAGE_SOIL (STOA__PAGE_ROWS / 4)	/* a page of one slot, as so many rows of garbage */
+
 int stoa__group_new_page(struct stoa__version *w, struct stoa__table *t, struct stoa__group *g,
 			 uint32_t slot, uint32_t at, struct stoa__page **out)
 {
@@ -473,6 +475,7 @@ int stoa__group_new_page(struct stoa__version *w, struct stoa__table *t, struct 
 	if (!*out)
 		return STOA_ENOMEM;
 	column->pages->page[at] = *out;
+	stoa__history_soil(w->history, g->base ? PAGE_SOIL : 0);
 	return STOA_OK;
 }
 
@@ -738,6 +741,7 @@ int stoa__table_delete(struct stoa__version *w, struct stoa__table *t, struct st
 	struct stoa__change change;
 
 	STOA_TRY(announce(w, t, &change, STOA__DELETE, &at, NULL, NULL, 0, err));
+	stoa__history_soil(w->history, !at.group->tail);
 	if (!keep && is_last(t, at.group)) {
 		if (stoa__table_remove_group(w, t, at.group) < 0)
 			return stoa__fail_memory(err);
@@ -763,6 +767,7 @@ int stoa__table_delete(struct stoa__version *w, struct stoa__table *t, struct st
 int stoa__table_let_go(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,
 		       struct stoa_error *err)
 {
+	stoa__history_soil(w->history, !at.group->tail);
 	if (stoa__table_own_out(w, t, &at) < 0)
 		return stoa__fail_memory(err);
 	if (is_last(t, at.group))
@@ -772,6 +777,9 @@ int stoa__table_let_go(struct stoa__version *w, struct stoa__table *t, struct st
 	t->n_kept--;
 	return STOA_OK;
 }
+
+#define SMALL_ROWS 16384
+#define SMALL_SOIL 4096	/* a small group is to be merged with others: as so many rows of garbage */
 
 int stoa__table_add_group(struct stoa__version *w, struct stoa__table *t, struct stoa__base *base,
 			  struct stoa__group **out, struct stoa_error *err)
@@ -790,6 +798,7 @@ int stoa__table_add_group(struct stoa__version *w, struct stoa__table *t, struct
 	}
 	t->n_groups++;
 	t->n_rows += g->n_rows;
+	stoa__history_soil(w->history, g->n_rows < SMALL_ROWS ? SMALL_SOIL : 0);
 	if (t->next_rowid <= base->last)
 		t->next_rowid = base->last + 1;
 	*out = g;

@@ -451,6 +451,8 @@ int stoa_commit(stoa_txn *txn, struct stoa_error *err)
 	}
 	settle(txn, rc >= 0 || rc == STOA_EUNKNOWN);
 	stoa__ring(txn->db, pushed && rc == STOA_OK);
+	if (rc == STOA_OK && stoa__gc_is_due(txn->db))
+		stoa__background_collect(txn->db);
 	txn_free(txn);
 	return rc;
 }

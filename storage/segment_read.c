@@ -144,6 +144,11 @@ uint64_t stoa__segment_len(const struct stoa__segment *s)
 	return s->len;
 }
 
+uint64_t stoa__segment_chunk_bytes(const struct stoa__segment *s)
+{
+	return s->trailer.dir_offset - sizeof s->header;
+}
+
 uint64_t stoa__segment_root(const struct stoa__segment *s)
 {
 	return stoa__hash(&s->trailer, sizeof s->trailer);

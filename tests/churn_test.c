@@ -33,6 +33,8 @@
 #define SYMBOLS_MAX (2 * TAIL + 4 * LIVE)
 #define MEMORY_MAX ((uint64_t)SYMBOLS_MAX * ROW_BYTES)
 #define DISK_MAX ((uint64_t)40 << 20)
+/* What a collection gathers rows in, beside what counts as the database's. */
+#define HEAP_OF_COLLECTOR (8 << 20)
 #define PER_COMMIT 1000
 
 struct churn {
@@ -162,6 +164,14 @@ static void seal(struct churn *c)
 	must(stoa_commit(txn, &err), &err);
 }
 
+/* One in the background may be at work: this waits for it, and leaves nothing for the next. */
+static void settle(struct churn *c)
+{
+	struct stoa_error err;
+
+	must(stoa_gc_collect(c->db, 2, NULL, &err), &err);
+}
+
 static void delete_all(struct churn *c)
 {
 	struct stoa_error err;
@@ -197,15 +207,17 @@ static void run_in_memory(bool random_order)
 	pass(c, n_to_pass());
 	print(c);
 	/* The figures are honest: the allocator has given out no more. */
-	assert_true(c->worst_heap < c->worst.memory_bytes * 5 / 4 + (1 << 20));
+	assert_true(c->worst_heap < c->worst.memory_bytes * 5 / 4 + HEAP_OF_COLLECTOR);
 	seal(c);
+	settle(c);
 	s = stat_of(c);
 	assert_int_equal(s.n_rows, LIVE);
-	/* Sealed groups hold the strings of their dead rows too, and nothing else does. */
-	assert_int_equal(s.n_symbols, LIVE + s.n_dead);
-	assert_true(s.n_dead <= 3 * LIVE);
+	/* Sealed groups hold the strings of their dead rows too; those that were rewritten have their own. */
+	assert_true(s.n_symbols <= LIVE + s.n_dead);
+	assert_true(s.n_dead <= LIVE / 10);
 	delete_all(c);
 	seal(c);
+	settle(c);
 	s = stat_of(c);
 	assert_int_equal(s.n_rows, 0);
 	assert_int_equal(s.n_groups, 0);
@@ -248,7 +260,7 @@ static void run_on_disk(bool random_order)
 	assert_int_equal(s.n_symbols, 0);
 	delete_all(c);
 	seal(c);
-	must(stoa_checkpoint(c->db, &err), &err);
+	settle(c);
 	s = stat_of(c);
 	assert_int_equal(s.n_groups, 0);
 	assert_int_equal(s.segment_bytes, 0);

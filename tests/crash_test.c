@@ -101,6 +101,9 @@ static void child(const char *path, uint64_t random, int fd)
 			die("commit", &err);
 		if (durability == STOA_FULL)
 			acknowledge(fd, n);
+		if (testing_below(&random, 20) == 0 &&
+		    stoa_gc_collect(db, (int)testing_below(&random, 3), NULL, &err) < 0)
+			die("collect", &err);
 		if (testing_below(&random, 40))
 			continue;
 		if (stoa_checkpoint(db, &err) < 0)

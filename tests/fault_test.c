@@ -3,7 +3,7 @@
  * fault_test.c - the nth file operation or allocation fails, once or for good, for every n
  *
  * The workload opens a ledger, commits in all three ways and by a bulk load, writes checkpoints,
- * and closes. Whatever fails says STOA_EIO or STOA_EFULL (or, of a commit, STOA_EUNKNOWN, and from
+ * collects, and closes. Whatever fails says STOA_EIO or STOA_EFULL (or, of a commit, STOA_EUNKNOWN, and from
  * then on STOA_EREADONLY), and the database shows the commit before. Opened again without faults it
  * is sound, and shows no commit older than the newest that was acknowledged as being on the disk
  * and none that was refused.
@@ -86,10 +86,11 @@ static void commit(struct run *r, uint64_t n, int durability)
 		r->acknowledged = n;
 }
 
-static void checkpoint(struct run *r)
+/* A checkpoint, or a collection, which ends with one. */
+static void checkpoint(struct run *r, bool collect)
 {
 	struct stoa_error err;
-	int rc = stoa_checkpoint(r->db, &err);
+	int rc = collect ? stoa_gc_collect(r->db, 2, NULL, &err) : stoa_checkpoint(r->db, &err);
 
 	if (rc < 0) {
 		expect_failure(r, rc, &err);
@@ -110,7 +111,7 @@ static void work(struct run *r)
 
 		commit(r, n, durabilities[n % 3]);
 		if (n % 5 == 0)
-			checkpoint(r);
+			checkpoint(r, n == 10);
 	}
 }
 

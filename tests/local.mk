@@ -27,6 +27,7 @@ cmocka_tests += \
 	%D%/flip_test \
 	%D%/fsst_test \
 	%D%/fuzz_test \
+	%D%/gc_test \
 	%D%/group_test \
 	%D%/import_test \
 	%D%/kept_test \

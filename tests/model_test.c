@@ -4,7 +4,7 @@
  *
  * A run works on one database, in memory or on disk. It goes on from step to step: begin, insert,
  * update, delete, append, change a schema, set and use savepoints, commit, abort; open snapshots
- * and cursors and look at what they show, which must be what they showed at first; checkpoint,
+ * and cursors and look at what they show, which must be what they showed at first; checkpoint, collect,
  * close and open again, and let another process look.
  */
 #include "model.h"
@@ -1172,6 +1172,24 @@ static void step_checkpoint(struct run *r)
 	r->on_disk = true;
 }
 
+/* Row groups are rewritten; nobody may see it. */
+static void step_collect(struct run *r)
+{
+	int generation = (int)model_below(&r->m, STOA_GC_GENERATIONS);
+	int rc;
+
+	if (r->txn) {
+		assert_int_equal(stoa_gc_collect(r->db, generation, NULL, &r->err), STOA_ESTATE);
+		return;
+	}
+	maybe_fault(r);
+	rc = stoa_gc_collect(r->db, generation, NULL, &r->err);
+	if (faulted(r, rc))
+		return;
+	OK(r, rc);
+	r->on_disk = true;
+}
+
 #ifndef __SANITIZE_THREAD__
 /* In another process: the parent's handle is dead, and a reader's sees what is committed. */
 static void look(struct run *r)
@@ -1227,12 +1245,13 @@ static const struct choice inside[] = {
 	{ 1, step_freeze },	{ 4, step_slots },     { 3, step_shapes },   { 6, step_append },
 	{ 4, step_savepoint },	{ 4, step_rollback },  { 8, step_commit },   { 3, step_abort },
 	{ 2, step_compare },	{ 3, step_reader },    { 12, step_watch },   { 1, step_checkpoint },
-	{ 0, NULL },
+	{ 1, step_collect },	{ 0, NULL },
 };
 
 static const struct choice outside[] = {
 	{ 30, begin },	     { 2, step_compare },    { 6, step_reader }, { 10, step_watch },
-	{ 2, step_reopen },  { 2, step_checkpoint }, { 2, step_look },	 { 0, NULL },
+	{ 2, step_reopen },  { 2, step_checkpoint }, { 2, step_look },	 { 6, step_collect },
+	{ 0, NULL },
 };
 
 static void step(struct run *r)

@@ -276,7 +276,9 @@ static void work(stoa_db *db, uint64_t random)
 			shared->acknowledged = n;
 		if (testing_below(&random, 6))
 			continue;
-		need(stoa_checkpoint(db, &err), &err);
+		need(testing_below(&random, 2) ? stoa_checkpoint(db, &err) :
+						 stoa_gc_collect(db, 2, NULL, &err),
+		     &err);
 		shared->acknowledged = n;
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * threads_test.c - many readers beside one writer, many committers, checkpoints behind all of them
+ * threads_test.c - many readers beside one writer, many committers, checkpoints and collections behind all of them
  *
  * Accounts: transactions move amounts between rows, so every snapshot must sum to zero. Committers:
  * each thread adds its own numbers 1, 2, 3, ..., so every snapshot has a prefix of each thread's,
@@ -230,11 +230,25 @@ static void *read_accounts(void *arg)
 	return NULL;
 }
 
+/* Row groups are rewritten again and again under everybody's eyes, and checkpoints written. */
+static void *collect(void *arg)
+{
+	struct shared *s = arg;
+	struct stoa_error err;
+
+	while (!atomic_load(&s->stop))
+		if (stoa_gc_collect(s->db, 2, NULL, &err) < 0) {
+			broken(s, "collect", &err);
+			break;
+		}
+	return NULL;
+}
+
 static void accounts(const char *path, unsigned n_rounds)
 {
 	struct stoa_options options = STOA_OPTIONS_INIT;
 	struct shared s = { .n_rounds = n_rounds, .seed = testing_seed() };
-	pthread_t writer, readers[N_READERS];
+	pthread_t writer, collector, readers[N_READERS];
 	struct stoa_error err;
 
 	options.durability = STOA_LAZY;
@@ -244,9 +258,11 @@ static void accounts(const char *path, unsigned n_rounds)
 	assert_int_equal(stoa_open(path, &options, &s.db, &err), STOA_OK);
 	make_accounts(&s);
 	pthread_create(&writer, NULL, write_accounts, &s);
+	pthread_create(&collector, NULL, collect, &s);
 	for (int i = 0; i < N_READERS; i++)
 		pthread_create(&readers[i], NULL, read_accounts, &s);
 	pthread_join(writer, NULL);
+	pthread_join(collector, NULL);
 	for (int i = 0; i < N_READERS; i++)
 		pthread_join(readers[i], NULL);
 	assert_unbroken(&s);

@@ -1,0 +1,719 @@
+/* SPDX-License-Identifier: MIT */
+/* gc.c - see gc.h */
+#include <string.h>
+#include <time.h>
+
+#include "compact.h"
+#include "core/alloc.h"
+#include "db.h"
+
+#define WAKE_ROWS 32768			/* garbage that starts a pass, in rows */
+#define SMALL_ROWS 16384
+#define SMALL_BYTES ((uint64_t)16 << 20)
+#define SMALL_RUN 4			/* small groups side by side that are merged */
+#define RUN_MAX 32			/* groups of a run, and so of what is installed at once */
+#define JOB_SECONDS 0.5			/* from reading to installing, about: the less, the less has changed */
+#define FREED_MAX ((uint64_t)256 << 20)	/* of old files before a checkpoint lets them go */
+#define FREED_MIN ((uint64_t)1 << 20)
+
+static const unsigned default_threshold[STOA__GENERATIONS] = { 20, 25, 30 };
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+int stoa__gc_init(struct stoa_db *db)
+{
+	struct stoa__gc *gc = &db->gc;
+
+	if (pthread_mutex_init(&gc->running, NULL))
+		return STOA_ENOMEM;
+	if (pthread_mutex_init(&gc->mutex, NULL)) {
+		pthread_mutex_destroy(&gc->running);
+		return STOA_ENOMEM;
+	}
+	memcpy(gc->threshold, default_threshold, sizeof gc->threshold);
+	gc->run_max = RUN_MAX;
+	gc->wake_at = WAKE_ROWS;
+	return STOA_OK;
+}
+
+void stoa__gc_release(struct stoa_db *db)
+{
+	pthread_mutex_destroy(&db->gc.running);
+	pthread_mutex_destroy(&db->gc.mutex);
+	stoa__free(db->gc.fresh);
+}
+
+void stoa__gc_note_file(struct stoa_db *db, uint64_t file, uint64_t stamp)
+{
+	struct stoa__gc *gc = &db->gc;
+
+	pthread_mutex_lock(&gc->mutex);
+	if (gc->n_fresh == gc->cap_fresh) {
+		size_t cap = gc->cap_fresh ? gc->cap_fresh * 2 : 16;
+		struct stoa__fresh_file *fresh = stoa__realloc_array(gc->fresh, cap, sizeof *fresh);
+
+		if (fresh) {
+			gc->fresh = fresh;
+			gc->cap_fresh = cap;
+		}
+	}
+	if (gc->n_fresh < gc->cap_fresh)
+		gc->fresh[gc->n_fresh++] = (struct stoa__fresh_file){ file, stamp };
+	pthread_mutex_unlock(&gc->mutex);
+}
+
+void stoa__gc_settle_files(struct stoa_db *db, uint64_t stamp,
+			   bool (*used)(const void *ctx, uint64_t file), const void *ctx)
+{
+	struct stoa__gc *gc = &db->gc;
+	size_t n = 0;
+
+	pthread_mutex_lock(&gc->mutex);
+	for (size_t i = 0; i < gc->n_fresh; i++) {
+		if (gc->fresh[i].stamp > stamp)
+			gc->fresh[n++] = gc->fresh[i];
+		else if (!used(ctx, gc->fresh[i].file))
+			(void)stoa__segment_unlink(&db->dir, gc->fresh[i].file, NULL);
+	}
+	gc->n_fresh = n;
+	pthread_mutex_unlock(&gc->mutex);
+}
+
+bool stoa__gc_is_due(struct stoa_db *db)
+{
+	return atomic_load_explicit(&db->history.garbage, memory_order_relaxed) >=
+		       atomic_load_explicit(&db->gc.wake_at, memory_order_relaxed) &&
+	       !atomic_load_explicit(&db->gc.disabled, memory_order_relaxed);
+}
+
+/* ---- the plan ---- */
+
+/* A group that is to be rewritten, by its first rowid: the version it is read from comes later. */
+struct step {
+	uint64_t first;
+	uint32_t table;
+	bool begins;	/* a run */
+};
+
+/* A segment file, and what of it groups use. */
+struct use {
+	uint64_t file;
+	uint64_t bytes;	/* of chunks */
+	uint64_t used;
+};
+
+/* What is known of a group while its table is looked at. */
+struct look {
+	const struct stoa__group *group;
+	uint64_t bytes;
+	uint32_t n_existing;
+	bool open;	/* may be rewritten at all */
+	bool due, small;
+};
+
+struct plan {
+	struct stoa_db *db;
+	int generation;
+	unsigned threshold[STOA__GENERATIONS];
+	uint64_t frozen;
+	size_t small_run;
+	struct use *uses;	/* by file number */
+	size_t n_uses, cap_uses;
+	uint64_t file_bytes;
+	struct look *looks;
+	size_t n_looks;
+	const struct stoa__table *table;
+	struct step *steps;
+	size_t n_steps, cap_steps;
+};
+
+static void plan_release(struct plan *p)
+{
+	stoa__free(p->uses);
+	stoa__free(p->looks);
+	stoa__free(p->steps);
+}
+
+static void add_bytes(void *ctx, uint32_t slot, uint64_t len)
+{
+	(void)slot;
+	*(uint64_t *)ctx += len;
+}
+
+static struct use *find_use(struct plan *p, uint64_t file)
+{
+	size_t lo = 0, n = p->n_uses;
+	struct use *uses;
+
+	while (n) {
+		size_t half = n / 2;
+
+		if (p->uses[lo + half].file < file) {
+			lo += half + 1;
+			n -= half + 1;
+		} else {
+			n = half;
+		}
+	}
+	if (lo < p->n_uses && p->uses[lo].file == file)
+		return &p->uses[lo];
+	if (p->n_uses == p->cap_uses) {
+		size_t cap = p->cap_uses ? p->cap_uses * 2 : 64;
+
+		uses = stoa__realloc_array(p->uses, cap, sizeof *uses);
+		if (!uses)
+			return NULL;
+		p->uses = uses;
+		p->cap_uses = cap;
+	}
+	memmove(&p->uses[lo + 1], &p->uses[lo], (p->n_uses - lo) * sizeof *p->uses);
+	p->n_uses++;
+	p->uses[lo] = (struct use){ file, 0, 0 };
+	return &p->uses[lo];
+}
+
+static int use_group(void *ctx, uint64_t first, void *value)
+{
+	struct plan *p = ctx;
+	const struct stoa__group *g = value;
+	struct use *u;
+
+	(void)first;
+	if (!g->base->segment)
+		return STOA_OK;
+	u = find_use(p, stoa__segment_file(g->base->segment));
+	if (!u)
+		return STOA_ENOMEM;
+	if (!u->bytes) {
+		u->bytes = stoa__segment_chunk_bytes(g->base->segment);
+		p->file_bytes += stoa__segment_len(g->base->segment);
+	}
+	return stoa__base_each_image(g->base, add_bytes, &u->used, NULL);
+}
+
+static int use_table(void *ctx, uint64_t id, void *value)
+{
+	const struct stoa__table *t = value;
+
+	(void)id;
+	return stoa__tree_walk(t->groups, 0, use_group, ctx);
+}
+
+/* Sums up the images of a group, apart for slots that the schema does not have any more. */
+struct images {
+	const struct stoa__schema *schema;
+	uint64_t bytes, dropped;
+};
+
+static void add_image(void *ctx, uint32_t slot, uint64_t len)
+{
+	struct images *im = ctx;
+	uint32_t i = 0;
+
+	while (slot != STOA__SLOT_ROWIDS && i < im->schema->n_slots &&
+	       im->schema->slots[i].id != slot)
+		i++;
+	im->bytes += len;
+	im->dropped += i == im->schema->n_slots ? len : 0;
+}
+
+static uint64_t overlay_bytes(const struct stoa__group *g)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; g->overlay && i < g->overlay->n; i++)
+		for (uint32_t p = 0; p < STOA__PAGES; p++)
+			if (g->overlay->column[i].pages->page[p])
+				bytes += g->overlay->column[i].pages->page[p]->block.size;
+	return bytes;
+}
+
+/* The group's share of what is not used in its file. */
+static uint64_t unused_bytes(struct plan *p, const struct stoa__group *g, uint64_t bytes)
+{
+	const struct use *u;
+
+	if (!g->base->segment)
+		return 0;
+	u = find_use(p, stoa__segment_file(g->base->segment));
+	if (!u || !u->used || u->bytes <= u->used)
+		return 0;
+	return (uint64_t)((double)(u->bytes - u->used) * (double)bytes / (double)u->used);
+}
+
+static int look_at(void *ctx, uint64_t first, void *value)
+{
+	struct plan *p = ctx;
+	const struct stoa__group *g = value;
+	struct look *l = &p->looks[p->n_looks++];
+	struct images im = { .schema = p->table->schema };
+	uint64_t garbage;
+
+	(void)first;
+	*l = (struct look){ .group = g, .n_existing = stoa__group_n_existing(p->table, g) };
+	STOA_TRY(stoa__base_each_image(g->base, add_image, &im, NULL));
+	garbage = im.dropped + overlay_bytes(g) + unused_bytes(p, g, im.bytes) +
+		  (im.bytes - im.dropped) * (g->n_rows - l->n_existing) / g->n_rows;
+	l->bytes = im.bytes - im.dropped;
+	l->open = g->base->generation <= p->generation && g->made > p->frozen;
+	l->due = l->open && garbage && garbage * 100 >= p->threshold[g->base->generation] * im.bytes;
+	l->small = l->open && l->n_existing < SMALL_ROWS && im.bytes < SMALL_BYTES;
+	return STOA_OK;
+}
+
+static int add_step(struct plan *p, uint64_t first, bool begins)
+{
+	if (p->n_steps == p->cap_steps) {
+		size_t cap = p->cap_steps ? p->cap_steps * 2 : 64;
+		struct step *steps = stoa__realloc_array(p->steps, cap, sizeof *steps);
+
+		if (!steps)
+			return STOA_ENOMEM;
+		p->steps = steps;
+		p->cap_steps = cap;
+	}
+	p->steps[p->n_steps++] = (struct step){ first, p->table->id, begins };
+	return STOA_OK;
+}
+
+/* Groups [from, from + n), all due or small: are they to be rewritten? */
+static bool is_worth_it(const struct plan *p, size_t from, size_t n)
+{
+	uint64_t n_rows = 0, bytes = 0;
+
+	for (size_t i = from; i < from + n; i++) {
+		if (p->looks[i].due)
+			return true;
+		n_rows += p->looks[i].n_existing;
+		bytes += p->looks[i].bytes;
+	}
+	return n >= p->small_run && n_rows / STOA__GROUP_ROWS + bytes / STOA__GROUP_BYTES_MAX + 1 < n;
+}
+
+/* Finds the runs of a table. Small groups at the ends of a run are taken along. */
+static int plan_table(void *ctx, uint64_t id, void *value)
+{
+	struct plan *p = ctx;
+	struct look *looks;
+	size_t n;
+
+	(void)id;
+	p->table = value;
+	if (!p->table->n_groups)
+		return STOA_OK;
+	looks = stoa__realloc_array(p->looks, p->table->n_groups, sizeof *looks);
+	if (!looks)
+		return STOA_ENOMEM;
+	p->looks = looks;
+	p->n_looks = 0;
+	STOA_TRY(stoa__tree_walk(p->table->groups, 0, look_at, p));
+	for (size_t i = 0; i < p->n_looks; i += n + 1) {
+		for (n = 0; i + n < p->n_looks && (looks[i + n].due || looks[i + n].small); n++)
+			;
+		for (size_t k = 0; n && is_worth_it(p, i, n) && k < n; k++)
+			STOA_TRY(add_step(p, looks[i + k].group->first, k == 0));
+	}
+	return STOA_OK;
+}
+
+/* What generations up to @generation need; @all: whatever has a hundredth of garbage. */
+static int make_plan(struct stoa_db *db, int generation, bool all, struct plan *p,
+		     struct stoa_error *err)
+{
+	struct stoa__version *v = stoa__history_snapshot_quietly(&db->history);
+	int rc;
+
+	*p = (struct plan){ .db = db, .generation = generation, .small_run = all ? 2 : SMALL_RUN };
+	pthread_mutex_lock(&db->gc.mutex);
+	p->frozen = db->gc.frozen;
+	for (int i = 0; i < STOA__GENERATIONS; i++)
+		p->threshold[i] = all ? 1 : db->gc.threshold[i];
+	pthread_mutex_unlock(&db->gc.mutex);
+	rc = stoa__tree_walk(v->tables, 0, use_table, p);
+	if (rc == STOA_OK)
+		rc = stoa__tree_walk(v->tables, 0, plan_table, p);
+	stoa__version_drop_quietly(v);
+	if (rc == STOA_ENOMEM)
+		return stoa__fail_memory(err);
+	return rc < 0 ? stoa__fail(err, rc, "a segment's directory cannot be read") : STOA_OK;
+}
+
+/* ---- carrying it out ---- */
+
+struct collection {
+	struct stoa_db *db;
+	const struct plan *plan;
+	size_t at;			/* the next step */
+	struct stoa_gc_stats stats;
+	uint64_t freed;			/* bytes of old groups since the last checkpoint */
+	bool gave_up;
+	struct stoa_error *err;
+};
+
+static bool is_canceled(const struct stoa_db *db)
+{
+	return atomic_load_explicit(&db->gc.cancel, memory_order_relaxed) ||
+	       atomic_load_explicit(&db->failed, memory_order_relaxed);
+}
+
+/* The groups of the next run, as @v has them; those that are gone end it. */
+static size_t next_run(struct collection *c, const struct stoa__version *v,
+		       const struct stoa__table **table, struct stoa__group **groups)
+{
+	const struct plan *p = c->plan;
+	size_t n = 0;
+
+	do {
+		const struct step *s = &p->steps[c->at];
+		struct stoa__group *g;
+
+		if (n && s->begins)
+			break;
+		*table = stoa__table_find(v, s->table);
+		g = *table ? stoa__tree_find((*table)->groups, s->first) : NULL;
+		c->at++;
+		if (!g)
+			break;
+		groups[n++] = g;
+	} while (c->at < p->n_steps && n < c->db->gc.run_max);
+	return n;
+}
+
+/* Reads runs until they fill a file, or take so long that too much would change meanwhile. */
+static int read_runs(struct collection *c, struct stoa__rewrite *r, struct stoa__version *v)
+{
+	double until = seconds() + JOB_SECONDS;
+
+	while (c->at < c->plan->n_steps) {
+		struct stoa__group *groups[RUN_MAX];
+		const struct stoa__table *table;
+		size_t n = next_run(c, v, &table, groups);
+
+		if (is_canceled(c->db))
+			return stoa__fail(c->err, STOA_ECANCELED,
+					  "the collection was ended by a close or a failed flush");
+		if (n)
+			STOA_TRY(stoa__rewrite_run(r, table, groups, n, c->err));
+		if (!c->db->path || seconds() > until ||
+		    stoa__rewrite_bytes(r) > STOA__SEGMENT_BYTES_MAX)
+			break;
+	}
+	return stoa__rewrite_finish(r, c->err);
+}
+
+static void count_run(struct collection *c, const struct stoa__rewrite *r, size_t i)
+{
+	struct stoa__run_counts n = stoa__rewrite_counts(r, i);
+
+	c->stats.groups_read += n.groups_read;
+	c->stats.groups_made += n.groups_made;
+	c->stats.rows_moved += n.rows_moved;
+	c->stats.rows_reclaimed += n.rows_dropped;
+	if (n.bytes_read > n.bytes_made)
+		c->stats.bytes_reclaimed += n.bytes_read - n.bytes_made;
+	c->freed += n.bytes_read;
+}
+
+/* One run, under the writer's lock. */
+static int install_run(struct collection *c, struct stoa__rewrite *r, size_t i)
+{
+	double from, held;
+	int rc;
+
+	stoa__writer_lock(c->db);
+	from = seconds();
+	rc = stoa__rewrite_install(r, i, c->err);
+	held = seconds() - from;
+	stoa__writer_unlock(c->db);
+	if (held > c->stats.longest_pause)
+		c->stats.longest_pause = held;
+	if (rc == STOA_OK) {
+		count_run(c, r, i);
+	} else if (rc == STOA_ESTATE) {
+		c->stats.runs_given_up++;
+		c->gave_up = true;
+		rc = STOA_OK;
+	}
+	return rc;
+}
+
+static int install_runs(struct collection *c, struct stoa__rewrite *r)
+{
+	const struct timespec turn = { .tv_nsec = 500000 };
+
+	for (size_t i = 0; i < stoa__rewrite_n_runs(r); i++) {
+		/* A writer that waits has been told that the lock is free, and is on its way. */
+		if (i)
+			nanosleep(&turn, NULL);
+		STOA_TRY(install_run(c, r, i));
+	}
+	return STOA_OK;
+}
+
+/* A file's worth of runs. */
+static int do_job(struct collection *c)
+{
+	struct stoa__gc *gc = &c->db->gc;
+	struct stoa__version *v = stoa__history_snapshot_quietly(&c->db->history);
+	struct stoa__rewrite *r;
+	int rc = stoa__rewrite_new(c->db, v, false, &r, c->err);
+
+	c->gave_up = false;
+	if (rc == STOA_OK)
+		rc = read_runs(c, r, v);
+	stoa__version_drop_quietly(v);
+	if (rc == STOA_OK)
+		rc = install_runs(c, r);
+	stoa__rewrite_free(r);
+	/* Where writers change more than a run can follow, shorter ones are read sooner before they are installed. */
+	gc->run_max = c->gave_up ? (gc->run_max + 1) / 2 : gc->run_max * 2;
+	if (gc->run_max > RUN_MAX)
+		gc->run_max = RUN_MAX;
+	return rc;
+}
+
+/*
+ * A checkpoint, if the files that it would remove are an eighth of those that stay: whether they were compacted, or their last
+ * rows deleted.
+ */
+static void let_go(struct stoa_db *db, struct plan *p)
+{
+	struct stoa__version *v;
+	uint64_t there;
+	int rc;
+
+	if (!db->path || is_canceled(db))
+		return;
+	p->n_uses = 0;
+	p->file_bytes = 0;
+	v = stoa__history_snapshot_quietly(&db->history);
+	rc = stoa__tree_walk(v->tables, 0, use_table, p);
+	stoa__version_drop_quietly(v);
+	there = stoa__db_segment_bytes(db);
+	if (rc == STOA_OK && there > p->file_bytes + FREED_MIN &&
+	    there > p->file_bytes + p->file_bytes / 8)
+		(void)stoa__checkpoint(db, NULL);
+}
+
+static void tell(struct stoa_db *db, int phase, int generation, const struct stoa_gc_stats *stats)
+{
+	stoa_gc_callback *callback;
+	void *ctx;
+
+	pthread_mutex_lock(&db->gc.mutex);
+	callback = db->gc.callback;
+	ctx = db->gc.ctx;
+	pthread_mutex_unlock(&db->gc.mutex);
+	if (callback)
+		callback(ctx, phase, generation, stats);
+}
+
+static void add_stats(struct stoa_gc_stats *to, const struct stoa_gc_stats *s)
+{
+	to->collections += s->collections;
+	to->groups_read += s->groups_read;
+	to->groups_made += s->groups_made;
+	to->rows_moved += s->rows_moved;
+	to->rows_reclaimed += s->rows_reclaimed;
+	to->bytes_reclaimed += s->bytes_reclaimed;
+	to->runs_given_up += s->runs_given_up;
+	to->seconds += s->seconds;
+	if (s->longest_pause > to->longest_pause)
+		to->longest_pause = s->longest_pause;
+}
+
+/* Carries out @p; the collection's lock is held. */
+static int carry_out(struct stoa_db *db, const struct plan *p, struct stoa_gc_stats *out,
+		     struct stoa_error *err)
+{
+	struct collection c = { .db = db, .plan = p, .err = err };
+	double from = seconds();
+	int rc = STOA_OK;
+
+	c.stats = (struct stoa_gc_stats)STOA_GC_STATS_INIT;
+	c.stats.collections = 1;
+	tell(db, STOA_GC_BEFORE, p->generation, &c.stats);
+	while (c.at < p->n_steps && rc == STOA_OK) {
+		rc = do_job(&c);
+		if (rc == STOA_OK && db->path && c.freed > FREED_MAX) {
+			rc = stoa__checkpoint(db, err);
+			c.freed = 0;
+		}
+	}
+	c.stats.seconds = seconds() - from;
+	pthread_mutex_lock(&db->gc.mutex);
+	add_stats(&db->gc.stats[p->generation], &c.stats);
+	pthread_mutex_unlock(&db->gc.mutex);
+	tell(db, STOA_GC_AFTER, p->generation, &c.stats);
+	*out = c.stats;
+	return rc;
+}
+
+static void set_next_wake(struct stoa_db *db)
+{
+	atomic_store_explicit(&db->gc.wake_at,
+			      atomic_load_explicit(&db->history.garbage, memory_order_relaxed) +
+				      WAKE_ROWS,
+			      memory_order_relaxed);
+}
+
+void stoa__gc_pass(struct stoa_db *db)
+{
+	struct stoa_gc_stats stats;
+	struct plan plan;
+	int generation, rc;
+
+	pthread_mutex_lock(&db->gc.running);
+	set_next_wake(db);
+	db->gc.n_passes++;
+	generation = db->gc.n_passes % 4 == 0 ? 2 : db->gc.n_passes % 2 == 0 ? 1 : 0;
+	/* What fails is tried again with the next pass; errors of a disk come up where someone waits for it. */
+	rc = make_plan(db, generation, false, &plan, NULL);
+	if (rc == STOA_OK && plan.n_steps)
+		rc = carry_out(db, &plan, &stats, NULL);
+	if (rc == STOA_OK)
+		let_go(db, &plan);
+	plan_release(&plan);
+	pthread_mutex_unlock(&db->gc.running);
+}
+
+/* ---- the public calls ---- */
+
+static int enter(stoa_db *db, int generation, struct stoa_error *err)
+{
+	STOA_TRY(stoa__db_enter(db, err));
+	if (generation < 0 || generation >= STOA__GENERATIONS)
+		return stoa__fail(err, STOA_EINVAL, "there is no generation %d: they are 0, 1 and 2",
+				  generation);
+	return STOA_OK;
+}
+
+static void copy_stats(const struct stoa_gc_stats *from, struct stoa_gc_stats *out)
+{
+	size_t size = out->size;
+
+	memcpy(out, from, size < sizeof *from ? size : sizeof *from);
+	out->size = size;
+}
+
+static int check_room(const struct stoa_gc_stats *out, struct stoa_error *err)
+{
+	if (out && out->size < sizeof(size_t))
+		return stoa__fail(err, STOA_EINVAL,
+				  "the size is wrong: start from STOA_GC_STATS_INIT");
+	return STOA_OK;
+}
+
+static int may_write(stoa_db *db, struct stoa_error *err)
+{
+	if (db->read_only)
+		return stoa__fail(err, STOA_EREADONLY, "the database was opened read-only");
+	if (atomic_load(&db->failed))
+		return stoa__fail(err, STOA_EREADONLY,
+				  "an earlier write to the disk failed: the database is read-only "
+				  "until it is reopened");
+	if (stoa__writer_is_me(db))
+		return stoa__fail(err, STOA_ESTATE,
+				  "this thread has a write transaction open: finish it first");
+	return STOA_OK;
+}
+
+int stoa_gc_collect(stoa_db *db, int generation, struct stoa_gc_stats *out, struct stoa_error *err)
+{
+	struct stoa_gc_stats stats;
+	struct plan plan;
+	int rc;
+
+	STOA_TRY(enter(db, generation, err));
+	STOA_TRY(check_room(out, err));
+	STOA_TRY(may_write(db, err));
+	pthread_mutex_lock(&db->gc.running);
+	set_next_wake(db);
+	rc = make_plan(db, generation, true, &plan, err);
+	if (rc == STOA_OK)
+		rc = carry_out(db, &plan, &stats, err);
+	if (rc == STOA_OK && db->path)
+		rc = stoa__checkpoint(db, err);
+	plan_release(&plan);
+	pthread_mutex_unlock(&db->gc.running);
+	if (rc == STOA_OK && out)
+		copy_stats(&stats, out);
+	return rc;
+}
+
+int stoa_gc_enable(stoa_db *db, bool on, struct stoa_error *err)
+{
+	STOA_TRY(stoa__db_enter(db, err));
+	atomic_store(&db->gc.disabled, !on);
+	return STOA_OK;
+}
+
+bool stoa_gc_is_enabled(const stoa_db *db)
+{
+	return stoa__db_enter(db, NULL) == STOA_OK && !atomic_load(&db->gc.disabled);
+}
+
+int stoa_gc_set_threshold(stoa_db *db, int generation, unsigned percent, struct stoa_error *err)
+{
+	STOA_TRY(enter(db, generation, err));
+	if (percent < 1 || percent > 100)
+		return stoa__fail(err, STOA_EINVAL, "a threshold is 1 to 100 percent, not %u",
+				  percent);
+	pthread_mutex_lock(&db->gc.mutex);
+	db->gc.threshold[generation] = percent;
+	pthread_mutex_unlock(&db->gc.mutex);
+	return STOA_OK;
+}
+
+int stoa_gc_threshold(stoa_db *db, int generation, unsigned *percent, struct stoa_error *err)
+{
+	STOA_TRY(enter(db, generation, err));
+	if (!percent)
+		return stoa__fail(err, STOA_EINVAL, "there is no room for the threshold");
+	pthread_mutex_lock(&db->gc.mutex);
+	*percent = db->gc.threshold[generation];
+	pthread_mutex_unlock(&db->gc.mutex);
+	return STOA_OK;
+}
+
+int stoa_gc_freeze(stoa_db *db, bool on, struct stoa_error *err)
+{
+	uint64_t stamp;
+
+	STOA_TRY(stoa__db_enter(db, err));
+	pthread_mutex_lock(&db->history.mutex);
+	stamp = db->history.head->stamp;
+	pthread_mutex_unlock(&db->history.mutex);
+	pthread_mutex_lock(&db->gc.mutex);
+	db->gc.frozen = on ? stamp : 0;
+	pthread_mutex_unlock(&db->gc.mutex);
+	return STOA_OK;
+}
+
+int stoa_gc_stats(stoa_db *db, int generation, struct stoa_gc_stats *out, struct stoa_error *err)
+{
+	STOA_TRY(enter(db, generation, err));
+	STOA_TRY(check_room(out, err));
+	if (!out)
+		return stoa__fail(err, STOA_EINVAL, "there is no room for the statistics");
+	pthread_mutex_lock(&db->gc.mutex);
+	copy_stats(&db->gc.stats[generation], out);
+	pthread_mutex_unlock(&db->gc.mutex);
+	return STOA_OK;
+}
+
+int stoa_gc_set_callback(stoa_db *db, stoa_gc_callback *callback, void *ctx, struct stoa_error *err)
+{
+	STOA_TRY(stoa__db_enter(db, err));
+	pthread_mutex_lock(&db->gc.mutex);
+	db->gc.callback = callback;
+	db->gc.ctx = ctx;
+	pthread_mutex_unlock(&db->gc.mutex);
+	return STOA_OK;
+}

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: MIT */
+/* gc_test.c - the collector as an application meets it: what comes back, when, and what it is told */
+#include "testing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/core/alloc.h"
+#include "../lib/db.h"
+#include "../lib/stoa.h"
+
+#define GROUP STOA_GROUP_MAX
+
+struct fixture {
+	char *dir;
+	stoa_db *db;
+	stoa_table table;
+	struct stoa_error err;
+};
+
+static void ok(const struct fixture *f, int rc)
+{
+	if (rc < 0)
+		fail_msg("%s: %s", stoa_result_name(rc), f->err.text);
+}
+
+static void open_db(struct fixture *f)
+{
+	ok(f, stoa_open(f->dir ? testing_path(f->dir, "db.stoa") : NULL, NULL, &f->db, &f->err));
+	ok(f, stoa_gc_enable(f->db, false, &f->err));
+}
+
+static stoa_txn *begin(struct fixture *f, unsigned flags)
+{
+	stoa_txn *txn;
+
+	ok(f, stoa_begin(f->db, flags, &txn, &f->err));
+	return txn;
+}
+
+static void commit(struct fixture *f, stoa_txn *txn)
+{
+	ok(f, stoa_commit(txn, &f->err));
+}
+
+static struct stoa_bytes name_of(int64_t i)
+{
+	static char names[100][16];
+	char *name = names[i % 100];
+
+	snprintf(name, sizeof names[0], "name %d", (int)(i % 100));
+	return (struct stoa_bytes){ name, (uint32_t)strlen(name) };
+}
+
+/* Appends @n rows: a number, which is that of the rowid, a name, and a number that takes eight bytes. */
+static void append(struct fixture *f, stoa_txn *txn, int64_t from, size_t n)
+{
+	int64_t *numbers = malloc(n * sizeof *numbers), *wide = malloc(n * sizeof *wide);
+	struct stoa_bytes *strings = malloc(n * sizeof *strings);
+	struct stoa_array columns[] = { { STOA_I64, 0, numbers, NULL },
+					{ STOA_STRING, 0, strings, NULL },
+					{ STOA_I64, 0, wide, NULL } };
+	stoa_appender *app;
+
+	for (size_t i = 0; i < n; i++) {
+		numbers[i] = from + (int64_t)i;
+		wide[i] = (int64_t)((uint64_t)numbers[i] * 0x9e3779b97f4a7c15u);
+		strings[i] = name_of(numbers[i]);
+	}
+	ok(f, stoa_appender_open(txn, f->table, &app, &f->err));
+	ok(f, stoa_append(app, columns, 3, n, &f->err));
+	ok(f, stoa_appender_close(app, &f->err));
+	free(numbers);
+	free(wide);
+	free(strings);
+}
+
+static void make_table(struct fixture *f, size_t n_rows)
+{
+	static const struct stoa_slot slots[] = { { .name = "n", .type = STOA_I64 },
+						  { .name = "name", .type = STOA_STRING },
+						  { .name = "m", .type = STOA_I64 } };
+	stoa_txn *txn = begin(f, STOA_WRITE);
+
+	ok(f, stoa_table_create(txn, "t", slots, 3, &f->table, &f->err));
+	if (n_rows)
+		append(f, txn, 1, n_rows);
+	commit(f, txn);
+}
+
+static int set_up_in(void **state, bool durable)
+{
+	static struct fixture f;
+
+	f = (struct fixture){ .dir = durable ? testing_tempdir() : NULL };
+	open_db(&f);
+	*state = &f;
+	return 0;
+}
+
+static int set_up(void **state)
+{
+	return set_up_in(state, true);
+}
+
+static int set_up_in_memory(void **state)
+{
+	return set_up_in(state, false);
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	ok(f, stoa_close(f->db, &f->err));
+	testing_rmtree(f->dir);
+	return 0;
+}
+
+static struct stoa_stat stat_of(struct fixture *f)
+{
+	struct stoa_stat s = STOA_STAT_INIT;
+	stoa_txn *txn = begin(f, STOA_READ);
+
+	ok(f, stoa_stat(txn, 0, &s, &f->err));
+	stoa_abort(txn);
+	return s;
+}
+
+/* Deletes the rows whose number leaves no rest. */
+static void thin(struct fixture *f, uint64_t from, uint64_t to, uint64_t every)
+{
+	stoa_txn *txn = begin(f, STOA_WRITE);
+
+	for (uint64_t row = from; row <= to; row++)
+		if (row % every == 0)
+			ok(f, stoa_delete(txn, f->table, row, &f->err));
+	commit(f, txn);
+}
+
+static struct stoa_gc_stats collect(struct fixture *f, int generation)
+{
+	struct stoa_gc_stats s = STOA_GC_STATS_INIT;
+
+	ok(f, stoa_gc_collect(f->db, generation, &s, &f->err));
+	return s;
+}
+
+/* Of rows 1 .. @n, are those there that are no multiples of @every, as they should be? */
+static void compare(struct fixture *f, int64_t n, int64_t every)
+{
+	stoa_txn *txn = begin(f, STOA_READ);
+	const struct stoa_value *row;
+	stoa_cursor *cur;
+	int64_t i = 1;
+	int rc;
+
+	ok(f, stoa_scan(txn, f->table, NULL, 0, &cur, &f->err));
+	while ((rc = stoa_next(cur, &row, &f->err)) == STOA_ROW) {
+		struct stoa_bytes name;
+
+		i += i % every == 0;
+		name = name_of(i);
+		assert_int_equal(stoa_cursor_rowid(cur), i);
+		assert_int_equal(row[0].i, i);
+		assert_int_equal(row[1].len, name.len);
+		assert_memory_equal(row[1].p, name.p, name.len);
+		i++;
+	}
+	ok(f, rc);
+	i += i % every == 0;
+	assert_int_equal(i, n + 1 + ((n + 1) % every == 0));
+	stoa_cursor_close(cur);
+	stoa_abort(txn);
+}
+
+static void half_of_the_rows_take_half_of_the_space(void **state)
+{
+	struct fixture *f = *state;
+	struct stoa_gc_stats s;
+	uint64_t before, after;
+
+	make_table(f, 4 * GROUP);
+	before = f->dir ? stat_of(f).segment_bytes : stat_of(f).memory_bytes;
+	thin(f, 1, 4 * GROUP, 2);
+	s = collect(f, 2);
+	assert_int_equal(s.rows_reclaimed, 2 * GROUP);
+	assert_int_equal(s.rows_moved, 2 * GROUP);
+	assert_int_equal(s.groups_read, 4);
+	assert_int_equal(s.groups_made, 2);
+	assert_true(s.bytes_reclaimed > before * 4 / 10);
+	after = f->dir ? stat_of(f).segment_bytes : stat_of(f).memory_bytes;
+	if (after * 100 > before * 58)
+		fail_msg("%llu bytes of %llu", (unsigned long long)after,
+			 (unsigned long long)before);
+	assert_int_equal(stat_of(f).n_dead, 0);
+	compare(f, 4 * GROUP, 2);
+}
+
+static void what_was_collected_is_there_after_reopening(void **state)
+{
+	struct fixture *f = *state;
+
+	make_table(f, 3 * GROUP);
+	thin(f, 1, 3 * GROUP, 3);
+	(void)collect(f, 2);
+	ok(f, stoa_close(f->db, &f->err));
+	ok(f, stoa_check(testing_path(f->dir, "db.stoa"), NULL, NULL, &f->err));
+	open_db(f);
+	compare(f, 3 * GROUP, 3);
+	assert_int_equal(stat_of(f).n_groups, 2);
+}
+
+/* Files of which no row is left, too. */
+static void space_comes_back_when_the_last_who_sees_it_has_gone(void **state)
+{
+	struct fixture *f = *state;
+	struct stoa_stat s;
+	stoa_txn *reader;
+
+	make_table(f, 2 * GROUP);
+	reader = begin(f, STOA_READ);
+	thin(f, 1, 2 * GROUP, 2);
+	(void)collect(f, 2);
+	s = stat_of(f);
+	assert_int_equal(s.n_snapshots, 1);
+	assert_true(s.pinned_disk_bytes > s.segment_bytes);
+	assert_true(s.pinned_bytes > 0);
+	assert_true(s.oldest_commit > 0 && s.oldest_commit < s.commit);
+	stoa_abort(reader);
+	s = stat_of(f);
+	assert_int_equal(s.n_snapshots, 0);
+	assert_int_equal(s.pinned_disk_bytes, 0);
+	assert_int_equal(s.pinned_bytes, 0);
+	assert_int_equal(s.oldest_commit, s.commit);
+}
+
+static void changed_values_go_back_into_their_groups(void **state)
+{
+	static const uint32_t slot = 2;
+	struct fixture *f = *state;
+	stoa_txn *txn;
+
+	make_table(f, GROUP);
+	txn = begin(f, STOA_WRITE);
+	for (uint64_t row = 1; row <= GROUP; row += 100) {
+		struct stoa_value v = stoa_i64(-(int64_t)row);
+
+		ok(f, stoa_update(txn, f->table, row, &slot, &v, 1, &f->err));
+	}
+	commit(f, txn);
+	assert_true(stat_of(f).overlay_bytes > 0);
+	(void)collect(f, 2);
+	assert_int_equal(stat_of(f).overlay_bytes, 0);
+	compare(f, GROUP, GROUP + 1);
+	txn = begin(f, STOA_READ);
+	for (uint64_t row = 1; row <= GROUP; row += 100) {
+		struct stoa_value v[3];
+
+		ok(f, stoa_get(txn, f->table, row, v, 3, &f->err));
+		assert_int_equal(v[2].i, -(int64_t)row);
+	}
+	stoa_abort(txn);
+}
+
+static void the_values_of_a_dropped_slot_go(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t before;
+	stoa_txn *txn;
+
+	make_table(f, 2 * GROUP);
+	before = stat_of(f).segment_bytes;
+	txn = begin(f, STOA_WRITE);
+	ok(f, stoa_slot_drop(txn, f->table, "m", &f->err));
+	commit(f, txn);
+	(void)collect(f, 2);
+	assert_true(stat_of(f).segment_bytes < before * 3 / 4);
+	compare(f, 2 * GROUP, 2 * GROUP + 1);
+}
+
+static void small_groups_are_merged(void **state)
+{
+	struct fixture *f = *state;
+	stoa_txn *txn;
+
+	make_table(f, 0);
+	for (int64_t i = 0; i < 30; i++) {
+		txn = begin(f, STOA_WRITE);
+		append(f, txn, 1 + i * 1000, 1000);
+		commit(f, txn);
+	}
+	/* an appender's last rows are a group, or the tail, as it is */
+	thin(f, 1, 30000, 100000);
+	(void)collect(f, 2);
+	assert_true(stat_of(f).n_groups <= 2);
+	compare(f, 30000, 100000);
+}
+
+/* Rows move up with each collection, and a collection of the young leaves them alone then. */
+static void groups_grow_old(void **state)
+{
+	struct fixture *f = *state;
+
+	make_table(f, 2 * GROUP);
+	thin(f, 1, 2 * GROUP, 4);
+	assert_int_equal(collect(f, 0).groups_read, 2);
+	thin(f, 1, 2 * GROUP, 0x7fffffff);
+	assert_int_equal(collect(f, 2).groups_read, 0);
+	for (int generation = 1; generation <= 2; generation++) {
+		stoa_txn *txn = begin(f, STOA_WRITE);
+
+		for (uint64_t row = (uint64_t)generation; row <= 2 * GROUP; row += 4)
+			ok(f, stoa_delete(txn, f->table, row, &f->err));
+		commit(f, txn);
+		assert_int_equal(collect(f, generation - 1).groups_read, 0);
+		assert_true(collect(f, generation).groups_read > 0);
+	}
+}
+
+/* ---- by itself ---- */
+
+static void wait_for_collections(struct fixture *f, uint64_t n)
+{
+	struct stoa_gc_stats s = STOA_GC_STATS_INIT;
+	uint64_t sum;
+
+	for (int i = 0; i < 1000; i++) {
+		sum = 0;
+		for (int g = 0; g < STOA_GC_GENERATIONS; g++) {
+			ok(f, stoa_gc_stats(f->db, g, &s, &f->err));
+			sum += s.rows_reclaimed;
+		}
+		if (sum >= n)
+			return;
+		usleep(10000);
+	}
+	fail_msg("%llu rows were collected, and not %llu", (unsigned long long)sum,
+		 (unsigned long long)n);
+}
+
+static void rows_are_collected_without_being_asked_for(void **state)
+{
+	struct fixture *f = *state;
+
+	ok(f, stoa_gc_enable(f->db, true, &f->err));
+	assert_true(stoa_gc_is_enabled(f->db));
+	make_table(f, 3 * GROUP);
+	thin(f, 1, 3 * GROUP, 2);
+	wait_for_collections(f, 3 * GROUP / 2);
+	compare(f, 3 * GROUP, 2);
+}
+
+static void a_group_with_less_than_its_threshold_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	unsigned percent;
+
+	for (int g = 0; g < STOA_GC_GENERATIONS; g++)
+		ok(f, stoa_gc_set_threshold(f->db, g, 60, &f->err));
+	ok(f, stoa_gc_threshold(f->db, 1, &percent, &f->err));
+	assert_int_equal(percent, 60);
+	make_table(f, 2 * GROUP);
+	thin(f, 1, GROUP, 2);
+	for (int i = 0; i < 4; i++)
+		stoa__gc_pass(f->db);
+	assert_int_equal(stat_of(f).n_dead, GROUP / 2);
+	ok(f, stoa_gc_set_threshold(f->db, 0, 40, &f->err));
+	for (int i = 0; i < 4; i++)
+		stoa__gc_pass(f->db);
+	assert_int_equal(stat_of(f).n_dead, 0);
+	assert_int_equal(stat_of(f).n_rows, GROUP * 3 / 2);
+}
+
+static void what_is_frozen_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+
+	make_table(f, GROUP);
+	ok(f, stoa_gc_freeze(f->db, true, &f->err));
+	thin(f, 1, GROUP, 2);
+	assert_int_equal(collect(f, 2).groups_read, 0);
+	ok(f, stoa_gc_freeze(f->db, false, &f->err));
+	assert_int_equal(collect(f, 2).groups_read, 1);
+}
+
+/* ---- being told, and refusing ---- */
+
+struct told {
+	int before, after;
+	uint64_t rows;
+};
+
+static void note(void *ctx, int phase, int generation, const struct stoa_gc_stats *stats)
+{
+	struct told *t = ctx;
+
+	assert_int_equal(generation, 1);
+	t->before += phase == STOA_GC_BEFORE;
+	t->after += phase == STOA_GC_AFTER;
+	t->rows += stats->rows_reclaimed;
+}
+
+static void a_callback_is_told_before_and_after(void **state)
+{
+	struct fixture *f = *state;
+	struct told told = { 0 };
+
+	make_table(f, GROUP);
+	thin(f, 1, GROUP, 2);
+	ok(f, stoa_gc_set_callback(f->db, note, &told, &f->err));
+	(void)collect(f, 1);
+	assert_int_equal(told.before, 1);
+	assert_int_equal(told.after, 1);
+	assert_int_equal(told.rows, GROUP / 2);
+}
+
+static void what_makes_no_sense_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct stoa_gc_stats s = STOA_GC_STATS_INIT;
+	stoa_txn *txn = begin(f, STOA_WRITE);
+
+	assert_int_equal(stoa_gc_collect(f->db, 2, NULL, &f->err), STOA_ESTATE);
+	stoa_abort(txn);
+	assert_int_equal(stoa_gc_collect(f->db, 3, NULL, &f->err), STOA_EINVAL);
+	assert_int_equal(stoa_gc_collect(f->db, -1, NULL, &f->err), STOA_EINVAL);
+	assert_int_equal(stoa_gc_set_threshold(f->db, 0, 0, &f->err), STOA_EINVAL);
+	assert_int_equal(stoa_gc_set_threshold(f->db, 0, 101, &f->err), STOA_EINVAL);
+	assert_int_equal(stoa_gc_stats(f->db, 9, &s, &f->err), STOA_EINVAL);
+	assert_int_equal(stoa_gc_stats(f->db, 0, NULL, &f->err), STOA_EINVAL);
+	assert_int_equal(stoa_gc_enable(NULL, true, &f->err), STOA_EINVAL);
+	ok(f, stoa_gc_collect(f->db, 2, NULL, &f->err));
+}
+
+/* ---- want of memory ---- */
+
+/* Whichever allocation fails, the rows are what they were, and the next collection makes up for it. */
+static void a_collection_that_memory_cuts_short_changes_no_row(void **state)
+{
+	struct fixture *f = *state;
+	long step = testing_long() ? 1 : 3;
+
+	make_table(f, 3000);
+	for (long nth = 0;; nth += step) {
+		stoa_txn *txn = begin(f, STOA_WRITE);
+		int rc;
+
+		ok(f, stoa_delete(txn, f->table, 1 + (uint64_t)nth, &f->err));
+		for (uint64_t row = 1000; row < 3000; row += 40) {
+			static const uint32_t slot = 2;
+			struct stoa_value v = stoa_i64(nth);
+
+			ok(f, stoa_update(txn, f->table, row, &slot, &v, 1, &f->err));
+		}
+		commit(f, txn);
+		stoa__fault_arm(nth, false);
+		rc = stoa_gc_collect(f->db, 2, NULL, &f->err);
+		if (!stoa__fault_disarm()) {
+			ok(f, rc);
+			break;
+		}
+		/* Some can be done without, the place in the new catalog of a file that can wait, say. */
+		if (rc < 0)
+			assert_int_equal(rc, STOA_ENOMEM);
+		txn = begin(f, STOA_READ);
+		for (uint64_t row = 1000; row < 3000; row += 40) {
+			struct stoa_value v[3];
+
+			ok(f, stoa_get(txn, f->table, row, v, 3, &f->err));
+			assert_int_equal(v[0].i, row);
+			assert_int_equal(v[2].i, nth);
+		}
+		stoa_abort(txn);
+		assert_int_equal(stat_of(f).n_rows, 3000 - (nth / step + 1));
+	}
+}
+
+#define ON_DISK(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define IN_MEMORY(test) cmocka_unit_test_setup_teardown(test, set_up_in_memory, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ON_DISK(half_of_the_rows_take_half_of_the_space),
+		IN_MEMORY(half_of_the_rows_take_half_of_the_space),
+		ON_DISK(what_was_collected_is_there_after_reopening),
+		ON_DISK(space_comes_back_when_the_last_who_sees_it_has_gone),
+		ON_DISK(changed_values_go_back_into_their_groups),
+		IN_MEMORY(changed_values_go_back_into_their_groups),
+		ON_DISK(the_values_of_a_dropped_slot_go),
+		ON_DISK(small_groups_are_merged),
+		ON_DISK(groups_grow_old),
+		ON_DISK(rows_are_collected_without_being_asked_for),
+		IN_MEMORY(rows_are_collected_without_being_asked_for),
+		ON_DISK(a_group_with_less_than_its_threshold_is_left_alone),
+		ON_DISK(what_is_frozen_is_left_alone),
+		ON_DISK(a_callback_is_told_before_and_after),
+		ON_DISK(what_makes_no_sense_is_refused),
+		ON_DISK(a_collection_that_memory_cuts_short_changes_no_row),
+		IN_MEMORY(a_collection_that_memory_cuts_short_changes_no_row),
+	};
+
+	testing_in_memory();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
