@@ -1250,8 +1250,8 @@ STOA_API uint32_t stoa_parameters(const stoa_stmt *stmt);
 /**
  * stoa_stmt_writes() - does a statement want a transaction with STOA_WRITE?
  *
- * So does whatever inserts, updates, deletes, creates, alters or drops, and SAVEPOINT with its kin; for
- * a query either kind will do.
+ * So does whatever inserts, updates, deletes, creates, alters or drops, EXPLAIN ANALYZE of such, and
+ * SAVEPOINT with its kin; for a query either kind will do.
  */
 STOA_API bool stoa_stmt_writes(const stoa_stmt *stmt);
 
@@ -1261,7 +1261,8 @@ STOA_API bool stoa_stmt_writes(const stoa_stmt *stmt);
  *
  * A query is lazy: rows are computed as the cursor moves. A statement that changes something has
  * done all of it when this returns or, after an error, nothing of it; it sees the rows as they were
- * before it. Its cursor has the rows of RETURNING; without that, no columns and no rows.
+ * before it. Its cursor has the rows of RETURNING; without that, no columns and no rows. EXPLAIN gives
+ * the plan as lines of text; EXPLAIN ANALYZE runs the statement too, a change with all it changes.
  *
  * Returns: STOA_OK; STOA_EREADONLY for a statement that writes in a read transaction; the errors
  *          of stoa_insert() and its kin, and those of expressions; STOA_ESTATE if it has to change more

@@ -28,6 +28,7 @@
 #include "../lib/core/alloc.h"
 #include "../lib/core/error.h"
 #include "../lib/core/type.h"
+#include "explain.h"
 
 struct change {
 	stoa_stmt *stmt;
@@ -44,6 +45,7 @@ struct change {
 	stoa_rowid *rowids;		/* heap: those in @changed */
 	size_t cap_rowids;
 	uint64_t n;			/* rows changed */
+	struct stoa__text *explain;	/* receives the plan; NULL: nobody asks */
 };
 
 static int fail_at(struct change *c, const struct stoa__token *at, int code, const char *what,
@@ -281,7 +283,7 @@ static int check(struct change *c)
 int stoa__change_check(stoa_stmt *stmt, struct stoa__tables *tables, struct stoa_error *err)
 {
 	struct stoa__arena arena = STOA__ARENA_INIT;
-	struct change c = { .stmt = stmt, .s = stmt->tree, .tables = tables, .arena = &arena,
+	struct change c = { .stmt = stmt, .s = stoa__stmt_about(stmt), .tables = tables, .arena = &arena,
 			    .err = err };
 	int rc = check(&c);
 
@@ -326,6 +328,7 @@ static int open_query(struct change *c, const struct stoa__query *query,
 
 	*out = NULL;
 	STOA_TRY(stoa__query_cursor_new(c->stmt, &q, c->err));
+	q->counting = c->explain != NULL;
 	int rc = stoa__query_cursor_plan(q, query, c->tables, c->err);
 	if (rc == STOA_OK)
 		rc = stoa__query_cursor_start(q, c->tables, NULL, c->err);
@@ -334,6 +337,23 @@ static int open_query(struct change *c, const struct stoa__query *query,
 	else
 		*out = q;
 	return rc;
+}
+
+/* The first line of a plan. */
+static const char *head(const struct stoa__statement *s)
+{
+	switch (s->kind) {
+	case STOA__STATEMENT_INSERT: return "insert what follows";
+	case STOA__STATEMENT_UPDATE: return "update what follows";
+	default: return "delete what follows";
+	}
+}
+
+/* The plan of what leads the statement. */
+static void explain(struct change *c, const struct stoa__query_cursor *q)
+{
+	if (c->explain)
+		stoa__text_put_plan(c->explain, q->plan, head(c->s), q->counts);
 }
 
 /* ---- INSERT ------------------------------------------------------------------------------------- */
@@ -486,6 +506,7 @@ static int insert_query(struct change *c)
 	for (size_t i = 0; i < c->n_slots; i++)
 		slots[i] = &c->info.slots[c->slots[i]];
 	STOA_TRY(stoa__query_cursor_new(c->stmt, &q, c->err));
+	q->counting = c->explain != NULL;
 	int rc = stoa__query_cursor_plan(q, c->s->query, c->tables, c->err);
 	if (rc == STOA_OK && q->plan->n_visible != c->n_slots)
 		rc = wrong_width(c, q->plan->n_visible);
@@ -493,6 +514,7 @@ static int insert_query(struct change *c)
 		rc = stoa__query_cursor_start(q, c->tables, slots, c->err);
 	if (rc == STOA_OK)
 		rc = insert_rows(c, &q->cursor);
+	explain(c, q);
 	stoa_cursor_close(&q->cursor);
 	return rc;
 }
@@ -533,6 +555,7 @@ static int lead(struct change *c, int (*each)(struct change *c, const struct sto
 		if (rc < 0)
 			break;
 	}
+	explain(c, q);
 	stoa_cursor_close(&q->cursor);
 	return rc < 0 ? rc : STOA_OK;
 }
@@ -633,11 +656,13 @@ static int change_all(struct change *c, struct stoa__query_cursor *out)
 	return rc;
 }
 
-int stoa__change_run(stoa_stmt *stmt, stoa_txn *txn, stoa_cursor **out, struct stoa_error *err)
+static int run(stoa_stmt *stmt, stoa_txn *txn, struct stoa__text *text, stoa_cursor **out,
+	       struct stoa_error *err)
 {
 	struct stoa__txn_tables t;
 	struct stoa__query_cursor *q;
-	struct change c = { .stmt = stmt, .s = stmt->tree, .txn = txn, .err = err };
+	struct change c = { .stmt = stmt, .s = stoa__stmt_about(stmt), .txn = txn, .err = err,
+			    .explain = text };
 
 	STOA_TRY(stoa__query_cursor_new(stmt, &q, err));
 	stoa__txn_tables_init(&t, txn);
@@ -654,4 +679,68 @@ int stoa__change_run(stoa_stmt *stmt, stoa_txn *txn, stoa_cursor **out, struct s
 	else
 		*out = &q->cursor;
 	return rc;
+}
+
+int stoa__change_run(stoa_stmt *stmt, stoa_txn *txn, stoa_cursor **out, struct stoa_error *err)
+{
+	return run(stmt, txn, NULL, out, err);
+}
+
+/* ---- EXPLAIN ------------------------------------------------------------------------------------- */
+
+/* The plan alone. */
+static int plan_only(struct change *c)
+{
+	const struct stoa__query *query = c->s->query;
+	struct stoa__query_cursor *q;
+	struct stoa__query *leader;
+
+	STOA_TRY(find_table(c));
+	STOA_TRY(name_slots(c));
+	if (c->s->kind == STOA__STATEMENT_INSERT && (!query || value_rows(c->s)))
+		return STOA_OK;
+	if (c->s->kind != STOA__STATEMENT_INSERT) {
+		STOA_TRY(make_leader(c, c->arena, &leader));
+		query = leader;
+	}
+	STOA_TRY(stoa__query_cursor_new(c->stmt, &q, c->err));
+	int rc = stoa__query_cursor_plan(q, query, c->tables, c->err);
+	if (rc == STOA_OK)
+		explain(c, q);
+	stoa_cursor_close(&q->cursor);
+	return rc;
+}
+
+static int explain_only(stoa_stmt *stmt, stoa_txn *txn, struct stoa__text *text,
+			struct stoa_error *err)
+{
+	struct stoa__arena arena = STOA__ARENA_INIT;
+	struct stoa__txn_tables t;
+	struct change c = { .stmt = stmt, .s = stoa__stmt_about(stmt), .txn = txn, .err = err,
+			    .explain = text, .arena = &arena };
+
+	stoa__txn_tables_init(&t, txn);
+	c.tables = &t.tables;
+	int rc = plan_only(&c);
+	stoa__txn_tables_release(&t);
+	stoa__arena_release(&arena);
+	return rc;
+}
+
+int stoa__change_explain(stoa_stmt *stmt, stoa_txn *txn, struct stoa__text *text, uint64_t *n,
+			 struct stoa_error *err)
+{
+	const struct stoa__ast_list *rows = value_rows(stoa__stmt_about(stmt));
+	stoa_cursor *cur;
+
+	if (stmt->tree->analyze) {
+		STOA_TRY(run(stmt, txn, text, &cur, err));
+		*n = stoa_changes(cur);
+		stoa_cursor_close(cur);
+	} else {
+		STOA_TRY(explain_only(stmt, txn, text, err));
+	}
+	if (rows || !text->buf.len)
+		stoa__text_put(text, "insert %u rows of values\n", rows ? rows->n : 1);
+	return STOA_OK;
 }

@@ -14,6 +14,10 @@ int stoa__change_check(stoa_stmt *stmt, struct stoa__tables *tables, struct stoa
  * without columns.
  */
 int stoa__change_run(stoa_stmt *stmt, stoa_txn *txn, stoa_cursor **out, struct stoa_error *err);
+/* EXPLAIN: adds the plan to @t; of EXPLAIN ANALYZE, runs it, and adds the rows changed to *@n. */
+struct stoa__text;
+int stoa__change_explain(stoa_stmt *stmt, stoa_txn *txn, struct stoa__text *t, uint64_t *n,
+			 struct stoa_error *err);
 /* Puts the rows of @cur, whose columns are @table's slots, into @table; how many is added to *@n. */
 int stoa__change_fill(stoa_txn *txn, stoa_table table, stoa_cursor *cur, uint64_t *n,
 		      struct stoa_error *err);

@@ -25,6 +25,9 @@ libstoa_all_la_SOURCES += \
 	%D%/dict.c \
 	%D%/engine.h \
 	%D%/estimate.c \
+	%D%/explain.c \
+	%D%/explain.h \
+	%D%/explain_expr.c \
 	%D%/find.c \
 	%D%/from.c \
 	%D%/func.h \

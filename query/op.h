@@ -68,10 +68,14 @@ int stoa__op_scan(struct stoa__source *source, size_t n_columns, size_t rowid,
  */
 int stoa__row_list_of(struct stoa__bound *const *where, size_t n_where, size_t rowid,
 		    struct stoa__arena *arena, struct stoa__row_list **out);
+/* Do they? */
+bool stoa__row_list_possible(struct stoa__bound *const *where, size_t n_where, size_t rowid);
 /* What a scan reads. */
 struct stoa__source *stoa__op_scan_source(struct stoa__op *scan);
 /* Moves a scan whose source was split to the next row group (source.h): STOA_ROW or STOA_END. */
 int stoa__op_scan_deal(struct stoa__op *scan, uint64_t *place, struct stoa_error *err);
+/* Lets a scan count row groups and bytes. */
+void stoa__op_scan_count(struct stoa__op *scan, struct stoa__node_counts *counts);
 /* Tells a scan to pass over the row groups that @bar, which outlives it, excludes by then. */
 void stoa__op_scan_heed(struct stoa__op *scan, const struct stoa__bar *bar);
 int stoa__op_filter(struct stoa__op *child, struct stoa__arena *arena, size_t n_columns,

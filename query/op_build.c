@@ -266,6 +266,8 @@ static int build_one(struct build *b, const struct stoa__node *n, struct stoa__o
 	}
 	STOA_TRY(build_on(b, n, inputs[0], inputs[1], out));
 	b->ops[n->id] = *out;
+	if (b->counts && n->kind == STOA__NODE_SCAN)
+		stoa__op_scan_count(*out, &b->counts[n->id]);
 	if (b->counts)
 		return stoa__op_count(*out, &b->counts[n->id], out, b->err);
 	return STOA_OK;

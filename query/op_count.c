@@ -26,22 +26,16 @@ static uint64_t now(void)
 	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
 }
 
-/* Lanes of one node count together. */
-static void add(uint64_t *to, uint64_t x)
-{
-	__atomic_fetch_add(to, x, __ATOMIC_RELAXED);
-}
-
 static int count_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
 {
 	struct count *c = (struct count *)op;
 	uint64_t start = now();
 	int rc = stoa__op_next(c->child, n, err);
 
-	add(&c->counts->nanos, now() - start);
+	stoa__count(&c->counts->nanos, now() - start);
 	if (rc == STOA_ROW) {
-		add(&c->counts->n_batches, 1);
-		add(&c->counts->n_rows, *n);
+		stoa__count(&c->counts->n_batches, 1);
+		stoa__count(&c->counts->n_rows, *n);
 	}
 	return rc;
 }
@@ -53,7 +47,7 @@ static int count_column(struct stoa__input *in, size_t i, struct stoa__vec *out,
 	uint64_t start = now();
 	int rc = stoa__op_column(c->child, i, out, err);
 
-	add(&c->counts->nanos, now() - start);
+	stoa__count(&c->counts->nanos, now() - start);
 	return rc;
 }
 
@@ -63,7 +57,7 @@ static bool count_within(struct stoa__op *op, size_t i, int64_t lo, int64_t hi, 
 	uint64_t start = now();
 	bool done = c->child->ops->within && c->child->ops->within(c->child, i, lo, hi, out);
 
-	add(&c->counts->nanos, now() - start);
+	stoa__count(&c->counts->nanos, now() - start);
 	return done;
 }
 
@@ -75,7 +69,7 @@ static bool count_pick(struct stoa__op *op, size_t i, const uint32_t *sel, size_
 	bool done = c->child->ops->pick &&
 		    c->child->ops->pick(c->child, i, sel, n, room, bits, out);
 
-	add(&c->counts->nanos, now() - start);
+	stoa__count(&c->counts->nanos, now() - start);
 	return done;
 }
 

@@ -32,6 +32,8 @@ struct scan {
 	const stoa_rowid *rowids;
 	uint8_t **bools;	/* by column, made when needed */
 	bool *bools_ready;
+	struct stoa__node_counts *counts;	/* NULL: nobody asks */
+	uint64_t counted;	/* columns of the batch that are in them; from the 64th on, each time */
 };
 
 /* ---- zone maps ------------------------------------------------------------------------------ */
@@ -157,8 +159,44 @@ static void skip_groups(struct scan *s)
 			continue;
 		}
 		s->source->ops->skip_group(s->source);
+		if (s->counts)
+			stoa__count(&s->counts->n_skipped, 1);
 		i = 0;
 	}
+}
+
+/* ---- counting --------------------------------------------------------------------------------- */
+
+/* Does the batch that next() will give begin a row group? */
+static bool begins_group(struct scan *s)
+{
+	struct stoa__zone z;
+
+	memset(&z, 0, sizeof z);
+	return s->source->ops->zone(s->source, s->n_columns - (s->rowid != SIZE_MAX), &z);
+}
+
+static uint64_t bytes_of(const struct stoa__vec *v)
+{
+	uint64_t bytes = v->n * 8;
+
+	if (v->kind == STOA__VEC_CONST)
+		return 8;
+	if (v->kind == STOA__VEC_DICT)
+		return v->n * sizeof *v->codes;
+	for (size_t i = 0; v->phys == STOA__PHYS_BYTES && i < v->n; i++)
+		bytes += 8 + v->bytes[i].len;
+	return bytes;
+}
+
+static void count_vector(struct scan *s, size_t i, const struct stoa__vec *v)
+{
+	uint64_t bit = UINT64_C(1) << (i < 63 ? i : 63);
+
+	if (!(s->counted & bit))
+		stoa__count(&s->counts->n_bytes, bytes_of(v));
+	if (i < 63)
+		s->counted |= bit;
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */
@@ -170,9 +208,14 @@ static int scan_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
 	if (atomic_load_explicit(&s->run->stop, memory_order_relaxed))
 		return stoa__fail(err, STOA_ECANCELED, "the query was canceled");
 	skip_groups(s);
+	bool begins = s->counts && begins_group(s);
 	int rc = s->source->ops->next(s->source, &s->n, s->rowid < SIZE_MAX ? &s->rowids : NULL,
 				      err);
 	*n = s->n;
+	if (s->counts) {
+		stoa__count(&s->counts->n_groups, begins && rc == STOA_ROW);
+		s->counted = 0;
+	}
 	if (s->n_columns)
 		memset(s->bools_ready, 0, s->n_columns * sizeof *s->bools_ready);
 	return rc;
@@ -215,6 +258,8 @@ static int scan_column(struct stoa__input *in, size_t i, struct stoa__vec *out,
 		return STOA_OK;
 	}
 	STOA_TRY(s->source->ops->column(s->source, source_column(s, i), out, err));
+	if (s->counts)
+		count_vector(s, i, out);
 	if (out->type == STOA_BOOL)
 		return bytes_of_bools(s, i, out, err);
 	if (out->type >= STOA_U8 && out->type <= STOA_U32)
@@ -295,6 +340,11 @@ int stoa__op_scan_deal(struct stoa__op *scan, uint64_t *place, struct stoa_error
 	struct stoa__source *source = ((struct scan *)scan)->source;
 
 	return source->ops->deal(source, place, err);
+}
+
+void stoa__op_scan_count(struct stoa__op *scan, struct stoa__node_counts *counts)
+{
+	((struct scan *)scan)->counts = counts;
 }
 
 void stoa__op_scan_heed(struct stoa__op *scan, const struct stoa__bar *bar)

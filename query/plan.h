@@ -152,7 +152,16 @@ struct stoa__node_counts {
 	uint64_t n_rows;	/* that it made */
 	uint64_t n_batches;
 	uint64_t nanos;		/* in its next() and column(), what is below included */
+	/* Of a scan: */
+	uint64_t n_groups;	/* row groups read */
+	uint64_t n_skipped;	/* passed over */
+	uint64_t n_bytes;	/* of vectors made */
 };
+/* Adds to one of them; lanes of one node may do so at the same time. */
+static inline void stoa__count(uint64_t *at, uint64_t n)
+{
+	__atomic_fetch_add(at, n, __ATOMIC_RELAXED);
+}
 
 /* ---- node.c: how the planner makes and changes trees ----------------------------------------- */
 

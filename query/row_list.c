@@ -74,18 +74,28 @@ static bool is_list(const struct stoa__bound *b)
 	return true;
 }
 
-int stoa__row_list_of(struct stoa__bound *const *where, size_t n_where, size_t rowid,
-		    struct stoa__arena *arena, struct stoa__row_list **out)
+/* The condition that names rows; NULL: none does. */
+static const struct stoa__bound *naming(struct stoa__bound *const *where, size_t n, size_t rowid)
 {
+	for (size_t i = 0; rowid < SIZE_MAX && i < n; i++)
+		if (is_rowid(where[i], rowid) &&
+		    ((where[i]->kind == STOA__BOUND_OP && is_short(where[i])) || is_list(where[i])))
+			return where[i];
+	return NULL;
+}
+
+bool stoa__row_list_possible(struct stoa__bound *const *where, size_t n_where, size_t rowid)
+{
+	return naming(where, n_where, rowid) != NULL;
+}
+
+int stoa__row_list_of(struct stoa__bound *const *where, size_t n_where, size_t rowid,
+		      struct stoa__arena *arena, struct stoa__row_list **out)
+{
+	const struct stoa__bound *b = naming(where, n_where, rowid);
+
 	*out = NULL;
-	for (size_t i = 0; rowid < SIZE_MAX && i < n_where; i++) {
-		const struct stoa__bound *b = where[i];
-		if (!is_rowid(b, rowid))
-			continue;
-		if (b->kind == STOA__BOUND_OP && is_short(b))
-			return of_range(arena, b->lo, b->hi, out);
-		if (is_list(b))
-			return of_in(arena, b, out);
-	}
-	return STOA_OK;
+	if (!b)
+		return STOA_OK;
+	return b->kind == STOA__BOUND_IN ? of_in(arena, b, out) : of_range(arena, b->lo, b->hi, out);
 }

@@ -23,6 +23,7 @@
 #include "change.h"
 #include "define.h"
 #include "engine.h"
+#include "explain.h"
 #include "parse.h"
 
 static void stmt_release(stoa_stmt *stmt)
@@ -57,11 +58,8 @@ static int check(stoa_stmt *stmt, struct stoa__tables *tables, struct stoa_error
 {
 	struct stoa__arena arena = STOA__ARENA_INIT;
 	struct stoa__plan *plan;
-	const struct stoa__statement *s = stmt->tree;
+	const struct stoa__statement *s = stoa__stmt_about(stmt);
 
-	if (s->kind == STOA__STATEMENT_EXPLAIN)
-		return stoa__fail_at(err, STOA_EUNSUPPORTED, s->at.line, s->at.column,
-				     "EXPLAIN is not supported");
 	if (s->kind > STOA__STATEMENT_EXPLAIN)
 		return stoa__define_check(stmt, tables, err);
 	if (s->kind != STOA__STATEMENT_QUERY)
@@ -283,7 +281,12 @@ int stoa__query_cursor_start(struct stoa__query_cursor *q, struct stoa__tables *
 	q->columns = q->plan->columns;
 	q->n_columns = n;
 	q->run.means = tables->means;
-	STOA_TRY(stoa__op_build(q->plan, tables, &q->run, &q->arena, NULL, &q->root, err));
+	if (q->counting) {
+		q->counts = stoa__arena_array(&q->arena, q->plan->n_nodes, sizeof *q->counts);
+		if (!q->counts)
+			return stoa__fail_memory(err);
+	}
+	STOA_TRY(stoa__op_build(q->plan, tables, &q->run, &q->arena, q->counts, &q->root, err));
 	return slots ? assign(q, slots, err) : STOA_OK;
 }
 
@@ -412,6 +415,8 @@ int stoa_execute(stoa_stmt *stmt, stoa_txn *txn, stoa_cursor **out, struct stoa_
 		rc = execute_query(stmt, txn, &cur, err);
 	else if (s->kind < STOA__STATEMENT_EXPLAIN)
 		rc = stoa__change_run(stmt, txn, &cur, err);
+	else if (s->kind == STOA__STATEMENT_EXPLAIN)
+		rc = stoa__explain_run(stmt, txn, &cur, err);
 	else
 		rc = stoa__statement_ends(s) ? fail_control(s, err) :
 					       execute_define(stmt, txn, &cur, err);

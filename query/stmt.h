@@ -50,7 +50,15 @@ struct stoa__query_cursor {
 	struct stoa__version *version;	/* held: what rows may borrow from; NULL without a table */
 	stoa_rowid *rowids;		/* heap: rows that RETURNING speaks of; NULL: none */
 	struct stoa__row_list only;
+	bool counting;			/* before it is opened: count what nodes cost */
+	struct stoa__node_counts *counts;	/* by node, in the arena; NULL: not counted */
 };
+
+/* What a statement is about: of EXPLAIN, what is explained. */
+static inline const struct stoa__statement *stoa__stmt_about(const stoa_stmt *stmt)
+{
+	return stmt->tree->inner ? stmt->tree->inner : stmt->tree;
+}
 
 /* A cursor without a query yet. Whatever follows fails or not, stoa_cursor_close() frees it. */
 int stoa__query_cursor_new(stoa_stmt *stmt, struct stoa__query_cursor **out,

@@ -181,6 +181,23 @@ static void a_statement_does_not_meet_its_own_rows(void **state)
 	good("DELETE FROM item WHERE id > 1", 4096, "");
 }
 
+static void subqueries_stand_wherever_expressions_do(void **state)
+{
+	(void)state;
+	good("INSERT INTO item (id, small) VALUES (1, 10), (2, 20), (3, 30)", 3, "");
+	good("INSERT INTO item (id, small) VALUES ((SELECT max(id) FROM item) + 1, 40), "
+	     "((SELECT max(id) FROM item), 50)", 2, "");
+	good("UPDATE item SET small = (SELECT count(*) FROM item AS o WHERE o.id = item.id) "
+	     "WHERE id IN (SELECT id FROM item WHERE small > 10)", 4, "");
+	good("SELECT id, small FROM item ORDER BY rowid", 0, "1|10\n2|1\n3|1\n4|2\n4|2\n");
+	good("DELETE FROM item WHERE EXISTS (SELECT 1 FROM item AS o WHERE o.id = item.id AND "
+	     "o.rowid < item.rowid) RETURNING id, (SELECT count(*) FROM item)", 1, "4|5\n");
+	good("INSERT INTO item (id) WITH x AS (SELECT id FROM item) SELECT -id FROM x UNION ALL "
+	     "VALUES (9) ORDER BY 1 LIMIT 3", 3, "");
+	good("SELECT id FROM item WHERE rowid > 5 ORDER BY rowid", 0, "-4\n-3\n-2\n");
+	bad("UPDATE item SET id = (SELECT id FROM item)", STOA_EINVAL, 1, 22, "row");
+}
+
 static void rows_are_found_by_rowid_without_a_scan(void **state)
 {
 	(void)state;
@@ -391,6 +408,7 @@ int main(void)
 		TEST(update_sees_the_rows_as_they_were),
 		TEST(delete_returns_what_the_rows_were),
 		TEST(a_statement_does_not_meet_its_own_rows),
+		TEST(subqueries_stand_wherever_expressions_do),
 		TEST(rows_are_found_by_rowid_without_a_scan),
 		TEST(rows_are_found_by_rowid_in_row_groups),
 		TEST(parameters_take_the_type_of_their_slot),

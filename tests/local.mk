@@ -22,6 +22,7 @@ cmocka_tests += \
 	%D%/csv_suite_test \
 	%D%/csv_work_test \
 	%D%/deque_test \
+	%D%/explain_test \
 	%D%/fault_test \
 	%D%/file_test \
 	%D%/flip_test \
