@@ -171,10 +171,11 @@ static struct stoa__node *push_append(struct stoa__binder *bn, struct stoa__node
 
 /* ---- ORs ------------------------------------------------------------------------------------- */
 
-static bool holds(struct stoa__bound *const *terms, size_t n, const struct stoa__bound *b)
+/* Is @b one of the terms from number @from on? */
+static bool holds(const struct terms *t, size_t from, const struct stoa__bound *b)
 {
-	for (size_t i = 0; i < n; i++)
-		if (stoa__bound_equal(terms[i], b))
+	for (size_t i = from; i < t->n; i++)
+		if (stoa__bound_equal(t->items[i], b))
 			return true;
 	return false;
 }
@@ -210,9 +211,9 @@ static void factor(struct stoa__binder *bn, struct terms *out, struct stoa__boun
 	}
 	size_t from = out->n;
 	for (size_t k = 0; k < branches[0].n; k++) {
-		bool all = !holds(out->items + from, out->n - from, branches[0].items[k]);
+		bool all = !holds(out, from, branches[0].items[k]);
 		for (uint32_t i = 1; all && i < b->n_args; i++)
-			all = holds(branches[i].items, branches[i].n, branches[0].items[k]);
+			all = holds(&branches[i], 0, branches[0].items[k]);
 		if (all)
 			add_term(bn, out, branches[0].items[k]);
 	}
@@ -223,7 +224,7 @@ static void factor(struct stoa__binder *bn, struct terms *out, struct stoa__boun
 	for (uint32_t i = 0; i < b->n_args && bn->rc >= 0; i++) {
 		struct terms rest = { 0 };
 		for (size_t k = 0; k < branches[i].n; k++)
-			if (!holds(out->items + from, out->n - from, branches[i].items[k]))
+			if (!holds(out, from, branches[i].items[k]))
 				add_term(bn, &rest, branches[i].items[k]);
 		empty |= rest.n == 0;
 		if (rest.n)
