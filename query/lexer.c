@@ -40,7 +40,7 @@ static const struct keyword keywords[] = {
 	{ "join", TK_JOIN }, { "key", TK_KEY }, { "last", TK_LAST },
 	{ "leading", TK_LEADING }, { "left", TK_LEFT }, { "like", TK_LIKE },
 	{ "limit", TK_LIMIT }, { "minute", TK_MINUTE }, { "month", TK_MONTH },
-	{ "not", TK_NOT }, { "nothing", TK_NOTHING }, { "notnull", TK_NOTNULL },
+	{ "natural", TK_NATURAL }, { "not", TK_NOT }, { "nothing", TK_NOTHING }, { "notnull", TK_NOTNULL },
 	{ "null", TK_NULL }, { "nulls", TK_NULLS }, { "offset", TK_OFFSET },
 	{ "on", TK_ON }, { "only", TK_ONLY }, { "or", TK_OR },
 	{ "order", TK_ORDER }, { "outer", TK_OUTER }, { "over", TK_OVER },

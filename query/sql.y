@@ -215,6 +215,10 @@ table_list(R) ::= table_list(A) join_kind(K) JOIN(T) table(B) USING LP name_list
 	if (R)
 		R->using_names = L;
 }
+table_list(R) ::= table_list(A) NATURAL(T) join_kind JOIN table. {
+	R = A;
+	stoa__parse_unsupported(ps, &T, "NATURAL JOIN (name the columns with USING)");
+}
 join_kind(R) ::= . { R = STOA__JOIN_INNER; }
 join_kind(R) ::= INNER. { R = STOA__JOIN_INNER; }
 join_kind(R) ::= LEFT outer. { R = STOA__JOIN_LEFT; }
@@ -225,10 +229,11 @@ outer ::= OUTER.
 
 table(R) ::= IDENT(N) opt_alias(A). { R = stoa__from_new(ps, STOA__FROM_TABLE, N, &A); }
 table(R) ::= STRING(N) opt_alias(A). { R = stoa__from_new(ps, STOA__FROM_FILE, N, &A); }
-table(R) ::= LP(T) query(Q) RP opt_alias(A). {
+table(R) ::= LP(T) query(Q) RP opt_alias(A) opt_columns(C). {
 	R = stoa__from_new(ps, STOA__FROM_QUERY, T, &A);
 	if (R && Q) {
 		R->query = Q;
+		R->columns = C;
 		R->height = (uint16_t)(Q->height + 1);
 	}
 }

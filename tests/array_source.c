@@ -89,14 +89,17 @@ static int make_dict(struct array_source *s, size_t i, struct stoa_error *err)
 	size_t group = s->at / s->table->group_rows, from = group * s->table->group_rows;
 	size_t end = group_end(s, s->at);
 
-	if (c->dict_id == group + 1)
+	/* A number that no other column's lists have: two may come one after the other (UNION). */
+	uint64_t id = ((uint64_t)(uintptr_t)&s->table->slots[c->slot] << 16) + group + 1;
+
+	if (c->dict_id == id)
 		return STOA_OK;
 	void *dict = stoa__realloc_array(c->dict, end - from, sizeof *c->dict);
 	if (!dict)
 		return stoa__fail_memory(err);
 	c->dict = dict;
 	c->n_dict = 0;
-	c->dict_id = group + 1;
+	c->dict_id = id;
 	for (size_t row = from; row < end; row++) {
 		const struct stoa_value *v = cell(s, row, i);
 		uint32_t k = 0;

@@ -32,6 +32,7 @@ cmocka_tests += \
 	%D%/group_test \
 	%D%/import_test \
 	%D%/kept_test \
+	%D%/join_test \
 	%D%/lanes_test \
 	%D%/like_test \
 	%D%/limit_test \
@@ -78,6 +79,7 @@ script_tests += \
 	%D%/symbols_test.sh
 
 check_LTLIBRARIES += %D%/libtesting.la
+tests_join_test_SOURCES = %D%/join_test.c %D%/array_source.c %D%/array_source.h
 tests_lanes_test_SOURCES = %D%/lanes_test.c %D%/array_source.c %D%/array_source.h
 tests_join_differential_test_SOURCES = %D%/join_differential_test.c %D%/answer.c %D%/answer.h
 tests_like_test_SOURCES = %D%/like_test.c %D%/array_source.c %D%/array_source.h
