@@ -47,6 +47,7 @@ extern const struct command command_drop;
 extern const struct command command_shell;
 extern const struct command command_dump;
 extern const struct command command_restore;
+extern const struct command command_plot;
 
 /* ---- report.c: words for people ---- */
 
@@ -164,6 +165,9 @@ void writer_discard(struct writer *w);
  */
 struct progress;
 int write_cursor(struct writer *w, stoa_cursor *cur, const char *sql, struct progress *p);
+/* Adds a value as stoa_value_print() writes it; NULL adds nothing. */
+void text_put_value(struct text *t, const struct stoa_value *v);
+bool is_number(unsigned type);
 /* Adds a JSON string, quotes included; what is not UTF-8 in it becomes U+FFFD. */
 void text_put_json(struct text *t, const char *s, size_t len);
 
@@ -261,6 +265,9 @@ int schema_show(struct session *s, const char *table, FILE *out);
 int import_one(struct session *s, const char *path, const char *table);
 /* Into @path, or to @out if that is NULL. */
 int dump_to(struct session *s, const char *path, FILE *out);
+/* @kind NULL: by the columns; @path NULL: text on stdout; @title may be NULL. */
+int plot_query(struct session *s, const char *sql, const char *kind, const char *path,
+	       const char *title);
 int shell_main(const char *path);
 /* Makes database @path and runs a script in it. */
 int shell_restore(const char *path, FILE *sql);

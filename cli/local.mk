@@ -2,7 +2,7 @@
 
 bin_PROGRAMS += stoa
 stoa_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS) $(ZLIB_CFLAGS) $(EDIT_CFLAGS)
-stoa_LDADD = libstoa.la $(YAJL_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(EDIT_LIBS)
+stoa_LDADD = libstoa.la $(YAJL_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(EDIT_LIBS) -lm
 stoa_SOURCES = \
 	%D%/check.c \
 	%D%/cli.h \
@@ -16,6 +16,7 @@ stoa_SOURCES = \
 	%D%/main.c \
 	%D%/memory.c \
 	%D%/pager.c \
+	%D%/plot.c \
 	%D%/progress.c \
 	%D%/query.c \
 	%D%/report.c \

@@ -18,6 +18,7 @@
 struct arguments {
 	char *words[ARGUMENTS_MAX];	/* [0] is the command */
 	int n;
+	const char *rest;	/* of the line, behind the command */
 };
 
 struct dot_command {
@@ -128,6 +129,37 @@ static int run_dump(struct shell *sh, const struct arguments *a)
 	return code;
 }
 
+/* The line is KIND, FILE.png or both, or nothing, and then SQL. */
+static int run_plot(struct shell *sh, const struct arguments *a)
+{
+	static const char *const kinds[] = { "line", "bar", "histogram", "scatter" };
+	const char *kind = NULL, *path = NULL, *sql = a->rest;
+	struct session s;
+	int code;
+
+	for (int i = 1; i < a->n; i++) {
+		const char *word = a->words[i], *end = word + strlen(word);
+		bool is_kind = false;
+
+		for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
+			is_kind |= strcmp(word, kinds[k]) == 0;
+		if (is_kind)
+			kind = word;
+		else if (end - word > 4 && (strcmp(end - 4, ".png") == 0 ||
+					    strcmp(end - 4, ".svg") == 0))
+			path = word;
+		else
+			break;
+		sql += strcspn(sql, " \t");
+		sql += strspn(sql, " \t");
+	}
+	interrupt_reset();
+	code = shell_begin(sh, &s, STOA_READ);
+	if (code == CLI_OK)
+		code = shell_end(sh, &s, plot_query(&s, sql, kind, path, NULL));
+	return code;
+}
+
 static int run_read(struct shell *sh, const struct arguments *a)
 {
 	FILE *in;
@@ -177,6 +209,7 @@ static const struct dot_command commands[] = {
 	{ ".mode", "[FORMAT]", FORMAT_NAMES, 0, 1, run_mode },
 	{ ".null", "[TEXT]", "What NULL is in csv and tsv", 0, 1, run_null },
 	{ ".output", "[FILE]", "Results into FILE; without it, onto the screen", 0, 1, run_output },
+	{ ".plot", "[KIND] [FILE] SQL", "Draw rows; FILE.png, FILE.svg, or text", 1, 999, run_plot },
 	{ ".quit", "", "End the shell", 0, 0, run_quit },
 	{ ".read", "FILE", "Run statements and commands from FILE", 1, 1, run_read },
 	{ ".schema", "[TABLE]", "Tables as CREATE TABLE statements", 0, 1, run_schema },
@@ -237,9 +270,15 @@ int shell_command(struct shell *sh, const char *line)
 	struct arguments a;
 	int code = CLI_FAILURE;
 
-	if (!split(copy, &a)) {
+	bool closed = split(copy, &a);
+
+	a.rest = line + strcspn(line, " \t");
+	a.rest += strspn(a.rest, " \t");
+	/* SQL has rules of its own. */
+	c = a.n > 0 ? find(a.words[0]) : NULL;
+	if (!closed && !(c && c->run == run_plot)) {
 		report("a quote is never closed");
-	} else if (!(c = find(a.words[0]))) {
+	} else if (!c) {
 		report("no command %s: .help lists them", a.words[0]);
 	} else if (a.n - 1 < c->min || a.n - 1 > c->max) {
 		report("wanted is %s %s", c->name, c->arguments);

@@ -34,9 +34,6 @@ extern const struct writer_ops writer_html;
 extern const struct writer_ops writer_insert;
 extern const struct writer_ops writer_vertical;
 
-/* Adds a value as stoa_value_print() writes it; NULL adds nothing. */
-void text_put_value(struct text *t, const struct stoa_value *v);
-bool is_number(unsigned type);
 bool is_bytes(unsigned type);
 /* Writes w->line and a newline, and empties it. */
 void put_line(struct writer *w);

@@ -55,6 +55,10 @@ for name in "${cases[@]}"; do
 		echo "skipped terminal: there is none to be had"
 		continue
 	fi
+	if [ "$name" = plot ] && ! command -v gnuplot >/dev/null; then
+		echo "skipped plot: no gnuplot is installed"
+		continue
+	fi
 	expected=$top_srcdir/tests/cli/$name.out
 	mkdir "$work/$name"
 	# Times and speeds are not the same twice, and the tree may be anywhere.
