@@ -90,6 +90,7 @@ extern const struct bench_case bench_commit_cases[];
 extern const struct bench_case bench_txn_cases[];
 extern const struct bench_case bench_open_cases[];
 extern const struct bench_case bench_query_cases[];
+extern const struct bench_case bench_tpch_cases[];
 
 /* ---- what a run says, in the child ---- */
 
@@ -114,6 +115,13 @@ void bench_metric(const char *name, const char *unit, enum bench_sense sense, do
 void bench_answer_number(double x); /* the same within 1 in 10^8 */
 void bench_answer_text(const char *p, size_t len);
 void bench_answer_row(void); /* ends a row */
+/*
+ * What is answered from begin to end is folded into three numbers, for results that are long or in no
+ * order: how many rows, the sum of all numbers, a hash of all texts. Texts that are numbers count
+ * as such.
+ */
+void bench_answer_fold_begin(void);
+void bench_answer_fold_end(void);
 void bench_die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 /* The peer is not there. */
 void bench_skip(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
@@ -201,6 +209,8 @@ void bench_note_made(const char *path, bool ours);
 /* ---- data.c: in the child, made when missing ---- */
 
 const char *bench_lineitem_csv(void);
+/* One of the other six: enum tpch_table. */
+const char *bench_tpch_csv(int table);
 const char *bench_orders_csv(void);
 const char *bench_flights_csv(void); /* real.c, as the next */
 const char *bench_packages_csv(void);

@@ -53,6 +53,32 @@ static const char *csv(bool lines)
 	return path;
 }
 
+const char *bench_tpch_csv(int table)
+{
+	const char *path = bench_path_sf(tpch_names[table], "csv");
+	struct tpch_text text;
+	struct tpch_rows g;
+	struct tpch_row row;
+	char line[TPCH_ROW_MAX];
+
+	if (bench_made(path))
+		return path;
+	FILE *f = fopen(path, "we");
+	if (!f)
+		bench_die("%s: %s", path, strerror(errno));
+	if (!tpch_text_init(&text))
+		bench_die("no memory for the text of TPC-H");
+	fputs(tpch_headers[table], f);
+	tpch_rows_init(&g, (enum tpch_table)table, bench_config.sf, 0, &text);
+	while (tpch_rows_next(&g, &row))
+		fwrite(line, 1, (size_t)(tpch_csv_row(line, &row) - line), f);
+	tpch_text_release(&text);
+	if (fclose(f) != 0)
+		bench_die("%s: %s", path, strerror(errno));
+	bench_note_made(path, false);
+	return path;
+}
+
 const char *bench_lineitem_csv(void)
 {
 	return csv(true);

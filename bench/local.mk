@@ -35,6 +35,7 @@ bench_stoa_bench_SOURCES = \
 	%D%/case_point.c \
 	%D%/case_query.c \
 	%D%/case_query.h \
+	%D%/case_tpch.c \
 	%D%/case_txn.c \
 	%D%/data.c \
 	%D%/duckdb.c \
@@ -54,6 +55,7 @@ bench_stoa_bench_SOURCES = \
 	%D%/run.c \
 	%D%/sqlite.c \
 	%D%/sqlite.h \
+	%D%/tpch_sql.c \
 	%D%/util.c \
 	$(tpch_sources)
 bench_stoa_bench_LDADD = libstoa.la -lsqlite3 -llmdb -ljansson -lm

@@ -205,9 +205,16 @@ void bench_stoa_record_values(const struct bench_record *r, struct stoa_value v[
 
 static void answer_value(const struct stoa_value *v)
 {
+	char date[32];
 	double x;
 
 	switch (v->type) {
+	case STOA_NULL:
+		bench_answer_text("", 0);
+		return;
+	case STOA_DATE:
+		bench_answer_text(date, stoa_value_print(v, date, sizeof(date)));
+		return;
 	case STOA_STRING:
 	case STOA_TEXT:
 		bench_answer_text(v->p, v->len);

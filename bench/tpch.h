@@ -157,6 +157,12 @@ void tpch_rows_init(struct tpch_rows *g, enum tpch_table table, double sf, uint6
 /* The next row; false after the last. */
 bool tpch_rows_next(struct tpch_rows *g, struct tpch_row *out);
 
+/* ---- the queries ---- */
+
+#define TPCH_N_QUERIES 22
+
+extern const char *const tpch_sql[TPCH_N_QUERIES]; /* Q1 first */
+
 /* ---- CSV ---- */
 
 extern const char tpch_orders_header[]; /* with the newline */
