@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/source.h"
 
 /* Stands for a column that the base does not have. */
 static struct stoa__chunk no_column;
@@ -75,7 +76,6 @@ static void release(struct stoa__block *b)
 
 static struct stoa__base *base_new(struct stoa__version *w, const struct stoa__base_info *info)
 {
-	static _Atomic uint64_t ids;
 	struct stoa__base *base =
 		stoa__block_new(w, STOA__KIND_BASE,
 				sizeof *base + info->n_columns * sizeof base->column[0]);
@@ -84,7 +84,7 @@ static struct stoa__base *base_new(struct stoa__version *w, const struct stoa__b
 		return NULL;
 	base->block.release = release;
 	base->symbols = w->history->symbols;
-	base->id = (atomic_fetch_add(&ids, 1) + 1) << 16;
+	base->id = stoa__dict_ids_new();
 	base->first = info->first;
 	base->last = info->last;
 	base->n_rows = info->n_rows;

@@ -129,6 +129,7 @@ libstoa_all_la_SOURCES += \
 	%D%/core/rowids.h \
 	%D%/core/scaled.c \
 	%D%/core/scaled.h \
+	%D%/core/source.c \
 	%D%/core/source.h \
 	%D%/core/text.c \
 	%D%/core/text.h \
@@ -161,6 +162,8 @@ libstoa_all_la_SOURCES += \
 	%D%/csv/scan_avx512.c \
 	%D%/csv/scan_scalar.c \
 	%D%/csv/scan_template.h \
+	%D%/csv/source.c \
+	%D%/csv/source.h \
 	%D%/csv/split.c \
 	%D%/csv/split.h \
 	%D%/csv/work.c \

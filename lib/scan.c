@@ -422,40 +422,6 @@ static uint8_t engine_type(uint8_t type)
 	return stoa__type_is_ref(type) ? STOA_U64 : type;
 }
 
-#define WIDEN(to, from, type)                                             \
-	do {                                                              \
-		const type *in = (const type *)(from);                    \
-		for (size_t i = 0; i < n; i++)                            \
-			(to)[i] = in[i];                                  \
-	} while (0)
-
-/* Widens @n elements of @type to the engine's kind. */
-static void widen(unsigned type, size_t n, const void *from, void *to)
-{
-	int64_t *i64 = to;
-	uint64_t *u64 = to;
-	double *f64 = to;
-
-	switch (type) {
-	case STOA_BOOL: WIDEN(i64, from, uint8_t); break;
-	case STOA_I8: WIDEN(i64, from, int8_t); break;
-	case STOA_I16: WIDEN(i64, from, int16_t); break;
-	case STOA_I32:
-	case STOA_DATE: WIDEN(i64, from, int32_t); break;
-	case STOA_U8: WIDEN(u64, from, uint8_t); break;
-	case STOA_U16: WIDEN(u64, from, uint16_t); break;
-	case STOA_U32: WIDEN(u64, from, uint32_t); break;
-	case STOA_F32: WIDEN(f64, from, float); break;
-	default: memcpy(to, from, n * 8); break;
-	}
-}
-
-static void uuids_as_bytes(size_t n, const void *from, struct stoa_bytes *to)
-{
-	for (size_t i = 0; i < n; i++)
-		to[i] = (struct stoa_bytes){ (const char *)from + i * 16, 16 };
-}
-
 /* The strings of a chunk's list, once for each group. */
 static int read_dict(struct scan *s, struct column *col, const struct stoa__chunk *c,
 		     struct stoa_error *err)
@@ -541,13 +507,9 @@ static int read_vec(struct scan *s, struct column *col, struct stoa__vec *out,
 	}
 	STOA_TRY(read_narrow(s, col, c, overlay, &a, err));
 	out->validity = a.validity;
-	if (slot->def.type == STOA_UUID) {
-		uuids_as_bytes(s->n, a.values, col->wide);
-		out->values = col->wide;
-	} else if (out->phys == STOA__PHYS_BYTES) {
-		out->values = a.values;
-	} else {
-		widen(slot->def.type, s->n, a.values, col->wide);
+	out->values = a.values;
+	if (out->phys != STOA__PHYS_BYTES || slot->def.type == STOA_UUID) {
+		stoa__widen(slot->def.type, s->n, a.values, col->wide);
 		out->values = col->wide;
 	}
 	return STOA_OK;

@@ -126,6 +126,7 @@ enum stoa__from_kind {
 	STOA__FROM_TABLE,	/* name */
 	STOA__FROM_QUERY,	/* (query) */
 	STOA__FROM_FILE,	/* 'name' */
+	STOA__FROM_FUNCTION,	/* name(args) */
 	STOA__FROM_JOIN,	/* left, right, on or using */
 };
 enum stoa__join_kind {
@@ -147,6 +148,7 @@ struct stoa__from {
 	struct stoa__from *right;
 	struct stoa__ast *on;
 	struct stoa__ast_list *using_names;
+	struct stoa__ast_list *args;	/* of a function; NULL: none */
 	struct stoa__ast_list *columns;	/* names for those of @query; NULL: its own */
 };
 

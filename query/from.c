@@ -47,12 +47,12 @@ static bool make_columns(struct stoa__binder *bn, struct stoa__scope *scope, siz
 
 /* ---- tables ---------------------------------------------------------------------------------- */
 
-/* The columns of a table, the rowid last, so that a slot of that name goes before. */
-static void table_columns(struct stoa__binder *bn, const struct stoa_table_info *info,
+/* The columns of a table, the rowid, if it has one, last, so that a slot of that name goes before. */
+static void table_columns(struct stoa__binder *bn, const struct stoa_table_info *info, bool rowid,
 			  struct stoa__node *scan, struct stoa_bytes alias,
 			  struct stoa__scope *scope)
 {
-	if (!make_columns(bn, scope, info->n_slots + 1))
+	if (!make_columns(bn, scope, info->n_slots + rowid))
 		return;
 	for (size_t i = 0; i < info->n_slots; i++) {
 		const struct stoa_slot *s = &info->slots[i];
@@ -68,10 +68,11 @@ static void table_columns(struct stoa__binder *bn, const struct stoa_table_info 
 			.slot = (uint32_t)i,
 		};
 	}
-	*scope->columns[info->n_slots] = (struct stoa__scope_column){
-		.name = "rowid", .type = stoa__type_plain(STOA_I64), .not_null = true,
-		.hidden = true, .slot = STOA__SLOT_ROWID,
-	};
+	if (rowid)
+		*scope->columns[info->n_slots] = (struct stoa__scope_column){
+			.name = "rowid", .type = stoa__type_plain(STOA_I64), .not_null = true,
+			.hidden = true, .slot = STOA__SLOT_ROWID,
+		};
 	for (size_t i = 0; i < scope->n; i++) {
 		scope->columns[i]->table = alias;
 		scope->columns[i]->var = UINT32_MAX;
@@ -100,7 +101,82 @@ static struct stoa__node *bind_table(struct stoa__binder *bn, const struct stoa_
 	}
 	scan->table_name = name;
 	scan->only = f->only;
-	table_columns(bn, &info, scan, f->alias.p ? f->alias : f->name, scope);
+	table_columns(bn, &info, true, scan, f->alias.p ? f->alias : f->name, scope);
+	return scan;
+}
+
+/* ---- functions -------------------------------------------------------------------------------- */
+
+/* name = value is an argument with a name, whatever columns there are. */
+static void bind_arg(struct stoa__binder *bn, const struct stoa__ast *a, struct stoa__table_arg *out)
+{
+	bool named = a->kind == STOA__AST_BINARY && a->op == STOA__OP_EQ &&
+		     a->a->kind == STOA__AST_NAME && !a->a->qualifier.p;
+	const struct stoa__scope *scope = bn->scope;
+
+	bn->scope = NULL;
+	struct stoa__bound *b = stoa__bind(bn, named ? a->b : a);
+	bn->scope = scope;
+	if (named)
+		out->name = a->a->text;
+	out->at = named ? a->a->at : a->at;
+	if (b && b->kind != STOA__BOUND_CONST)
+		stoa__bind_fail(bn, &a->at, STOA_EINVAL,
+				"what a function in FROM is given must be constant");
+	else if (b)
+		out->value = b->value;
+}
+
+static const struct stoa__table_arg *bind_args(struct stoa__binder *bn, const struct stoa__from *f)
+{
+	struct stoa__table_arg *args = stoa__bind_array(bn, f->args ? f->args->n : 1, sizeof *args);
+
+	for (uint32_t i = 0; args && f->args && i < f->args->n; i++)
+		bind_arg(bn, f->args->items[i], &args[i]);
+	return bn->rc < 0 ? NULL : args;
+}
+
+/* FROM 'file' is read_csv('file'). */
+static const struct stoa__table_arg *file_args(struct stoa__binder *bn, const struct stoa__from *f)
+{
+	struct stoa__table_arg *arg = stoa__bind_array(bn, 1, sizeof *arg);
+
+	if (!arg)
+		return NULL;
+	arg->value = stoa_bytes_value(STOA_TEXT, f->name.p, f->name.len);
+	arg->at = f->at;
+	return arg;
+}
+
+static struct stoa__node *bind_function(struct stoa__binder *bn, const struct stoa__from *f,
+					struct stoa__scope *scope)
+{
+	bool file = f->kind == STOA__FROM_FILE;
+	struct stoa__node *scan = stoa__node_new(bn, STOA__NODE_SCAN, NULL);
+	struct stoa__table_call call = {
+		.name = file ? (struct stoa_bytes){ "read_csv", 8 } : f->name,
+		.at = f->at,
+		.n_args = file ? 1 : f->args ? f->args->n : 0,
+		.args = file ? file_args(bn, f) : bind_args(bn, f),
+	};
+	struct stoa_table_info info;
+
+	if (!scan || !call.args)
+		return NULL;
+	if (!bn->tables->call) {
+		stoa__bind_fail(bn, &f->at, STOA_EUNSUPPORTED,
+				"a function, or a file, in FROM is not supported here");
+		return NULL;
+	}
+	scan->table_name = stoa__arena_copy(bn->arena, f->name.p, f->name.len);
+	if (!scan->table_name)
+		return fail(bn);
+	int rc = bn->tables->call(bn->tables, &call, &scan->table, &info, bn->err);
+	if (rc < 0) {
+		bn->rc = rc;
+		return NULL;
+	}
+	table_columns(bn, &info, false, scan, f->alias.p ? f->alias : f->name, scope);
 	return scan;
 }
 
@@ -382,10 +458,8 @@ struct stoa__node *stoa__from_bind(struct stoa__binder *bn, const struct stoa__f
 	scope->n_tables = 1;
 	if (f->kind == STOA__FROM_QUERY)
 		return bind_query(bn, f, scope);
-	if (f->kind == STOA__FROM_FILE) {
-		stoa__bind_fail(bn, &f->at, STOA_EUNSUPPORTED, "a file in FROM is not supported");
-		return NULL;
-	}
+	if (f->kind == STOA__FROM_FILE || f->kind == STOA__FROM_FUNCTION)
+		return bind_function(bn, f, scope);
 	w = find_cte(bn, f->name, &where);
 	return w ? bind_cte(bn, f, w, where, scope) : bind_table(bn, f, scope);
 }

@@ -28,6 +28,7 @@ libstoa_all_la_SOURCES += \
 	%D%/explain.c \
 	%D%/explain.h \
 	%D%/explain_expr.c \
+	%D%/file_table.c \
 	%D%/find.c \
 	%D%/from.c \
 	%D%/func.h \
@@ -85,6 +86,7 @@ libstoa_all_la_SOURCES += \
 	%D%/run.h \
 	%D%/spill.c \
 	%D%/spill.h \
+	%D%/series.c \
 	%D%/session.c \
 	%D%/statement.c \
 	%D%/statement.h \
@@ -93,6 +95,8 @@ libstoa_all_la_SOURCES += \
 	%D%/stmt.c \
 	%D%/stmt.h \
 	%D%/subquery.c \
+	%D%/table_function.c \
+	%D%/table_function.h \
 	%D%/terms.c \
 	%D%/types.c \
 	%D%/vec.c

@@ -23,6 +23,7 @@
 #include "../lib/core/source.h"
 #include "../lib/temp.h"
 #include "bind.h"
+#include "table_function.h"
 
 /* What an execution may use. */
 struct stoa__means {
@@ -42,6 +43,12 @@ struct stoa__tables {
 		    struct stoa_table_info *info, struct stoa_error *err);
 	int (*open)(struct stoa__tables *t, stoa_table table, const uint32_t *slots, size_t n_slots,
 		    struct stoa__source **out, struct stoa_error *err);
+	/*
+	 * As find(), a table that a function makes (table_function.h), good until the plan's cursor
+	 * is open. NULL: there are no functions here.
+	 */
+	int (*call)(struct stoa__tables *t, const struct stoa__table_call *call, stoa_table *table,
+		    struct stoa_table_info *info, struct stoa_error *err);
 	struct stoa__means means;
 };
 

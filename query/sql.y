@@ -228,6 +228,14 @@ outer ::= .
 outer ::= OUTER.
 
 table(R) ::= IDENT(N) opt_alias(A). { R = stoa__from_new(ps, STOA__FROM_TABLE, N, &A); }
+table(R) ::= IDENT(N) LP RP opt_alias(A). {
+	R = stoa__from_new(ps, STOA__FROM_FUNCTION, N, &A);
+}
+table(R) ::= IDENT(N) LP expr_list(L) RP opt_alias(A). {
+	R = stoa__from_new(ps, STOA__FROM_FUNCTION, N, &A);
+	if (R)
+		R->args = L;
+}
 table(R) ::= STRING(N) opt_alias(A). { R = stoa__from_new(ps, STOA__FROM_FILE, N, &A); }
 table(R) ::= LP(T) query(Q) RP opt_alias(A) opt_columns(C). {
 	R = stoa__from_new(ps, STOA__FROM_QUERY, T, &A);

@@ -328,11 +328,41 @@ static int txn_find(struct stoa__tables *t, const char *name, stoa_table *table,
 	return stoa_table_info(txn, *table, info, err);
 }
 
+/* Numbers that no table has, as they are given in order from 1: those of relations. */
+#define RELATION (UINT32_MAX - STOA__SQL_RELATIONS_MAX * 2)
+
+static int txn_call(struct stoa__tables *t, const struct stoa__table_call *call, stoa_table *table,
+		    struct stoa_table_info *info, struct stoa_error *err)
+{
+	struct stoa__txn_tables *own = (struct stoa__txn_tables *)t;
+	struct stoa__table_call here = *call;
+	struct stoa__relation *r, **more;
+
+	if (own->n_relations >= STOA__SQL_RELATIONS_MAX)
+		return stoa__fail_at(err, STOA_EFULL, call->at.line, call->at.column,
+				     "more than %d functions in FROM", STOA__SQL_RELATIONS_MAX);
+	more = stoa__realloc_array(own->relations, own->n_relations + 1, sizeof(*more));
+	if (!more)
+		return stoa__fail_memory(err);
+	own->relations = more;
+	here.txn = own->txn;
+	STOA_TRY(stoa__relation_make(&here, &r, err));
+	*table = (stoa_table)(RELATION + own->n_relations);
+	more[own->n_relations++] = r;
+	*info = (struct stoa_table_info){ .slots = r->slots, .n_slots = r->n_slots,
+					  .n_rows = r->n_rows };
+	return STOA_OK;
+}
+
 static int txn_open(struct stoa__tables *t, stoa_table table, const uint32_t *slots, size_t n_slots,
 		    struct stoa__source **out, struct stoa_error *err)
 {
 	struct stoa__txn_tables *own = (struct stoa__txn_tables *)t;
 
+	if (table >= RELATION) {
+		struct stoa__relation *r = own->relations[table - RELATION];
+		return r->ops->open(r, slots, n_slots, out, err);
+	}
 	STOA_TRY(stoa__scan_source(own->txn, table, slots, n_slots, out, err));
 	if (own->version)
 		stoa__version_drop(own->version);
@@ -345,7 +375,9 @@ void stoa__txn_tables_init(struct stoa__txn_tables *t, stoa_txn *txn)
 {
 	struct stoa__means *m = &t->tables.means;
 
-	*t = (struct stoa__txn_tables){ .tables = { .find = txn_find, .open = txn_open }, .txn = txn };
+	*t = (struct stoa__txn_tables){
+		.tables = { .find = txn_find, .open = txn_open, .call = txn_call }, .txn = txn,
+	};
 	stoa__txn_means(txn, &m->budget, &m->dir, &m->n_threads, &m->no_background);
 }
 
@@ -354,6 +386,11 @@ void stoa__txn_tables_release(struct stoa__txn_tables *t)
 	if (t->version)
 		stoa__version_drop(t->version);
 	t->version = NULL;
+	for (size_t i = 0; i < t->n_relations; i++)
+		stoa__relation_drop(t->relations[i]);
+	stoa__free(t->relations);
+	t->relations = NULL;
+	t->n_relations = 0;
 }
 
 int stoa_prepare(stoa_txn *txn, const char *sql, size_t len, stoa_stmt **out,

@@ -31,6 +31,8 @@ struct stoa__txn_tables {
 	stoa_txn *txn;
 	/* Of the source opened last, held: the first that a rollback undoes. */
 	struct stoa__version *version;
+	struct stoa__relation **relations;	/* that functions made; tables from RELATION on */
+	size_t n_relations;
 };
 void stoa__txn_tables_init(struct stoa__txn_tables *t, stoa_txn *txn);
 void stoa__txn_tables_release(struct stoa__txn_tables *t);

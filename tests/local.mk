@@ -24,6 +24,7 @@ cmocka_tests += \
 	%D%/deque_test \
 	%D%/explain_test \
 	%D%/fault_test \
+	%D%/file_table_test \
 	%D%/file_test \
 	%D%/flip_test \
 	%D%/fsst_test \

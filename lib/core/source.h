@@ -116,4 +116,11 @@ struct stoa__source {
 	const struct stoa__source_ops *ops;
 };
 
+/* ---- for who makes them ---- */
+
+/* @n elements of @type, as a struct stoa_array has them, to the kind that the engine holds them in. */
+void stoa__widen(unsigned type, size_t n, const void *from, void *to);
+/* 65,536 numbers that no other list of strings has, this one the first, for dict_id. Any thread. */
+uint64_t stoa__dict_ids_new(void);
+
 #endif
