@@ -15,6 +15,7 @@
 #include "core/kernels.h"
 #include "core/type.h"
 #include "db.h"
+#include "set.h"
 
 struct waiting {
 	void *values;
@@ -27,6 +28,8 @@ struct stoa_appender {
 	const struct stoa__schema *schema;	/* does not change while the appender is open */
 	struct stoa__bulk *bulk;		/* from the start: it keeps the schema in place */
 	uint32_t n_slots;
+	stoa_index unique;	/* settles conflicts */
+	int policy;		/* enum stoa_conflict */
 	bool sealed_any;
 	bool failed;
 	size_t n;		/* rows waiting */
@@ -352,6 +355,34 @@ int stoa_append(stoa_appender *app, const struct stoa_array *columns, size_t n_c
 
 /* ---- the end ---- */
 
+/* Makes way for a row, by what on_conflict() said: STOA_OK, or STOA_END if it is to be left out. */
+static int settle_row(struct stoa_appender *app, const struct stoa_value *values,
+		      struct stoa_error *err)
+{
+	struct stoa_value key[STOA_INDEX_SLOTS_MAX];
+	const struct stoa__index_def *def;
+	struct stoa__table *t;
+	uint64_t other = 0;
+	uint32_t i = 0;
+	int rc;
+
+	if (app->policy == STOA_CONFLICT_ERROR)
+		return STOA_OK;
+	STOA_TRY(stoa__index_find(app->txn, app->table, app->unique, STOA_INDEX_SET, &t, &i, err));
+	def = &t->schema->indexes[i];
+	for (uint32_t k = 0; k < def->n_slots; k++) {
+		key[k] = values[def->slots[k]];
+		if (key[k].type == STOA_NULL)
+			return STOA_OK;
+	}
+	rc = stoa__set_first(t, i, stoa__set_hash(def, key), key, 0, &other, err);
+	if (rc <= 0)
+		return rc;
+	if (app->policy == STOA_CONFLICT_IGNORE)
+		return STOA_END;
+	return stoa_delete(app->txn, app->table, other, err);
+}
+
 /* Inserts the rows that wait one by one. */
 static int insert_rows(struct stoa_appender *app, struct stoa_error *err)
 {
@@ -369,7 +400,11 @@ static int insert_rows(struct stoa_appender *app, struct stoa_error *err)
 
 			values[i] = stoa__array_value(&a, row);
 		}
-		rc = stoa_insert(app->txn, app->table, values, n_slots, NULL, err);
+		rc = settle_row(app, values, err);
+		if (rc == STOA_OK)
+			rc = stoa_insert(app->txn, app->table, values, n_slots, NULL, err);
+		else if (rc == STOA_END)
+			rc = STOA_OK;
 	}
 	stoa__free(values);
 	return rc;
@@ -393,6 +428,26 @@ static int insert_waiting(struct stoa_appender *app, struct stoa_error *err)
 	return rc;
 }
 
+int stoa_appender_on_conflict(stoa_appender *app, stoa_index index, int policy,
+			      struct stoa_error *err)
+{
+	struct stoa__table *t;
+	uint32_t i = 0;
+
+	STOA_TRY(enter(app, err));
+	STOA_TRY(stoa__index_find(app->txn, app->table, index, STOA_INDEX_SET, &t, &i, err));
+	if (!(t->schema->indexes[i].flags & STOA_INDEX_UNIQUE))
+		return stoa__fail(err, STOA_EINVAL, "index \"%s\" is not unique: it has no conflicts",
+				  t->schema->indexes[i].name);
+	if (policy < STOA_CONFLICT_ERROR || policy > STOA_CONFLICT_REPLACE)
+		return stoa__fail(err, STOA_EINVAL, "there is no way number %d to settle conflicts",
+				  policy);
+	app->unique = index;
+	app->policy = policy;
+	stoa__bulk_on_conflict(app->bulk, index, policy);
+	return STOA_OK;
+}
+
 int stoa_appender_close(stoa_appender *app, struct stoa_error *err)
 {
 	int rc = enter(app, err);
@@ -406,7 +461,7 @@ int stoa_appender_close(stoa_appender *app, struct stoa_error *err)
 	else if (rc == STOA_OK && app->n)
 		rc = flush(app, err);
 	if (rc == STOA_OK && app->sealed_any)
-		rc = stoa__bulk_finish(app->bulk, err);
+		rc = stoa__bulk_finish(app->bulk, NULL, err);
 	else
 		stoa__bulk_abort(app->bulk);
 	appender_free(app);

@@ -38,6 +38,8 @@ struct stoa__bulk {
 	struct added *added;
 	size_t n_added, cap_added;
 	uint64_t bytes;		/* of groups in memory */
+	stoa_index conflict_index;
+	int conflict_policy;	/* enum stoa_conflict */
 	/*
 	 * A written group, for its memory. Megabytes that are given back and taken again for every
 	 * group cost a tenth of a load, nearly all of it page faults.
@@ -66,6 +68,18 @@ int stoa__bulk_open(stoa_txn *txn, stoa_table table, struct stoa__bulk **out,
 	*out = b;
 	return STOA_OK;
 }
+
+void stoa__bulk_on_conflict(struct stoa__bulk *b, stoa_index index, int policy)
+{
+	b->conflict_index = index;
+	b->conflict_policy = policy;
+}
+
+/* Conflicts of a bulk being settled. */
+struct settling {
+	struct stoa__conflicts conflicts;	/* first */
+	struct stoa__bulk *bulk;
+};
 
 /* ---- encoding ---- */
 
@@ -256,7 +270,38 @@ static int put_group(struct stoa__bulk *b, struct stoa__table *t, struct added *
 	return rc;
 }
 
-static int put_groups(struct stoa__bulk *b, struct stoa_error *err)
+/* A row whose key another has goes as if it had been deleted. */
+static int drop_loser(struct stoa__conflicts *c, uint64_t rowid, struct stoa_error *err)
+{
+	struct stoa__bulk *b = ((struct settling *)(void *)c)->bulk;
+	struct stoa_txn *txn = b->txn;
+	struct stoa__table *t;
+	struct stoa__place at;
+
+	STOA_TRY(stoa__txn_own_table(txn, b->table, &t, err));
+	STOA_TRY(stoa__table_locate(t, rowid, &at, err));
+	return stoa__refs_delete(txn->version, &txn->loose, t, rowid, at,
+				 stoa__counts_get(t, rowid) ||
+					 stoa__row_is_held(txn->db, b->table, rowid),
+				 err);
+}
+
+/* Tells the indexes of the groups from rowid @first on. */
+static int index_rows(struct stoa__bulk *b, struct stoa__table *t, uint64_t first,
+		      uint64_t *n_lost, struct stoa_error *err)
+{
+	struct settling s = { { .index = b->conflict_index, .policy = b->conflict_policy,
+				.drop = drop_loser }, b };
+	int rc = stoa__indexes_appended(b->txn->version, t, first,
+					b->conflict_policy ? &s.conflicts : NULL, err);
+
+	for (size_t i = 0; n_lost && i < s.conflicts.losers.n; i++)
+		*n_lost += s.conflicts.losers.rows[i] >= first;
+	stoa__free(s.conflicts.losers.rows);
+	return rc;
+}
+
+static int put_groups(struct stoa__bulk *b, uint64_t *n_lost, struct stoa_error *err)
 {
 	struct stoa_db *db = b->txn->db;
 	struct stoa__segment *segment = NULL;
@@ -288,7 +333,7 @@ static int put_groups(struct stoa__bulk *b, struct stoa_error *err)
 	for (uint32_t i = 0; i < t->schema->n_slots && rc == STOA_OK; i++)
 		if (stoa__type_is_ref(t->schema->slots[i].def.type))
 			rc = stoa__refs_count_up(b->txn->version, t, i, first, err);
-	return rc < 0 ? rc : stoa__indexes_appended(b->txn->version, t, first, err);
+	return rc < 0 ? rc : index_rows(b, t, first, n_lost, err);
 }
 
 /* Takes @b out of its transaction. */
@@ -342,16 +387,18 @@ void stoa__bulk_abort(struct stoa__bulk *b)
 	bulk_free(b);
 }
 
-int stoa__bulk_finish(struct stoa__bulk *b, struct stoa_error *err)
+int stoa__bulk_finish(struct stoa__bulk *b, uint64_t *n_lost, struct stoa_error *err)
 {
 	struct stoa_txn *txn = b->txn;
 	struct stoa__version *before;
 	int rc = finish_file(b, err);
 
+	if (n_lost)
+		*n_lost = 0;
 	if (rc == STOA_OK && b->n_added)
 		rc = stoa__txn_freeze(txn, &before, err);
 	if (rc == STOA_OK && b->n_added) {
-		rc = put_groups(b, err);
+		rc = put_groups(b, n_lost, err);
 		if (rc < 0)
 			stoa__txn_rollback(txn, before);
 		stoa__version_drop(before);

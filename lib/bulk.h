@@ -29,6 +29,8 @@ struct stoa__bulk_column {
 
 int stoa__bulk_open(stoa_txn *txn, stoa_table table, struct stoa__bulk **out,
 		    struct stoa_error *err);
+/* Rows whose key in this unique index is taken are settled by @policy (enum stoa_conflict). */
+void stoa__bulk_on_conflict(struct stoa__bulk *b, stoa_index index, int policy);
 /* Encodes 1 .. 65,536 rows, one column for each slot in order. Any thread. Nothing is borrowed afterwards. */
 int stoa__bulk_encode(struct stoa__bulk *b, const struct stoa__bulk_column *columns,
 		      size_t n_columns, size_t n_rows, struct stoa__bulk_group **out,
@@ -36,8 +38,11 @@ int stoa__bulk_encode(struct stoa__bulk *b, const struct stoa__bulk_column *colu
 /* Adds a group after those added before. Takes it over, whatever is returned. After a failure only abort is left. */
 int stoa__bulk_add(struct stoa__bulk *b, struct stoa__bulk_group *group, struct stoa_error *err);
 void stoa__bulk_group_free(struct stoa__bulk_group *group);
-/* Puts all groups in the table and frees @b, whatever is returned; on failure nothing was added. */
-int stoa__bulk_finish(struct stoa__bulk *b, struct stoa_error *err);
+/*
+ * Puts all groups in the table and frees @b, whatever is returned; on failure nothing was added. @n_lost, unless
+ * NULL, receives how many of the rows added are not there, as others had their keys.
+ */
+int stoa__bulk_finish(struct stoa__bulk *b, uint64_t *n_lost, struct stoa_error *err);
 /* The transaction ends while bulks are open: they are over, and only abort is left for them. */
 void stoa__bulk_end_all(stoa_txn *txn);
 bool stoa__bulk_is_over(const struct stoa__bulk *b);

@@ -3,6 +3,7 @@
 #include "index.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/alloc.h"
@@ -158,6 +159,42 @@ int stoa__indexes_change(struct stoa__version *w, struct stoa__table *t,
 	return rc;
 }
 
+/* ---- lists of rows ---- */
+
+int stoa__rowlist_add(struct stoa__rowlist *list, uint64_t rowid)
+{
+	if (list->n == list->cap) {
+		size_t cap = list->cap ? list->cap * 2 : 16;
+		uint64_t *rows = stoa__realloc_array(list->rows, cap, sizeof *rows);
+
+		if (!rows)
+			return STOA_ENOMEM;
+		list->rows = rows;
+		list->cap = cap;
+	}
+	list->rows[list->n++] = rowid;
+	return STOA_OK;
+}
+
+static int by_rowid(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+void stoa__rowlist_sort(struct stoa__rowlist *list)
+{
+	size_t n = 0;
+
+	if (list->n)
+		qsort(list->rows, list->n, sizeof *list->rows, by_rowid);
+	for (size_t k = 0; k < list->n; k++)
+		if (!n || list->rows[n - 1] != list->rows[k])
+			list->rows[n++] = list->rows[k];
+	list->n = n;
+}
+
 /* ---- rows change ---- */
 
 int stoa__indexes_before(struct stoa__version *w, struct stoa__table *t,
@@ -177,12 +214,27 @@ void stoa__indexes_after(struct stoa__version *w, struct stoa__table *t,
 			ops_of(t, i)->after(w, t, i, change);
 }
 
-int stoa__indexes_appended(struct stoa__version *w, struct stoa__table *t, uint64_t first,
-			   struct stoa_error *err)
+/* Lets the index that settles conflicts see the rows, and drops those that lose. */
+static int settle(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t first,
+		  struct stoa__conflicts *c, struct stoa_error *err)
 {
+	STOA_TRY(ops_of(t, i)->appended(w, t, i, first, c, err));
+	stoa__rowlist_sort(&c->losers);
+	for (size_t k = 0; k < c->losers.n; k++)
+		STOA_TRY(c->drop(c, c->losers.rows[k], err));
+	return STOA_OK;
+}
+
+int stoa__indexes_appended(struct stoa__version *w, struct stoa__table *t, uint64_t first,
+			   struct stoa__conflicts *c, struct stoa_error *err)
+{
+	int settled = c ? stoa__schema_find_index(t->schema, c->index) : -1;
+
+	if (settled >= 0)
+		STOA_TRY(settle(w, t, (uint32_t)settled, first, c, err));
 	for (uint32_t i = 0; t->indexes && i < t->indexes->n; i++)
-		if (ops_of(t, i)->appended)
-			STOA_TRY(ops_of(t, i)->appended(w, t, i, first, err));
+		if (ops_of(t, i)->appended && (int)i != settled)
+			STOA_TRY(ops_of(t, i)->appended(w, t, i, first, NULL, err));
 	return STOA_OK;
 }
 
@@ -447,4 +499,68 @@ int stoa_index_info(stoa_txn *txn, stoa_table table, stoa_index index,
 		stoa__deque_tell(def, out);
 	ops_of(t, i)->each_block(t->indexes->state[i], add_size, &out->memory_bytes);
 	return STOA_OK;
+}
+
+/* The slots that @names lists: their number, or an error. */
+static int parse_slots(const struct stoa__schema *s, const char *names, uint32_t *slots,
+		       struct stoa_error *err)
+{
+	size_t n = 0;
+
+	for (const char *p = names;; p++) {
+		size_t len = strcspn(p, ",");
+		char *name = stoa__strndup(p, len);
+		int at;
+
+		if (!name)
+			return stoa__fail_memory(err);
+		at = stoa__schema_find(s, name);
+		stoa__free(name);
+		if (at < 0)
+			return stoa__fail(err, STOA_ENOTFOUND, "table \"%s\" has no slot \"%.*s\"",
+					  s->name, (int)(len < STOA_NAME_MAX ? len : STOA_NAME_MAX), p);
+		if (n == STOA_INDEX_SLOTS_MAX)
+			return stoa__fail(err, STOA_EINVAL, "an index is on up to %d slots",
+					  STOA_INDEX_SLOTS_MAX);
+		slots[n++] = (uint32_t)at;
+		p += len;
+		if (!*p)
+			return (int)n;
+	}
+}
+
+/* Is the index unique, and on these slots in whatever order? */
+static bool is_unique_on(const struct stoa__index_def *def, const uint32_t *slots, uint32_t n)
+{
+	uint32_t same = 0;
+
+	for (uint32_t k = 0; k < n; k++)
+		for (uint32_t j = 0; j < def->n_slots; j++)
+			same += def->slots[j] == slots[k];
+	return def->kind == STOA_INDEX_SET && (def->flags & STOA_INDEX_UNIQUE) &&
+	       def->n_slots == n && same == n;
+}
+
+int stoa__index_need_unique(stoa_txn *txn, stoa_table table, const char *names, stoa_index *out,
+			    struct stoa_error *err)
+{
+	struct stoa_index_options o = STOA_INDEX_OPTIONS_INIT;
+	uint32_t slots[STOA_INDEX_SLOTS_MAX];
+	struct stoa__table *t;
+	int n;
+
+	STOA_TRY(stoa__txn_table(txn, table, &t, err));
+	n = parse_slots(t->schema, names, slots, err);
+	if (n < 0)
+		return n;
+	for (uint32_t i = 0; i < t->schema->n_indexes; i++)
+		if (is_unique_on(&t->schema->indexes[i], slots, (uint32_t)n)) {
+			*out = t->schema->indexes[i].id;
+			return STOA_OK;
+		}
+	o.kind = STOA_INDEX_SET;
+	o.flags = STOA_INDEX_UNIQUE;
+	o.slots = slots;
+	o.n_slots = (size_t)n;
+	return stoa_index_create(txn, table, &o, out, err);
 }

@@ -45,6 +45,25 @@ struct stoa__change {
 	uint64_t note[STOA_INDEXES_MAX];	/* by index: from before() to after() */
 };
 
+/* Rowids, in memory of their own. */
+struct stoa__rowlist {
+	uint64_t *rows;
+	size_t n, cap;
+};
+/* STOA_OK or STOA_ENOMEM. */
+int stoa__rowlist_add(struct stoa__rowlist *list, uint64_t rowid);
+/* Puts it in order, each rowid once. */
+void stoa__rowlist_sort(struct stoa__rowlist *list);
+
+/* What is to happen where groups that are added have keys that are taken. */
+struct stoa__conflicts {
+	uint32_t index;		/* id of the index that is meant; others refuse */
+	int policy;		/* enum stoa_conflict, not STOA_CONFLICT_ERROR */
+	struct stoa__rowlist losers;	/* rows that are to go: the later ones, or the earlier */
+	/* Deletes a loser. */
+	int (*drop)(struct stoa__conflicts *c, uint64_t rowid, struct stoa_error *err);
+};
+
 /* What a checkpoint lends to a kind that stores records. */
 struct stoa__saver {
 	struct stoa_db *db;
@@ -81,9 +100,9 @@ struct stoa__index_ops {
 		      struct stoa__change *change, struct stoa_error *err);
 	void (*after)(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 		      const struct stoa__change *change);
-	/* Whole groups with rowids from @first on were added. A failure is followed by a rollback. */
+	/* Whole groups with rowids from @first on were added. @c is NULL, or for this index. A failure is followed by a rollback. */
 	int (*appended)(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t first,
-			struct stoa_error *err);
+			struct stoa__conflicts *c, struct stoa_error *err);
 	/* The working version went back to an older state; @t is that of it. */
 	void (*undone)(const struct stoa__table *t, uint32_t i);
 	/* Calls @each with all blocks of a state, the state last. */
@@ -114,6 +133,13 @@ struct stoa__key stoa__index_key(uint8_t tag, const struct stoa__table *t, uint3
 int stoa__index_find(stoa_txn *txn, stoa_table table, stoa_index index, unsigned kind,
 		     struct stoa__table **t, uint32_t *i, struct stoa_error *err);
 
+/*
+ * A unique set index on exactly the slots that @names lists, with commas between them: found, or made. STOA_ENOTFOUND
+ * for a slot that is not there, STOA_EEXIST for rows that have the same key.
+ */
+int stoa__index_need_unique(stoa_txn *txn, stoa_table table, const char *names, stoa_index *out,
+			    struct stoa_error *err);
+
 /* ---- for tables: each is for all indexes of @t ---- */
 
 /* A change to @schema, which takes t->schema's place afterwards, makes and retires states. */
@@ -123,8 +149,9 @@ int stoa__indexes_before(struct stoa__version *w, struct stoa__table *t,
 			 struct stoa__change *change, struct stoa_error *err);
 void stoa__indexes_after(struct stoa__version *w, struct stoa__table *t,
 			 const struct stoa__change *change);
+/* The index of @c, unless that is NULL, comes first, and its losers are gone before others look. */
 int stoa__indexes_appended(struct stoa__version *w, struct stoa__table *t, uint64_t first,
-			   struct stoa_error *err);
+			   struct stoa__conflicts *c, struct stoa_error *err);
 void stoa__indexes_undone(const struct stoa__table *t);
 void stoa__indexes_each_block(const struct stoa__table *t,
 			      void (*each)(void *ctx, struct stoa__block *b), void *ctx);

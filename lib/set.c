@@ -93,21 +93,6 @@ static inline int bucket_of(const struct stoa__hints *h, struct stoa__set_run *r
 	return STOA_OK;
 }
 
-static int rowlist_add(struct stoa__rowlist *list, uint64_t rowid, struct stoa_error *err)
-{
-	if (list->n == list->cap) {
-		size_t cap = list->cap ? list->cap * 2 : 16;
-		uint64_t *rows = stoa__realloc_array(list->rows, cap, sizeof *rows);
-
-		if (!rows)
-			return stoa__fail_memory(err);
-		list->rows = rows;
-		list->cap = cap;
-	}
-	list->rows[list->n++] = rowid;
-	return STOA_OK;
-}
-
 /* Looks through one table: 1 with the first row that has the key in *@rowid, 0, or an error. */
 static int search_table(const struct search *s, const struct stoa__hints *h, struct stoa__set_run *run,
 			uint64_t *rowid, struct stoa_error *err)
@@ -168,7 +153,7 @@ static int list_table(const struct search *s, const struct stoa__hints *h, struc
 			int rc = found ? stoa__set_matches(s->t, s->def, found, s->values, err) : 0;
 
 			if (rc > 0)
-				rc = rowlist_add(list, found, err);
+				rc = stoa__rowlist_add(list, found) < 0 ? stoa__fail_memory(err) : STOA_OK;
 			if (rc < 0)
 				return rc;
 		}
@@ -179,30 +164,17 @@ static int list_table(const struct search *s, const struct stoa__hints *h, struc
 	return STOA_OK;
 }
 
-static int by_rowid(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 int stoa__set_all(const struct stoa__table *t, uint32_t i, uint64_t hash,
 		  const struct stoa_value *values, struct stoa__rowlist *list,
 		  struct stoa_error *err)
 {
 	struct search s = { t, def_of(t, i), hash, values, 0 };
 	struct stoa__set_tables tables;
-	size_t n = 0;
 
 	stoa__set_tables(stoa__set_of(t, i), &tables);
 	for (uint32_t k = 0; k < tables.n; k++)
 		STOA_TRY(list_table(&s, tables.hints[k], tables.run[k], list, err));
-	if (list->n)
-		qsort(list->rows, list->n, sizeof *list->rows, by_rowid);
-	for (size_t k = 0; k < list->n; k++)
-		if (!n || list->rows[n - 1] != list->rows[k])
-			list->rows[n++] = list->rows[k];
-	list->n = n;
+	stoa__rowlist_sort(list);
 	return STOA_OK;
 }
 
@@ -269,6 +241,7 @@ struct filling {
 	bool mapped;			/* only of groups in segments */
 	struct stoa__hints *into;
 	bool check;			/* no two rows may have the same key */
+	struct stoa__conflicts *conflicts;	/* NULL: that is an error */
 	struct stoa__set_tables tables;	/* to be looked through for it; @into is one */
 	struct stoa__buf scratch;
 };
@@ -283,7 +256,21 @@ static enum stoa__set_extent extent(void *ctx, const struct stoa__group *g)
 	return stoa__set_covers(f->set, g->base) ? STOA__ROWS_CHANGED : STOA__ROWS_ALL;
 }
 
-/* A row's tag is in a bucket: is it the same key in another row? Then it is an error. */
+/* Two rows have a key: the error, or one of them goes: 1 if it is @rowid, which is being added. */
+static int settle(struct filling *f, const struct stoa_value *key, uint64_t rowid, uint64_t other,
+		  struct stoa_error *err)
+{
+	struct stoa__conflicts *c = f->conflicts;
+	bool later = c && c->policy == STOA_CONFLICT_IGNORE;
+
+	if (!c)
+		return stoa__set_taken(f->t, f->i, key, other, err);
+	if (stoa__rowlist_add(&c->losers, later ? rowid : other) < 0)
+		return stoa__fail_memory(err);
+	return later;
+}
+
+/* A row's tag is in a bucket: is it the same key in another row? 1 if the row is not to be added; an error. */
 static int check_candidate(struct filling *f, uint64_t rowid, uint64_t other,
 			   struct stoa_error *err)
 {
@@ -297,7 +284,7 @@ static int check_candidate(struct filling *f, uint64_t rowid, uint64_t other,
 	STOA_TRY(stoa__table_locate(f->t, rowid, &at, err));
 	STOA_TRY(stoa__set_key_of(f->t, def, at, &f->scratch, key, err));
 	rc = stoa__set_matches(f->t, def, other, key, err);
-	return rc > 0 ? stoa__set_taken(f->t, f->i, key, other, err) : rc;
+	return rc > 0 ? settle(f, key, rowid, other, err) : rc;
 }
 
 static int check_table(struct filling *f, const struct stoa__hints *h, struct stoa__set_run *run,
@@ -309,11 +296,14 @@ static int check_table(struct filling *f, const struct stoa__hints *h, struct st
 
 	for (uint64_t seen = 0; seen < h->n_buckets; seen++) {
 		STOA_TRY(bucket_of(h, run, b, &bucket, err));
-		for (unsigned m = stoa__hints_match(bucket, tag); m; m &= m - 1)
-			STOA_TRY(check_candidate(f, rowid,
-						 stoa__hints_rowid(stoa__hint_load(
-							 &bucket[__builtin_ctz(m)])),
-						 err));
+		for (unsigned m = stoa__hints_match(bucket, tag); m; m &= m - 1) {
+			uint64_t other = stoa__hints_rowid(
+				stoa__hint_load(&bucket[__builtin_ctz(m)]));
+			int rc = check_candidate(f, rowid, other, err);
+
+			if (rc)
+				return rc;
+		}
 		if (!stoa__hints_bucket_full(bucket))
 			return STOA_OK;
 		b = b + 1 == h->n_buckets ? 0 : b + 1;
@@ -341,10 +331,15 @@ static int fill_batch(void *ctx, const struct stoa__set_batch *batch, struct sto
 		if (f->tables.hints[k] != f->into)
 			prefetch(f->tables.hints[k], batch);
 	for (uint32_t k = 0; k < batch->n; k++) {
-		for (uint32_t j = 0; f->check && j < f->tables.n; j++)
-			STOA_TRY(check_table(f, f->tables.hints[j], f->tables.run[j],
-					     batch->hash[k], batch->rowid[k], err));
-		stoa__hints_put(f->into, batch->hash[k], batch->rowid[k]);
+		int rc = 0;
+
+		for (uint32_t j = 0; f->check && j < f->tables.n && !rc; j++)
+			rc = check_table(f, f->tables.hints[j], f->tables.run[j], batch->hash[k],
+					 batch->rowid[k], err);
+		if (rc < 0)
+			return rc;
+		if (!rc)
+			stoa__hints_put(f->into, batch->hash[k], batch->rowid[k]);
 	}
 	return STOA_OK;
 }
@@ -456,11 +451,11 @@ static int make_room(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 
 /* A run over the mapped groups from rowid @first on that no run covers. */
 static int add_run(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t first,
-		   struct stoa_error *err)
+		   struct stoa__conflicts *c, struct stoa_error *err)
 {
 	const struct stoa__set *old = stoa__set_of(t, i);
 	struct filling f = { .t = t, .i = i, .set = old, .first = first, .last = UINT64_MAX,
-			     .mapped = true, .check = is_unique(def_of(t, i)) };
+			     .mapped = true, .check = is_unique(def_of(t, i)), .conflicts = c };
 	uint64_t n = count(&f);
 	struct stoa__hints hints;
 	struct stoa__set *set;
@@ -491,10 +486,10 @@ static int add_run(struct stoa__version *w, struct stoa__table *t, uint32_t i, u
 
 /* Puts the rows of groups from rowid @first on that no run covers into the delta. */
 static int add_to_delta(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t first,
-			struct stoa_error *err)
+			struct stoa__conflicts *c, struct stoa_error *err)
 {
 	struct filling f = { .t = t, .i = i, .set = stoa__set_of(t, i), .first = first,
-			     .last = UINT64_MAX, .check = is_unique(def_of(t, i)) };
+			     .last = UINT64_MAX, .check = is_unique(def_of(t, i)), .conflicts = c };
 	const struct stoa__delta *d = f.set->delta;
 	uint64_t n = count(&f);
 
@@ -513,10 +508,10 @@ static int add_to_delta(struct stoa__version *w, struct stoa__table *t, uint32_t
  * may be wrong.
  */
 static int appended(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t first,
-		    struct stoa_error *err)
+		    struct stoa__conflicts *c, struct stoa_error *err)
 {
-	STOA_TRY(add_run(w, t, i, first, err));
-	return add_to_delta(w, t, i, first, err);
+	STOA_TRY(add_run(w, t, i, first, c, err));
+	return add_to_delta(w, t, i, first, c, err);
 }
 
 static void each_block(struct stoa__block *state, void (*each)(void *ctx, struct stoa__block *b),
@@ -539,7 +534,7 @@ static int create(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 	if (!set)
 		return stoa__fail_memory(err);
 	t->indexes->state[i] = &set->block;
-	return appended(w, t, i, 1, err);
+	return appended(w, t, i, 1, NULL, err);
 }
 
 /* ---- rows one by one ---- */

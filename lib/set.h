@@ -127,10 +127,6 @@ int stoa__set_first(const struct stoa__table *t, uint32_t i, uint64_t hash,
 /* Is the group's base covered by a run? */
 bool stoa__set_covers(const struct stoa__set *set, const struct stoa__base *base);
 /* All rows that have the key, ascending; the caller frees list->rows. */
-struct stoa__rowlist {
-	uint64_t *rows;
-	size_t n, cap;
-};
 int stoa__set_all(const struct stoa__table *t, uint32_t i, uint64_t hash,
 		  const struct stoa_value *values, struct stoa__rowlist *list,
 		  struct stoa_error *err);

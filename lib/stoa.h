@@ -837,6 +837,13 @@ STOA_API STOA_CHECK_RESULT int stoa_set_find_many(stoa_txn *txn, stoa_table tabl
 
 /* ---- rows ------------------------------------------------------------------------------- */
 
+/** enum stoa_conflict - what happens to rows that have the key of another in a unique index */
+enum stoa_conflict {
+	STOA_CONFLICT_ERROR = 0,	/* STOA_EEXIST, and none is added */
+	STOA_CONFLICT_IGNORE = 1,	/* the first stays: the one that was there, or came before */
+	STOA_CONFLICT_REPLACE = 2,	/* the last stays; those before it are deleted */
+};
+
 /**
  * stoa_insert() - add a row
  * @values:   one for each slot, in order; a value is converted where nothing is lost by it
@@ -963,6 +970,15 @@ STOA_API STOA_CHECK_RESULT int stoa_appender_open(stoa_txn *txn, stoa_table tabl
  */
 STOA_API STOA_CHECK_RESULT int stoa_append(stoa_appender *app, const struct stoa_array *columns,
 					   size_t n_columns, size_t n_rows, struct stoa_error *err);
+
+/**
+ * stoa_appender_on_conflict() - say what happens to rows whose key in a unique index is taken
+ * @policy: an enum stoa_conflict; without this call it is STOA_CONFLICT_ERROR, of stoa_appender_close()
+ *
+ * It is for all rows of the appender, and for one index: others refuse.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_appender_on_conflict(stoa_appender *app, stoa_index index,
+							 int policy, struct stoa_error *err);
 
 /**
  * stoa_appender_close() - put the rows in their table and free the appender, whatever is returned
@@ -1419,6 +1435,9 @@ struct stoa_csv_reject {
  * @n_threads: 0 means one for each processor
  * @progress:  called a few times a second, from the calling thread; any result but 0 cancels
  * @ctx:       handed to @progress and @reject
+ * @unique:    names of slots, with commas between them, by which rows are to be unique: the table gets a unique
+ *             set index on them unless it has one; NULL for none
+ * @on_conflict: enum stoa_conflict, by the index of @unique; other unique indexes refuse
  */
 struct stoa_csv_options {
 	size_t size;
@@ -1433,22 +1452,24 @@ struct stoa_csv_options {
 	unsigned n_threads;
 	int (*progress)(void *ctx, const struct stoa_progress *now);
 	void *ctx;
+	const char *unique;
+	int on_conflict;
 };
 #define STOA_CSV_OPTIONS_INIT                                                                      \
 	{ sizeof(struct stoa_csv_options), 0, 0, -1, NULL, NULL, STOA_CSV_EXACT, NULL, 0, 0,  \
-	  NULL, NULL }
+	  NULL, NULL, NULL, STOA_CONFLICT_ERROR }
 
 /**
  * stoa_import_csv() - load a CSV file into a table
  * @table:   name of the table; made, with types inferred from all of the file, when it is missing;
  *           otherwise the file's columns are matched with its slots by name
  * @path:    the file
- * @rows:    receives how many rows were added; may be NULL
+ * @rows:    receives how many rows of the file are in the table now; may be NULL
  *
  * All of the file or nothing: part of @txn. Memory is bounded, whatever the file's size.
  *
  * Returns: STOA_OK; STOA_ESYNTAX, STOA_ETYPE, STOA_ERANGE, STOA_ENULL with line and column set;
- *          STOA_ENOTFOUND; STOA_EIO; STOA_ECANCELED; any error of stoa_append().
+ *          STOA_ENOTFOUND; STOA_EIO; STOA_ECANCELED; STOA_EEXIST; any error of stoa_append().
  */
 STOA_API STOA_CHECK_RESULT int stoa_import_csv(stoa_txn *txn, const char *table, const char *path,
 					       const struct stoa_csv_options *options, uint64_t *rows,

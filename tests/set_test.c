@@ -53,6 +53,12 @@ static void list_add(struct list *l, struct row row)
 	l->row[l->n++] = row;
 }
 
+static void list_remove(struct list *l, size_t at)
+{
+	l->n--;
+	memmove(&l->row[at], &l->row[at + 1], (l->n - at) * sizeof *l->row);
+}
+
 static const struct row *find_key(const struct list *l, int64_t key, stoa_rowid but)
 {
 	for (size_t i = 0; i < l->n; i++)
@@ -306,8 +312,7 @@ static void step_delete(struct run *r)
 		return;
 	at = below(r, r->now.n);
 	ok(r, stoa_delete(r->txn, r->table, r->now.row[at].id, &r->err));
-	r->now.n--;
-	memmove(&r->now.row[at], &r->now.row[at + 1], (r->now.n - at) * sizeof *r->now.row);
+	list_remove(&r->now, at);
 }
 
 static void step_savepoint(struct run *r)
@@ -427,7 +432,7 @@ static void step_append(struct run *r)
 	struct stoa_array a[] = { { STOA_U64, 0, keys, &validity }, { STOA_STRING, 0, names, NULL },
 				  { STOA_I64, 0, numbers, NULL }, { STOA_I64, 0, more, NULL } };
 	struct stoa_table_info info;
-	int rc;
+	int rc, policy = (int)below(r, 3);
 
 	for (size_t i = 0; i < n; i++) {
 		rows[i] = random_row(r);
@@ -448,15 +453,22 @@ static void step_append(struct run *r)
 	}
 	ok(r, stoa_table_info(r->txn, r->table, &info, &r->err));
 	ok(r, stoa_appender_open(r->txn, r->table, &app, &r->err));
+	ok(r, stoa_appender_on_conflict(app, r->by_key, policy, &r->err));
 	ok(r, stoa_append(app, a, (size_t)r->n_slots, n, &r->err));
 	rc = stoa_appender_close(app, &r->err);
-	if (clash) {
+	if (clash && policy == STOA_CONFLICT_ERROR) {
 		assert_int_equal(rc, STOA_EEXIST);
 		return;
 	}
 	ok(r, rc);
 	for (size_t i = 0; i < n; i++) {
-		rows[i].id = info.next_rowid + i;
+		const struct row *other = find_key(&r->now, rows[i].key, 0);
+
+		if (other && policy == STOA_CONFLICT_IGNORE)
+			continue;
+		if (other)
+			list_remove(&r->now, (size_t)(other - r->now.row));
+		rows[i].id = info.next_rowid++;
 		list_add(&r->now, rows[i]);
 	}
 }
@@ -560,11 +572,120 @@ static void a_set_in_memory_finds_what_a_list_does(void **state)
 	run_model(false);
 }
 
+/* ---- whole groups ---- */
+
+#define BULK_KEYS 100000u
+#define BULK_ROWS (2 * STOA_GROUP_MAX + 1000u)
+
+/* Appends rows with random keys and settles them as @policy says; @owner knows for each key the row that has it. */
+static void append_bulk(struct run *r, int policy, stoa_rowid *owner, uint64_t *n)
+{
+	uint64_t *keys = malloc(BULK_ROWS * sizeof *keys);
+	struct stoa_array a = { STOA_U64, 0, keys, NULL };
+	struct stoa_table_info info;
+	stoa_appender *app;
+	bool clash = false;
+	int rc;
+
+	ok(r, stoa_table_info(r->txn, r->table, &info, &r->err));
+	for (uint32_t k = 0; k < BULK_ROWS; k++)
+		keys[k] = policy == STOA_CONFLICT_ERROR && !*n ? BULK_KEYS + k : below(r, BULK_KEYS);
+	ok(r, stoa_appender_open(r->txn, r->table, &app, &r->err));
+	ok(r, stoa_appender_on_conflict(app, r->by_key, policy, &r->err));
+	ok(r, stoa_append(app, &a, 1, BULK_ROWS, &r->err));
+	rc = stoa_appender_close(app, &r->err);
+	for (uint32_t k = 0; k < BULK_ROWS; k++)
+		clash |= owner[keys[k]] != 0;
+	if (policy == STOA_CONFLICT_ERROR && clash) {
+		assert_int_equal(rc, STOA_EEXIST);
+	} else {
+		ok(r, rc);
+		for (uint32_t k = 0; k < BULK_ROWS; k++) {
+			*n += !owner[keys[k]];
+			if (!owner[keys[k]] || policy == STOA_CONFLICT_REPLACE)
+				owner[keys[k]] = info.next_rowid + k;
+		}
+	}
+	free(keys);
+}
+
+static void check_owners(struct run *r, const stoa_rowid *owner, uint64_t n)
+{
+	size_t n_keys = BULK_KEYS + BULK_ROWS;
+	uint64_t *keys = malloc(n_keys * sizeof *keys);
+	stoa_rowid *rows = malloc(n_keys * sizeof *rows);
+	struct stoa_array a = { STOA_U64, 0, keys, NULL };
+	struct stoa_table_info info;
+
+	ok(r, stoa_table_info(r->txn, r->table, &info, &r->err));
+	assert_int_equal(info.n_rows, n);
+	for (size_t k = 0; k < n_keys; k++)
+		keys[k] = k;
+	ok(r, stoa_set_find_many(r->txn, r->table, r->by_key, &a, 1, n_keys, NULL, rows, &r->err));
+	assert_memory_equal(rows, owner, n_keys * sizeof *rows);
+	free(keys);
+	free(rows);
+}
+
+static void run_bulk(bool durable)
+{
+	static const struct stoa_slot slot = { .name = "key", .type = STOA_U64 };
+	static const int policies[] = { STOA_CONFLICT_ERROR, STOA_CONFLICT_IGNORE,
+					STOA_CONFLICT_REPLACE, STOA_CONFLICT_ERROR,
+					STOA_CONFLICT_IGNORE };
+	stoa_rowid *owner = calloc(BULK_KEYS + BULK_ROWS, sizeof *owner);
+	struct run r = { .seed = testing_seed() };
+	uint64_t n = 0;
+
+	stoa__set_run_rows_min = 50;
+	if (durable) {
+		testing_in_memory();
+		r.dir = testing_tempdir();
+	}
+	open_again(&r);
+	begin(&r);
+	ok(&r, stoa_table_create(r.txn, "t", &slot, 1, &r.table, &r.err));
+	r.by_key = make_index(&r, NULL, STOA_INDEX_UNIQUE, (uint32_t[]){ 0 }, 1);
+	for (size_t k = 0; k < sizeof policies / sizeof *policies; k++) {
+		append_bulk(&r, policies[k], owner, &n);
+		check_owners(&r, owner, n);
+		ok(&r, stoa_commit(r.txn, &r.err));
+		if (durable) {
+			if (k % 2)
+				ok(&r, stoa_checkpoint(r.db, &r.err));
+			ok(&r, stoa_close(r.db, &r.err));
+			open_again(&r);
+		}
+		begin(&r);
+		check_owners(&r, owner, n);
+	}
+	stoa_abort(r.txn);
+	ok(&r, stoa_close(r.db, &r.err));
+	if (durable)
+		ok(&r, stoa_check(testing_path(r.dir, "set.stoa"), NULL, NULL, &r.err));
+	testing_rmtree(r.dir);
+	free(owner);
+}
+
+static void whole_groups_settle_their_conflicts_on_disk(void **state)
+{
+	(void)state;
+	run_bulk(true);
+}
+
+static void whole_groups_settle_their_conflicts_in_memory(void **state)
+{
+	(void)state;
+	run_bulk(false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_set_on_disk_finds_what_a_list_does),
 		cmocka_unit_test(a_set_in_memory_finds_what_a_list_does),
+		cmocka_unit_test(whole_groups_settle_their_conflicts_on_disk),
+		cmocka_unit_test(whole_groups_settle_their_conflicts_in_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,7 @@
 #include "../bulk.h"
 #include "../core/alloc.h"
 #include "../core/type.h"
+#include "../index.h"
 #include "head.h"
 #include "parse.h"
 #include "repair.h"
@@ -38,6 +39,7 @@ struct import {
 	bool exists;		/* the table was there before us */
 	bool inferred_all;	/* types fit every good record: what does not is a bad one's */
 	uint32_t savepoint;	/* before the table we make */
+	stoa_index unique;	/* settles conflicts, where options.unique */
 	struct stoa_csv_options options;
 	struct stoa__csv_input in;
 	struct stoa__csv_head head;
@@ -392,6 +394,7 @@ static int load(struct import *im, uint64_t *rows, struct stoa__csv_fault *fault
 		struct stoa_error *err)
 {
 	struct stoa__csv_job job = job_of(im);
+	uint64_t lost;
 	int rc;
 
 	job.begin = loader_begin;
@@ -399,14 +402,19 @@ static int load(struct import *im, uint64_t *rows, struct stoa__csv_fault *fault
 	job.block = loader_block;
 	job.take = loader_take;
 	STOA_TRY(stoa__bulk_open(im->txn, im->table, &im->bulk, err));
+	if (im->options.unique)
+		stoa__bulk_on_conflict(im->bulk, im->unique, im->options.on_conflict);
 	stoa__csv_rejects_release(&im->rejects);
 	rc = stoa__csv_work(&job, rows, fault, err);
 	if (rc == STOA_OK)
 		rc = give_rejects(im, err);
-	if (rc == STOA_OK)
-		return stoa__bulk_finish(im->bulk, err);
-	stoa__bulk_abort(im->bulk);
-	return rc;
+	if (rc < 0) {
+		stoa__bulk_abort(im->bulk);
+		return rc;
+	}
+	STOA_TRY(stoa__bulk_finish(im->bulk, &lost, err));
+	*rows -= lost;
+	return STOA_OK;
 }
 
 /* Loads all of the file, or nothing. A misfit is told by @fault. */
@@ -415,6 +423,9 @@ static int attempt(struct import *im, uint64_t *rows, struct stoa__csv_fault *fa
 {
 	int rc = im->exists ? STOA_OK : create_table(im, err);
 
+	if (rc == STOA_OK && im->options.unique)
+		rc = stoa__index_need_unique(im->txn, im->table, im->options.unique, &im->unique,
+					     err);
 	if (rc == STOA_OK)
 		rc = load(im, rows, fault, err);
 	if (rc < 0)
