@@ -48,6 +48,7 @@ extern const struct command command_shell;
 extern const struct command command_dump;
 extern const struct command command_restore;
 extern const struct command command_plot;
+extern const struct command command_set;
 
 /* ---- report.c: words for people ---- */
 
@@ -233,9 +234,12 @@ void input_close(struct input *in);
 
 /* ---- json.c: JSON into a table ---- */
 
-/* Appends the objects of @in to table @name, made if it is missing; what failed is reported. */
-int import_json(struct session *s, const char *name, const struct input *in, struct progress *p,
-		uint64_t *rows);
+/*
+ * Appends the objects of @in to table @name, made if it is missing; what failed is reported. Of @options,
+ * which rows are unique and what happens to others counts.
+ */
+int import_json(struct session *s, const char *name, const struct input *in,
+		const struct stoa_csv_options *options, struct progress *p, uint64_t *rows);
 
 /* ---- slots.c: "name type [not null] [default literal], ..." ---- */
 

@@ -191,7 +191,7 @@ static int import_file(struct session *s, struct import *im, const char *path)
 
 	if (code == CLI_OK) {
 		progress_init(&im->progress, in.name);
-		code = is_json(im, path) ? import_json(s, name, &in, &im->progress, &rows) :
+		code = is_json(im, path) ? import_json(s, name, &in, &im->csv, &im->progress, &rows) :
 					   import_csv(s, im, name, &in, &rows);
 		progress_end(&im->progress);
 		input_close(&in);
@@ -282,6 +282,16 @@ static int parse_format(struct import *im, const char *s)
 	return strcmp(s, "json") == 0 || strcmp(s, "jsonl") == 0 ? 'j' : 0;
 }
 
+/* enum stoa_conflict, or -1. */
+static int parse_conflict(const char *s)
+{
+	if (strcmp(s, "error") == 0)
+		return STOA_CONFLICT_ERROR;
+	if (strcmp(s, "ignore") == 0)
+		return STOA_CONFLICT_IGNORE;
+	return strcmp(s, "replace") == 0 ? STOA_CONFLICT_REPLACE : -1;
+}
+
 static int parse_options(const struct command *self, int argc, char **argv, struct import *im)
 {
 	static const struct option options[] = {
@@ -296,6 +306,8 @@ static int parse_options(const struct command *self, int argc, char **argv, stru
 		{ "ragged", required_argument, NULL, 'r' },
 		{ "rejects", required_argument, NULL, 'R' },
 		{ "max-rejects", required_argument, NULL, 'M' },
+		{ "unique", required_argument, NULL, 'u' },
+		{ "on-conflict", required_argument, NULL, 'C' },
 		{ "header", no_argument, NULL, 'H' },
 		{ "no-header", no_argument, NULL, 'N' },
 		{ "quiet", no_argument, NULL, 'q' },
@@ -350,6 +362,14 @@ static int parse_options(const struct command *self, int argc, char **argv, stru
 			if (!parse_count(optarg, &im->csv.reject_max))
 				return bad_usage(self, "--max-rejects wants a number from 1");
 			break;
+		case 'u':
+			im->csv.unique = optarg;
+			break;
+		case 'C':
+			im->csv.on_conflict = parse_conflict(optarg);
+			if (im->csv.on_conflict < 0)
+				return bad_usage(self, "--on-conflict wants error, ignore or replace");
+			break;
 		case 'H':
 			im->csv.header = 1;
 			break;
@@ -383,6 +403,8 @@ static int run(const struct command *self, int argc, char **argv)
 			return bad_usage(self, "standard input has no name: add --table NAME");
 	if (im.schema && !im.table)
 		return bad_usage(self, "--schema needs --table");
+	if (im.csv.on_conflict != STOA_CONFLICT_ERROR && !im.csv.unique)
+		return bad_usage(self, "--on-conflict needs --unique");
 	im.csv.progress = on_progress;
 	im.csv.ctx = &im;
 	return import_files(&im, argv[optind], argv + optind + 1, argc - optind - 1);
@@ -407,6 +429,10 @@ const struct command command_import = {
 	"      --rejects FILE   leave bad CSV records out, and write them to FILE, with their lines\n"
 	"                       and what is wrong with them; otherwise the first one is an error\n"
 	"      --max-rejects N  but no more than N of them; otherwise 100000\n"
+	"      --unique SLOTS   a row's values of these (a,b) are its key: the table gets a unique index\n"
+	"                       on them unless it has one\n"
+	"      --on-conflict P  where a key is there already: error, ignore (the first row stays) or\n"
+	"                       replace (the last one does); otherwise error\n"
 	"      --header         the first line names the columns\n"
 	"      --no-header      it does not: they are c1, c2, ...; otherwise found out\n"
 	"  -q, --quiet          say nothing when all is well\n"

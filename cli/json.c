@@ -63,6 +63,7 @@ struct key {
 
 struct json {
 	const struct input *in;
+	const struct stoa_csv_options *options;
 	struct progress *progress;
 	yajl_handle parser;
 	uint64_t consumed;	/* bytes of the chunks before this one */
@@ -741,10 +742,18 @@ static int make_table(struct json *j, struct session *s, const char *name, stoa_
 static int append_all(struct json *j, struct session *s, stoa_table table)
 {
 	struct stoa_error err;
+	stoa_index unique = 0;
 	int code;
 
+	if (j->options->unique &&
+	    stoa_index_ensure_unique(s->txn, table, j->options->unique, &unique, &err) < 0)
+		return report_error(s->path, &err);
 	if (stoa_appender_open(s->txn, table, &j->appender, &err) < 0)
 		return report_error(s->path, &err);
+	if (unique && stoa_appender_on_conflict(j->appender, unique, j->options->on_conflict, &err) < 0) {
+		stoa_appender_abort(j->appender);
+		return report_error(s->path, &err);
+	}
 	for (size_t i = 0; i < j->n_keys; i++)
 		make_arrays(&j->keys[i]);
 	code = pass(j);
@@ -772,10 +781,10 @@ static void release(struct json *j)
 	text_release(&j->text);
 }
 
-int import_json(struct session *s, const char *name, const struct input *in, struct progress *p,
-		uint64_t *rows)
+int import_json(struct session *s, const char *name, const struct input *in,
+		const struct stoa_csv_options *options, struct progress *p, uint64_t *rows)
 {
-	struct json j = { .in = in, .progress = p };
+	struct json j = { .in = in, .options = options, .progress = p };
 	struct stoa_error err;
 	stoa_table table;
 	int rc = stoa_table_find(s->txn, name, &table, &err), code;

@@ -22,6 +22,7 @@ stoa_SOURCES = \
 	%D%/report.c \
 	%D%/schema.c \
 	%D%/session.c \
+	%D%/set.c \
 	%D%/shell.c \
 	%D%/shell.h \
 	%D%/shell_commands.c \

@@ -19,6 +19,7 @@ static const struct command *const commands[] = {
 	&command_schema, &command_stat,	  &command_check,  &command_freeze, &command_drop,
 	&command_dump,	 &command_restore, &command_shell,
 	&command_plot,
+	&command_set,
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))

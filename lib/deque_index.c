@@ -284,13 +284,14 @@ static int create(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 }
 
 static int appended(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t first,
-		    struct stoa_error *err)
+		    struct stoa__conflicts *c, struct stoa_error *err)
 {
 	struct adding a = { w, t, i, first, err };
 	struct stoa__group *g;
 	struct stoa__deque *d;
 	uint64_t key = first;
 
+	(void)c;
 	STOA_TRY(stoa__deque_index_own(w, t, i, &d, err));
 	for (g = stoa__tree_next(t->groups, key, true, &key); g;
 	     g = stoa__tree_next(t->groups, key, false, &key))

@@ -541,15 +541,18 @@ static bool is_unique_on(const struct stoa__index_def *def, const uint32_t *slot
 	       def->n_slots == n && same == n;
 }
 
-int stoa__index_need_unique(stoa_txn *txn, stoa_table table, const char *names, stoa_index *out,
-			    struct stoa_error *err)
+int stoa_index_ensure_unique(stoa_txn *txn, stoa_table table, const char *names, stoa_index *out,
+			     struct stoa_error *err)
 {
 	struct stoa_index_options o = STOA_INDEX_OPTIONS_INIT;
 	uint32_t slots[STOA_INDEX_SLOTS_MAX];
 	struct stoa__table *t;
 	int n;
 
+	STOA_TRY(stoa__txn_enter_write(txn, err));
 	STOA_TRY(stoa__txn_table(txn, table, &t, err));
+	if (!names || !out)
+		return stoa__fail(err, STOA_EINVAL, "slots, and room for the answer, are needed");
 	n = parse_slots(t->schema, names, slots, err);
 	if (n < 0)
 		return n;

@@ -133,13 +133,6 @@ struct stoa__key stoa__index_key(uint8_t tag, const struct stoa__table *t, uint3
 int stoa__index_find(stoa_txn *txn, stoa_table table, stoa_index index, unsigned kind,
 		     struct stoa__table **t, uint32_t *i, struct stoa_error *err);
 
-/*
- * A unique set index on exactly the slots that @names lists, with commas between them: found, or made. STOA_ENOTFOUND
- * for a slot that is not there, STOA_EEXIST for rows that have the same key.
- */
-int stoa__index_need_unique(stoa_txn *txn, stoa_table table, const char *names, stoa_index *out,
-			    struct stoa_error *err);
-
 /* ---- for tables: each is for all indexes of @t ---- */
 
 /* A change to @schema, which takes t->schema's place afterwards, makes and retires states. */

@@ -748,6 +748,16 @@ STOA_API STOA_CHECK_RESULT int stoa_index_create(stoa_txn *txn, stoa_table table
 						 const struct stoa_index_options *options,
 						 stoa_index *out, struct stoa_error *err);
 
+/**
+ * stoa_index_ensure_unique() - a unique set index on these slots: the one that is there, or a new one
+ * @slots: their names, with commas between them
+ *
+ * Returns: as stoa_index_create(); STOA_ENOTFOUND for a slot that is not there.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_index_ensure_unique(stoa_txn *txn, stoa_table table,
+							const char *slots, stoa_index *out,
+							struct stoa_error *err);
+
 /** stoa_index_drop() - remove an index; the rows stay */
 STOA_API STOA_CHECK_RESULT int stoa_index_drop(stoa_txn *txn, stoa_table table, stoa_index index,
 					       struct stoa_error *err);

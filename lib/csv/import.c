@@ -19,7 +19,6 @@
 #include "../bulk.h"
 #include "../core/alloc.h"
 #include "../core/type.h"
-#include "../index.h"
 #include "head.h"
 #include "parse.h"
 #include "repair.h"
@@ -424,8 +423,8 @@ static int attempt(struct import *im, uint64_t *rows, struct stoa__csv_fault *fa
 	int rc = im->exists ? STOA_OK : create_table(im, err);
 
 	if (rc == STOA_OK && im->options.unique)
-		rc = stoa__index_need_unique(im->txn, im->table, im->options.unique, &im->unique,
-					     err);
+		rc = stoa_index_ensure_unique(im->txn, im->table, im->options.unique,
+					      &im->unique, err);
 	if (rc == STOA_OK)
 		rc = load(im, rows, fault, err);
 	if (rc < 0)

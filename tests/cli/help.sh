@@ -1,6 +1,6 @@
 # every --help
 run stoa help
-for c in create import query export tables schema stat check freeze drop; do
+for c in create import query export tables schema stat check freeze drop set; do
 	run stoa $c --help
 done
 run stoa version
