@@ -391,6 +391,7 @@ int stoa__bulk_finish(struct stoa__bulk *b, uint64_t *n_lost, struct stoa_error 
 {
 	struct stoa_txn *txn = b->txn;
 	struct stoa__version *before;
+	uint32_t table;
 	int rc = finish_file(b, err);
 
 	if (n_lost)
@@ -409,6 +410,8 @@ int stoa__bulk_finish(struct stoa__bulk *b, uint64_t *n_lost, struct stoa_error 
 	}
 	txn->dirty |= b->n_added > 0;
 	txn->bulk |= b->n_files > 0;
+	table = b->table;
 	bulk_free(b);
+	stoa__deques_cut_all(txn, table);
 	return STOA_OK;
 }

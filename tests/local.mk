@@ -47,6 +47,7 @@ cmocka_tests += \
 	%D%/pick_test \
 	%D%/process_test \
 	%D%/query_test \
+	%D%/queue_test \
 	%D%/rowids_test \
 	%D%/refs_model_test \
 	%D%/refs_test \
