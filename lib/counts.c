@@ -7,9 +7,14 @@ static uint64_t key_of(uint64_t row)
 	return row / STOA__COUNTS_ROWS;
 }
 
+struct stoa__counts *stoa__counts_find(const struct stoa__table *t, uint64_t row)
+{
+	return t->counts ? stoa__tree_find(t->counts, key_of(row)) : NULL;
+}
+
 uint32_t stoa__counts_get(const struct stoa__table *t, uint64_t row)
 {
-	const struct stoa__counts *c = t->counts ? stoa__tree_find(t->counts, key_of(row)) : NULL;
+	const struct stoa__counts *c = stoa__counts_find(t, row);
 
 	return c ? c->n[row % STOA__COUNTS_ROWS] : 0;
 }
@@ -17,7 +22,7 @@ uint32_t stoa__counts_get(const struct stoa__table *t, uint64_t row)
 int stoa__counts_own(struct stoa__version *w, struct stoa__table *t, uint64_t row,
 		     struct stoa__counts **out)
 {
-	struct stoa__counts *old = stoa__tree_find(t->counts, key_of(row)), *c = old;
+	struct stoa__counts *old = stoa__counts_find(t, row), *c = old;
 
 	*out = old;
 	if (old && stoa__block_owned(w, &old->block))
@@ -46,7 +51,7 @@ void stoa__counts_set(struct stoa__counts *c, uint64_t row, uint32_t n)
 
 void stoa__counts_tidy(struct stoa__version *w, struct stoa__table *t, uint64_t row)
 {
-	struct stoa__counts *c = stoa__tree_find(t->counts, key_of(row));
+	struct stoa__counts *c = stoa__counts_find(t, row);
 
 	if (!c || c->n_used)
 		return;

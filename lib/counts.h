@@ -24,6 +24,8 @@ struct stoa__counts {
 	uint32_t n[STOA__COUNTS_ROWS];
 };
 
+/* The block of @row, or NULL. */
+struct stoa__counts *stoa__counts_find(const struct stoa__table *t, uint64_t row);
 uint32_t stoa__counts_get(const struct stoa__table *t, uint64_t row);
 /* The block of @row, the working version's own, made if need be. STOA_OK or STOA_ENOMEM. */
 int stoa__counts_own(struct stoa__version *w, struct stoa__table *t, uint64_t row,

@@ -48,6 +48,7 @@ struct stoa_db {
 	pthread_cond_t writer_free;
 	pthread_cond_t work;		/* for the background threads */
 	bool writer_busy;
+	uint32_t n_waiting;		/* for the writer's lock */
 	pthread_t writer;
 	uint32_t n_stmts;
 	struct stoa__bell bell;		/* opened when first rung */
@@ -104,6 +105,7 @@ struct stoa_txn {
 	size_t n_marks;
 	struct stoa_handle *handles;	/* of rows that it made */
 	struct stoa__loose loose;	/* rows that lost a reference */
+	bool in_steps;			/* a collection's: what its deaths leave behind may wait */
 	struct stoa__id_list orphans;	/* taken from the database, to be given back if it does not commit */
 	uint32_t front_of;		/* position + 1 of the deque whose front an insert is meant for */
 	struct stoa__buf lent;		/* bytes that the last pop lent */
@@ -137,6 +139,8 @@ bool stoa__writer_try(struct stoa_db *db);
 /* Was it taken by this thread? Waiting for it would be for ever. */
 bool stoa__writer_is_me(struct stoa_db *db);
 void stoa__writer_unlock(struct stoa_db *db);
+/* For who takes the lock again and again: gives those that wait for it a chance to have it. */
+void stoa__writer_let_others(struct stoa_db *db);
 
 /* ---- background.c: a writer's threads ---- */
 
@@ -161,6 +165,13 @@ int stoa__txn_kill(struct stoa_txn *txn, struct stoa__deaths *d, struct stoa__ta
 /* Looks at up to @n_max suspects of @txn, and puts what died into the log. */
 int stoa__txn_work_off(struct stoa_txn *txn, struct stoa__deaths *d, size_t n_max,
 		       struct stoa_error *err);
+/* Calls @each for every kept row. A negative result ends it and is returned; so do errors of reading. */
+typedef int stoa__kept_each(void *ctx, const struct stoa__table *t, uint64_t row);
+int stoa__kept_walk(const struct stoa__version *v, stoa__kept_each *each, void *ctx);
+/* Are there orphans? */
+bool stoa__orphans_wait(struct stoa_db *db);
+/* Gives candidates back that were not looked at; with @all every kept row is one (and @list may be NULL). */
+void stoa__candidates_return(struct stoa_db *db, struct stoa__id_list *list, bool all);
 /* Of a database just opened: rows that only holds of another process kept are orphans. */
 void stoa__orphans_find(struct stoa_db *db);
 /* Hands what the transaction noted over to the database; it is over. */

@@ -61,7 +61,7 @@ static int look_at(struct stoa_txn *txn, struct stoa__deaths *d, struct stoa__ro
 	struct stoa__place at;
 	int rc;
 
-	if (!t || !t->n_kept || stoa__counts_get(t, id.row))
+	if (!t || !t->n_kept)
 		return STOA_OK;
 	rc = stoa__table_locate_existing(t, id.row, &at, err);
 	if (rc == STOA_ENOTFOUND)
@@ -69,6 +69,8 @@ static int look_at(struct stoa_txn *txn, struct stoa__deaths *d, struct stoa__ro
 	STOA_TRY(rc);
 	if (stoa__group_alive(at.group, at.row) || stoa__row_is_held(txn->db, id.table, id.row))
 		return STOA_OK;
+	if (stoa__counts_get(t, id.row))
+		return stoa__refs_suspect_cycle(&txn->loose, t, id.row, err);
 	return stoa__txn_kill(txn, d, t, id.row, at, err);
 }
 
@@ -102,6 +104,8 @@ int stoa__txn_reap(struct stoa_txn *txn, struct stoa_error *err)
 	struct stoa__deaths d = { 0 };
 	int rc = STOA_OK;
 
+	if (txn->in_steps)
+		return STOA_OK;
 	pthread_mutex_lock(&l->mutex);
 	if (l->orphans.n)
 		rc = take_orphans(txn);
@@ -109,10 +113,12 @@ int stoa__txn_reap(struct stoa_txn *txn, struct stoa_error *err)
 	return rc < 0 ? stoa__fail_memory(err) : stoa__txn_work_off(txn, &d, SIZE_MAX, err);
 }
 
+#define LIST_MAX ((size_t)1 << 22)	/* beyond that, looking everywhere is as good */
+
 /* Adds all of @from to @to, and forgets @from; whether there was room. The mutex is held. */
 static bool hand_over(struct stoa__id_list *from, struct stoa__id_list *to)
 {
-	bool room = stoa__id_list_reserve(to, from->n) == STOA_OK;
+	bool room = to->n + from->n <= LIST_MAX && stoa__id_list_reserve(to, from->n) == STOA_OK;
 
 	for (size_t i = 0; i < from->n && room; i++)
 		to->p[to->n++] = from->p[i];
@@ -124,64 +130,99 @@ void stoa__txn_let_loose(struct stoa_txn *txn, bool committed)
 {
 	struct stoa__lives *l = &txn->db->lives;
 
-	if (!txn->loose.candidates.n && !txn->orphans.n) {
+	if (!txn->loose.candidates.n && !txn->orphans.n && !txn->loose.suspects.n) {
 		stoa__loose_release(&txn->loose);
 		return;
 	}
 	pthread_mutex_lock(&l->mutex);
 	if (!hand_over(&txn->loose.candidates, &l->candidates))
 		l->all_candidates = true;
-	if (!committed && !hand_over(&txn->orphans, &l->orphans))
-		l->all_candidates = true;
+	/* What finds no room is found when the database is opened again. */
+	if (!committed)
+		(void)hand_over(&txn->orphans, &l->orphans);
+	else if (txn->in_steps)
+		(void)hand_over(&txn->loose.suspects, &l->orphans);
 	pthread_mutex_unlock(&l->mutex);
 	stoa__id_list_release(&txn->orphans);
 	stoa__loose_release(&txn->loose);
 }
 
-/* ---- after opening ---- */
+/* ---- looking everywhere ---- */
 
-struct search {
-	struct stoa__lives *lives;
+struct walk {
 	const struct stoa__table *table;
+	stoa__kept_each *each;
+	void *ctx;
 };
 
-static int find_in_group(void *ctx, uint64_t first, void *value)
+static int walk_group(void *ctx, uint64_t first, void *value)
 {
-	struct search *s = ctx;
+	const struct walk *k = ctx;
 	const struct stoa__group *g = value;
-	struct stoa__id_list *l = &s->lives->orphans;
 	uint64_t row;
 
 	(void)first;
-	for (uint32_t i = 0; i < stoa__group_rows(s->table, g) && g->n_kept; i++) {
+	for (uint32_t i = 0; i < stoa__group_rows(k->table, g) && g->n_kept; i++) {
 		if (!stoa__group_kept(g, i))
 			continue;
 		STOA_TRY(stoa__group_rowids(g, i, 1, &row, NULL));
-		if (stoa__counts_get(s->table, row))
-			continue;
-		STOA_TRY(stoa__id_list_reserve(l, 1));
-		l->p[l->n++] = (struct stoa__row_id){ row, s->table->id };
+		STOA_TRY(k->each(k->ctx, k->table, row));
 	}
 	return STOA_OK;
 }
 
-static int find_in_table(void *ctx, uint64_t id, void *value)
+static int walk_table(void *ctx, uint64_t id, void *value)
 {
-	struct search *s = ctx;
+	struct walk *k = ctx;
 
 	(void)id;
-	s->table = value;
-	if (!s->table->n_kept)
+	k->table = value;
+	if (!k->table->n_kept)
 		return STOA_OK;
-	s->lives->all_candidates = true;
-	STOA_TRY(stoa__tree_walk(s->table->groups, 0, find_in_group, s));
-	return s->table->tail ? find_in_group(s, 0, s->table->tail) : STOA_OK;
+	STOA_TRY(stoa__tree_walk(k->table->groups, 0, walk_group, k));
+	return k->table->tail ? walk_group(k, 0, k->table->tail) : STOA_OK;
+}
+
+int stoa__kept_walk(const struct stoa__version *v, stoa__kept_each *each, void *ctx)
+{
+	struct walk k = { NULL, each, ctx };
+
+	return stoa__tree_walk(v->tables, 0, walk_table, &k);
+}
+
+static int add_orphan(void *ctx, const struct stoa__table *t, uint64_t row)
+{
+	struct stoa__lives *l = ctx;
+
+	l->all_candidates = true;
+	if (stoa__counts_get(t, row))
+		return STOA_OK;
+	STOA_TRY(stoa__id_list_reserve(&l->orphans, 1));
+	l->orphans.p[l->orphans.n++] = (struct stoa__row_id){ row, t->id };
+	return STOA_OK;
 }
 
 void stoa__orphans_find(struct stoa_db *db)
 {
-	struct search s = { .lives = &db->lives };
+	/* Those that are not found, since a file cannot be read, wait for an opening that can. */
+	(void)stoa__kept_walk(db->history.head, add_orphan, &db->lives);
+}
 
-	/* Those that are not found, since a file cannot be read, wait for a collection that can. */
-	(void)stoa__tree_walk(db->history.head->tables, 0, find_in_table, &s);
+bool stoa__orphans_wait(struct stoa_db *db)
+{
+	bool wait;
+
+	pthread_mutex_lock(&db->lives.mutex);
+	wait = db->lives.orphans.n;
+	pthread_mutex_unlock(&db->lives.mutex);
+	return wait;
+}
+
+void stoa__candidates_return(struct stoa_db *db, struct stoa__id_list *list, bool all)
+{
+	struct stoa__lives *l = &db->lives;
+
+	pthread_mutex_lock(&l->mutex);
+	l->all_candidates |= all || !hand_over(list, &l->candidates);
+	pthread_mutex_unlock(&l->mutex);
 }

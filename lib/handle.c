@@ -21,6 +21,7 @@ void stoa__lives_init(struct stoa__lives *l)
 {
 	memset(l, 0, sizeof *l);
 	pthread_mutex_init(&l->mutex, NULL);
+	pthread_mutex_init(&l->collecting, NULL);
 }
 
 void stoa__lives_release(struct stoa__lives *l)
@@ -29,6 +30,7 @@ void stoa__lives_release(struct stoa__lives *l)
 	stoa__id_list_release(&l->orphans);
 	stoa__id_list_release(&l->candidates);
 	pthread_mutex_destroy(&l->mutex);
+	pthread_mutex_destroy(&l->collecting);
 }
 
 /* ---- holds; the mutex is held ---- */
@@ -210,6 +212,7 @@ static int make(struct stoa_txn *txn, const struct stoa__version *v, stoa_table 
 	pthread_mutex_lock(&l->mutex);
 	rc = strong ? add_hold(l, table, row) : STOA_OK;
 	if (rc == STOA_OK) {
+		l->n_touched += strong;
 		l->n_handles++;
 		if (txn->write && !has_rowid(txn->base, h))
 			join(h, &txn->handles);
@@ -294,10 +297,8 @@ void stoa_row_release(stoa_handle *h)
 	pthread_mutex_lock(&l->mutex);
 	leave(h);
 	if (h->strong && !h->is_void && drop_hold(l, h->table, h->row)) {
-		/* An orphan that finds no room is found by the collection of cycles, which then looks everywhere. */
-		if (stoa__id_list_reserve(&l->orphans, 1) < 0)
-			l->all_candidates = true;
-		else
+		/* One that finds no room is found when the database is opened again. */
+		if (stoa__id_list_reserve(&l->orphans, 1) == STOA_OK)
 			l->orphans.p[l->orphans.n++] =
 				(struct stoa__row_id){ h->row, h->table };
 	}

@@ -11,7 +11,7 @@
  * given up without it: a row that this leaves without a reason to exist is an *orphan*, which the next commit
  * of a write transaction, or a collection, looks at.
  *
- * Threads: all fields are guarded by the mutex, a leaf.
+ * Threads: all fields but the last are guarded by the mutex, a leaf.
  */
 #ifndef STOA__HANDLE_H
 #define STOA__HANDLE_H
@@ -35,6 +35,8 @@ struct stoa__lives {
 	struct stoa__id_list orphans;
 	struct stoa__id_list candidates;	/* for the collection of cycles */
 	bool all_candidates;	/* the list is not complete: every kept row may be one */
+	uint64_t n_touched;	/* holds taken of rows that exist */
+	pthread_mutex_t collecting;	/* held by a collection of cycles, before the writer's lock */
 };
 
 struct stoa_db;

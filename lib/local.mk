@@ -23,6 +23,8 @@ libstoa_all_la_SOURCES += \
 	%D%/counts.h \
 	%D%/cursor.c \
 	%D%/cursor.h \
+	%D%/cycles.c \
+	%D%/cycles.h \
 	%D%/db.c \
 	%D%/db.h \
 	%D%/ddl.c \

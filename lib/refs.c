@@ -88,7 +88,7 @@ struct change {
 	struct stoa__counts *counts;
 	uint64_t row;
 	int by;
-	bool kept;	/* of a count that goes down: the row is one that may die of it */
+	bool kept;	/* the row is no member: it may die of a count that goes down */
 };
 
 #define CHANGES_ON_STACK 16
@@ -156,11 +156,25 @@ static int add_change(struct changes *c, struct stoa__table *t, uint64_t row, in
 	return STOA_OK;
 }
 
+/* As stoa__row_exists(); is it a kept row? */
+static int state_of(const struct stoa__table *t, uint64_t row, bool *kept, struct stoa_error *err)
+{
+	struct stoa__place at;
+
+	*kept = false;
+	if (!t || !t->n_kept)
+		return stoa__row_exists(t, row, err);
+	STOA_TRY(stoa__table_locate_existing(t, row, &at, err));
+	*kept = !stoa__group_alive(at.group, at.row);
+	return STOA_OK;
+}
+
 /* The slot is about to refer to @v. */
 static int take(struct changes *c, const struct stoa_slot *def, const struct stoa_value *v,
 		struct stoa_error *err)
 {
 	struct stoa__table *t = c->own;
+	bool kept;
 	int rc;
 
 	if (!stoa__type_is_ref(def->type) || v->type == STOA_NULL)
@@ -169,7 +183,7 @@ static int take(struct changes *c, const struct stoa_slot *def, const struct sto
 		t = stoa__table_find(c->w, def->target);
 	else if (own_target(c, def->target, &t) < 0)
 		return stoa__fail_memory(err);
-	rc = stoa__row_exists(t, v->u, err);
+	rc = state_of(t, v->u, &kept, err);
 	if (rc == STOA_ENOTFOUND)
 		return no_row(def, t, v->u, err);
 	if (rc < 0 || def->type == STOA_WEAK_REF)
@@ -177,30 +191,28 @@ static int take(struct changes *c, const struct stoa_slot *def, const struct sto
 	if (stoa__counts_get(t, v->u) == UINT32_MAX)
 		return stoa__fail(err, STOA_EFULL, "slot \"%s\": row %llu has %u references already",
 				  def->name, (unsigned long long)v->u, UINT32_MAX);
-	return add_change(c, t, v->u, 1, false, err);
+	return add_change(c, t, v->u, 1, kept, err);
 }
 
 /* The slot is about to refer to @v no more. What it refers to is gone where a cycle is being taken apart. */
 static int give_up(struct changes *c, const struct stoa_slot *def, const struct stoa_value *v,
 		   struct stoa_error *err)
 {
-	struct stoa__place at;
 	struct stoa__table *t;
+	bool kept;
 	int rc;
 
 	if (def->type != STOA_REF || v->type == STOA_NULL)
 		return STOA_OK;
 	if (own_target(c, def->target, &t) < 0)
 		return stoa__fail_memory(err);
-	if (!t || !stoa__counts_get(t, v->u))
+	if (!t)
 		return STOA_OK;
-	if (!t->n_kept)
-		return add_change(c, t, v->u, -1, false, err);
-	rc = stoa__table_locate_existing(t, v->u, &at, err);
+	rc = state_of(t, v->u, &kept, err);
 	if (rc == STOA_ENOTFOUND)
 		return STOA_OK;
 	STOA_TRY(rc);
-	return add_change(c, t, v->u, -1, !stoa__group_alive(at.group, at.row), err);
+	return add_change(c, t, v->u, -1, kept, err);
 }
 
 /* Room for what apply() may note. */
@@ -224,6 +236,25 @@ static void note(struct stoa__loose *loose, const struct stoa__table *t, uint64_
 	l->p[l->n++] = (struct stoa__row_id){ row, t->id };
 }
 
+int stoa__refs_suspect_cycle(struct stoa__loose *loose, const struct stoa__table *t, uint64_t row,
+			     struct stoa_error *err)
+{
+	STOA_TRY(reserve(loose, 1, err));
+	note(loose, t, row, 1);
+	return STOA_OK;
+}
+
+/* Takes out the block of change @i, which may be that of others. */
+static void tidy(struct changes *c, size_t i)
+{
+	struct stoa__counts *counts = c->p[i].counts;
+
+	for (size_t j = i; j < c->n; j++)
+		if (c->p[j].counts == counts)
+			c->p[j].counts = NULL;
+	stoa__counts_tidy(c->w, c->p[i].t, c->p[i].row);
+}
+
 static void apply(struct changes *c, struct stoa__loose *loose)
 {
 	for (size_t i = 0; i < c->n; i++) {
@@ -234,12 +265,14 @@ static void apply(struct changes *c, struct stoa__loose *loose)
 			continue;	/* counted too low: damage, and no reason for more of it */
 		n += (uint32_t)ch->by;
 		stoa__counts_set(ch->counts, ch->row, n);
-		if (ch->kept)
+		if (ch->kept && ch->by < 0)
 			note(loose, ch->t, ch->row, n);
+		else
+			ch->t->touches += ch->kept;
 	}
 	for (size_t i = 0; i < c->n; i++)
-		if (c->p[i].by < 0)
-			stoa__counts_tidy(c->w, c->p[i].t, c->p[i].row);
+		if (c->p[i].counts && !c->p[i].counts->n_used)
+			tidy(c, i);
 }
 
 /* ---- rows ---- */
@@ -311,6 +344,7 @@ int stoa__refs_update(struct stoa__version *w, struct stoa__loose *loose, struct
 		      size_t n, struct stoa_error *err)
 {
 	struct changes c;
+	bool member;
 	int rc = STOA_OK;
 
 	if (!has_refs(t->schema) || !has_ref_among(t->schema, slots, n))
@@ -320,10 +354,13 @@ int stoa__refs_update(struct stoa__version *w, struct stoa__loose *loose, struct
 		rc = replace(&c, t, at, slots, values, i, n, err);
 	if (rc == STOA_OK)
 		rc = reserve(loose, c.n, err);
+	member = stoa__group_alive(at.group, at.row);
 	if (rc == STOA_OK)
 		rc = stoa__table_update(w, t, at, slots, values, n, err);
-	if (rc == STOA_OK)
+	if (rc == STOA_OK) {
+		t->touches += !member;
 		apply(&c, loose);
+	}
 	changes_release(&c);
 	return rc;
 }
@@ -344,6 +381,17 @@ static int give_up_all(struct changes *c, const struct stoa__table *t, struct st
 	return STOA_OK;
 }
 
+/* The block with the count of @row, owned; NULL if there is none: but for cycles, what dies has none. */
+static int own_count(struct stoa__version *w, struct stoa__table *t, uint64_t row,
+		     struct stoa__counts **out)
+{
+	struct stoa__counts *c = stoa__counts_find(t, row);
+
+	*out = c && c->n[row % STOA__COUNTS_ROWS] ? c : NULL;
+	return !*out || stoa__block_owned(w, &c->block) ? STOA_OK :
+							  stoa__counts_own(w, t, row, out);
+}
+
 /* A row, member or kept, goes: its references are given up, and what refers to it is forgotten. */
 static int die(struct stoa__version *w, struct stoa__loose *loose, struct stoa__table *t,
 	       uint64_t row, struct stoa__place at, bool member, struct stoa_error *err)
@@ -356,7 +404,7 @@ static int die(struct stoa__version *w, struct stoa__loose *loose, struct stoa__
 	rc = give_up_all(&c, t, at, err);
 	if (rc == STOA_OK)
 		rc = reserve(loose, c.n, err);
-	if (rc == STOA_OK && stoa__counts_get(t, row) && stoa__counts_own(w, t, row, &counts) < 0)
+	if (rc == STOA_OK && !member && own_count(w, t, row, &counts) < 0)
 		rc = stoa__fail_memory(err);
 	if (rc == STOA_OK && stoa__table_own_out(w, t, &at) < 0)
 		rc = stoa__fail_memory(err);
@@ -365,11 +413,11 @@ static int die(struct stoa__version *w, struct stoa__loose *loose, struct stoa__
 			      stoa__table_let_go(w, t, at, err);
 	}
 	if (rc == STOA_OK) {
-		apply(&c, loose);
-		if (counts) {
+		if (counts)
 			stoa__counts_set(counts, row, 0);
+		apply(&c, loose);
+		if (counts)
 			stoa__counts_tidy(w, t, row);
-		}
 	}
 	changes_release(&c);
 	return rc;
@@ -392,6 +440,23 @@ int stoa__refs_die(struct stoa__version *w, struct stoa__loose *loose, struct st
 		   uint64_t row, struct stoa__place at, struct stoa_error *err)
 {
 	return die(w, loose, t, row, at, false, err);
+}
+
+int stoa__refs_of(const struct stoa__table *t, struct stoa__place at,
+		  int (*each)(void *ctx, uint32_t table, uint64_t row, struct stoa_error *err),
+		  void *ctx, struct stoa_error *err)
+{
+	for (uint32_t i = 0; i < t->schema->n_slots && t->schema->n_refs; i++) {
+		const struct stoa_slot *def = &t->schema->slots[i].def;
+		struct stoa_value v;
+
+		if (def->type != STOA_REF)
+			continue;
+		STOA_TRY(read_ref(t, at, i, &v, err));
+		if (v.type != STOA_NULL)
+			STOA_TRY(each(ctx, def->target, v.u, err));
+	}
+	return STOA_OK;
 }
 
 /* ---- many at once ---- */
@@ -652,8 +717,10 @@ int stoa__refs_count_up(struct stoa__version *w, struct stoa__table *t, uint32_t
 		rc = for_all(t, slot, from, check_all, &y, err);
 	else if (rc == STOA_OK)
 		rc = for_all(t, slot, from, up_all, &y, err);
-	if (rc == STOA_OK && y.block)
+	if (rc == STOA_OK && y.block) {
+		y.target->touches += y.target->n_kept != 0;
 		rc = tally_check(&y, err);
+	}
 	stoa__free(y.block);
 	return rc;
 }

@@ -66,6 +66,10 @@ int stoa__refs_delete(struct stoa__version *w, struct stoa__loose *loose, struct
 int stoa__refs_die(struct stoa__version *w, struct stoa__loose *loose, struct stoa__table *t,
 		   uint64_t row, struct stoa__place at, struct stoa_error *err);
 
+/* A kept row gave up a hold and has references left: it may be part of a dead cycle. */
+int stoa__refs_suspect_cycle(struct stoa__loose *loose, const struct stoa__table *t, uint64_t row,
+			     struct stoa_error *err);
+
 /*
  * Counts all references of slot position @slot in all groups of @t from first rowid @from on, its tail included:
  * up, checking them, or down. On failure some are counted: the caller goes back to a version from before.
@@ -78,6 +82,11 @@ int stoa__refs_count_down(struct stoa__version *w, struct stoa__loose *loose,
 /* Weak references of a row to rows that do not exist become NULL. */
 int stoa__refs_resolve(const struct stoa__version *v, const struct stoa__schema *schema,
 		       struct stoa_value *values, struct stoa_error *err);
+
+/* Calls @each with what the strong references of a row are to. A negative result ends it and is returned. */
+int stoa__refs_of(const struct stoa__table *t, struct stoa__place at,
+		  int (*each)(void *ctx, uint32_t table, uint64_t row, struct stoa_error *err),
+		  void *ctx, struct stoa_error *err);
 
 /*
  * The references in up to STOA__BATCH_ROWS rows of slot position @slot, from row @from, a multiple of that: 0 where a row

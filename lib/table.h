@@ -90,6 +90,7 @@ struct stoa__table {
 	struct stoa__indexes *indexes;	/* NULL where the schema has none; index.h */
 	struct stoa__node *counts;	/* of references to its rows: counts.h */
 	uint64_t counts_removed;	/* stamp under which a block of them was last removed */
+	uint64_t touches;		/* references made to kept rows, and in them; cycles.c */
 };
 
 /* Where a row lies. */

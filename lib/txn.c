@@ -8,6 +8,7 @@
  * is on the disk, unless a commit was lazy.
  */
 #include <string.h>
+#include <time.h>
 #include <strings.h>
 
 #include "bulk.h"
@@ -23,11 +24,36 @@ static void take(struct stoa_db *db)
 	db->writer = pthread_self();
 }
 
+/* The mutex is held. */
+static void await_lock(struct stoa_db *db)
+{
+	db->n_waiting++;
+	while (db->writer_busy)
+		pthread_cond_wait(&db->writer_free, &db->mutex);
+	db->n_waiting--;
+}
+
+void stoa__writer_let_others(struct stoa_db *db)
+{
+	const struct timespec moment = { 0, 20000 };
+
+	/* A mutex is not handed over in turn: who gives it up and asks for it anew has it before a waiter wakes. */
+	for (int i = 0; i < 50; i++) {
+		bool waiting;
+
+		pthread_mutex_lock(&db->mutex);
+		waiting = db->n_waiting && !db->writer_busy;
+		pthread_mutex_unlock(&db->mutex);
+		if (!waiting)
+			return;
+		nanosleep(&moment, NULL);
+	}
+}
+
 void stoa__writer_lock(struct stoa_db *db)
 {
 	pthread_mutex_lock(&db->mutex);
-	while (db->writer_busy)
-		pthread_cond_wait(&db->writer_free, &db->mutex);
+	await_lock(db);
 	take(db);
 	pthread_mutex_unlock(&db->mutex);
 }
@@ -141,8 +167,8 @@ static int writer_begin(struct stoa_db *db, struct stoa_error *err)
 	if (db->writer_busy && pthread_equal(db->writer, pthread_self()))
 		rc = stoa__fail(err, STOA_ESTATE,
 				"this thread has a write transaction open: finish it first");
-	while (rc == STOA_OK && db->writer_busy)
-		pthread_cond_wait(&db->writer_free, &db->mutex);
+	if (rc == STOA_OK)
+		await_lock(db);
 	if (rc == STOA_OK && atomic_load(&db->failed))
 		rc = stoa__fail(err, STOA_EREADONLY,
 				"an earlier write to the disk failed: the database is read-only "

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/cycles.h"
 #include "../lib/db.h"
 #include "../lib/stoa.h"
 
@@ -252,6 +253,127 @@ static void a_load_is_checked_when_it_is_complete(void **state)
 	assert_int_equal(count(f, STOA_GROUP_MAX), 1);
 }
 
+/* ---- cycles ---- */
+
+/* Rings of @len rows, @n of them, of which no row is a member. */
+static void make_rings(struct fixture *f, size_t n, size_t len)
+{
+	uint64_t *next = malloc(n * len * sizeof *next), first = 0;
+	struct stoa_array a = { STOA_REF, 0, next, NULL };
+	stoa_appender *app;
+
+	assert_non_null(next);
+	first = stoa__table_find(f->txn->version, f->node)->next_rowid;
+	for (size_t i = 0; i < n * len; i++)
+		next[i] = first + i / len * len + (i + 1) % len;
+	if (n * len >= STOA_GROUP_MAX) {
+		ok(f, stoa_appender_open(f->txn, f->node, &app, &f->err));
+		ok(f, stoa_append(app, &a, 1, n * len, &f->err));
+		ok(f, stoa_appender_close(app, &f->err));
+	} else {
+		for (size_t i = 0; i < n * len; i++)
+			add_node(f, 0);
+		for (size_t i = 0; i < n * len; i++) {
+			struct stoa_value to = stoa_ref(next[i]);
+			uint32_t slot = 0;
+
+			ok(f, stoa_update(f->txn, f->node, first + i, &slot, &to, 1, &f->err));
+		}
+	}
+	for (size_t i = 0; i < n * len; i++)
+		ok(f, stoa_delete(f->txn, f->node, first + i, &f->err));
+	free(next);
+}
+
+static struct stoa__cycles collect(struct fixture *f)
+{
+	struct stoa__cycles done = { 0 };
+
+	ok(f, stoa_commit(f->txn, &f->err));
+	ok(f, stoa__cycles_collect(f->db, &done, &f->err));
+	ok(f, stoa_begin(f->db, STOA_WRITE, &f->txn, &f->err));
+	return done;
+}
+
+static void rings_die_whatever_their_size(void **state)
+{
+	struct fixture *f = *state;
+	struct stoa__cycles done;
+
+	make_rings(f, 50000, 2);
+	make_rings(f, 1, 70000);
+	make_rings(f, 1000, 1);
+	make_rings(f, 300, 7);
+	assert_int_equal(n_kept(f, f->node), 173100);
+	done = collect(f);
+	assert_int_equal(n_kept(f, f->node), 0);
+	assert_int_equal(done.n_dead, 173100);
+	assert_int_equal(done.n_looked_at, 173100);
+	reopen(f);
+	assert_int_equal(n_kept(f, f->node), 0);
+	assert_null(stoa__table_find(f->txn->version, f->node)->counts);
+}
+
+static void what_a_cycle_kept_dies_with_it_and_what_keeps_a_cycle_keeps_it(void **state)
+{
+	struct fixture *f = *state;
+	struct stoa_value v[] = { stoa_i64(1), stoa_ref(1), stoa_null() };
+	struct stoa_value to = stoa_ref(4), null = stoa_null();
+	uint32_t next = 0, node = 1;
+	stoa_rowid item;
+	stoa_handle *h;
+
+	/* 1 <-> 2, 3 -> 4 -> 3, 2 -> nothing else; item -> 1; a hold of 3 */
+	for (int i = 0; i < 4; i++)
+		add_node(f, 0);
+	for (stoa_rowid r = 1; r <= 4; r++) {
+		struct stoa_value other = stoa_ref(((r - 1) ^ 1) + 1);
+
+		ok(f, stoa_update(f->txn, f->node, r, &next, &other, 1, &f->err));
+	}
+	ok(f, stoa_insert(f->txn, f->item, v, 3, &item, &f->err));
+	ok(f, stoa_row_hold(f->txn, f->node, 3, &h, &f->err));
+	for (stoa_rowid r = 1; r <= 4; r++)
+		ok(f, stoa_delete(f->txn, f->node, r, &f->err));
+	assert_int_equal(collect(f).n_dead, 0);
+	assert_true(exists(f, 1) && exists(f, 2) && exists(f, 3) && exists(f, 4));
+	stoa_row_release(h);
+	ok(f, stoa_update(f->txn, f->item, item, &node, &to, 1, &f->err));
+	assert_int_equal(collect(f).n_dead, 2);
+	assert_false(exists(f, 1) || exists(f, 2));
+	assert_true(exists(f, 3) && exists(f, 4));
+	ok(f, stoa_update(f->txn, f->item, item, &node, &null, 1, &f->err));
+	assert_int_equal(collect(f).n_dead, 2);
+	assert_int_equal(n_kept(f, f->node), 0);
+}
+
+static void tables_that_cannot_form_a_cycle_are_not_looked_at(void **state)
+{
+	struct fixture *f = *state;
+	const struct stoa_slot slot = { .name = "item", .type = STOA_REF, .target = f->item };
+	struct stoa_value v[] = { stoa_i64(1), stoa_null(), stoa_null() }, to;
+	stoa_rowid item;
+	stoa_table t;
+
+	ok(f, stoa_table_create(f->txn, "t", &slot, 1, &t, &f->err));
+	ok(f, stoa_insert(f->txn, f->item, v, 3, &item, &f->err));
+	to = stoa_ref(item);
+	ok(f, stoa_insert(f->txn, t, &to, 1, NULL, &f->err));
+	ok(f, stoa_delete(f->txn, f->item, item, &f->err));
+	assert_int_equal(collect(f).n_looked_at, 0);
+	assert_int_equal(n_kept(f, f->item), 1);
+}
+
+static void a_cycle_is_found_after_a_restart(void **state)
+{
+	struct fixture *f = *state;
+
+	make_rings(f, 10, 3);
+	reopen(f);
+	assert_int_equal(n_kept(f, f->node), 30);
+	assert_int_equal(collect(f).n_dead, 30);
+}
+
 /* ---- tables that refer to each other ---- */
 
 static void a_table_is_dropped_after_those_that_refer_to_it(void **state)
@@ -419,6 +541,10 @@ int main(void)
 		TEST(a_list_of_a_million_rows_dies_from_its_oldest),
 		TEST(a_bulk_load_counts_and_checks),
 		TEST(a_load_is_checked_when_it_is_complete),
+		TEST(rings_die_whatever_their_size),
+		TEST(what_a_cycle_kept_dies_with_it_and_what_keeps_a_cycle_keeps_it),
+		TEST(tables_that_cannot_form_a_cycle_are_not_looked_at),
+		TEST(a_cycle_is_found_after_a_restart),
 		TEST(a_table_is_dropped_after_those_that_refer_to_it),
 		TEST(rows_that_only_a_dropped_table_kept_die_with_it),
 		TEST(weak_references_to_a_dropped_table_are_null),
