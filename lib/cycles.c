@@ -528,7 +528,7 @@ static int kill_all(struct graph *g, struct stoa__cycles *out, struct stoa_error
 	bool over = !first || !dead;
 	int rc = over ? stoa__fail_memory(err) : STOA_OK;
 
-	while (at < n && !over && rc == STOA_OK)
+	while (at < n && !over && rc == STOA_OK && !atomic_load(&g->db->gc.cancel))
 		rc = step(g, dead, n, &at, &over, out, err);
 	if (at < n || rc < 0)
 		stoa__candidates_return(g->db, NULL, true);
@@ -571,7 +571,7 @@ static int pass(struct stoa_db *db, struct stoa__cycles *out, bool *again, struc
 		stoa__candidates_return(db, &list, all);
 	stoa__id_list_release(&list);
 	graph_release(&g);
-	*again = out->n_dead > before;
+	*again = out->n_dead > before && !atomic_load(&db->gc.cancel);
 	return rc;
 }
 

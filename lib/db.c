@@ -543,6 +543,8 @@ static bool is_busy(struct stoa_db *db)
 {
 	bool busy;
 
+	/* A collection of cycles has transactions of its own: they are waited for as well. */
+	pthread_mutex_lock(&db->lives.collecting);
 	pthread_mutex_lock(&db->mutex);
 	busy = atomic_load(&db->n_txns) || db->n_stmts || db->consumers;
 	pthread_mutex_unlock(&db->mutex);
@@ -552,6 +554,7 @@ static bool is_busy(struct stoa_db *db)
 	pthread_mutex_lock(&db->checkpoint);
 	busy = busy || stoa__history_is_held(&db->history);
 	pthread_mutex_unlock(&db->checkpoint);
+	pthread_mutex_unlock(&db->lives.collecting);
 	return busy;
 }
 

@@ -5,6 +5,7 @@
 
 #include "compact.h"
 #include "core/alloc.h"
+#include "cycles.h"
 #include "db.h"
 
 #define WAKE_ROWS 32768			/* garbage that starts a pass, in rows */
@@ -524,13 +525,14 @@ static void add_stats(struct stoa_gc_stats *to, const struct stoa_gc_stats *s)
 	to->bytes_reclaimed += s->bytes_reclaimed;
 	to->runs_given_up += s->runs_given_up;
 	to->seconds += s->seconds;
+	to->rows_in_cycles += s->rows_in_cycles;
 	if (s->longest_pause > to->longest_pause)
 		to->longest_pause = s->longest_pause;
 }
 
 /* Carries out @p; the collection's lock is held. */
-static int carry_out(struct stoa_db *db, const struct plan *p, struct stoa_gc_stats *out,
-		     struct stoa_error *err)
+static int carry_out(struct stoa_db *db, const struct plan *p, const struct stoa__cycles *cycles,
+		     struct stoa_gc_stats *out, struct stoa_error *err)
 {
 	struct collection c = { .db = db, .plan = p, .err = err };
 	double from = seconds();
@@ -547,6 +549,9 @@ static int carry_out(struct stoa_db *db, const struct plan *p, struct stoa_gc_st
 		}
 	}
 	c.stats.seconds = seconds() - from;
+	c.stats.rows_in_cycles = cycles->n_dead;
+	if (c.stats.longest_pause < (double)cycles->longest_ns * 1e-9)
+		c.stats.longest_pause = (double)cycles->longest_ns * 1e-9;
 	pthread_mutex_lock(&db->gc.mutex);
 	add_stats(&db->gc.stats[p->generation], &c.stats);
 	pthread_mutex_unlock(&db->gc.mutex);
@@ -565,6 +570,7 @@ static void set_next_wake(struct stoa_db *db)
 
 void stoa__gc_pass(struct stoa_db *db)
 {
+	struct stoa__cycles cycles = { 0 };
 	struct stoa_gc_stats stats;
 	struct plan plan;
 	int generation, rc;
@@ -574,9 +580,10 @@ void stoa__gc_pass(struct stoa_db *db)
 	db->gc.n_passes++;
 	generation = db->gc.n_passes % 4 == 0 ? 2 : db->gc.n_passes % 2 == 0 ? 1 : 0;
 	/* What fails is tried again with the next pass; errors of a disk come up where someone waits for it. */
+	(void)stoa__cycles_collect(db, &cycles, NULL);
 	rc = make_plan(db, generation, false, &plan, NULL);
-	if (rc == STOA_OK && plan.n_steps)
-		rc = carry_out(db, &plan, &stats, NULL);
+	if (rc == STOA_OK && (plan.n_steps || cycles.n_dead))
+		rc = carry_out(db, &plan, &cycles, &stats, NULL);
 	if (rc == STOA_OK)
 		let_go(db, &plan);
 	plan_release(&plan);
@@ -626,6 +633,7 @@ static int may_write(stoa_db *db, struct stoa_error *err)
 
 int stoa_gc_collect(stoa_db *db, int generation, struct stoa_gc_stats *out, struct stoa_error *err)
 {
+	struct stoa__cycles cycles = { 0 };
 	struct stoa_gc_stats stats;
 	struct plan plan;
 	int rc;
@@ -635,9 +643,14 @@ int stoa_gc_collect(stoa_db *db, int generation, struct stoa_gc_stats *out, stru
 	STOA_TRY(may_write(db, err));
 	pthread_mutex_lock(&db->gc.running);
 	set_next_wake(db);
+	rc = stoa__cycles_collect(db, &cycles, err);
+	if (rc < 0) {
+		pthread_mutex_unlock(&db->gc.running);
+		return rc;
+	}
 	rc = make_plan(db, generation, true, &plan, err);
 	if (rc == STOA_OK)
-		rc = carry_out(db, &plan, &stats, err);
+		rc = carry_out(db, &plan, &cycles, &stats, err);
 	if (rc == STOA_OK && db->path)
 		rc = stoa__checkpoint(db, err);
 	plan_release(&plan);

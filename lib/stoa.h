@@ -486,6 +486,7 @@ STOA_API STOA_CHECK_RESULT int stoa_check(const char *path, stoa_check_report *r
  * @runs_given_up:   because writers changed too much meanwhile: tried again later
  * @seconds:         time they took
  * @longest_pause:   the longest time that a writer may have waited for one, in seconds
+ * @rows_in_cycles:  deleted rows that only each other referred to, and that died
  */
 struct stoa_gc_stats {
 	size_t size;
@@ -498,15 +499,16 @@ struct stoa_gc_stats {
 	uint64_t runs_given_up;
 	double seconds;
 	double longest_pause;
+	uint64_t rows_in_cycles;
 };
-#define STOA_GC_STATS_INIT { sizeof(struct stoa_gc_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define STOA_GC_STATS_INIT { sizeof(struct stoa_gc_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /**
  * stoa_gc_collect() - collect now, and wait for it
  * @generation: groups of this one and of younger ones; 2 is all
  * @out:        receives what it did; may be NULL
  *
- * Whatever a hundredth of which is garbage is rewritten, small groups side by side are merged, and a checkpoint lets the old files go.
+ * Dead cycles of references are found, in all generations, and their rows die; whatever a hundredth of which is garbage is rewritten, small groups side by side are merged, and a checkpoint lets the old files go.
  * Works when the collector is disabled, too. Returns: STOA_OK; STOA_ESTATE if this thread has a
  * write transaction open; STOA_EREADONLY; STOA_EINVAL; STOA_EIO, STOA_EFULL, STOA_ENOMEM, STOA_ECORRUPT: then all rows are what
  * they were, and some groups may have been rewritten.

@@ -775,6 +775,7 @@ int stoa__table_let_go(struct stoa__version *w, struct stoa__table *t, struct st
 	set_bit(at.group->kept[at.row / STOA__LIVE_ROWS], at.row, false);
 	at.group->n_kept--;
 	t->n_kept--;
+	stoa__history_soil(w->history, 1);
 	return STOA_OK;
 }
 

@@ -510,9 +510,11 @@ static void begin(struct run *r)
 
 /* ---- the disk ---- */
 
+/* The collector works when it is told to: the model knows no other time. */
 static void open_db(struct run *r, const char *name)
 {
 	ok(r, stoa_open(r->dir ? testing_path(r->dir, name) : NULL, &r->options, &r->db, &r->err));
+	ok(r, stoa_gc_enable(r->db, false, &r->err));
 }
 
 static void release_all(struct run *r)
@@ -589,6 +591,8 @@ static void step_collect(struct run *r)
 	struct stoa__cycles done = { 0 };
 	int rc;
 
+	if (below(r, 4) == 0)
+		ok(r, stoa_gc_collect(r->db, 2, NULL, &r->err));	/* compaction, too */
 	maybe_fault(r);
 	rc = stoa__cycles_collect(r->db, &done, &r->err);
 	if (faulted(r, rc))
