@@ -46,6 +46,25 @@ void stoa_cursor_close(stoa_cursor *cur)
 	cur->ops->close(cur);
 }
 
+void stoa_cursor_cancel(stoa_cursor *cur)
+{
+	if (!cur || is_forked(cur))
+		return;
+	atomic_store_explicit(&cur->watch.canceled, true, memory_order_relaxed);
+	if (cur->ops->cancel)
+		cur->ops->cancel(cur);
+}
+
+int stoa_cursor_watch(stoa_cursor *cur, stoa_progress_fn *progress, void *ctx, struct stoa_error *err)
+{
+	if (!cur)
+		return stoa__fail(err, STOA_EINVAL, "the cursor is NULL");
+	cur->watch.progress = NULL;
+	cur->watch.ctx = ctx;
+	cur->watch.progress = progress;
+	return STOA_OK;
+}
+
 stoa_rowid stoa_cursor_rowid(const stoa_cursor *cur)
 {
 	return cur->rowid;
@@ -64,7 +83,9 @@ static int pull(stoa_cursor *cur, struct stoa_batch *out, struct stoa_error *err
 		return stoa__fail(err, STOA_ESTATE,
 				  "the rows that this cursor reads were rolled back");
 	}
-	int rc = cur->ops->next_batch(cur, out, err);
+	int rc = atomic_load_explicit(&cur->watch.canceled, memory_order_relaxed) ?
+			 stoa__fail(err, STOA_ECANCELED, "the query was canceled") :
+			 cur->ops->next_batch(cur, out, err);
 	if (rc != STOA_ROW)
 		cur->ended = rc;
 	return rc;

@@ -13,6 +13,8 @@
 #ifndef STOA__CURSOR_H
 #define STOA__CURSOR_H
 
+#include <stdatomic.h>
+
 #include "stoa.h"
 
 struct stoa__cursor_ops {
@@ -25,6 +27,15 @@ struct stoa__cursor_ops {
 	int (*next_batch)(stoa_cursor *cur, struct stoa_batch *out, struct stoa_error *err);
 	/* Gives up everything, the memory of the cursor itself included. */
 	void (*close)(stoa_cursor *cur);
+	/* From any thread: next_batch(), which may be running, is to end soon. NULL: it never takes long. */
+	void (*cancel)(stoa_cursor *cur);
+};
+
+/* Who looks on while a cursor works. */
+struct stoa__watch {
+	_Atomic bool canceled;
+	_Atomic(stoa_progress_fn *) progress;	/* NULL: nobody asks */
+	void *ctx;
 };
 
 enum stoa__cursor_way { STOA__CURSOR_FRESH, STOA__CURSOR_BY_BATCH, STOA__CURSOR_BY_ROW };
@@ -42,6 +53,7 @@ struct stoa_cursor {
 	size_t block_end;
 	struct stoa_value *block;	/* by row: n_columns values each */
 	stoa_rowid rowid;
+	struct stoa__watch watch;
 	uint64_t changes;		/* rows that the statement behind it changed */
 };
 

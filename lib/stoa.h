@@ -1393,6 +1393,36 @@ STOA_API STOA_CHECK_RESULT int stoa_next(stoa_cursor *cur, const struct stoa_val
 /** stoa_cursor_rowid() - rowid of the row that stoa_next() gave; 0 if the result is not of one table */
 STOA_API stoa_rowid stoa_cursor_rowid(const stoa_cursor *cur);
 
+/**
+ * stoa_cursor_cancel() - end what a cursor is doing, from any thread
+ *
+ * The call that is running on it, or else the next one, returns STOA_ECANCELED, within milliseconds; the
+ * sorting of rows that are in memory is not interrupted. The cursor must not be closed meanwhile. NULL is fine.
+ */
+STOA_API void stoa_cursor_cancel(stoa_cursor *cur);
+
+/**
+ * struct stoa_query_progress - how far a query is
+ * @rows:       read from tables so far, those included that could be passed over unread
+ * @total_rows: of all tables that it reads; @rows / @total_rows is how much of the reading is done
+ * @seconds:    since its cursor was first asked for rows
+ */
+struct stoa_query_progress {
+	uint64_t rows;
+	uint64_t total_rows;
+	double seconds;
+};
+
+/**
+ * stoa_cursor_watch() - hear how far a query is
+ * @progress: called some ten times a second while a call on the cursor runs, from the calling thread;
+ *            any result but 0 cancels, as stoa_cursor_cancel() does. NULL: nobody asks any more
+ * @ctx:      handed to @progress
+ */
+typedef int stoa_progress_fn(void *ctx, const struct stoa_query_progress *now);
+STOA_API STOA_CHECK_RESULT int stoa_cursor_watch(stoa_cursor *cur, stoa_progress_fn *progress,
+						 void *ctx, struct stoa_error *err);
+
 /** stoa_cursor_close() - free a cursor and what it holds; NULL is fine */
 STOA_API void stoa_cursor_close(stoa_cursor *cur);
 

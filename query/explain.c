@@ -294,7 +294,9 @@ static void lines_close(stoa_cursor *cur)
 /* Takes the text over, whatever is returned. */
 static int open_lines(struct stoa__text *t, stoa_cursor **out, struct stoa_error *err)
 {
-	static const struct stoa__cursor_ops ops = { lines_columns, lines_next, lines_close };
+	static const struct stoa__cursor_ops ops = {
+		.columns = lines_columns, .next_batch = lines_next, .close = lines_close,
+	};
 	struct lines *l = t->rc < 0 ? NULL : stoa__calloc(1, sizeof *l);
 	size_t n = 0;
 

@@ -26,7 +26,6 @@
 #include "../lib/core/alloc.h"
 #include "../lib/core/bitmap.h"
 #include "../lib/core/error.h"
-#include "../lib/core/hash.h"
 #include "loops.h"
 #include "prog.h"
 
@@ -381,29 +380,6 @@ int stoa__grouping_freeze(struct stoa__grouping *g, struct stoa_error *err)
 	for (size_t k = 0; k < g->n_keys; k++)
 		g->keys[k].keyer.frozen = true;
 	return STOA_OK;
-}
-
-/* Multiply and fold, as tuples are hashed; strings by their bytes. */
-uint64_t stoa__grouping_hash(const struct stoa__grouping *g, const struct stoa__machine *m, size_t i)
-{
-	uint64_t h = UINT64_C(0x9e3779b97f4a7c15);
-
-	for (size_t k = 0; k < g->n_keys; k++) {
-		const struct stoa__vec *v = stoa__machine_output(m, k);
-		uint64_t w = 0;
-		if (!stoa__bit_get(v->validity, i))
-			w = UINT64_C(0xd6e8feb86659fd93);
-		else if (g->keys[k].keyer.phys != STOA__PHYS_BYTES)
-			w = g->keys[k].words[i];
-		else {
-			struct stoa_bytes b = v->kind == STOA__VEC_DICT ? v->dict[v->codes[i]] :
-					      v->bytes[v->kind == STOA__VEC_CONST ? 0 : i];
-			w = stoa__hash(b.p ? b.p : "", b.len);
-		}
-		unsigned __int128 p = (unsigned __int128)(h ^ w) * UINT64_C(0xa0761d6478bd642f);
-		h = (uint64_t)p ^ (uint64_t)(p >> 64);
-	}
-	return h;
 }
 
 /* ---- several become one --------------------------------------------------------------------- */

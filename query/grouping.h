@@ -70,8 +70,6 @@ int stoa__grouping_merge(struct stoa__grouping *g, struct stoa__grouping *from, 
 /* Key @k of @n groups from @at on. */
 void stoa__grouping_keys(const struct stoa__grouping *g, size_t k, uint32_t at, size_t n,
 			 void *values, uint64_t *valid);
-/* A hash of the keys of row @i of the newest batch, whatever the ids of its strings. */
-uint64_t stoa__grouping_hash(const struct stoa__grouping *g, const struct stoa__machine *m, size_t i);
 /* Heap that it holds. */
 uint64_t stoa__grouping_bytes(const struct stoa__grouping *g);
 

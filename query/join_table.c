@@ -504,3 +504,46 @@ void stoa__join_table_gather(const struct stoa__join_table *t, size_t c, const u
 		GATHER(uint64_t);
 	out->values = room;
 }
+
+/* A word as an element: of a string its number among those of @keyer. */
+static void put_word(const struct stoa__keyer *keyer, uint64_t word, void *room, size_t i)
+{
+	if (keyer->phys == STOA__PHYS_BYTES)
+		((struct stoa_bytes *)room)[i] = keyer->strings.items[word];
+	else if (keyer->phys == STOA__PHYS_BOOL)
+		((uint8_t *)room)[i] = (uint8_t)word;
+	else
+		((uint64_t *)room)[i] = word;
+}
+
+void stoa__join_table_gather_key(const struct stoa__join_table *t, size_t k, struct stoa__type type,
+				 const uint32_t *rows, size_t n, void *room, uint64_t *bits,
+				 struct stoa__vec *out)
+{
+	const struct stoa__keyer *keyer = &t->keys[k].keyer;
+	size_t width = stoa__phys_width(keyer->phys);
+
+	memset(bits, 0, STOA__WORDS(n) * 8);
+	memset(room, 0, n * width);
+	for (size_t i = 0; i < n; i++) {
+		if (head_of(t, rows[i])->unlinked)
+			continue;
+		stoa__bit_set(bits, i);
+		put_word(keyer, keys_of(t, rows[i])[k], room, i);
+	}
+	*out = (struct stoa__vec){ .kind = STOA__VEC_FLAT, .phys = keyer->phys, .type = type.type,
+				   .scale = type.scale, .n = n };
+	out->values = room;
+	out->validity = bits;
+}
+
+uint64_t stoa__join_table_bytes(const struct stoa__join_table *t)
+{
+	uint64_t sum = t->cap * (uint64_t)t->stride + t->n_rows * UINT64_C(16);
+
+	for (size_t k = 0; k < t->n_keys; k++)
+		sum += stoa__keyer_bytes(&t->keys[k].keyer);
+	for (size_t c = 0; c < t->n_columns; c++)
+		sum += stoa__keyer_bytes(&t->columns[c].keyer) + t->columns[c].bytes.total;
+	return sum;
+}

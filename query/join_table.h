@@ -57,6 +57,12 @@ void stoa__join_table_release(struct stoa__join_table *t);
 /* Adds @n rows: their keys and columns. */
 int stoa__join_table_add(struct stoa__join_table *t, const struct stoa__vec *keys,
 			 const struct stoa__vec *columns, size_t n, struct stoa_error *err);
+/* Key @k of @rows, of type @type, as it came; of rows with a NULL key all keys are NULL. */
+void stoa__join_table_gather_key(const struct stoa__join_table *t, size_t k, struct stoa__type type,
+				 const uint32_t *rows, size_t n, void *room, uint64_t *bits,
+				 struct stoa__vec *out);
+/* Heap that it holds, and will hold when it is finished. */
+uint64_t stoa__join_table_bytes(const struct stoa__join_table *t);
 /* No row is added after this. @marks: rows can be marked as matched. */
 int stoa__join_table_finish(struct stoa__join_table *t, bool marks, struct stoa_error *err);
 

@@ -383,6 +383,40 @@ void stoa__keyer_release(struct stoa__keyer *k)
 	k->memo = NULL;
 }
 
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+static uint64_t hash_element(const struct stoa__vec *v, size_t i)
+{
+	size_t at = v->kind == STOA__VEC_CONST ? 0 : i;
+	uint64_t word;
+
+	if (v->type == STOA_NULL || !stoa__bit_get(v->validity, i))
+		return UINT64_C(0xd6e8feb86659fd93);
+	if (v->phys == STOA__PHYS_BYTES) {
+		struct stoa_bytes s = v->kind == STOA__VEC_DICT ? v->dict[v->codes[i]] :
+								  v->bytes[at];
+		return stoa__hash(s.p ? s.p : "", s.len);
+	}
+	if (v->phys == STOA__PHYS_BOOL)
+		return ((const uint8_t *)v->values)[at];
+	word = v->u64[at];
+	if (v->phys == STOA__PHYS_F64)
+		normal_doubles(&word, 1);
+	return word;
+}
+
+uint64_t stoa__hash_row(const struct stoa__vec *v, size_t n, size_t i)
+{
+	uint64_t h = UINT64_C(0x2545f4914f6cdd1d);	/* not that of the tables: it chooses between them */
+
+	for (size_t k = 0; k < n; k++) {
+		unsigned __int128 p = (unsigned __int128)(h ^ hash_element(&v[k], i)) *
+				      UINT64_C(0xa0761d6478bd642f);
+		h = (uint64_t)p ^ (uint64_t)(p >> 64);
+	}
+	return h;
+}
+
 /* ---- tuples --------------------------------------------------------------------------------- */
 
 static int tuples_rehash(struct stoa__tuples *t)

@@ -21,6 +21,11 @@ struct stoa__strings {
 	uint32_t *tags;		/* hash bits of each id */
 	size_t size;		/* of @table: 0 or a power of two */
 };
+/*
+ * A hash of row @i of @n columns, by their values: the same whatever the form of the vectors, for all
+ * that are equal.
+ */
+uint64_t stoa__hash_row(const struct stoa__vec *v, size_t n, size_t i);
 /* The id of @s, which is copied when new. STOA_OK, STOA_ENOMEM or STOA_EFULL. */
 int stoa__strings_put(struct stoa__strings *t, struct stoa_bytes s, uint32_t *id);
 /* The id that @s has; false if it has none. */

@@ -38,6 +38,8 @@ libstoa_all_la_SOURCES += \
 	%D%/grouping.c \
 	%D%/grouping.h \
 	%D%/join_order.c \
+	%D%/join_spill.c \
+	%D%/join_spill.h \
 	%D%/join_table.c \
 	%D%/join_table.h \
 	%D%/keys.c \
@@ -68,6 +70,7 @@ libstoa_all_la_SOURCES += \
 	%D%/op_repeat.c \
 	%D%/op_scan.c \
 	%D%/op_sort.c \
+	%D%/op_stream.c \
 	%D%/order.c \
 	%D%/order.h \
 	%D%/op_values.c \
@@ -83,6 +86,7 @@ libstoa_all_la_SOURCES += \
 	%D%/row_list.c \
 	%D%/rows.c \
 	%D%/rows.h \
+	%D%/run.c \
 	%D%/run.h \
 	%D%/spill.c \
 	%D%/spill.h \

@@ -108,7 +108,7 @@ int stoa__op_limit(struct stoa__op *child, size_t n_columns, uint64_t offset, ui
  */
 struct stoa__join_build;
 int stoa__op_join(struct stoa__op *probe, struct stoa__op *build, struct stoa__join_build **shared,
-		  struct stoa__arena *arena, const struct stoa__node *n, struct stoa__op **out,
+		  struct stoa__run *run, struct stoa__arena *arena, const struct stoa__node *n, struct stoa__op **out,
 		  struct stoa_error *err);
 /* Both inputs are taken over; they have the same types. */
 int stoa__op_append(struct stoa__op *first, struct stoa__op *second, struct stoa__op **out,
@@ -122,6 +122,11 @@ int stoa__op_repeat(struct stoa__op *child, struct stoa__arena *arena, struct st
 /* The rows of lanes, of columns of @types, in the order of the table. Takes over @in. */
 int stoa__op_gather(struct stoa__lanes *in, const struct stoa__type *types, size_t n_columns,
 		    struct stoa__op **out, struct stoa_error *err);
+
+/* The rows of a stream that has ended, and outlives the operator. */
+struct stoa__stream;
+int stoa__op_stream(const struct stoa__stream *rows, struct stoa__run *run, struct stoa__op **out,
+		    struct stoa_error *err);
 
 /* @child's rows, counted in @counts, which outlives it. */
 int stoa__op_count(struct stoa__op *child, struct stoa__node_counts *counts, struct stoa__op **out,

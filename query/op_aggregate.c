@@ -98,7 +98,7 @@ static int deal(struct aggregate *a, const struct stoa__machine *m, size_t n, st
 	for (size_t i = 0; i < n; i++) {
 		if (a->grouping.known[i])
 			continue;
-		uint64_t hash = stoa__grouping_hash(&a->grouping, m, i);
+		uint64_t hash = stoa__hash_row(a->vecs, a->n_keys, i);
 		unsigned part = hash >> (a->depth * PARTITION_BITS) & (PARTITIONS - 1);
 		STOA_TRY(stoa__stream_put(&a->dealt[part], a->vecs, i, err));
 	}
@@ -240,19 +240,6 @@ static int consume(struct aggregate *a, struct stoa_error *err)
 
 /* ---- rows from disk ------------------------------------------------------------------------- */
 
-struct stream_input {
-	struct stoa__input input;
-	struct stoa__stream_scan scan;
-};
-
-static int stream_column(struct stoa__input *in, size_t i, struct stoa__vec *out,
-			 struct stoa_error *err)
-{
-	(void)err;
-	stoa__stream_scan_column(&((struct stream_input *)in)->scan, i, out);
-	return STOA_OK;
-}
-
 static int init_grouping(struct aggregate *a, struct stoa__grouping *g, struct stoa_error *err)
 {
 	size_t n_exprs = a->n_keys;
@@ -264,18 +251,18 @@ static int init_grouping(struct aggregate *a, struct stoa__grouping *g, struct s
 static int consume_stream(struct aggregate *a, const struct stoa__stream *rows,
 			  struct stoa_error *err)
 {
-	struct stream_input in = { .input = { stream_column } };
 	struct stoa__machine *m = NULL;
+	struct stoa__op *in;
 	size_t n;
-	int rc = stoa__stream_scan_init(&in.scan, rows, err);
+	int rc = stoa__op_stream(rows, a->in.run, &in, err);
 
 	if (rc < 0)
 		return rc;
 	rc = stoa__machine_new(a->again, STOA__BATCH_ROWS, &m, err);
-	while (rc >= 0 && (rc = stoa__stream_scan_next(&in.scan, &n, err)) == STOA_ROW)
-		rc = consume_batch(a, m, &in.input, n, err);
+	while (rc >= 0 && (rc = stoa__op_next(in, &n, err)) == STOA_ROW)
+		rc = consume_batch(a, m, &in->input, n, err);
 	stoa__machine_free(m);
-	stoa__stream_scan_release(&in.scan);
+	stoa__op_close(in);
 	return rc < 0 ? rc : end_dealing(a, err);
 }
 

@@ -67,6 +67,7 @@ static int build_scan(struct build *b, const struct stoa__node *n, struct stoa__
 	if (!source) {
 		STOA_TRY(b->tables->open(b->tables, n->table, slots, n_slots, &source, b->err));
 		STOA_TRY(go_to_rows(b, n, source, rowid));
+		b->run->n_total += source->ops->n_rows(source);
 	}
 	return stoa__op_scan(source, n->n_columns, rowid, n->exprs, n->n_exprs, b->run, out,
 			     b->err);
@@ -210,7 +211,8 @@ static int build_on(struct build *b, const struct stoa__node *n, struct stoa__op
 	case STOA__NODE_LIMIT:
 		return stoa__op_limit(child, n->n_columns, n->offset, n->limit, out, b->err);
 	case STOA__NODE_JOIN:
-		return stoa__op_join(child, other, &b->joins[n->id], b->arena, n, out, b->err);
+		return stoa__op_join(child, other, &b->joins[n->id], b->run, b->arena, n, out,
+				     b->err);
 	case STOA__NODE_APPEND: return stoa__op_append(child, other, out, b->err);
 	case STOA__NODE_VALUES: return build_values(b, n, out);
 	case STOA__NODE_REPEAT:
@@ -224,20 +226,25 @@ static bool takes_lanes(const struct stoa__node *n)
 	return n->kind == STOA__NODE_AGGREGATE || n->kind == STOA__NODE_SORT;
 }
 
-/* A join gives rows by probe row, unless it has some of its build side left in the end. */
-static bool is_streaming_join(const struct stoa__node *n)
+/*
+ * A join gives rows by probe row, unless it has some of its build side left in the end; and under a memory limit,
+ * where it may have to wait for all of them.
+ */
+static bool is_streaming_join(const struct build *b, const struct stoa__node *n)
 {
-	return n->kind == STOA__NODE_JOIN &&
+	const struct stoa__budget *budget = b->run->means.budget;
+
+	return n->kind == STOA__NODE_JOIN && !(budget && budget->limit) &&
 	       (n->join == STOA__JOIN_INNER || n->join == STOA__JOIN_LEFT ||
 		n->join == STOA__JOIN_SEMI || n->join == STOA__JOIN_ANTI ||
 		n->join == STOA__JOIN_MARK || n->join == STOA__JOIN_SINGLE);
 }
 
 /* The scan of a pipeline; NULL: @n is none. */
-static const struct stoa__node *pipeline_scan(const struct stoa__node *n)
+static const struct stoa__node *pipeline_scan(const struct build *b, const struct stoa__node *n)
 {
 	while (n->kind == STOA__NODE_FILTER || n->kind == STOA__NODE_PROJECT ||
-	       is_streaming_join(n))
+	       is_streaming_join(b, n))
 		n = n->input[0];
 	return n->kind == STOA__NODE_SCAN ? n : NULL;
 }
@@ -245,7 +252,7 @@ static const struct stoa__node *pipeline_scan(const struct stoa__node *n)
 /* Within a pipeline there are no lanes: all of it has them, or nothing. */
 static int build_input(struct build *b, const struct stoa__node *n, size_t i, struct stoa__op **out)
 {
-	return i == 0 && pipeline_scan(n) ? build_one(b, n->input[0], out) :
+	return i == 0 && pipeline_scan(b, n) ? build_one(b, n->input[0], out) :
 					    build(b, n->input[i], out);
 }
 
@@ -316,7 +323,7 @@ static int add_lane(struct build *b, const struct stoa__node *n, const struct st
 /* Several lanes where @n is a pipeline that is worth it; else one. */
 static int build_lanes(struct build *b, const struct stoa__node *n, struct stoa__lanes *out)
 {
-	const struct stoa__node *scan = pipeline_scan(n);
+	const struct stoa__node *scan = pipeline_scan(b, n);
 	struct stoa__op *root;
 
 	STOA_TRY(scan ? build_one(b, n, &root) : build(b, n, &root));
@@ -354,7 +361,7 @@ static int build(struct build *b, const struct stoa__node *n, struct stoa__op **
 	struct stoa__lanes lanes;
 
 	*out = NULL;
-	if (!pipeline_scan(n) || !has_work(n) || b->run->means.no_background)
+	if (!pipeline_scan(b, n) || !has_work(n) || b->run->means.no_background)
 		return build_one(b, n, out);
 	STOA_TRY(build_lanes(b, n, &lanes));
 	*out = lanes.items[0].root;

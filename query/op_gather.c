@@ -20,6 +20,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 
 #include "../lib/core/alloc.h"
 #include "../lib/core/bitmap.h"
@@ -29,6 +30,7 @@
 
 #define QUEUE 4
 #define PARCEL_ROWS 8192
+#define WATCH_NS 20000000	/* longest wait while somebody looks on */
 
 struct parcel {
 	uint64_t group;
@@ -255,18 +257,39 @@ static struct queue *whose_turn(const struct gather *g, bool *over)
 	return failed;
 }
 
+/* Waits for a parcel; with somebody looking on, not for long. Lock held, but while the application is told. */
+static int wait_for_put(struct gather *g, struct stoa_error *err)
+{
+	struct timespec until;
+
+	if (!stoa__run_is_watched(g->in.run)) {
+		pthread_cond_wait(&g->put, &g->lock);
+		return STOA_OK;
+	}
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += WATCH_NS;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	(void)pthread_cond_timedwait(&g->put, &g->lock, &until);
+	pthread_mutex_unlock(&g->lock);
+	int rc = stoa__run_check(g->in.run, err);
+	pthread_mutex_lock(&g->lock);
+	return rc;
+}
+
 /* The next parcel: STOA_ROW, STOA_END or an error. */
 static int take(struct gather *g, struct stoa_error *err)
 {
 	struct queue *q;
 	bool over;
+	int rc = STOA_OK;
 
 	pthread_mutex_lock(&g->lock);
-	while (!(q = whose_turn(g, &over)) && !over)
-		pthread_cond_wait(&g->put, &g->lock);
+	while (!(q = whose_turn(g, &over)) && !over && rc == STOA_OK)
+		rc = wait_for_put(g, err);
 	pthread_mutex_unlock(&g->lock);
-	if (!q)
-		return STOA_END;
+	if (rc < 0 || !q)
+		return rc < 0 ? rc : STOA_END;
 	g->from = q;
 	g->at_hand = &q->parcels[q->head];
 	g->at = g->n = 0;

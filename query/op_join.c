@@ -15,6 +15,9 @@
  * ANTI and MARK note them by probe row and give probe rows; RIGHT, FULL, RIGHT_SEMI and RIGHT_ANTI note
  * them by table row, and give table rows when the probe side is at its end.
  *
+ * A build side beyond the budget goes to disk, and then all of the probe side, dealt out by a hash of
+ * their keys (join_spill.h): each part is joined in turn, from BUILD to TAIL.
+ *
  * Columns are made when asked for: probe columns that nobody reads are not decoded, and a batch
  * whose every row found one partner passes as it is.
  */
@@ -24,6 +27,7 @@
 #include "../lib/core/alloc.h"
 #include "../lib/core/bitmap.h"
 #include "../lib/core/error.h"
+#include "join_spill.h"
 #include "join_table.h"
 #include "loops.h"
 #include "op.h"
@@ -31,7 +35,7 @@
 #define FEW 8	/* reading one row costs about as much as decoding so many */
 #define NO_ROW STOA__JOIN_NO_ROW
 
-enum phase { BUILD, NEED_BATCH, ROUNDS, REST, TAIL, PAUSE, DONE };
+enum phase { BUILD, DEAL, NEED_BATCH, ROUNDS, REST, TAIL, PAUSE, NEXT_PART, DONE };
 enum state { NO_MATCH, PERHAPS, MATCH };
 
 struct room {
@@ -64,9 +68,14 @@ struct stoa__join_build {
 	struct stoa__op *input;		/* NULL once it is read */
 	struct stoa__machine *keys;
 	struct stoa__join_table table;
+	const struct stoa__type *types;	/* of the keys, then of what is kept */
 	size_t n_columns;		/* of the input */
 	size_t *kept;			/* by column of it: the table's, or SIZE_MAX */
 	size_t n_kept;
+	struct stoa__share share;
+	struct stoa__join_spill spill;
+	bool spilled;			/* it is joined in parts */
+	bool from_disk;			/* the input is one: keys, then what is kept */
 };
 
 struct join {
@@ -75,6 +84,7 @@ struct join {
 	struct stoa__join_build *build;
 	struct stoa__join_table *table;	/* its */
 	const struct stoa__node *node;
+	struct stoa__run *run;
 	size_t n_left, n_right;		/* columns of the inputs */
 	struct stoa__machine *probe_keys, *conditions;
 	struct stoa__keyer *keyers;	/* of probe keys */
@@ -222,34 +232,122 @@ static void pairs_set(struct pairs *p, const uint32_t *probe, const uint32_t *ro
 
 /* ---- the build side -------------------------------------------------------------------------- */
 
-static int add_batch(struct stoa__join_build *b, const struct stoa__node *node, size_t n,
-		     struct stoa__vec *keys, struct stoa__vec *columns, struct stoa_error *err)
+/* Keys, then what is kept, of the input's batch. */
+static int read_batch(struct stoa__join_build *b, size_t n_keys, size_t n, struct stoa__vec *v,
+		      struct stoa_error *err)
 {
+	if (b->from_disk) {
+		for (size_t i = 0; i < n_keys + b->n_kept; i++)
+			STOA_TRY(stoa__op_column(b->input, i, &v[i], err));
+		return STOA_OK;
+	}
 	STOA_TRY(stoa__machine_run(b->keys, &b->input->input, n, NULL, err));
-	for (size_t k = 0; k < node->n_keys; k++)
-		keys[k] = *stoa__machine_output(b->keys, k);
+	for (size_t k = 0; k < n_keys; k++)
+		v[k] = *stoa__machine_output(b->keys, k);
 	for (size_t i = 0; i < b->n_columns; i++)
 		if (b->kept[i] != SIZE_MAX)
-			STOA_TRY(stoa__op_column(b->input, i, &columns[b->kept[i]], err));
-	return stoa__join_table_add(&b->table, keys, columns, n, err);
+			STOA_TRY(stoa__op_column(b->input, i, &v[n_keys + b->kept[i]], err));
+	return STOA_OK;
+}
+
+static int init_table(struct stoa__join_build *b, const struct join *j, struct stoa_error *err)
+{
+	size_t n_keys = j->node->n_keys;
+	uint8_t matched;
+
+	return stoa__join_table_init(&b->table, j->node->right_keys, n_keys, b->types + n_keys,
+				     b->n_kept, keeps_right(j, &matched), err);
+}
+
+/* Deals out @n rows of the table from @from on; @rooms: one for each column. */
+static int deal_rows(struct stoa__join_build *b, size_t n_keys, uint32_t from, size_t n,
+		     struct room *rooms, struct stoa__vec *v, struct stoa_error *err)
+{
+	uint32_t rows[STOA__BATCH_ROWS];
+
+	for (size_t i = 0; i < n; i++)
+		rows[i] = from + (uint32_t)i;
+	for (size_t i = 0; i < n_keys + b->n_kept; i++) {
+		STOA_TRY(make_room(&rooms[i], err));
+		if (i < n_keys)
+			stoa__join_table_gather_key(&b->table, i, b->types[i], rows, n, rooms[i].values,
+						    rooms[i].bits, &v[i]);
+		else
+			stoa__join_table_gather(&b->table, i - n_keys, rows, n, rooms[i].values,
+						rooms[i].bits, &v[i]);
+	}
+	return stoa__join_spill_build(&b->spill, v, n, err);
+}
+
+/* The rows of the table go to disk, and so will all that are still to come. */
+static int empty_table(struct stoa__join_build *b, const struct join *j, struct stoa__vec *v,
+		       struct stoa_error *err)
+{
+	size_t n_keys = j->node->n_keys, n_columns = n_keys + b->n_kept;
+	struct room *rooms = stoa__calloc(n_columns + 1, sizeof *rooms);
+	int rc = rooms ? stoa__join_spill_begin(&b->spill, err) : stoa__fail_memory(err);
+
+	for (uint32_t at = 0; at < b->table.n_rows && rc == STOA_OK; at += STOA__BATCH_ROWS) {
+		size_t n = b->table.n_rows - at;
+		rc = deal_rows(b, n_keys, at, n < STOA__BATCH_ROWS ? n : STOA__BATCH_ROWS, rooms, v,
+			       err);
+	}
+	for (size_t i = 0; rooms && i < n_columns; i++) {
+		stoa__free(rooms[i].values);
+		stoa__free(rooms[i].bits);
+	}
+	stoa__free(rooms);
+	if (rc < 0)
+		return rc;
+	b->spilled = true;
+	stoa__join_table_release(&b->table);
+	(void)stoa__share_hold(&b->share, 0);
+	return init_table(b, j, err);
+}
+
+/*
+ * A join without equality, and one that asks of all rows at once, cannot be cut. Rows whose hash has no bits left have
+ * one key, or nearly: they are taken as they are.
+ */
+static int heed_budget(struct stoa__join_build *b, const struct join *j, struct stoa__vec *v,
+		       struct stoa_error *err)
+{
+	if (stoa__share_hold(&b->share, stoa__join_table_bytes(&b->table)))
+		return STOA_OK;
+	if (!j->node->n_keys || j->node->null_aware)
+		return stoa__fail(err, STOA_ENOMEM,
+				  "a join without an equality, or NOT IN, has to hold all of one side, "
+				  "which is more than memory_limit");
+	return stoa__join_spill_can(&b->spill) ? empty_table(b, j, v, err) : STOA_OK;
+}
+
+static int add_batch(struct stoa__join_build *b, const struct join *j, size_t n,
+		     struct stoa__vec *v, struct stoa_error *err)
+{
+	size_t n_keys = j->node->n_keys;
+
+	STOA_TRY(read_batch(b, n_keys, n, v, err));
+	if (b->spill.dealt)
+		return stoa__join_spill_build(&b->spill, v, n, err);
+	STOA_TRY(stoa__join_table_add(&b->table, v, v + n_keys, n, err));
+	return heed_budget(b, j, v, err);
 }
 
 static int build_table(struct stoa__join_build *b, const struct join *j, struct stoa_error *err)
 {
-	size_t n_keys = j->node->n_keys;
-	struct stoa__vec *keys = stoa__calloc(n_keys + b->n_kept + 1, sizeof *keys);
+	struct stoa__vec *v = stoa__calloc(j->node->n_keys + b->n_kept + 1, sizeof *v);
 	uint8_t matched;
 	size_t n;
-	int rc = keys ? STOA_ROW : stoa__fail_memory(err);
+	int rc = v ? STOA_ROW : stoa__fail_memory(err);
 
 	while (rc == STOA_ROW) {
 		rc = stoa__op_next(b->input, &n, err);
 		if (rc == STOA_ROW) {
-			rc = add_batch(b, j->node, n, keys, keys ? keys + n_keys : NULL, err);
+			rc = add_batch(b, j, n, v, err);
 			rc = rc < 0 ? rc : STOA_ROW;
 		}
 	}
-	stoa__free(keys);
+	stoa__free(v);
 	if (rc < 0)
 		return rc;
 	stoa__op_close(b->input);
@@ -277,6 +375,55 @@ static bool is_hopeless(const struct join *j)
 {
 	return !j->table->n_rows && !keeps_left(j) && !is_kind(j, STOA__JOIN_ANTI, STOA__JOIN_MARK,
 							      STOA__JOIN_MARK);
+}
+
+/* ---- in parts -------------------------------------------------------------------------------- */
+
+/* All probe rows go to disk, beside the build rows that have their keys. */
+static int deal_probes(struct join *j, struct stoa_error *err)
+{
+	size_t n_keys = j->node->n_keys, n;
+	struct stoa__vec *v = stoa__calloc(n_keys + j->n_left + 1, sizeof *v);
+	int rc = v ? STOA_OK : stoa__fail_memory(err);
+
+	while (rc >= 0 && (rc = stoa__op_next(j->probe, &n, err)) == STOA_ROW) {
+		rc = stoa__machine_run(j->probe_keys, &j->probe->input, n, NULL, err);
+		for (size_t k = 0; rc >= 0 && k < n_keys; k++)
+			v[k] = *stoa__machine_output(j->probe_keys, k);
+		for (size_t i = 0; rc >= 0 && i < j->n_left; i++)
+			rc = stoa__op_column(j->probe, i, &v[n_keys + i], err);
+		if (rc >= 0)
+			rc = stoa__join_spill_probe(&j->build->spill, v, v + n_keys, n, err);
+	}
+	stoa__free(v);
+	return rc < 0 ? rc : stoa__join_spill_end(&j->build->spill, err);
+}
+
+/* The next part becomes what is joined; without any, all is done. */
+static int begin_part(struct join *j, struct stoa_error *err)
+{
+	struct stoa__join_build *b = j->build;
+
+	stoa__op_close(j->probe);
+	j->probe = NULL;
+	if (!stoa__join_spill_next(&b->spill)) {
+		b->spilled = false;
+		j->phase = DONE;
+		return STOA_OK;
+	}
+	for (size_t k = 0; k < j->node->n_keys; k++) {
+		stoa__keyer_release(&j->keyers[k]);
+		j->keyers[k] = (struct stoa__keyer){ .phys = j->keyers[k].phys };
+	}
+	stoa__join_table_release(&b->table);
+	STOA_TRY(init_table(b, j, err));
+	STOA_TRY(stoa__op_stream(&b->spill.current.build, j->run, &b->input, err));
+	STOA_TRY(stoa__op_stream(&b->spill.current.probe, j->run, &j->probe, err));
+	b->from_disk = true;
+	b->done = false;
+	j->tail_at = 0;
+	j->phase = BUILD;
+	return STOA_OK;
 }
 
 /* ---- rounds ---------------------------------------------------------------------------------- */
@@ -386,6 +533,7 @@ static int run_rounds(struct join *j, struct stoa_error *err)
 	bool first = true;
 
 	while (j->n_candidates && j->n_out + j->n_candidates <= STOA__BATCH_ROWS) {
+		STOA_TRY(stoa__run_check(j->run, err));
 		STOA_TRY(one_round(j, err));
 		j->out.ascending = first;
 		first = false;
@@ -464,8 +612,14 @@ static int step(struct join *j, bool *no_probe, struct stoa_error *err)
 	switch (j->phase) {
 	case BUILD:
 		STOA_TRY(reach_table(j, err));
-		j->phase = is_hopeless(j) ? DONE : NEED_BATCH;
+		j->phase = j->build->spill.dealt ? DEAL : is_hopeless(j) ? DONE : NEED_BATCH;
 		break;
+	case DEAL:
+		j->phase = NEXT_PART;
+		return deal_probes(j, err);
+	case NEXT_PART:
+		*no_probe = false;
+		return begin_part(j, err);
 	case NEED_BATCH:
 		rc = stoa__op_next(j->probe, &j->n_probe, err);
 		if (rc < 0)
@@ -510,6 +664,8 @@ static int join_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
 	j->n_out = 0;
 	j->out.ascending = false;
 	while (!is_full(j)) {
+		if ((j->phase == PAUSE || j->phase == DONE) && j->build->spilled)
+			j->phase = NEXT_PART;
 		if (j->phase == PAUSE || j->phase == DONE) {
 			j->phase = j->phase == PAUSE ? NEED_BATCH : DONE;
 			return STOA_END;
@@ -579,6 +735,8 @@ static void build_release(struct stoa__join_build *b)
 	stoa__op_close(b->input);
 	stoa__machine_free(b->keys);
 	stoa__join_table_release(&b->table);
+	stoa__join_spill_release(&b->spill);
+	stoa__share_release(&b->share);
 	stoa__free(b->kept);
 	pthread_mutex_destroy(&b->lock);
 	stoa__free(b);
@@ -618,11 +776,12 @@ static void keep_reads(struct stoa__join_build *b, size_t n_left, const struct s
 		keep_reads(b, n_left, e->args[i]);
 }
 
-/* The columns of the build side that anyone reads after it is built, and their types. */
+/* The columns of the build side that anyone reads after it is built; types of the keys and of these. */
 static struct stoa__type *choose_kept(struct stoa__join_build *b, const struct stoa__node *n,
 				      struct stoa__arena *arena)
 {
-	struct stoa__type *types = stoa__arena_array(arena, b->n_columns + 1, sizeof *types);
+	struct stoa__type *types =
+		stoa__arena_array(arena, n->n_keys + b->n_columns + 1, sizeof *types);
 	size_t n_left = n->input[0]->n_columns;
 
 	b->kept = stoa__calloc(b->n_columns + 1, sizeof *b->kept);
@@ -637,9 +796,11 @@ static struct stoa__type *choose_kept(struct stoa__join_build *b, const struct s
 	for (size_t i = 0; i < b->n_columns; i++) {
 		if (b->kept[i] == SIZE_MAX)
 			continue;
-		types[b->n_kept] = n->input[1]->columns[i].type;
+		types[n->n_keys + b->n_kept] = n->input[1]->columns[i].type;
 		b->kept[i] = b->n_kept++;
 	}
+	for (size_t k = 0; k < n->n_keys; k++)
+		types[k] = n->right_keys[k]->type;
 	return types;
 }
 
@@ -706,8 +867,7 @@ static int new_build(struct stoa__op *input, struct stoa__arena *arena, const st
 {
 	const struct stoa__node *n = j->node;
 	struct stoa__join_build *b = stoa__calloc(1, sizeof *b);
-	struct stoa__type *types;
-	uint8_t matched;
+	struct stoa__type *probe;
 
 	*out = b;
 	if (!b) {
@@ -718,12 +878,20 @@ static int new_build(struct stoa__op *input, struct stoa__arena *arena, const st
 	b->n_users = 1;
 	b->input = input;
 	b->n_columns = n->input[1]->n_columns;
-	types = choose_kept(b, n, arena);
-	if (!types)
+	stoa__join_spill_init(&b->spill, j->run->means.dir, n->n_keys, NULL, 0, NULL, 0);
+	b->share.budget = j->run->means.budget;
+	b->types = choose_kept(b, n, arena);
+	probe = stoa__arena_array(arena, j->n_left + 1, sizeof *probe);
+	if (!b->types || !probe)
 		return stoa__fail_memory(err);
+	for (size_t i = 0; i < j->n_left; i++)
+		probe[i] = n->input[0]->columns[i].type;
+	b->spill.build_types = b->types;
+	b->spill.n_build = n->n_keys + b->n_kept;
+	b->spill.probe_types = probe;
+	b->spill.n_probe = j->n_left;
 	STOA_TRY(make_machine(arena, n->right_keys, n->n_keys, &b->keys, err));
-	return stoa__join_table_init(&b->table, n->right_keys, n->n_keys, types, b->n_kept,
-				     keeps_right(j, &matched), err);
+	return init_table(b, j, err);
 }
 
 static int join_init(struct join *j, struct stoa__arena *arena, struct stoa_error *err)
@@ -736,7 +904,7 @@ static int join_init(struct join *j, struct stoa__arena *arena, struct stoa_erro
 }
 
 int stoa__op_join(struct stoa__op *probe, struct stoa__op *build, struct stoa__join_build **shared,
-		  struct stoa__arena *arena, const struct stoa__node *n, struct stoa__op **out,
+		  struct stoa__run *run, struct stoa__arena *arena, const struct stoa__node *n, struct stoa__op **out,
 		  struct stoa_error *err)
 {
 	static const struct stoa__op_ops ops = { join_next, join_close, NULL, NULL };
@@ -751,6 +919,7 @@ int stoa__op_join(struct stoa__op *probe, struct stoa__op *build, struct stoa__j
 	j->op.input.column = join_column;
 	j->op.ops = &ops;
 	j->probe = probe;
+	j->run = run;
 	j->node = n;
 	j->n_left = n->input[0]->n_columns;
 	j->n_right = n->input[1]->n_columns;

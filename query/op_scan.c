@@ -144,6 +144,23 @@ static bool may_enter(struct scan *s)
 	       !stoa__bar_excludes(s->bar, &z);
 }
 
+static void count_read(struct scan *s, uint64_t n)
+{
+	if (stoa__run_is_watched(s->run))
+		atomic_fetch_add_explicit(&s->run->n_read, n, memory_order_relaxed);
+}
+
+/* The rows of the group ahead, as far as its zone map tells. */
+static void count_skipped(struct scan *s)
+{
+	struct stoa__zone z;
+
+	memset(&z, 0, sizeof z);
+	if (stoa__run_is_watched(s->run) &&
+	    s->source->ops->zone(s->source, s->rowid < SIZE_MAX ? s->n_columns - 1 : s->n_columns, &z))
+		count_read(s, z.n_rows);
+}
+
 /*
  * At the start of a row group: passes over it, and those behind, while a condition rules them
  * out.
@@ -158,6 +175,7 @@ static void skip_groups(struct scan *s)
 			i++;
 			continue;
 		}
+		count_skipped(s);
 		s->source->ops->skip_group(s->source);
 		if (s->counts)
 			stoa__count(&s->counts->n_skipped, 1);
@@ -205,8 +223,7 @@ static int scan_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
 {
 	struct scan *s = (struct scan *)op;
 
-	if (atomic_load_explicit(&s->run->stop, memory_order_relaxed))
-		return stoa__fail(err, STOA_ECANCELED, "the query was canceled");
+	STOA_TRY(stoa__run_check(s->run, err));
 	skip_groups(s);
 	bool begins = s->counts && begins_group(s);
 	int rc = s->source->ops->next(s->source, &s->n, s->rowid < SIZE_MAX ? &s->rowids : NULL,
@@ -216,6 +233,8 @@ static int scan_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
 		stoa__count(&s->counts->n_groups, begins && rc == STOA_ROW);
 		s->counted = 0;
 	}
+	if (rc == STOA_ROW)
+		count_read(s, s->n);
 	if (s->n_columns)
 		memset(s->bools_ready, 0, s->n_columns * sizeof *s->bools_ready);
 	return rc;

@@ -265,6 +265,7 @@ static int merge_some(struct sort *s, struct stoa__stream *from, size_t n, struc
 		     stoa__fail_memory(err);
 
 	while (rc >= 0 && left && (rc = stoa__merge_next(m, &rows, err)) == STOA_ROW) {
+		rc = stoa__run_check(s->in.run, err);
 		rows = rows < left ? rows : (size_t)left;
 		left -= rows;
 		for (size_t i = 0; i < s->n_columns && rc >= 0; i++)

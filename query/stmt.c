@@ -164,6 +164,7 @@ static int query_next_batch(stoa_cursor *cur, struct stoa_batch *out, struct sto
 
 	if (!q->root)	/* a statement without rows */
 		return STOA_END;
+	stoa__run_enter(&q->run);
 	int rc = stoa__op_next(q->root, &n, err);
 	if (rc != STOA_ROW)
 		return rc;
@@ -216,7 +217,9 @@ static struct stoa_value *copy_params(struct stoa__query_cursor *q)
 int stoa__query_cursor_new(stoa_stmt *stmt, struct stoa__query_cursor **out,
 			   struct stoa_error *err)
 {
-	static const struct stoa__cursor_ops ops = { query_columns, query_next_batch, query_close };
+	static const struct stoa__cursor_ops ops = {
+		.columns = query_columns, .next_batch = query_next_batch, .close = query_close,
+	};
 	struct stoa__query_cursor *q = stoa__calloc(1, sizeof *q);
 
 	*out = NULL;
@@ -281,6 +284,7 @@ int stoa__query_cursor_start(struct stoa__query_cursor *q, struct stoa__tables *
 	q->columns = q->plan->columns;
 	q->n_columns = n;
 	q->run.means = tables->means;
+	q->run.watch = &q->cursor.watch;
 	if (q->counting) {
 		q->counts = stoa__arena_array(&q->arena, q->plan->n_nodes, sizeof *q->counts);
 		if (!q->counts)
