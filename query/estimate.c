@@ -4,10 +4,11 @@
  *
  * What is known comes from the tables themselves: their number of rows, and the zone maps of the
  * columns that are read. An integer column has at most as many values as lie between its minimum and
- * maximum, so a key of a dimension table is known to be unique, and a range takes its share of
- * that span. All else are constants: an equality with a string 1/20, LIKE 1/20, whatever is not
- * understood 1/3; the second of several keys counts by its square root, since keys that stand
- * together depend on each other. Conditions are taken as independent. (Selinger et al., SIGMOD 1979.)
+ * maximum, so a key of a dimension table is known to be unique, and a range takes its share of that
+ * span. All else are constants: an equality with a string 1/20, LIKE 1/20, a comparison of an
+ * aggregate 1/20, whatever is not understood 1/3; conditions are taken as independent. Several
+ * keys together are taken for a foreign key: each row of the one side finds what there is of it on
+ * the other. (Selinger et al., SIGMOD 1979, for the rest.)
  *
  * A statement of one table is planned without all this: there is nothing to choose.
  */
@@ -19,6 +20,7 @@
 #include "prog.h"
 
 #define PART_EQUAL 0.05
+#define PART_GROUPS 0.05	/* who compares an aggregate looks for few groups */
 #define PART_OTHER (1.0 / 3)
 
 /* ---- what is known of columns ----------------------------------------------------------------- */
@@ -90,12 +92,26 @@ static double range_part(const struct stoa__node_column *c, int64_t lo, int64_t 
 	return lo == hi && c->distinct >= 1 && 1 / c->distinct > part ? 1 / c->distinct : part;
 }
 
+static bool reads_aggregate(const struct stoa__node *n, const struct stoa__bound *b)
+{
+	while (n->kind == STOA__NODE_FILTER || n->kind == STOA__NODE_PROJECT)
+		n = n->input[0];
+	if (n->kind == STOA__NODE_AGGREGATE && b->kind == STOA__BOUND_COLUMN)
+		for (size_t i = n->n_exprs; i < n->n_columns; i++)
+			if (n->columns[i].var == b->index)
+				return true;
+	for (uint32_t i = 0; i < b->n_args; i++)
+		if (reads_aggregate(n, b->args[i]))
+			return true;
+	return false;
+}
+
 static double compare_part(const struct stoa__node *n, const struct stoa__bound *b)
 {
 	double x, y;
 
 	if (b->op != STOA__OP_EQ && b->op != STOA__OP_NE)
-		return PART_OTHER;
+		return reads_aggregate(n, b) ? PART_GROUPS : PART_OTHER;
 	if (b->args[1]->kind == STOA__BOUND_CONST) {
 		const struct stoa__node_column *c = column_of(n, b->args[0]);
 		x = c && c->distinct >= 1 ? 1 / c->distinct : PART_EQUAL;
@@ -130,6 +146,8 @@ double stoa__estimate_term(const struct stoa__node *n, const struct stoa__bound 
 	case STOA__BOUND_CONST:
 		return b->value.type == STOA_BOOL && b->value.i ? 1 : 0;
 	case STOA__BOUND_OP:
+		if (b->code == STOA__CODE_RANGE && reads_aggregate(n, b))
+			return PART_GROUPS;
 		if (b->code == STOA__CODE_RANGE)
 			return range_part(column_of(n, b->args[0]), b->lo, b->hi);
 		if (b->code == STOA__CODE_COMPARE)
@@ -242,17 +260,32 @@ static double group_rows(const struct stoa__node *n)
 	return groups < rows ? groups : rows;
 }
 
+double stoa__estimate_match(const struct stoa__node *left, struct stoa__bound *const *left_keys,
+			    const struct stoa__node *right, struct stoa__bound *const *right_keys,
+			    size_t n)
+{
+	double d = 1, e = 1;
+
+	for (size_t i = 0; i < n; i++) {
+		d *= stoa__estimate_distinct(left, left_keys[i]);
+		e *= stoa__estimate_distinct(right, right_keys[i]);
+	}
+	if (n > 1) {
+		d = d < left->rows ? d : left->rows;
+		e = e < right->rows ? e : right->rows;
+		d = d < e ? d : e;
+	} else if (e > d) {
+		d = e;
+	}
+	return 1 / (d < 1 ? 1 : d);
+}
+
 /* The part of all pairs that match. */
 static double key_part(const struct stoa__node *n)
 {
-	double part = 1, power = 1;
+	double part = stoa__estimate_match(n->input[0], n->left_keys, n->input[1], n->right_keys,
+					   n->n_keys);
 
-	for (size_t i = 0; i < n->n_keys; i++) {
-		double d = stoa__estimate_distinct(n->input[0], n->left_keys[i]);
-		double e = stoa__estimate_distinct(n->input[1], n->right_keys[i]);
-		part *= pow(1 / (d > e ? d : e), power);
-		power /= 2;
-	}
 	for (size_t i = 0; i < n->n_exprs; i++)
 		part *= PART_OTHER;
 	return part;

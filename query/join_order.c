@@ -72,29 +72,27 @@ static size_t trees_of(const struct order *o, const struct stoa__bound *b, size_
 	return n;
 }
 
+#define KEYS_MAX 16	/* more tell nothing new of a size */
+
 /* Rows of trees @a and @b joined by all equalities between them. */
 static double size_of(const struct order *o, size_t a, size_t b)
 {
 	const struct stoa__node *x = o->trees[a], *y = o->trees[b];
-	double rows = x->rows * y->rows, part = 1;
+	struct stoa__bound *left[KEYS_MAX], *right[KEYS_MAX];
+	size_t n = 0;
 
-	for (size_t i = 0; i < o->n_terms; i++) {
+	for (size_t i = 0; i < o->n_terms && n < KEYS_MAX; i++) {
 		const struct stoa__bound *t = o->terms[i];
-		if (!t || !is_equality(t))
-			continue;
-		for (int s = 0; s < 2; s++) {
-			double d, e;
+		for (int s = 0; t && is_equality(t) && s < 2; s++) {
 			if (!stoa__node_makes_all(x, t->args[s]) ||
 			    !stoa__node_makes_all(y, t->args[1 - s]))
 				continue;
-			d = stoa__estimate_distinct(x, t->args[s]);
-			e = stoa__estimate_distinct(y, t->args[1 - s]);
-			d = d > e ? d : e;
-			part *= 1 / (d > 1 ? d : 1);
+			left[n] = t->args[s];
+			right[n++] = t->args[1 - s];
 			break;
 		}
 	}
-	return rows * part;
+	return x->rows * y->rows * stoa__estimate_match(x, left, y, right, n);
 }
 
 static bool find_pair(const struct order *o, size_t *a, size_t *b)

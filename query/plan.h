@@ -255,6 +255,10 @@ void stoa__join_keys(struct stoa__binder *bn, struct stoa__node *join);
 void stoa__estimate(struct stoa__binder *bn, struct stoa__node *n);
 /* About how many distinct values @b has in the rows of @n, whose rows are known. */
 double stoa__estimate_distinct(const struct stoa__node *n, const struct stoa__bound *b);
+/* What part of all pairs of rows agrees in @n keys. */
+double stoa__estimate_match(const struct stoa__node *left, struct stoa__bound *const *left_keys,
+			    const struct stoa__node *right, struct stoa__bound *const *right_keys,
+			    size_t n);
 /* What part of @n's rows @term lets through. */
 double stoa__estimate_term(const struct stoa__node *n, const struct stoa__bound *term);
 
