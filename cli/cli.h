@@ -49,6 +49,7 @@ extern const struct command command_dump;
 extern const struct command command_restore;
 extern const struct command command_plot;
 extern const struct command command_set;
+extern const struct command command_queue;
 
 /* ---- report.c: words for people ---- */
 
@@ -76,6 +77,9 @@ struct session {
 
 /* Opens the database with STOA_OPEN_* flags, begins a transaction; CLI_OK or an exit code. */
 int session_begin(struct session *s, const char *path, uint32_t open_flags, unsigned txn_flags);
+/* The same, but waits while another process is writing. */
+int session_begin_waiting(struct session *s, const char *path, uint32_t open_flags,
+			  unsigned txn_flags);
 /* Ends both; commits if @code is CLI_OK. Returns @code, or what went wrong now. */
 int session_end(struct session *s, int code);
 /* Finds a table by name, reporting its absence. */

@@ -19,6 +19,10 @@ stoa_SOURCES = \
 	%D%/plot.c \
 	%D%/progress.c \
 	%D%/query.c \
+	%D%/queue.c \
+	%D%/queue.h \
+	%D%/queue_lease.c \
+	%D%/queue_work.c \
 	%D%/report.c \
 	%D%/schema.c \
 	%D%/session.c \

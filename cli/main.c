@@ -20,6 +20,7 @@ static const struct command *const commands[] = {
 	&command_dump,	 &command_restore, &command_shell,
 	&command_plot,
 	&command_set,
+	&command_queue,
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-int session_begin(struct session *s, const char *path, uint32_t open_flags, unsigned txn_flags)
+static int begin(struct session *s, const char *path, uint32_t open_flags, unsigned txn_flags,
+		 int32_t busy_ms)
 {
 	struct stoa_options options = STOA_OPTIONS_INIT;
 	struct stoa_error err;
@@ -13,6 +14,7 @@ int session_begin(struct session *s, const char *path, uint32_t open_flags, unsi
 	memset(s, 0, sizeof(*s));
 	s->path = path;
 	options.flags = open_flags;
+	options.busy_ms = busy_ms;
 	if (stoa_open(path, &options, &s->db, &err) < 0)
 		return report_error(path, &err);
 	if (stoa_begin(s->db, txn_flags, &s->txn, &err) == STOA_OK)
@@ -20,6 +22,17 @@ int session_begin(struct session *s, const char *path, uint32_t open_flags, unsi
 	code = report_error(path, &err);
 	s->txn = NULL;
 	return session_end(s, code);
+}
+
+int session_begin(struct session *s, const char *path, uint32_t open_flags, unsigned txn_flags)
+{
+	return begin(s, path, open_flags, txn_flags, 0);
+}
+
+int session_begin_waiting(struct session *s, const char *path, uint32_t open_flags,
+			  unsigned txn_flags)
+{
+	return begin(s, path, open_flags, txn_flags, -1);
 }
 
 int session_end(struct session *s, int code)

@@ -115,32 +115,33 @@ int stoa_consumer_open(stoa_db *db, stoa_consumer **out, struct stoa_error *err)
 	return STOA_OK;
 }
 
-/* How long at most, and is it news when that time is over? */
-static uint32_t bounded(const struct stoa_consumer *c, uint32_t timeout_ms)
+/* Something may be due, or somebody gone, before @timeout_ms are over: sets it to when. */
+static bool is_bounded(const struct stoa_consumer *c, uint32_t *timeout_ms)
 {
 	int64_t left = c->wake_ms - stoa__now_ms();
+	bool bounded = c->wake_ms && left <= *timeout_ms;
 
-	if (c->wake_ms && left < timeout_ms)
-		timeout_ms = left > 0 ? (uint32_t)left : 0;
-	if (c->foreign && timeout_ms > STOA__FOREIGN_MS)
-		timeout_ms = STOA__FOREIGN_MS;
-	return timeout_ms;
+	if (bounded)
+		*timeout_ms = left > 0 ? (uint32_t)left : 0;
+	if (!c->foreign || *timeout_ms <= STOA__FOREIGN_MS)
+		return bounded;
+	*timeout_ms = STOA__FOREIGN_MS;
+	return true;
 }
 
 int stoa_consumer_wait(stoa_consumer *c, uint32_t timeout_ms, struct stoa_error *err)
 {
-	uint32_t at_most;
-	bool news;
+	bool news, bounded;
 
 	if (!c)
 		return stoa__fail(err, STOA_EINVAL, "the consumer is NULL");
 	if (c->fork_generation != stoa__fork_generation)
 		return stoa__fail(err, STOA_EFORKED,
 				  "the consumer was opened by the parent process: open one here");
-	at_most = bounded(c, timeout_ms);
-	news = stoa__bell_wait(c->bell, c->seen, at_most);
+	bounded = is_bounded(c, &timeout_ms);
+	news = stoa__bell_wait(c->bell, c->seen, timeout_ms);
 	c->seen = stoa__bell_news(c->bell);
-	return news || at_most < timeout_ms ? STOA_ROW : STOA_END;
+	return news || bounded ? STOA_ROW : STOA_END;
 }
 
 void stoa_consumer_close(stoa_consumer *c)

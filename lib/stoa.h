@@ -1156,7 +1156,7 @@ STOA_API STOA_CHECK_RESULT int stoa_consumer_open(stoa_db *db, stoa_consumer **o
  * once if there were news since it last returned, or since the consumer was opened. Looking for work after it returns finds
  * what there is; there may be none.
  *
- * Returns: STOA_ROW: look again; STOA_END after @timeout_ms.
+ * Returns: STOA_ROW: look again; STOA_END after @timeout_ms, or when a signal was caught.
  */
 STOA_API STOA_CHECK_RESULT int stoa_consumer_wait(stoa_consumer *consumer, uint32_t timeout_ms,
 						  struct stoa_error *err);

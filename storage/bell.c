@@ -160,8 +160,9 @@ bool stoa__bell_wait(struct stoa__bell *bell, uint32_t seen, uint32_t timeout_ms
 		struct timespec t = { left / 1000, left % 1000 * 1000000 };
 
 		atomic_store(&bell->words[WAITING], 1);
-		if (stoa__bell_news(bell) == seen)
-			futex(&bell->words[NEWS], FUTEX_WAIT, seen, &t);
+		if (stoa__bell_news(bell) == seen &&
+		    futex(&bell->words[NEWS], FUTEX_WAIT, seen, &t) < 0 && errno == EINTR)
+			break;
 		left = end - now_ms();
 	}
 	return stoa__bell_news(bell) != seen;

@@ -40,7 +40,7 @@ void stoa__bell_close(struct stoa__bell *bell, bool theirs);
 
 uint32_t stoa__bell_news(const struct stoa__bell *bell);
 void stoa__bell_ring(struct stoa__bell *bell);
-/* Sleeps until news differ from @seen, at most @timeout_ms. Do they? */
+/* Sleeps until news differ from @seen, at most @timeout_ms or until a signal. Do they? */
 bool stoa__bell_wait(struct stoa__bell *bell, uint32_t seen, uint32_t timeout_ms);
 
 #endif

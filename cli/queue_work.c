@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * queue_work.c - stoa queue work: a command for each job, so many at a time
+ *
+ * The database is open only to give back what has ended and to claim as many jobs as there are hands free, in one
+ * transaction; so several processes take turns, and a pool of any size may be killed: the leases end with the consumer, which
+ * stays open. A job that outlives its lease is killed, since somebody else may have it by then.
+ */
+#include "queue.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LOOK_MS 100	/* how often to look for new jobs while others run */
+#define WAIT_MS 60000
+
+struct hand {
+	enum { FREE, CLAIMED, RUNNING, ENDED } state;
+	pid_t pid;
+	bool succeeded;
+	double deadline;	/* of seconds_now() */
+	struct stoa_lease lease;
+	struct text payload;
+};
+
+struct pool {
+	const char *path, *name;
+	const struct queue_options *o;
+	char **command;
+	stoa_consumer *consumer;
+	struct hand *hands;
+	size_t n;
+	uint64_t n_done, n_failed;
+	bool drained;		/* there was no job when last looked */
+};
+
+static size_t count(const struct pool *p, int state)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		n += (int)p->hands[i].state == state;
+	return n;
+}
+
+/* ---- with the database open ---- */
+
+static int give_back(struct pool *p, struct queue *q, struct hand *h)
+{
+	struct stoa_error err;
+	int rc;
+
+	if (h->succeeded)
+		rc = stoa_deque_ack(q->session.txn, q->table, q->index, &h->lease, &err);
+	else
+		rc = stoa_deque_nack(q->session.txn, q->table, q->index, &h->lease, STOA_BACK,
+				     p->o->delay_ms, &err);
+	/* Whoever has it now decides. */
+	if (rc < 0 && rc != STOA_ESTATE)
+		return queue_error(q, &err);
+	p->n_done += h->succeeded && rc == STOA_OK;
+	p->n_failed += !h->succeeded || rc < 0;
+	h->state = FREE;
+	return CLI_OK;
+}
+
+/* Claims a job for @h from the first queue that has one: CLI_OK, with h->state as before where none has. */
+static int claim(struct pool *p, struct queue *q, struct hand *h)
+{
+	struct stoa_error err;
+	size_t n = 0;
+	int rc = STOA_END, code;
+
+	for (size_t i = 0; i < p->o->n_queues && rc == STOA_END; i++) {
+		struct stoa_value name = queue_name(p->o->queues[i]);
+
+		rc = stoa_deque_claim(q->session.txn, q->table, q->index, &name, p->consumer,
+				      p->o->lease_ms, &h->lease, 1, &n, &err);
+	}
+	if (rc < 0)
+		return queue_error(q, &err);
+	p->drained = rc == STOA_END;
+	if (rc == STOA_END)
+		return CLI_OK;
+	code = queue_get(q, h->lease.row);
+	if (code != CLI_OK)
+		return code;
+	h->payload.len = 0;
+	queue_put_payload(q, &h->payload);
+	h->deadline = seconds_now() + p->o->lease_ms / 1000.0;
+	h->state = CLAIMED;
+	return CLI_OK;
+}
+
+/* Gives back what has ended, and claims for free hands unless @stop. */
+static int visit(struct pool *p, bool stop)
+{
+	struct stoa_error err;
+	struct queue q;
+	int code = queue_open(&q, p->path, p->name, STOA_WRITE, NULL);
+
+	if (code != CLI_OK)
+		return code;
+	if (!p->consumer && stoa_consumer_open(q.session.db, &p->consumer, &err) < 0)
+		return queue_close(&q, queue_error(&q, &err));
+	for (size_t i = 0; i < p->n && code == CLI_OK; i++)
+		if (p->hands[i].state == ENDED)
+			code = give_back(p, &q, &p->hands[i]);
+	p->drained = false;
+	for (size_t i = 0; i < p->n && code == CLI_OK && !p->drained && !stop; i++)
+		if (p->hands[i].state == FREE)
+			code = claim(p, &q, &p->hands[i]);
+	return queue_close(&q, code);
+}
+
+/* ---- commands ---- */
+
+/* The payload as a file to read from, at its beginning. */
+static int payload_file(const struct text *payload)
+{
+	int fd = memfd_create("payload", 0);
+	size_t at = 0;
+
+	while (fd >= 0 && at < payload->len) {
+		ssize_t n = write(fd, payload->p + at, payload->len - at);
+
+		if (n <= 0) {
+			close(fd);
+			return -1;
+		}
+		at += (size_t)n;
+	}
+	if (fd >= 0)
+		lseek(fd, 0, SEEK_SET);
+	return fd;
+}
+
+/* In the child: does not return. */
+static void become(char **command, const struct text *payload)
+{
+	struct text whole = { 0 };
+	bool used = false;
+	sigset_t none;
+	int fd;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	text_put(&whole, payload->p ? payload->p : "", payload->len);
+	text_put(&whole, "", 1);
+	for (char **arg = command; *arg; arg++) {
+		if (!strcmp(*arg, "{}")) {
+			*arg = whole.p;
+			used = true;
+		}
+	}
+	if (!used) {
+		fd = payload_file(payload);
+		if (fd < 0 || dup2(fd, STDIN_FILENO) < 0)
+			_exit(126);
+	}
+	execvp(command[0], command);
+	report("%s: %s", command[0], strerror(errno));
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+static int start(struct pool *p, struct hand *h)
+{
+	fflush(stdout);
+	h->pid = fork();
+	if (h->pid < 0) {
+		report("cannot start %s: %s", p->command[0], strerror(errno));
+		h->state = ENDED;
+		h->succeeded = false;
+		return CLI_FAILURE;
+	}
+	if (!h->pid)
+		become(p->command, &h->payload);
+	h->state = RUNNING;
+	return CLI_OK;
+}
+
+/* Notes who has ended, and ends who is late. Has anybody? */
+static bool reap(struct pool *p)
+{
+	bool any = false;
+	int status;
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct hand *h = &p->hands[i];
+
+		if (h->state != RUNNING)
+			continue;
+		if (seconds_now() > h->deadline)
+			kill(h->pid, SIGKILL);
+		if (waitpid(h->pid, &status, WNOHANG) != h->pid)
+			continue;
+		h->succeeded = WIFEXITED(status) && !WEXITSTATUS(status);
+		h->state = ENDED;
+		any = true;
+	}
+	return any;
+}
+
+/* Sleeps until a command ends, or jobs come for free hands. */
+static void await(struct pool *p)
+{
+	const struct timespec look = { 0, LOOK_MS * 1000000L };
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	while (!reap(p) && !interrupted() && (p->drained || !count(p, FREE))) {
+		(void)sigtimedwait(&child, NULL, &look);
+		if (stoa_consumer_wait(p->consumer, 0, NULL) == STOA_ROW)
+			p->drained = false;
+	}
+}
+
+static int work(struct pool *p)
+{
+	int code = CLI_OK;
+
+	for (;;) {
+		bool stop = interrupted();
+
+		if (count(p, ENDED) || !count(p, RUNNING) || (!p->drained && !stop))
+			code = visit(p, stop);
+		for (size_t i = 0; i < p->n && code == CLI_OK; i++)
+			if (p->hands[i].state == CLAIMED)
+				code = start(p, &p->hands[i]);
+		if (code != CLI_OK)
+			return code;
+		if (count(p, RUNNING)) {
+			await(p);
+		} else if (stop) {
+			return CLI_INTERRUPTED;
+		} else if (!count(p, ENDED)) {
+			struct stoa_error err;
+
+			if (!p->o->forever)
+				return CLI_OK;
+			if (stoa_consumer_wait(p->consumer, WAIT_MS, &err) < 0)
+				return report_error(p->path, &err);
+		}
+	}
+}
+
+int queue_work(const char *path, const char *name, const struct queue_options *o, char **command)
+{
+	struct pool p = { .path = path, .name = name, .o = o, .command = command, .n = o->n };
+	sigset_t child;
+	int code;
+
+	/* Blocked, so that sigtimedwait() meets those that come early. */
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, NULL);
+	interrupt_init();
+	p.hands = xrealloc(NULL, p.n * sizeof(*p.hands));
+	memset(p.hands, 0, p.n * sizeof(*p.hands));
+	code = work(&p);
+	for (size_t i = 0; i < p.n; i++) {
+		if (p.hands[i].state == RUNNING)
+			kill(p.hands[i].pid, SIGKILL);
+		text_release(&p.hands[i].payload);
+	}
+	free(p.hands);
+	stoa_consumer_close(p.consumer);
+	if (p.n_failed)
+		report("%llu jobs done, %llu given back", (unsigned long long)p.n_done,
+		       (unsigned long long)p.n_failed);
+	return code;
+}

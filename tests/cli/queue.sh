@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+# Queues: pushed and popped, claimed and given back, worked on by commands.
+run stoa queue push q.stoa mail one two three
+printf 'a\nb\n' >lines
+run stoa queue push q.stoa mail --queue high <lines
+run stoa queue push q.stoa mail --front first
+run stoa queue peek q.stoa mail -n 9
+run stoa queue peek q.stoa mail --back
+run stoa queue stat q.stoa mail
+run stoa queue pop q.stoa mail
+run stoa queue pop q.stoa mail --back
+run stoa queue len q.stoa mail
+run stoa queue claim q.stoa mail -q high -n 2
+run stoa queue ack q.stoa mail 4:1
+run stoa queue ack q.stoa mail 4:1
+run stoa queue nack q.stoa mail 5:1
+run stoa queue claim q.stoa mail -q high --lease 0.001
+run stoa queue extend q.stoa mail 5:2 --lease 60
+run stoa queue nack q.stoa mail 5:2
+run stoa queue work q.stoa mail -q high,low -- cat
+echo
+run stoa queue work q.stoa mail -- echo job: {}
+run stoa queue work q.stoa mail -- echo nothing is left
+run stoa queue pop q.stoa mail
+run stoa queue push q.stoa hard x --attempts 3
+run stoa queue work q.stoa hard -- false
+run stoa queue pop q.stoa hard_dead
+run stoa queue push q.stoa last 1 2 3 4 5 --maxlen 2
+run stoa queue peek q.stoa last -n 9
+run stoa queue len q.stoa nowhere
+run stoa queue shove q.stoa mail
+run stoa queue ack q.stoa mail x
+run stoa queue work q.stoa mail
+run stoa check q.stoa
