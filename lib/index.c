@@ -163,6 +163,8 @@ int stoa__indexes_change(struct stoa__version *w, struct stoa__table *t,
 
 int stoa__rowlist_add(struct stoa__rowlist *list, uint64_t rowid)
 {
+	if (list->max && list->n == list->max)
+		return STOA_EFULL;
 	if (list->n == list->cap) {
 		size_t cap = list->cap ? list->cap * 2 : 16;
 		uint64_t *rows = stoa__realloc_array(list->rows, cap, sizeof *rows);

@@ -49,8 +49,9 @@ struct stoa__change {
 struct stoa__rowlist {
 	uint64_t *rows;
 	size_t n, cap;
+	size_t max;	/* one row more is STOA_EFULL, without words; 0: no end */
 };
-/* STOA_OK or STOA_ENOMEM. */
+/* STOA_OK, STOA_ENOMEM or STOA_EFULL. */
 int stoa__rowlist_add(struct stoa__rowlist *list, uint64_t rowid);
 /* Puts it in order, each rowid once. */
 void stoa__rowlist_sort(struct stoa__rowlist *list);

@@ -18,6 +18,7 @@
 #include "cursor.h"
 #include "db.h"
 #include "scan.h"
+#include "set.h"
 
 /* A column of the scan, and the memory its batches are decoded into. */
 struct column {
@@ -691,6 +692,14 @@ static uint64_t source_n_rows(struct stoa__source *source)
 	return of_source(source)->table->n_rows;
 }
 
+static int source_find(struct stoa__source *source, const struct stoa__equal *equal, size_t n,
+		       struct stoa__row_list *out, struct stoa_error *err)
+{
+	struct scan *s = of_source(source);
+
+	return s->only ? STOA_END : stoa__set_choose(s->table, equal, n, out, err);
+}
+
 static void source_only(struct stoa__source *source, const struct stoa__row_list *rowids)
 {
 	of_source(source)->only = rowids;
@@ -770,6 +779,7 @@ static const struct stoa__source_ops source_ops = {
 	.within = source_within,
 	.pick = source_pick,
 	.only = source_only,
+	.find = source_find,
 	.split = source_split,
 	.deal = source_deal,
 	.n_groups = source_n_groups,

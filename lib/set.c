@@ -153,9 +153,9 @@ static int list_table(const struct search *s, const struct stoa__hints *h, struc
 			int rc = found ? stoa__set_matches(s->t, s->def, found, s->values, err) : 0;
 
 			if (rc > 0)
-				rc = stoa__rowlist_add(list, found) < 0 ? stoa__fail_memory(err) : STOA_OK;
+				rc = stoa__rowlist_add(list, found);
 			if (rc < 0)
-				return rc;
+				return rc == STOA_ENOMEM ? stoa__fail_memory(err) : rc;
 		}
 		if (!stoa__hints_bucket_full(bucket))
 			return STOA_OK;

@@ -24,6 +24,7 @@
 #ifndef STOA__SET_H
 #define STOA__SET_H
 
+#include "core/source.h"
 #include "hints.h"
 #include "index.h"
 
@@ -130,6 +131,11 @@ bool stoa__set_covers(const struct stoa__set *set, const struct stoa__base *base
 int stoa__set_all(const struct stoa__table *t, uint32_t i, uint64_t hash,
 		  const struct stoa_value *values, struct stoa__rowlist *list,
 		  struct stoa_error *err);
+/*
+ * For a query: rows that meet all of @equal, by the set index that suits it best. As source_ops->find().
+ */
+int stoa__set_choose(const struct stoa__table *t, const struct stoa__equal *equal, size_t n,
+		     struct stoa__row_list *out, struct stoa_error *err);
 /* Is every member found by its key? STOA_ECORRUPT, naming the row. */
 int stoa__set_check(const struct stoa__table *t, uint32_t i, struct stoa_error *err);
 /* STOA_EEXIST: row @rowid has the key already. */

@@ -204,3 +204,90 @@ int stoa_set_find_many(stoa_txn *txn, stoa_table table, stoa_index index,
 	}
 	return STOA_OK;
 }
+
+/* ---- for queries ---- */
+
+#define CHOOSE_KEYS STOA__BATCH_ROWS	/* of an IN, or several multiplied */
+#define CHOOSE_ROWS 16384		/* more are as well read with all the others */
+
+/* What the index's slots are to be, slot by slot; *@n_keys, the number of keys: false if one is not told of. */
+static bool suits(const struct stoa__index_def *def, const struct stoa__equal *equal, size_t n,
+		  const struct stoa__equal **by_slot, uint64_t *n_keys)
+{
+	*n_keys = 1;
+	if (def->kind != STOA_INDEX_SET)
+		return false;
+	for (uint32_t k = 0; k < def->n_slots; k++) {
+		by_slot[k] = NULL;
+		for (size_t j = 0; j < n; j++)
+			if (equal[j].slot == def->slots[k] &&
+			    (!by_slot[k] || equal[j].n < by_slot[k]->n))
+				by_slot[k] = &equal[j];
+		if (!by_slot[k] || by_slot[k]->n > CHOOSE_KEYS)
+			return false;
+		*n_keys *= by_slot[k]->n;
+		if (*n_keys > CHOOSE_KEYS)
+			return false;
+	}
+	return true;
+}
+
+/* The position of the index that leaves the fewest rows over, by guess: unique before others, then more slots; -1: none. */
+static int choose(const struct stoa__schema *s, const struct stoa__equal *equal, size_t n)
+{
+	const struct stoa__equal *by_slot[STOA_INDEX_SLOTS_MAX];
+	int best = -1;
+	uint32_t best_rank = 0;
+	uint64_t n_keys;
+
+	for (uint32_t i = 0; i < s->n_indexes; i++) {
+		const struct stoa__index_def *def = &s->indexes[i];
+		uint32_t rank = def->n_slots + (def->flags & STOA_INDEX_UNIQUE ? 100 : 0);
+
+		if (rank > best_rank && suits(def, equal, n, by_slot, &n_keys)) {
+			best = (int)i;
+			best_rank = rank;
+		}
+	}
+	return best;
+}
+
+/* Adds the rows of key number @number, counting through the values of all slots. */
+static int add_key(const struct stoa__table *t, uint32_t i, const struct stoa__equal *const *by_slot,
+		   uint64_t number, struct stoa__rowlist *list, struct stoa_error *err)
+{
+	struct stoa_value key[STOA_INDEX_SLOTS_MAX], values[STOA_INDEX_SLOTS_MAX];
+	const struct stoa__index_def *def = &t->schema->indexes[i];
+	int rc;
+
+	for (uint32_t k = 0; k < def->n_slots; k++) {
+		key[k] = by_slot[k]->values[number % by_slot[k]->n];
+		number /= by_slot[k]->n;
+	}
+	rc = convert(t, def, key, values, err);
+	if (rc <= 0)
+		return rc;
+	return stoa__set_all(t, i, stoa__set_hash(def, values), values, list, err);
+}
+
+int stoa__set_choose(const struct stoa__table *t, const struct stoa__equal *equal, size_t n,
+		     struct stoa__row_list *out, struct stoa_error *err)
+{
+	const struct stoa__equal *by_slot[STOA_INDEX_SLOTS_MAX];
+	struct stoa__rowlist list = { .max = CHOOSE_ROWS };
+	int i = choose(t->schema, equal, n), rc = STOA_OK;
+	uint64_t n_keys;
+
+	if (i < 0 || !suits(&t->schema->indexes[i], equal, n, by_slot, &n_keys))
+		return STOA_END;
+	for (uint64_t k = 0; k < n_keys && rc >= 0; k++)
+		rc = add_key(t, (uint32_t)i, by_slot, k, &list, err);
+	if (rc >= 0) {
+		stoa__rowlist_sort(&list);
+		*out = (struct stoa__row_list){ list.rows, list.n };
+		return STOA_ROW;
+	}
+	stoa__free(list.rows);
+	/* A constant of another kind than the slot compares as the engine says, and too many rows are scanned. */
+	return rc == STOA_EFULL || rc == STOA_ETYPE || rc == STOA_EINVAL ? STOA_END : rc;
+}

@@ -68,6 +68,13 @@ int stoa__op_scan(struct stoa__source *source, size_t n_columns, size_t rowid,
  */
 int stoa__row_list_of(struct stoa__bound *const *where, size_t n_where, size_t rowid,
 		    struct stoa__arena *arena, struct stoa__row_list **out);
+/*
+ * The rows that the conditions of scan @node may be met by, as an index of @source finds them; *@out is NULL if none
+ * does. STOA_OK or the error of reading.
+ */
+int stoa__row_list_by_key(const struct stoa__node *node, struct stoa__source *source,
+			  struct stoa__arena *arena, struct stoa__row_list **out,
+			  struct stoa_error *err);
 /* Do they? */
 bool stoa__row_list_possible(struct stoa__bound *const *where, size_t n_where, size_t rowid);
 /* What a scan reads. */

@@ -43,6 +43,14 @@ static int go_to_rows(struct build *b, const struct stoa__node *n, struct stoa__
 		source->ops->close(source);
 		return stoa__fail_memory(b->err);
 	}
+	if (!n->only && !named) {
+		int rc = stoa__row_list_by_key(n, source, b->arena, &named, b->err);
+
+		if (rc < 0) {
+			source->ops->close(source);
+			return rc;
+		}
+	}
 	if (n->only || named)
 		source->ops->only(source, n->only ? n->only : named);
 	return STOA_OK;

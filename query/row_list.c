@@ -3,10 +3,13 @@
  * row_list.c - conditions that name rows: the scan then goes to them instead of looking for them
  *
  * rowid = 5, rowid IN (5, 7) and rowid BETWEEN 5 AND 9 mean a short list of rowids, ascending
- * and without repetition. The conditions stay where they are: a list may only leave out what they
- * would reject.
+ * and without repetition. So does a = 5 AND b IN ('x', 'y') where the source has an index on a and b. The
+ * conditions stay where they are: a list may only leave out what they would reject.
  */
+#include "../lib/core/alloc.h"
+#include "../lib/core/error.h"
 #include "op.h"
+#include "plan.h"
 
 #define LIST_MAX STOA__BATCH_ROWS	/* longer ranges are scanned, and skip by zone maps */
 
@@ -98,4 +101,77 @@ int stoa__row_list_of(struct stoa__bound *const *where, size_t n_where, size_t r
 	if (!b)
 		return STOA_OK;
 	return b->kind == STOA__BOUND_IN ? of_in(arena, b, out) : of_range(arena, b->lo, b->hi, out);
+}
+
+/* Does @b say that a column is one of some constants? Then the column, and how many they are. */
+static bool is_equality(const struct stoa__bound *b, uint32_t *column, size_t *n)
+{
+	bool shaped = b->n_args && b->args[0]->kind == STOA__BOUND_COLUMN && !b->args[0]->depth;
+
+	if (!shaped)
+		return false;
+	*column = b->args[0]->index;
+	*n = 1;
+	if (b->kind == STOA__BOUND_IN) {
+		*n = b->n_args - 1;
+		return !b->negated && *n;
+	}
+	if (b->kind != STOA__BOUND_OP)
+		return false;
+	if (b->code == STOA__CODE_RANGE)
+		return b->lo == b->hi;
+	return b->code == STOA__CODE_COMPARE && b->op == STOA__OP_EQ &&
+	       b->args[1]->kind == STOA__BOUND_CONST && b->args[1]->value.type != STOA_NULL;
+}
+
+/* The constants of an equality. Those of a range lie as the column stores its integers. */
+static void equality_values(const struct stoa__bound *b, struct stoa_value *out)
+{
+	if (b->kind == STOA__BOUND_IN) {
+		for (uint32_t i = 1; i < b->n_args; i++)
+			out[i - 1] = b->args[i]->value;
+	} else if (b->code == STOA__CODE_COMPARE) {
+		out[0] = b->args[1]->value;
+	} else {
+		out[0] = stoa_i64(b->lo);
+		out[0].type = b->args[0]->type.type;
+		out[0].scale = b->args[0]->type.scale;
+	}
+}
+
+int stoa__row_list_by_key(const struct stoa__node *node, struct stoa__source *source,
+			  struct stoa__arena *arena, struct stoa__row_list **out,
+			  struct stoa_error *err)
+{
+	struct stoa__equal *equal = stoa__arena_array(arena, node->n_exprs + 1, sizeof *equal);
+	struct stoa__row_list found;
+	stoa_rowid *room;
+	size_t n = 0;
+	int rc;
+
+	*out = NULL;
+	if (!equal)
+		return stoa__fail_memory(err);
+	for (size_t i = 0; i < node->n_exprs && source->ops->find; i++) {
+		struct stoa_value *values;
+		uint32_t column;
+		size_t n_values;
+
+		if (!is_equality(node->exprs[i], &column, &n_values) ||
+		    node->slots[column] == STOA__SLOT_ROWID)
+			continue;
+		values = stoa__arena_array(arena, n_values, sizeof *values);
+		if (!values)
+			return stoa__fail_memory(err);
+		equality_values(node->exprs[i], values);
+		equal[n++] = (struct stoa__equal){ node->slots[column], n_values, values };
+	}
+	rc = n ? source->ops->find(source, equal, n, &found, err) : STOA_END;
+	if (rc != STOA_ROW)
+		return rc < 0 ? rc : STOA_OK;
+	*out = list_new(arena, found.n, &room);
+	for (size_t i = 0; *out && i < found.n; i++)
+		room[(*out)->n++] = found.p[i];
+	stoa__free((void *)(uintptr_t)found.p);
+	return *out ? STOA_OK : stoa__fail_memory(err);
 }

@@ -9,12 +9,14 @@
  */
 #include "testing.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../lib/core/alloc.h"
 #include "../lib/core/bitmap.h"
+#include "../lib/db.h"
 #include "../lib/set.h"
 #include "../lib/set_run.h"
 #include "../lib/stoa.h"
@@ -186,8 +188,33 @@ static void check_many(struct run *r, stoa_txn *txn, const struct list *l)
 	}
 }
 
+/* What a query counts that goes by an index must be what the list has. */
+static void check_sql(struct run *r, stoa_txn *txn, const struct list *l)
+{
+	int64_t key = (int64_t)below(r, KEYS);
+	int name = (int)below(r, NAMES), number = (int)below(r, 5);
+	const struct stoa_value *row;
+	stoa_cursor *cur;
+	char sql[512];
+	int64_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		n += (l->row[i].key == key && key >= 0) ||
+		     (l->row[i].name == name && (l->row[i].number == number || l->row[i].number == 7));
+	snprintf(sql, sizeof sql,
+		 "SELECT count(*) FROM (SELECT rowid FROM t WHERE key = %" PRId64
+		 " UNION SELECT rowid FROM t WHERE name = '%s' AND number IN (%d, 7)) AS u",
+		 key * 1000003, name_text(name), number);
+	ok(r, stoa_query(txn, sql, &cur, &r->err));
+	ok(r, stoa_next(cur, &row, &r->err));
+	assert_int_equal(row[0].i, n);
+	stoa_cursor_close(cur);
+}
+
 static void check_some(struct run *r, stoa_txn *txn, const struct list *l)
 {
+	if (!below(r, 8))
+		check_sql(r, txn, l);
 	for (int i = 0; i < 5; i++) {
 		check_key(r, txn, l, (int64_t)below(r, KEYS));
 		check_name(r, txn, l, (int)below(r, NAMES), (int)below(r, 5));
@@ -572,6 +599,41 @@ static void a_set_in_memory_finds_what_a_list_does(void **state)
 	run_model(false);
 }
 
+/* ---- queries ---- */
+
+static void queries_go_by_the_index_that_suits_them(void **state)
+{
+	struct run r = { .seed = 1 };
+	struct stoa_value keys[] = { stoa_i64(2 * 1000003), stoa_i64(4 * 1000003), stoa_i64(-1) };
+	struct stoa_value name = stoa_text(name_text(3)), number = stoa_i64(3);
+	struct stoa__equal equal[] = { { 0, 3, keys }, { 1, 1, &name }, { 2, 1, &number } };
+	struct stoa__row_list list;
+	struct stoa__table *t;
+
+	(void)state;
+	open_again(&r);
+	begin(&r);
+	make_table(&r);
+	for (int k = 0; k < 10; k++) {
+		struct row row = { 0, k, k % NAMES, k };
+
+		ok(&r, do_insert(&r, &row));
+	}
+	t = stoa__table_find(r.txn->version, r.table);
+	assert_int_equal(stoa__set_choose(t, equal, 3, &list, &r.err), STOA_ROW);
+	assert_int_equal(list.n, 2);
+	assert_int_equal(list.p[0], 3);
+	assert_int_equal(list.p[1], 5);
+	stoa__free((void *)(uintptr_t)list.p);
+	assert_int_equal(stoa__set_choose(t, &equal[1], 2, &list, &r.err), STOA_ROW);
+	assert_int_equal(list.n, 1);
+	assert_int_equal(list.p[0], 4);
+	stoa__free((void *)(uintptr_t)list.p);
+	assert_int_equal(stoa__set_choose(t, &equal[2], 1, &list, &r.err), STOA_END);
+	stoa_abort(r.txn);
+	ok(&r, stoa_close(r.db, &r.err));
+}
+
 /* ---- whole groups ---- */
 
 #define BULK_KEYS 100000u
@@ -684,6 +746,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_set_on_disk_finds_what_a_list_does),
 		cmocka_unit_test(a_set_in_memory_finds_what_a_list_does),
+		cmocka_unit_test(queries_go_by_the_index_that_suits_them),
 		cmocka_unit_test(whole_groups_settle_their_conflicts_on_disk),
 		cmocka_unit_test(whole_groups_settle_their_conflicts_in_memory),
 	};

@@ -63,6 +63,13 @@ struct stoa__zone {
 	struct stoa_value min, max;
 };
 
+/* The slot at a position in the table's schema has one of these values. */
+struct stoa__equal {
+	uint32_t slot;
+	size_t n;
+	const struct stoa_value *values;
+};
+
 struct stoa__source;
 struct stoa__source_ops {
 	/* Columns on offer, with types; borrows from the source. */
@@ -101,6 +108,12 @@ struct stoa__source_ops {
 	 * read as rows are, and must outlive the source; costs O(log row groups) for a row. NULL: the source cannot.
 	 */
 	void (*only)(struct stoa__source *s, const struct stoa__row_list *rowids);
+	/*
+	 * Rows that meet all of @equal, by an index: STOA_ROW with @out, ascending, whose rowids the caller frees; others may be
+	 * among them. STOA_END: there is no index for it, or reading all rows takes no longer. NULL: the source cannot.
+	 */
+	int (*find)(struct stoa__source *s, const struct stoa__equal *equal, size_t n,
+		    struct stoa__row_list *out, struct stoa_error *err);
 	/*
 	 * Threads. split() makes another source over the same rows, before any were read. From then on the row
 	 * groups are dealt out between this one and all that were split from it: each must ask deal() for a group,
