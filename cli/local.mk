@@ -47,4 +47,16 @@ stoa_SOURCES = \
 	%D%/writer_vertical.c
 
 dist_man_MANS += %D%/stoa.1
-EXTRA_DIST += %D%/README.md
+EXTRA_DIST += %D%/README.md %D%/stoa.bash %D%/_stoa
+
+## Where bash-completion and Debian's zsh look; the file's name is the command's.
+bash_completion_dir = $(datadir)/bash-completion/completions
+zsh_completion_dir = $(datadir)/zsh/vendor-completions
+
+install-data-hook:
+	$(MKDIR_P) '$(DESTDIR)$(bash_completion_dir)' '$(DESTDIR)$(zsh_completion_dir)'
+	$(INSTALL_DATA) '$(srcdir)/%D%/stoa.bash' '$(DESTDIR)$(bash_completion_dir)/stoa'
+	$(INSTALL_DATA) '$(srcdir)/%D%/_stoa' '$(DESTDIR)$(zsh_completion_dir)/_stoa'
+
+uninstall-hook:
+	rm -f '$(DESTDIR)$(bash_completion_dir)/stoa' '$(DESTDIR)$(zsh_completion_dir)/_stoa'

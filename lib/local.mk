@@ -170,3 +170,11 @@ libstoa_all_la_SOURCES += \
 	%D%/csv/split.h \
 	%D%/csv/work.c \
 	%D%/csv/work.h
+
+## stoa(3) is made of the header's comments.
+man_MANS += %D%/stoa.3
+CLEANFILES += %D%/stoa.3
+EXTRA_DIST += %D%/man3.awk
+
+%D%/stoa.3: $(srcdir)/%D%/stoa.h $(srcdir)/%D%/man3.awk
+	$(AM_V_GEN)$(MKDIR_P) %D% && $(AWK) -f $(srcdir)/%D%/man3.awk $(srcdir)/%D%/stoa.h >$@.tmp && mv $@.tmp $@
