@@ -29,6 +29,7 @@ bench_stoa_bench_SOURCES = \
 	%D%/bench.h \
 	%D%/case_append.c \
 	%D%/case_commit.c \
+	%D%/case_gc.c \
 	%D%/case_load.c \
 	%D%/case_memory.c \
 	%D%/case_open.c \

@@ -332,6 +332,29 @@ static void continue_from(struct stoa__version *w, const struct stoa__version *v
 	w->pushed = !v->commit && v->pushed;
 }
 
+void stoa__version_apart(struct stoa__version *apart, struct stoa__version *beside)
+{
+	memset(apart, 0, sizeof *apart);
+	apart->history = beside->history;
+	apart->older = beside;
+	apart->stamp = UINT64_MAX;	/* nobody else's */
+	list_init(&apart->born);
+	list_init(&apart->retired);
+	list_init(&apart->dead);
+}
+
+void stoa__version_adopt(struct stoa__version *w, struct stoa__version *apart)
+{
+	for (struct stoa__link *l = apart->born.next; l != &apart->born; l = l->next)
+		block_of(l)->born = w->stamp;
+	list_splice(&w->born, &apart->born);
+}
+
+void stoa__version_discard(struct stoa__version *apart)
+{
+	free_all(apart->history, &apart->born);
+}
+
 struct stoa__version *stoa__history_begin(struct stoa__history *h)
 {
 	struct stoa__version *w = version_new(h);

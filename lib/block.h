@@ -109,6 +109,14 @@ void stoa__version_hold_quietly(struct stoa__version *v);
 void stoa__version_drop_quietly(struct stoa__version *v);
 struct stoa__version *stoa__history_snapshot_quietly(struct stoa__history *h);
 
+/*
+ * A version of nobody's, beside held version @beside: blocks are born in it by one thread without the writer's lock, and
+ * then adopted by a working version, which owns them from there on, or discarded. Nothing that @beside shows may be retired in it.
+ */
+void stoa__version_apart(struct stoa__version *apart, struct stoa__version *beside);
+void stoa__version_adopt(struct stoa__version *w, struct stoa__version *apart);
+void stoa__version_discard(struct stoa__version *apart);
+
 /* A working version after head, which is held for it. NULL when memory is out. */
 struct stoa__version *stoa__history_begin(struct stoa__history *h);
 /* Freezes working version @w, held, and returns the next one, equal to it. NULL when memory is out. */

@@ -9,6 +9,7 @@
 /* A group as it was read, and which of its rows went on. */
 struct old_group {
 	struct stoa__group *group;
+	struct stoa__group *then;	/* as the last rehearsal found it; NULL: nothing of it was there */
 	uint16_t *rows;
 	uint32_t n;
 };
@@ -20,6 +21,7 @@ struct new_group {
 	struct stoa__base_info info;
 	struct stoa__images images;	/* in heap; of one in a file only until it is written */
 	uint32_t index;			/* in the file */
+	struct stoa__group *group;	/* from the first rehearsal on */
 };
 
 struct run {
@@ -29,6 +31,9 @@ struct run {
 	struct new_group *news;
 	size_t n_news;
 	struct stoa__run_counts counts;
+	struct stoa__version *version;	/* of the last rehearsal */
+	struct stoa__version apart;	/* the new groups' blocks, until they are installed */
+	bool is_apart, is_lost;
 };
 
 struct stoa__rewrite {
@@ -67,6 +72,10 @@ int stoa__rewrite_new(struct stoa_db *db, struct stoa__version *v, bool cold,
 
 static void run_release(struct run *run)
 {
+	if (run->is_apart)
+		stoa__version_discard(&run->apart);
+	if (run->version)
+		stoa__version_drop_quietly(run->version);
 	for (size_t i = 0; i < run->n_olds; i++)
 		stoa__free(run->olds[i].rows);
 	for (size_t i = 0; i < run->n_news; i++) {
@@ -350,21 +359,14 @@ int stoa__rewrite_finish(struct stoa__rewrite *r, struct stoa_error *err)
 				  &r->segment, err);
 }
 
-/* ---- installing ---- */
+/* ---- following what writers do ---- */
 
-/* What an install works on. */
-struct install {
-	struct stoa__version *w;
+/* What the rows of new groups follow it in, and by what. */
+struct follow {
+	struct stoa__version *w;		/* that new blocks are born in */
 	struct stoa__table *t;
-	uint32_t n_patches;	/* pages of overlays copied so far */
 	struct stoa_error *err;
 };
-
-/* Does the head's group have the rows of the one that was read? It can have no others: see compact.h. */
-static bool same_rows(const struct stoa__group *read, const struct stoa__group *now)
-{
-	return now->n_rows == read->n_rows && now->base->last == read->base->last;
-}
 
 static uint64_t *word_of(struct stoa__live *l, uint32_t row)
 {
@@ -372,23 +374,21 @@ static uint64_t *word_of(struct stoa__live *l, uint32_t row)
 }
 
 /* Row @row of the new group is no member (any more): it is kept, or gone. */
-static int mark(struct install *in, struct stoa__group *g, uint32_t row, bool kept)
+static int mark(struct follow *f, struct stoa__group *g, uint32_t row, bool kept)
 {
 	uint64_t bit = (uint64_t)1 << (row % 64);
 	struct stoa__live *l;
 
-	if (stoa__group_own_live(in->w, g, row / STOA__LIVE_ROWS, &l) < 0)
-		return stoa__fail_memory(in->err);
+	if (stoa__group_own_live(f->w, g, row / STOA__LIVE_ROWS, &l) < 0)
+		return stoa__fail_memory(f->err);
+	g->n_dead += (*word_of(l, row) & bit) != 0;
 	*word_of(l, row) &= ~bit;
-	g->n_dead++;
-	in->t->n_rows--;
-	if (!kept)
+	if (stoa__group_kept(g, row) == kept)
 		return STOA_OK;
-	if (stoa__group_own_kept(in->w, g, row / STOA__LIVE_ROWS, &l) < 0)
-		return stoa__fail_memory(in->err);
-	*word_of(l, row) |= bit;
-	g->n_kept++;
-	in->t->n_kept++;
+	if (stoa__group_own_kept(f->w, g, row / STOA__LIVE_ROWS, &l) < 0)
+		return stoa__fail_memory(f->err);
+	*word_of(l, row) ^= bit;
+	g->n_kept += kept ? 1 : UINT32_MAX;
 	return STOA_OK;
 }
 
@@ -415,167 +415,270 @@ static uint64_t bits(const struct stoa__live *l, uint32_t word, uint64_t none)
 	return l ? l->words[word] : none;
 }
 
-/* Of the 64 rows from @row on, those that went into the new group and are no members in @now. */
-static uint64_t changed(const struct stoa__group *read, const struct stoa__group *now, uint32_t row)
+/* Of the 64 rows from @row on, those that existed in @then and are no members in @now. */
+static uint64_t changed(const struct stoa__group *then, const struct stoa__group *now, uint32_t row)
 {
 	uint32_t block = row / STOA__LIVE_ROWS, word = row % STOA__LIVE_ROWS / 64;
-	uint64_t went = bits(read->live[block], word, UINT64_MAX) |
-			bits(read->kept[block], word, 0);
+	uint64_t existed = bits(then->live[block], word, UINT64_MAX) |
+			   bits(then->kept[block], word, 0);
 
-	return now ? went & ~bits(now->live[block], word, UINT64_MAX) : went;
+	return now ? existed & ~bits(now->live[block], word, UINT64_MAX) : existed;
 }
 
 /* Marks the rows @rows, a bit for each of 64 from row @from of the old group on, that are in the part. */
-static int mark_word(struct install *in, const struct stoa__part *p, const struct stoa__group *now,
+static int mark_word(struct follow *f, const struct stoa__part *p, const struct stoa__group *now,
 		     uint32_t from, uint64_t rows, struct stoa__group *g)
 {
 	for (; rows; rows &= rows - 1) {
 		uint32_t row = from + (uint32_t)__builtin_ctzll(rows), i = seek(p, row);
 
 		if (i < p->n && p->rows[i] == row)
-			STOA_TRY(mark(in, g, p->at + i, now && stoa__group_kept(now, row)));
+			STOA_TRY(mark(f, g, p->at + i, now && stoa__group_kept(now, row)));
 	}
 	return STOA_OK;
 }
 
-/* Marks what of @p is no member in group @now (NULL: nothing of it is there). */
-static int mark_part(struct install *in, const struct stoa__part *p, const struct stoa__group *now,
-		     struct stoa__group *g)
+/* Marks what of @p existed in @then and is no member in group @now (NULL: nothing of it is there). */
+static int mark_part(struct follow *f, const struct stoa__part *p, const struct stoa__group *then,
+		     const struct stoa__group *now, struct stoa__group *g)
 {
 	for (uint32_t row = p->rows[0] / 64 * 64; row <= p->rows[p->n - 1]; row += 64) {
 		uint32_t block = row / STOA__LIVE_ROWS;
 
-		if (row % STOA__LIVE_ROWS == 0 && now && !p->group->kept[block] &&
-		    p->group->live[block] == now->live[block])
+		if (row % STOA__LIVE_ROWS == 0 && now && !then->kept[block] &&
+		    then->live[block] == now->live[block])
 			row += STOA__LIVE_ROWS - 64;
 		else
-			STOA_TRY(mark_word(in, p, now, row, changed(p->group, now, row), g));
+			STOA_TRY(mark_word(f, p, now, row, changed(then, now, row), g));
 	}
 	return STOA_OK;
 }
 
 /* Copies a changed page, number @at of the slot at position @slot, into an overlay of the new group. */
-static int patch_page(struct install *in, const struct stoa__part *p, uint32_t slot, uint32_t at,
+static int patch_page(struct follow *f, const struct stoa__part *p, uint32_t slot, uint32_t at,
 		      const struct stoa__page *from, struct stoa__group *g)
 {
 	uint32_t end = at * STOA__PAGE_ROWS + from->n_rows;
 	struct stoa__page *to = NULL;
 
-	if (++in->n_patches > STOA__PATCH_PAGES)
-		return STOA_ESTATE;
 	for (uint32_t i = seek(p, at * STOA__PAGE_ROWS); i < p->n && p->rows[i] < end; i++) {
 		uint32_t row = p->at + i;
 		struct stoa__element e;
 		struct stoa_value v;
 
 		if (!to || row % STOA__PAGE_ROWS == 0)
-			STOA_TRY(stoa__group_own_page(in->w, in->t, g, slot, row, &to, in->err));
+			STOA_TRY(stoa__group_own_page(f->w, f->t, g, slot, row, &to, f->err));
 		stoa__page_value(from, p->rows[i] % STOA__PAGE_ROWS, &v);
-		if (stoa__element_make(in->w->history->symbols, from->type, &v, &e) < 0)
-			return stoa__fail_memory(in->err);
+		if (stoa__element_make(f->w->history->symbols, from->type, &v, &e) < 0)
+			return stoa__fail_memory(f->err);
 		stoa__page_put(to, row % STOA__PAGE_ROWS, &e);
 	}
 	return STOA_OK;
 }
 
-static int patch_slot(struct install *in, const struct stoa__part *p, uint32_t slot,
-		      const struct stoa__pages *now, struct stoa__group *g)
+/* Calls @each for the pages of the part's rows that are others in @now than in @then; it may be NULL. Their number in *@n. */
+static int each_changed_page(struct follow *f, const struct stoa__part *p,
+			     const struct stoa__group *then, const struct stoa__group *now,
+			     struct stoa__group *g, uint32_t *n)
 {
-	const struct stoa__pages *read =
-		stoa__group_pages(p->group, in->t->schema->slots[slot].id);
-	uint32_t last = p->rows[p->n - 1] / STOA__PAGE_ROWS;
+	uint32_t first = p->rows[0] / STOA__PAGE_ROWS, last = p->rows[p->n - 1] / STOA__PAGE_ROWS;
 
-	if (now == read)
-		return STOA_OK;
-	for (uint32_t i = p->rows[0] / STOA__PAGE_ROWS; i <= last; i++)
-		if (now->page[i] && now->page[i] != (read ? read->page[i] : NULL))
-			STOA_TRY(patch_page(in, p, slot, i, now->page[i], g));
-	return STOA_OK;
-}
+	for (uint32_t i = 0; now->overlay != then->overlay && i < f->t->schema->n_slots; i++) {
+		uint32_t slot = f->t->schema->slots[i].id;
+		const struct stoa__pages *old = stoa__group_pages(then, slot);
+		const struct stoa__pages *new = stoa__group_pages(now, slot);
 
-/* Does to the rows of the new group what was done to those of the part since. */
-static int follow(struct install *in, const struct stoa__part *p, const struct stoa__group *now,
-		  struct stoa__group *g)
-{
-	STOA_TRY(mark_part(in, p, now, g));
-	for (uint32_t i = 0; now && now->overlay != p->group->overlay && i < in->t->schema->n_slots;
-	     i++) {
-		const struct stoa__pages *pages =
-			stoa__group_pages(now, in->t->schema->slots[i].id);
-
-		if (pages)
-			STOA_TRY(patch_slot(in, p, i, pages, g));
+		for (uint32_t at = first; new && new != old && at <= last; at++) {
+			if (!new->page[at] || new->page[at] == (old ? old->page[at] : NULL))
+				continue;
+			if (g)
+				STOA_TRY(patch_page(f, p, i, at, new->page[at], g));
+			++*n;
+		}
 	}
 	return STOA_OK;
 }
 
-static int add_group(struct stoa__rewrite *r, struct install *in, struct new_group *ng,
-		     struct stoa__group **out)
+/* Does to the rows of new group @g what was done to those of the part from @then to @now. */
+static int follow(struct follow *f, const struct stoa__part *p, const struct stoa__group *then,
+		  const struct stoa__group *now, struct stoa__group *g)
 {
-	struct stoa__base *base;
-	int rc;
+	uint32_t n = 0;
 
-	if (r->db->path)
-		rc = stoa__base_new_mapped(in->w, &ng->info, r->segment, ng->index, &base, in->err);
-	else
-		rc = stoa__base_new_heap(in->w, &ng->info, &ng->images, &base, in->err);
-	if (rc < 0)
-		return rc;
-	rc = stoa__table_add_group(in->w, in->t, base, out, in->err);
-	if (rc < 0)
-		stoa__block_retire(in->w, &base->block);
-	return rc;
+	if (!then)
+		return STOA_OK;	/* they are all gone already */
+	STOA_TRY(mark_part(f, p, then, now, g));
+	return now ? each_changed_page(f, p, then, now, g, &n) : STOA_OK;
 }
 
-/* The head's group for one that was read, or NULL if none of its rows is there any more. */
-static const struct stoa__group *group_now(struct stoa__group *const *now, const struct run *run,
-					   const struct stoa__group *read)
+static size_t number_of(const struct run *run, const struct stoa__group *read)
 {
 	size_t i = 0;
 
-	while (i < run->n_olds && run->olds[i].group != read)
+	while (run->olds[i].group != read)
 		i++;
-	return now[i];
+	return i;
 }
 
-static int put_group(struct stoa__rewrite *r, struct install *in, const struct run *run,
-		     struct new_group *ng, struct stoa__group *const *now)
+/* Brings all new groups from what the old ones were at the last rehearsal to what they are in @now, one for each. */
+static int follow_all(struct follow *f, const struct run *run, struct stoa__group *const *now)
 {
-	struct stoa__group *g;
+	for (size_t i = 0; i < run->n_news; i++) {
+		const struct new_group *ng = &run->news[i];
 
-	STOA_TRY(add_group(r, in, ng, &g));
-	for (size_t i = 0; i < ng->n_parts; i++)
-		STOA_TRY(follow(in, &ng->parts[i], group_now(now, run, ng->parts[i].group), g));
-	if (stoa__group_n_existing(in->t, g))
-		return STOA_OK;
-	return stoa__table_remove_group(in->w, in->t, g) < 0 ? stoa__fail_memory(in->err) : STOA_OK;
+		for (size_t k = 0; k < ng->n_parts; k++) {
+			size_t o = number_of(run, ng->parts[k].group);
+
+			STOA_TRY(follow(f, &ng->parts[k], run->olds[o].then, now[o], ng->group));
+		}
+	}
+	return STOA_OK;
+}
+
+/* The groups of table @t that have the rows of the old ones; NULL where none is left. */
+static int find_groups(const struct stoa__table *t, const struct run *run, struct stoa__group **now)
+{
+	for (size_t i = 0; i < run->n_olds; i++) {
+		const struct stoa__group *read = run->olds[i].group;
+
+		now[i] = stoa__tree_find(t->groups, read->first);
+		/* It can have no other rows: see compact.h. */
+		if (now[i] && (now[i]->n_rows != read->n_rows ||
+			       now[i]->base->last != read->base->last))
+			return STOA_ESTATE;
+	}
+	return STOA_OK;
+}
+
+/* ---- rehearsing ---- */
+
+static int make_new_group(struct stoa__rewrite *r, struct run *run, struct new_group *ng,
+			  struct stoa_error *err)
+{
+	struct stoa__base *base;
+
+	if (r->db->path)
+		STOA_TRY(stoa__base_new_mapped(&run->apart, &ng->info, r->segment, ng->index, &base,
+					       err));
+	else
+		STOA_TRY(stoa__base_new_heap(&run->apart, &ng->info, &ng->images, &base, err));
+	ng->group = stoa__group_new(&run->apart, base);
+	return ng->group ? STOA_OK : stoa__fail_memory(err);
+}
+
+/* The first time: new groups of what was read. */
+static int make_new_groups(struct stoa__rewrite *r, struct run *run, struct stoa_error *err)
+{
+	stoa__version_apart(&run->apart, r->version);
+	run->is_apart = true;
+	for (size_t i = 0; i < run->n_news; i++)
+		STOA_TRY(make_new_group(r, run, &run->news[i], err));
+	for (size_t i = 0; i < run->n_olds; i++)
+		run->olds[i].then = run->olds[i].group;
+	return STOA_OK;
+}
+
+/* Rows that were kept when they were read are changed rows, too: they existed, and are no members. */
+static int rehearse(struct stoa__rewrite *r, struct run *run, struct stoa__version *v,
+		    struct stoa__group **now, struct stoa_error *err)
+{
+	struct follow f = { &run->apart, stoa__table_find(v, run->table), err };
+
+	if (!f.t)
+		return STOA_ESTATE;
+	if (!run->is_apart)
+		STOA_TRY(make_new_groups(r, run, err));
+	STOA_TRY(find_groups(f.t, run, now));
+	STOA_TRY(follow_all(&f, run, now));
+	for (size_t i = 0; i < run->n_olds; i++)
+		run->olds[i].then = now[i];
+	return STOA_OK;
+}
+
+int stoa__rewrite_rehearse(struct stoa__rewrite *r, size_t i, struct stoa_error *err)
+{
+	struct stoa__version *v = stoa__history_snapshot_quietly(&r->db->history);
+	struct run *run = &r->runs[i];
+	struct stoa__group **now = stoa__calloc(run->n_olds, sizeof *now);
+	int rc = now ? STOA_OK : stoa__fail_memory(err);
+
+	if (rc == STOA_OK)
+		rc = run->is_lost ? STOA_ESTATE : rehearse(r, run, v, now, err);
+	stoa__free(now);
+	/* Its groups are what the next rehearsal, or the install, compares with. */
+	if (run->version)
+		stoa__version_drop_quietly(run->version);
+	run->version = v;
+	if (rc < 0) {
+		if (run->is_apart)
+			stoa__version_discard(&run->apart);
+		run->is_apart = false;
+		run->is_lost = true;
+	}
+	return rc;
+}
+
+/* ---- installing ---- */
+
+static bool is_too_much(struct follow *f, const struct run *run, struct stoa__group *const *now)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < run->n_news; i++) {
+		const struct new_group *ng = &run->news[i];
+
+		for (size_t k = 0; k < ng->n_parts; k++) {
+			size_t o = number_of(run, ng->parts[k].group);
+
+			if (run->olds[o].then && now[o])
+				(void)each_changed_page(f, &ng->parts[k], run->olds[o].then, now[o],
+							NULL, &n);
+		}
+	}
+	return n > STOA__PATCH_PAGES;
 }
 
 /*
  * The old groups go first, since a new one may have the first rowid of one of them. What they have is retired, not
- * freed: the head goes on showing it, and we read it here.
+ * freed: the head goes on showing it.
  */
-static int replace(struct stoa__rewrite *r, struct install *in, struct run *run,
-		   struct stoa__group **now)
+static int replace(struct follow *f, struct run *run, struct stoa__group *const *now)
 {
-	uint64_t n_rows = in->t->n_rows, n_kept = in->t->n_kept;
+	uint64_t n_rows = f->t->n_rows, n_kept = f->t->n_kept;
 
-	for (size_t i = 0; i < run->n_olds; i++) {
-		now[i] = stoa__tree_find(in->t->groups, run->olds[i].group->first);
-		if (now[i] && !same_rows(run->olds[i].group, now[i]))
-			return STOA_ESTATE;
-		if (now[i] && stoa__table_remove_group(in->w, in->t, now[i]) < 0)
-			return stoa__fail_memory(in->err);
+	for (size_t i = 0; i < run->n_olds; i++)
+		if (now[i] && stoa__table_remove_group(f->w, f->t, now[i]) < 0)
+			return stoa__fail_memory(f->err);
+	for (size_t i = 0; i < run->n_news; i++) {
+		struct stoa__group *g = run->news[i].group;
+
+		if (!stoa__group_n_existing(f->t, g))
+			stoa__group_retire(f->w, g);
+		else if (stoa__table_put_group(f->w, f->t, g) < 0)
+			return stoa__fail_memory(f->err);
 	}
-	for (size_t i = 0; i < run->n_news; i++)
-		STOA_TRY(put_group(r, in, run, &run->news[i], now));
 	/* Cheap to ask, and what it would mean is not: rows lost, or risen from the dead. */
-	if (in->t->n_rows != n_rows || in->t->n_kept != n_kept)
-		return stoa__fail(in->err, STOA_ECORRUPT,
+	if (f->t->n_rows != n_rows || f->t->n_kept != n_kept)
+		return stoa__fail(f->err, STOA_ECORRUPT,
 				  "table \"%s\": deleted rows and live bitmaps disagree: a compaction "
 				  "was given up",
-				  in->t->schema->name);
+				  f->t->schema->name);
 	return STOA_OK;
+}
+
+static int install(struct run *run, struct stoa__group **now, struct follow *f)
+{
+	int rc = stoa__table_own(f->w, run->table, &f->t);
+
+	if (rc < 0)
+		return rc == STOA_ENOTFOUND ? STOA_ESTATE : stoa__fail_memory(f->err);
+	STOA_TRY(find_groups(f->t, run, now));
+	if (is_too_much(f, run, now))
+		return STOA_EBUSY;
+	stoa__version_adopt(f->w, &run->apart);
+	run->is_apart = false;
+	STOA_TRY(follow_all(f, run, now));
+	return replace(f, run, now);
 }
 
 int stoa__rewrite_install(struct stoa__rewrite *r, size_t i, struct stoa_error *err)
@@ -584,27 +687,25 @@ int stoa__rewrite_install(struct stoa__rewrite *r, size_t i, struct stoa_error *
 	struct stoa__version *base = h->head;
 	struct run *run = &r->runs[i];
 	struct stoa__group **now = stoa__calloc(run->n_olds, sizeof *now);
-	struct install in = { .err = err };
+	struct follow f = { .err = err };
 	uint64_t commit = base->commit;
 	int rc;
 
-	in.w = now ? stoa__history_begin(h) : NULL;
-	if (!in.w) {
+	f.w = now ? stoa__history_begin(h) : NULL;
+	if (!f.w) {
 		stoa__free(now);
 		return stoa__fail_memory(err);
 	}
-	rc = stoa__table_own(in.w, run->table, &in.t);
-	if (rc == STOA_OK)
-		rc = replace(r, &in, run, now);
-	else
-		rc = rc == STOA_ENOTFOUND ? STOA_ESTATE : stoa__fail_memory(err);
+	rc = run->is_apart ? install(run, now, &f) : STOA_ESTATE;
 	stoa__free(now);
 	if (rc < 0) {
-		stoa__history_rollback(in.w, base, base);
-		stoa__history_end(in.w, base);
+		stoa__history_rollback(f.w, base, base);
+		stoa__history_end(f.w, base);
+		run->is_lost |= !run->is_apart;
 		return rc;
 	}
-	r->stamp = in.w->stamp;
-	stoa__history_commit(in.w, base, commit, stoa__history_is_published(h, commit));
+	r->stamp = f.w->stamp;
+	run->is_lost = true;	/* done: there is nothing to be done again */
+	stoa__history_commit(f.w, base, commit, stoa__history_is_published(h, commit));
 	return STOA_OK;
 }

@@ -2,12 +2,14 @@
 /*
  * compact.h - row groups rewritten without what is dead in them, while writers and readers go on
  *
- * A *run* is a row of adjacent groups of one table, as some version shows them. Compacting it has three acts:
+ * A *run* is a row of adjacent groups of one table, as some version shows them. Compacting it has four acts:
  *
  *     read      no lock      the rows that exist are read from a version that is held, overlays applied, slots that
  *                            were dropped left out, and encoded as new groups: into a segment file, or into heap
- *     install   writer's     a working version on the head, in which the new groups take the place of the old. What
- *               lock         happened to these rows since they were read is done to the new groups, too
+ *     rehearse  no lock      the new groups are made, apart from any version, and brought up to a newer one: what was done
+ *                            to their rows meanwhile is done to them. As often as need be
+ *     install   writer's     a working version on the head adopts the new groups in the place of the old, when the
+ *               lock         little that was done since the rehearsal is done to them, too
  *     store     checkpoint   names the new files in the catalog and unlinks the old ones
  *
  * Logically nothing changes, so install writes no log record, and its version has the commit number of the head. A crash
@@ -15,15 +17,15 @@
  * not mind, and the new file, which is an orphan that the next writer removes.
  *
  * What happened since is found by comparing pointers: blocks that a version shows never change, and those of the
- * version that was read cannot be freed while it is held, so a block that is still the same block says what
+ * version that was read, or rehearsed with, cannot be freed while it is held, so a block that is still the same block says what
  * it said. A live block that is another one is compared bit by bit: rows that were members or kept
  * and are members no more are marked in the new group. An overlay page that is another one is copied, row by row, into an
  * overlay of the new group. The base of a group needs no comparing: nothing but compaction replaces the rows of a
  * base, and there is one compaction at a time (a checkpoint's swap gives a group a base with the same rows).
  *
  * (1) A row that exists in the head before install exists after it, with the same values, and no other does.
- * (2) Install takes time by what changed since the read, and by the number of groups of the run; a run in which more
- *     changed than STOA__PATCH_PAGES pages is given up, and its old groups stay.
+ * (2) Install takes time by what changed since the rehearsal, and by the number of groups of the run; where
+ *     more changed than STOA__PATCH_PAGES pages it does nothing, and one rehearses again.
  *
  * Comparing by identity instead of logging what writers do: they pay nothing for a compaction that runs.
  */
@@ -51,8 +53,13 @@ uint64_t stoa__rewrite_bytes(const struct stoa__rewrite *r);
 int stoa__rewrite_finish(struct stoa__rewrite *r, struct stoa_error *err);
 size_t stoa__rewrite_n_runs(const struct stoa__rewrite *r);
 /*
- * Installs run @i; the writer's lock is held. STOA_OK; STOA_ESTATE, without words, when it was given up: table or slots are gone,
- * or too much has changed; other errors. In all cases but the first the head is as before.
+ * Brings what becomes of run @i up to the published version. STOA_OK; STOA_ESTATE, without words, if its table has
+ * gone, or it was installed or lost; other errors: it is lost.
+ */
+int stoa__rewrite_rehearse(struct stoa__rewrite *r, size_t i, struct stoa_error *err);
+/*
+ * Installs run @i, which was rehearsed; the writer's lock is held. STOA_OK; STOA_EBUSY, without words, if too much has changed
+ * since the rehearsal; STOA_ESTATE as above; other errors: it is lost. In all cases but the first the head is as before.
  */
 int stoa__rewrite_install(struct stoa__rewrite *r, size_t i, struct stoa_error *err);
 /* Gives up @v, and removes a file of which nothing was installed. */

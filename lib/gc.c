@@ -14,6 +14,7 @@
 #define SMALL_RUN 4			/* small groups side by side that are merged */
 #define RUN_MAX 32			/* groups of a run, and so of what is installed at once */
 #define JOB_SECONDS 0.5			/* from reading to installing, about: the less, the less has changed */
+#define TRIES_MAX 8
 #define FREED_MAX ((uint64_t)256 << 20)	/* of old files before a checkpoint lets them go */
 #define FREED_MIN ((uint64_t)1 << 20)
 
@@ -38,7 +39,6 @@ int stoa__gc_init(struct stoa_db *db)
 		return STOA_ENOMEM;
 	}
 	memcpy(gc->threshold, default_threshold, sizeof gc->threshold);
-	gc->run_max = RUN_MAX;
 	gc->wake_at = WAKE_ROWS;
 	return STOA_OK;
 }
@@ -353,7 +353,6 @@ struct collection {
 	size_t at;			/* the next step */
 	struct stoa_gc_stats stats;
 	uint64_t freed;			/* bytes of old groups since the last checkpoint */
-	bool gave_up;
 	struct stoa_error *err;
 };
 
@@ -382,7 +381,7 @@ static size_t next_run(struct collection *c, const struct stoa__version *v,
 		if (!g)
 			break;
 		groups[n++] = g;
-	} while (c->at < p->n_steps && n < c->db->gc.run_max);
+	} while (c->at < p->n_steps && n < RUN_MAX);
 	return n;
 }
 
@@ -422,11 +421,12 @@ static void count_run(struct collection *c, const struct stoa__rewrite *r, size_
 }
 
 /* One run, under the writer's lock. */
-static int install_run(struct collection *c, struct stoa__rewrite *r, size_t i)
+static int try_install(struct collection *c, struct stoa__rewrite *r, size_t i)
 {
 	double from, held;
 	int rc;
 
+	STOA_TRY(stoa__rewrite_rehearse(r, i, c->err));
 	stoa__writer_lock(c->db);
 	from = seconds();
 	rc = stoa__rewrite_install(r, i, c->err);
@@ -434,11 +434,20 @@ static int install_run(struct collection *c, struct stoa__rewrite *r, size_t i)
 	stoa__writer_unlock(c->db);
 	if (held > c->stats.longest_pause)
 		c->stats.longest_pause = held;
+	return rc;
+}
+
+/* Each rehearsal has less to follow than the one before, unless writers are faster than we. */
+static int install_run(struct collection *c, struct stoa__rewrite *r, size_t i)
+{
+	int rc = STOA_EBUSY;
+
+	for (int tries = 0; rc == STOA_EBUSY && tries < TRIES_MAX; tries++)
+		rc = try_install(c, r, i);
 	if (rc == STOA_OK) {
 		count_run(c, r, i);
-	} else if (rc == STOA_ESTATE) {
+	} else if (rc == STOA_ESTATE || rc == STOA_EBUSY) {
 		c->stats.runs_given_up++;
-		c->gave_up = true;
 		rc = STOA_OK;
 	}
 	return rc;
@@ -460,22 +469,16 @@ static int install_runs(struct collection *c, struct stoa__rewrite *r)
 /* A file's worth of runs. */
 static int do_job(struct collection *c)
 {
-	struct stoa__gc *gc = &c->db->gc;
 	struct stoa__version *v = stoa__history_snapshot_quietly(&c->db->history);
 	struct stoa__rewrite *r;
 	int rc = stoa__rewrite_new(c->db, v, false, &r, c->err);
 
-	c->gave_up = false;
 	if (rc == STOA_OK)
 		rc = read_runs(c, r, v);
 	stoa__version_drop_quietly(v);
 	if (rc == STOA_OK)
 		rc = install_runs(c, r);
 	stoa__rewrite_free(r);
-	/* Where writers change more than a run can follow, shorter ones are read sooner before they are installed. */
-	gc->run_max = c->gave_up ? (gc->run_max + 1) / 2 : gc->run_max * 2;
-	if (gc->run_max > RUN_MAX)
-		gc->run_max = RUN_MAX;
 	return rc;
 }
 

@@ -49,7 +49,6 @@ struct stoa__gc {
 	size_t n_fresh, cap_fresh;
 
 	/* the collection's own */
-	size_t run_max;			/* groups of a run: fewer after one was given up */
 	unsigned n_passes;
 };
 

@@ -782,26 +782,42 @@ int stoa__table_let_go(struct stoa__version *w, struct stoa__table *t, struct st
 #define SMALL_ROWS 16384
 #define SMALL_SOIL 4096	/* a small group is to be merged with others: as so many rows of garbage */
 
-int stoa__table_add_group(struct stoa__version *w, struct stoa__table *t, struct stoa__base *base,
-			  struct stoa__group **out, struct stoa_error *err)
+struct stoa__group *stoa__group_new(struct stoa__version *w, struct stoa__base *base)
 {
 	struct stoa__group *g = stoa__block_new(w, STOA__KIND_GROUP, sizeof *g);
 
 	if (!g)
-		return stoa__fail_memory(err);
-	g->made = w->stamp;
+		return NULL;
 	g->first = base->first;
 	g->n_rows = base->n_rows;
 	g->base = base;
-	if (stoa__tree_put(w, &t->groups, g->first, g) < 0) {
+	return g;
+}
+
+int stoa__table_put_group(struct stoa__version *w, struct stoa__table *t, struct stoa__group *g)
+{
+	STOA_TRY(stoa__tree_put(w, &t->groups, g->first, g));
+	g->made = w->stamp;
+	t->n_groups++;
+	t->n_rows += g->n_rows - g->n_dead;
+	t->n_kept += g->n_kept;
+	if (t->next_rowid <= g->base->last)
+		t->next_rowid = g->base->last + 1;
+	return STOA_OK;
+}
+
+int stoa__table_add_group(struct stoa__version *w, struct stoa__table *t, struct stoa__base *base,
+			  struct stoa__group **out, struct stoa_error *err)
+{
+	struct stoa__group *g = stoa__group_new(w, base);
+
+	if (!g)
+		return stoa__fail_memory(err);
+	if (stoa__table_put_group(w, t, g) < 0) {
 		stoa__block_retire(w, &g->block);
 		return stoa__fail_memory(err);
 	}
-	t->n_groups++;
-	t->n_rows += g->n_rows;
 	stoa__history_soil(w->history, g->n_rows < SMALL_ROWS ? SMALL_SOIL : 0);
-	if (t->next_rowid <= base->last)
-		t->next_rowid = base->last + 1;
 	*out = g;
 	return STOA_OK;
 }

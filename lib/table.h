@@ -199,6 +199,10 @@ int stoa__table_delete(struct stoa__version *w, struct stoa__table *t, struct st
 /* A kept row goes. */
 int stoa__table_let_go(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,
 		       struct stoa_error *err);
+/* A group of all rows of a base, in no table yet; NULL when memory is out. */
+struct stoa__group *stoa__group_new(struct stoa__version *w, struct stoa__base *base);
+/* Puts a group of the working version's own where its rowids belong; the base counts as its own. STOA_OK or STOA_ENOMEM. */
+int stoa__table_put_group(struct stoa__version *w, struct stoa__table *t, struct stoa__group *g);
 /* Adds a sealed group after all rows; the tail must be empty. */
 int stoa__table_add_group(struct stoa__version *w, struct stoa__table *t, struct stoa__base *base,
 			  struct stoa__group **out, struct stoa_error *err);
