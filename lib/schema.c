@@ -224,7 +224,10 @@ static int check_index(struct stoa__schema *s, uint32_t i, struct stoa_error *er
 		    s->indexes[j].id == def->id)
 			return stoa__fail(err, STOA_EEXIST, "table \"%s\" has an index \"%s\" already",
 					  s->name, def->name);
-	if (!def->id || def->id >= s->next_index || def->n_slots > STOA_INDEX_SLOTS_MAX)
+	/* Definitions come from files too. */
+	if (!def->id || def->id >= s->next_index || def->n_slots > STOA_INDEX_SLOTS_MAX ||
+	    (def->kind != STOA_INDEX_SET && def->kind != STOA_INDEX_DEQUE) ||
+	    (def->kind == STOA_INDEX_SET && !def->n_slots))
 		return stoa__fail(err, STOA_EINVAL, "index \"%s\" is not possible", def->name);
 	for (uint32_t k = 0; k < def->n_slots; k++) {
 		int at = position_of(s, def->ids[k]);

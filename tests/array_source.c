@@ -430,10 +430,9 @@ static int tables_find(struct stoa__tables *tables, const char *name, stoa_table
 
 void array_tables_init(struct array_tables *t, struct array_table *items, size_t n)
 {
-	t->tables.find = tables_find;
-	t->tables.open = tables_open;
-	t->items = items;
-	t->n = n;
+	*t = (struct array_tables){ .tables = { .find = tables_find, .open = tables_open },
+				    .items = items,
+				    .n = n };
 }
 
 /* ---- printing ------------------------------------------------------------------------------- */
