@@ -29,6 +29,7 @@
 #include "../lib/core/error.h"
 #include "../lib/core/type.h"
 #include "explain.h"
+#include "upsert.h"
 
 struct change {
 	stoa_stmt *stmt;
@@ -45,6 +46,7 @@ struct change {
 	stoa_rowid *rowids;		/* heap: those in @changed */
 	size_t cap_rowids;
 	uint64_t n;			/* rows changed */
+	struct stoa__upsert *upsert;	/* ON CONFLICT; NULL: an error */
 	struct stoa__text *explain;	/* receives the plan; NULL: nobody asks */
 };
 
@@ -249,8 +251,8 @@ static int check_insert(struct change *c)
 	struct stoa__query *q;
 
 	if (c->s->conflict)
-		return stoa__fail_at(c->err, STOA_EUNSUPPORTED, c->s->conflict->at.line,
-				     c->s->conflict->at.column, "ON CONFLICT is not supported");
+		STOA_TRY(stoa__upsert_new(c->stmt, c->s, c->tables, NULL, c->table, &c->info,
+					  c->arena, &c->upsert, c->err));
 	for (uint32_t i = 0; rows && i < rows->n; i++) {
 		STOA_TRY(make_row(c, c->arena, rows->items[i], &q));
 		STOA_TRY(check_query(c, q, &plan));
@@ -316,6 +318,11 @@ static int insert_row(struct change *c, const struct stoa_value *values)
 {
 	stoa_rowid row;
 
+	if (c->upsert) {
+		int rc = stoa__upsert_row(c->upsert, values, &row, c->err);
+		if (rc != STOA_END)
+			return rc < 0 ? rc : row ? note(c, row) : STOA_OK;
+	}
 	STOA_TRY(stoa_insert(c->txn, c->table, values, c->info.n_slots, &row, c->err));
 	return note(c, row);
 }
@@ -475,7 +482,7 @@ static int insert_rows(struct change *c, stoa_cursor *cur)
 
 	if (rc != STOA_ROW)
 		return rc < 0 ? rc : STOA_OK;
-	if (b.n_rows == STOA_BATCH_MAX && c->n_slots == c->info.n_slots)
+	if (b.n_rows == STOA_BATCH_MAX && c->n_slots == c->info.n_slots && !c->upsert)
 		return append_batches(c, cur, &b);
 	return insert_batches(c, cur, &b);
 }
@@ -636,7 +643,7 @@ static bool is_single(const struct stoa__statement *s)
 {
 	const struct stoa__ast_list *rows = value_rows(s);
 
-	return s->kind == STOA__STATEMENT_INSERT && !s->returning &&
+	return s->kind == STOA__STATEMENT_INSERT && !s->returning && !s->conflict &&
 	       (!s->query || (rows && rows->n == 1));
 }
 
@@ -648,7 +655,13 @@ static int change_all(struct change *c, struct stoa__query_cursor *out)
 	STOA_TRY(name_slots(c));
 	if (!is_single(c->s))
 		STOA_TRY(stoa_savepoint(c->txn, &mark, c->err));
-	int rc = change(c, out);
+	int rc = STOA_OK;
+	if (c->s->conflict)
+		rc = stoa__upsert_new(c->stmt, c->s, c->tables, c->txn, c->table, &c->info,
+				      c->arena, &c->upsert, c->err);
+	if (rc == STOA_OK)
+		rc = change(c, out);
+	stoa__upsert_release(c->upsert);
 	if (rc < 0 && mark)
 		STOA_TRY(stoa_rollback_to(c->txn, mark, NULL));
 	if (mark)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * define.c - CREATE, ALTER and DROP TABLE; savepoints by name
+ * define.c - CREATE, ALTER and DROP of tables and indexes; savepoints by name
  *
  * Each is one call of stoa.h, with what the statement says turned into its arguments: types into
  * slot types, defaults into values, which are computed once, here. CREATE TABLE AS is two: a table
@@ -84,23 +84,62 @@ static int slot_default(struct define *d, const struct stoa__ast *a, struct stoa
 	return STOA_OK;
 }
 
-static int no_keys(struct define *d, const struct stoa__token *at, bool primary)
-{
-	return stoa__fail_at(d->err, STOA_EUNSUPPORTED, at->line, at->column,
-			     "%s is not supported", primary ? "PRIMARY KEY" : "UNIQUE");
-}
-
 static int make_slot(struct define *d, const struct stoa__column_def *def, struct stoa_slot *slot)
 {
-	if (def->primary.kind)
-		return no_keys(d, &def->primary, true);
-	if (def->unique.kind)
-		return no_keys(d, &def->unique, false);
 	STOA_TRY(name_of(d, &def->name, &slot->name));
 	STOA_TRY(slot_type(d, def->type, slot));
-	if (def->not_null)
+	if (def->not_null || def->primary.kind)
 		slot->flags = STOA_NOT_NULL;
 	return def->value ? slot_default(d, def->value, slot) : STOA_OK;
+}
+
+/* ---- keys --------------------------------------------------------------------------------------- */
+
+/* PRIMARY KEY or UNIQUE, for which @at stands. */
+static int make_key(struct define *d, stoa_table table, const struct stoa__token *at, bool primary,
+		    const uint32_t *slots, size_t n)
+{
+	struct stoa_index_options o = STOA_INDEX_OPTIONS_INIT;
+
+	o.kind = STOA_INDEX_SET;
+	o.flags = STOA_INDEX_UNIQUE | (primary ? STOA_INDEX_PRIMARY : 0u);
+	o.slots = slots;
+	o.n_slots = n;
+	return place(d, at, stoa_index_create(d->txn, table, &o, NULL, d->err));
+}
+
+/* The positions of the columns of a key, among @slots. */
+static int key_slots(struct define *d, const struct stoa__key_def *key,
+		     const struct stoa_slot *slots, size_t n_slots, uint32_t *out)
+{
+	for (uint32_t i = 0; i < key->columns->n; i++) {
+		const struct stoa__ast *a = key->columns->items[i];
+		size_t k = 0;
+		while (k < n_slots && !stoa__same_name(a->text, slots[k].name))
+			k++;
+		if (k == n_slots)
+			return stoa__fail_at(d->err, STOA_ENOTFOUND, a->at.line, a->at.column,
+					     "there is no column '%.*s'",
+					     (int)(a->text.len > STOA_NAME_MAX ? STOA_NAME_MAX :
+										 a->text.len),
+					     a->text.p);
+		out[i] = (uint32_t)k;
+	}
+	return STOA_OK;
+}
+
+/* What a primary key names is not null. */
+static int mark_primary(struct define *d, struct stoa_slot *slots, size_t n_slots)
+{
+	for (const struct stoa__key_def *key = d->s->keys; key; key = key->next) {
+		uint32_t *at = stoa__arena_array(d->arena, key->columns->n, sizeof *at);
+		if (!at)
+			return stoa__fail_memory(d->err);
+		STOA_TRY(key_slots(d, key, slots, n_slots, at));
+		for (uint32_t i = 0; key->primary && i < key->columns->n; i++)
+			slots[at[i]].flags |= STOA_NOT_NULL;
+	}
+	return STOA_OK;
 }
 
 static int make_slots(struct define *d, struct stoa_slot **out, size_t *n)
@@ -111,11 +150,42 @@ static int make_slots(struct define *d, struct stoa_slot **out, size_t *n)
 	*out = stoa__arena_array(d->arena, *n, sizeof **out);
 	if (!*out)
 		return stoa__fail_memory(d->err);
-	if (d->s->keys)
-		return no_keys(d, &d->s->keys->at, d->s->keys->primary);
 	*n = 0;
 	for (const struct stoa__column_def *def = d->s->defs; def; def = def->next)
 		STOA_TRY(make_slot(d, def, &(*out)[(*n)++]));
+	return mark_primary(d, *out, *n);
+}
+
+/* The column of ALTER TABLE ADD. */
+static int make_added(struct define *d, struct stoa_slot **slots, size_t *n)
+{
+	const struct stoa__column_def *def = d->s->defs;
+	const struct stoa__token *at = def->primary.kind ? &def->primary : &def->unique;
+
+	if (at->kind)
+		return stoa__fail_at(d->err, STOA_EUNSUPPORTED, at->line, at->column,
+				     "a key of a column that is added is not supported: CREATE UNIQUE "
+				     "INDEX ON it afterwards");
+	return make_slots(d, slots, n);
+}
+
+static int make_keys(struct define *d, stoa_table table, const struct stoa_slot *slots, size_t n)
+{
+	uint32_t k = 0;
+
+	for (const struct stoa__column_def *c = d->s->defs; c; c = c->next, k++) {
+		if (c->primary.kind)
+			STOA_TRY(make_key(d, table, &c->primary, true, &k, 1));
+		if (c->unique.kind)
+			STOA_TRY(make_key(d, table, &c->unique, false, &k, 1));
+	}
+	for (const struct stoa__key_def *key = d->s->keys; key; key = key->next) {
+		uint32_t *at = stoa__arena_array(d->arena, key->columns->n, sizeof *at);
+		if (!at)
+			return stoa__fail_memory(d->err);
+		STOA_TRY(key_slots(d, key, slots, n, at));
+		STOA_TRY(make_key(d, table, &key->at, key->primary, at, key->columns->n));
+	}
 	return STOA_OK;
 }
 
@@ -147,11 +217,20 @@ static int is_done(struct define *d, bool wanted, bool *done)
 	return STOA_OK;
 }
 
+static int create_with_keys(struct define *d, const char *name, const struct stoa_slot *slots,
+			    size_t n)
+{
+	stoa_table table;
+
+	STOA_TRY(place(d, &d->s->table, stoa_table_create(d->txn, name, slots, n, &table, d->err)));
+	return make_keys(d, table, slots, n);
+}
+
 static int create(struct define *d)
 {
 	struct stoa_slot *slots;
 	const char *name;
-	stoa_table table;
+	uint32_t mark;
 	size_t n;
 	bool done;
 
@@ -160,7 +239,12 @@ static int create(struct define *d)
 	STOA_TRY(is_done(d, true, &done));
 	if (done)
 		return STOA_OK;
-	return place(d, &d->s->table, stoa_table_create(d->txn, name, slots, n, &table, d->err));
+	STOA_TRY(stoa_savepoint(d->txn, &mark, d->err));
+	int rc = create_with_keys(d, name, slots, n);
+	if (rc < 0)
+		STOA_TRY(stoa_rollback_to(d->txn, mark, NULL));
+	STOA_TRY(stoa_release(d->txn, mark, NULL));
+	return rc;
 }
 
 static int create_like(struct define *d, const struct stoa__query_cursor *q)
@@ -243,7 +327,7 @@ static int alter(struct define *d)
 		STOA_TRY(name_of(d, &d->s->new_name, &new_name));
 	switch (d->s->kind) {
 	case STOA__STATEMENT_ADD_COLUMN:
-		STOA_TRY(make_slots(d, &slots, &n));
+		STOA_TRY(make_added(d, &slots, &n));
 		return place(d, &d->s->defs->name, stoa_slot_add(d->txn, table, slots, d->err));
 	case STOA__STATEMENT_DROP_COLUMN:
 		return place(d, &d->s->name, stoa_slot_drop(d->txn, table, name, d->err));
@@ -254,6 +338,58 @@ static int alter(struct define *d)
 		return place(d, &d->s->new_name,
 			     stoa_table_rename(d->txn, table, new_name, d->err));
 	}
+}
+
+/* ---- indexes -------------------------------------------------------------------------------------- */
+
+/* Is there an index of that name? STOA_OK, STOA_ENOTFOUND. */
+static int find_index(struct define *d, stoa_table table, const char *name, stoa_index *out)
+{
+	return place(d, &d->s->name, stoa_index_find(d->txn, table, name, out, d->err));
+}
+
+static int create_index(struct define *d)
+{
+	struct stoa_index_options o = STOA_INDEX_OPTIONS_INIT;
+	struct stoa__key_def key = { .at = d->s->at, .columns = d->s->columns };
+	uint32_t *slots = stoa__arena_array(d->arena, key.columns->n, sizeof *slots);
+	struct stoa_table_info info;
+	stoa_table table;
+	stoa_index index;
+
+	if (!slots)
+		return stoa__fail_memory(d->err);
+	STOA_TRY(find_table(d, &table));
+	STOA_TRY(stoa_table_info(d->txn, table, &info, d->err));
+	STOA_TRY(key_slots(d, &key, info.slots, info.n_slots, slots));
+	if (d->s->name.kind)
+		STOA_TRY(name_of(d, &d->s->name, &o.name));
+	if (o.name && d->s->if_exists) {
+		int rc = find_index(d, table, o.name, &index);
+		if (rc != STOA_ENOTFOUND)
+			return rc;
+	}
+	o.kind = STOA_INDEX_SET;
+	o.flags = d->s->unique ? STOA_INDEX_UNIQUE : 0;
+	o.slots = slots;
+	o.n_slots = key.columns->n;
+	return place(d, d->s->name.kind ? &d->s->name : &d->s->at,
+		     stoa_index_create(d->txn, table, &o, NULL, d->err));
+}
+
+static int drop_index(struct define *d)
+{
+	stoa_table table;
+	stoa_index index;
+	const char *name;
+
+	STOA_TRY(find_table(d, &table));
+	STOA_TRY(name_of(d, &d->s->name, &name));
+	int rc = find_index(d, table, name, &index);
+	if (rc == STOA_ENOTFOUND && d->s->if_exists)
+		return STOA_OK;
+	STOA_TRY(rc);
+	return place(d, &d->s->name, stoa_index_drop(d->txn, table, index, d->err));
 }
 
 /* ---- savepoints ----------------------------------------------------------------------------------- */
@@ -295,8 +431,8 @@ static int check(struct define *d)
 	size_t n;
 
 	switch (d->s->kind) {
-	case STOA__STATEMENT_CREATE:
-	case STOA__STATEMENT_ADD_COLUMN: return make_slots(d, &slots, &n);
+	case STOA__STATEMENT_CREATE: return make_slots(d, &slots, &n);
+	case STOA__STATEMENT_ADD_COLUMN: return make_added(d, &slots, &n);
 	case STOA__STATEMENT_CREATE_AS:
 		return stoa__plan_query(d->s->query, d->tables, NULL, d->stmt->n_params, d->arena,
 					&plan, d->err);
@@ -321,6 +457,8 @@ static int run(struct define *d, uint64_t *changes)
 	case STOA__STATEMENT_CREATE: return create(d);
 	case STOA__STATEMENT_CREATE_AS: return create_as_whole(d, changes);
 	case STOA__STATEMENT_DROP_TABLE: return drop(d);
+	case STOA__STATEMENT_CREATE_INDEX: return create_index(d);
+	case STOA__STATEMENT_DROP_INDEX: return drop_index(d);
 	case STOA__STATEMENT_SAVEPOINT: return savepoint(d);
 	case STOA__STATEMENT_RELEASE:
 	case STOA__STATEMENT_ROLLBACK_TO: return to_savepoint(d);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * define.h - CREATE, ALTER and DROP TABLE; savepoints by name
+ * define.h - CREATE, ALTER and DROP of tables and indexes; savepoints by name
  */
 #ifndef STOA__DEFINE_H
 #define STOA__DEFINE_H

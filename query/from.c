@@ -221,6 +221,8 @@ static struct stoa__node *bind_query(struct stoa__binder *bn, const struct stoa_
 		scope->table = (struct stoa_bytes){ "", 0 };
 	if (n)
 		query_columns(bn, &f->at, n, n_visible, scope->table, f->columns, scope);
+	for (size_t i = 0; f->qualified && bn->rc >= 0 && i < scope->n; i++)
+		scope->columns[i]->merged = true;
 	return n;
 }
 

@@ -103,6 +103,8 @@ libstoa_all_la_SOURCES += \
 	%D%/table_function.h \
 	%D%/terms.c \
 	%D%/types.c \
+	%D%/upsert.c \
+	%D%/upsert.h \
 	%D%/vec.c
 nodist_libstoa_all_la_SOURCES = %D%/sql.c %D%/sql.h
 

@@ -42,7 +42,7 @@
 	SECOND VARYING WEEK YEAR SUBSTRING TRIM EXTRACT LEADING TRAILING BOTH UNKNOWN ESCAPE
 	VALUES PARTITION.
 %fallback IDENT
-	ADD ALTER ANALYZE BEGIN COLUMN COMMIT CONFLICT CREATE DELETE DO DROP EXPLAIN IF INSERT INTO
+	ADD ALTER ANALYZE BEGIN COLUMN COMMIT CONFLICT CREATE DELETE DO DROP EXPLAIN IF INDEX INSERT INTO
 	KEY NOTHING PRIMARY RELEASE RENAME ROLLBACK SAVEPOINT START TABLE TO
 	ONLY READ TRANSACTION UNIQUE UPDATE WORK WRITE.
 
@@ -685,6 +685,29 @@ definition(R) ::= DROP(T) TABLE if_exists(I) word(N). {
 	if (R)
 		R->if_exists = I;
 }
+definition(R) ::= CREATE(T) unique(U) INDEX if_not_exists(I) index_name(N) ON word(X) LP name_list(L)
+		  RP. {
+	R = stoa__statement_table(ps, STOA__STATEMENT_CREATE_INDEX, T, X, NULL);
+	if (R) {
+		R->if_exists = I;
+		R->unique = U;
+		R->name = N;
+		R->columns = L;
+	}
+}
+definition(R) ::= DROP(T) INDEX if_exists(I) IDENT(N) ON word(X). {
+	R = stoa__statement_table(ps, STOA__STATEMENT_DROP_INDEX, T, X, NULL);
+	if (R) {
+		R->if_exists = I;
+		R->name = N;
+	}
+}
+%type unique { bool }
+unique(R) ::= . { R = false; }
+unique(R) ::= UNIQUE. { R = true; }
+%type index_name { struct stoa__token }
+index_name(R) ::= . { memset(&R, 0, sizeof R); }
+index_name(R) ::= IDENT(N). { R = N; }
 if_exists(R) ::= . { R = false; }
 if_exists(R) ::= IF EXISTS. { R = true; }
 if_not_exists(R) ::= . { R = false; }

@@ -23,6 +23,8 @@ enum stoa__statement_kind {
 	STOA__STATEMENT_RENAME_COLUMN,	/* table, name, new_name */
 	STOA__STATEMENT_RENAME_TABLE,	/* table, new_name */
 	STOA__STATEMENT_DROP_TABLE,	/* table; if_exists */
+	STOA__STATEMENT_CREATE_INDEX,	/* table, name (kind 0: none), columns; unique, if_exists */
+	STOA__STATEMENT_DROP_INDEX,	/* table, name; if_exists */
 	STOA__STATEMENT_BEGIN,		/* read_only */
 	STOA__STATEMENT_COMMIT,
 	STOA__STATEMENT_ROLLBACK,
@@ -72,6 +74,7 @@ struct stoa__statement {
 	bool analyze;
 	bool if_exists;
 	bool read_only;
+	bool unique;
 	struct stoa__token at;
 	struct stoa__token table;
 	struct stoa__token name;

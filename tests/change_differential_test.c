@@ -215,6 +215,29 @@ static void put_insert(FILE *f)
 	put_returning(f);
 }
 
+/* Into the table with a key, whose rows come back and back. */
+static void put_upsert(FILE *f)
+{
+	static const char *const actions[] = {
+		"", " ON CONFLICT DO NOTHING", " ON CONFLICT (a) DO NOTHING",
+		" ON CONFLICT (a) DO UPDATE SET b = excluded.b",
+		" ON CONFLICT (a) DO UPDATE SET b = k.b + excluded.b, s = k.s || excluded.s",
+		" ON CONFLICT (a) DO UPDATE SET b = excluded.b WHERE excluded.b > k.b",
+		" ON CONFLICT (a) DO UPDATE SET a = k.a + 3, s = 'moved'",
+	};
+	unsigned n = 1 + below(4);
+
+	fputs("INSERT INTO k (a, b, s) VALUES ", f);
+	for (unsigned i = 0; i < n; i++) {
+		fprintf(f, "%s(%u, ", i ? ", " : "", below(12));
+		put_int(f, false);
+		fputs(", ", f);
+		put_text(f, false);
+		fputc(')', f);
+	}
+	fputs(actions[below(7)], f);
+}
+
 static void put_update(FILE *f)
 {
 	fprintf(f, "UPDATE %s SET ", tables[below(2)]);
@@ -250,9 +273,11 @@ static void change(struct world *w)
 	char *sql;
 	size_t size;
 	FILE *f = open_memstream(&sql, &size);
-	unsigned kind = below(10);
+	unsigned kind = below(12);
 
-	if (kind < 5)
+	if (kind > 9)
+		put_upsert(f);
+	else if (kind < 5)
 		put_insert(f);
 	else if (kind < 8)
 		put_update(f);
@@ -330,6 +355,9 @@ static void open_both(struct world *w)
 			 tables[i]);
 		exec_lite(w, sql);
 	}
+	exec_lite(w, "CREATE TABLE k (a INTEGER NOT NULL UNIQUE, b INTEGER, s TEXT)");
+	assert_int_equal(stoa_query(w->txn, "CREATE TABLE k (a bigint PRIMARY KEY, b bigint, s text)",
+				    NULL, NULL), STOA_OK);
 	exec_lite(w, "BEGIN");
 }
 
@@ -344,6 +372,7 @@ static void compare_tables(struct world *w)
 {
 	both(w, "SELECT rowid, a, b, s FROM t");
 	both(w, "SELECT rowid, a, b, s FROM u");
+	both(w, "SELECT a, b, s FROM k");
 }
 
 static void random_changes_are_those_of_sqlite(void **state)

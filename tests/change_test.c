@@ -313,8 +313,50 @@ static void errors_say_where_and_change_nothing(void **state)
 	bad("DELETE FROM item RETURNING 1 / (small - 2)", STOA_EDIVZERO, 1, 30, "zero");
 	bad("DELETE FROM item RETURNING sum(id)", STOA_EINVAL, 1, 28, "aggregate");
 	bad("DELETE FROM item RETURNING nix", STOA_ENOTFOUND, 1, 28, "nix");
-	bad("INSERT INTO item (id) VALUES (9) ON CONFLICT DO NOTHING", STOA_EUNSUPPORTED, 1, 37,
-	    "ON CONFLICT");
+	bad("INSERT INTO item (id) VALUES (9) ON CONFLICT (id) DO NOTHING", STOA_EINVAL, 1, 37,
+	    "unique");
+	bad("INSERT INTO item (id) VALUES (9) ON CONFLICT DO UPDATE SET id = 1", STOA_EINVAL, 1, 37,
+	    "columns");
+}
+
+static void keys_that_are_taken_are_dealt_with(void **state)
+{
+	(void)state;
+	good("CREATE UNIQUE INDEX by_id ON item (id)", 0, "");
+	good("INSERT INTO item (id, name, small) VALUES (1, 'a', 1), (2, 'b', 2)", 2, "");
+	bad("INSERT INTO item (id) VALUES (3), (2)", STOA_EEXIST, 1, 35, "by_id");
+	good("INSERT INTO item (id, name) VALUES (2, 'x'), (3, 'c'), (3, 'd') ON CONFLICT DO NOTHING "
+	     "RETURNING id, name", 1, "3|c\n");
+	good("INSERT INTO item (id, name) VALUES (1, 'y') ON CONFLICT (id) DO NOTHING", 0, "");
+	good("INSERT INTO item (id, name) VALUES (1, 'aa'), (4, 'dd') ON CONFLICT (id) DO UPDATE "
+	     "SET name = excluded.name RETURNING id, name, rowid", 2, "1|aa|1\n4|dd|4\n");
+	good("INSERT INTO item AS t (id, small) SELECT id, 10 FROM item WHERE id < 4 ON CONFLICT (id) "
+	     "DO UPDATE SET small = small + excluded.small, note = t.name || excluded.name "
+	     "WHERE t.id <> 2 RETURNING id, small, note", 2, "1|11|aanone\n3|17|cnone\n");
+	good("INSERT INTO item (id, name) VALUES (5, 'e'), (5, 'f') ON CONFLICT (id) DO UPDATE SET "
+	     "name = item.name || excluded.name, small = DEFAULT", 2, "");
+	good("SELECT rowid, id, name, small FROM item", 0,
+	     "1|1|aa|11\n2|2|b|2\n3|3|c|17\n4|4|dd|7\n5|5|ef|7\n");
+	bad("INSERT INTO item (id) VALUES (9), (1) ON CONFLICT (id) DO UPDATE SET small = "
+	    "1 / (small - 11)", STOA_EDIVZERO, 1, 80, "zero");
+	bad("INSERT INTO item (id) VALUES (9), (1) ON CONFLICT (id) DO UPDATE SET id = 2", STOA_EEXIST,
+	    1, 0, "by_id");
+	bad("INSERT INTO item (id) VALUES (1) ON CONFLICT (nix) DO NOTHING", STOA_ENOTFOUND, 1, 47,
+	    "nix");
+	bad("INSERT INTO item (id) VALUES (1) ON CONFLICT (name) DO NOTHING", STOA_EINVAL, 1, 37,
+	    "unique");
+	bad("INSERT INTO item (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET nix = 1", STOA_ENOTFOUND,
+	    1, 65, "nix");
+	bad("INSERT INTO item (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET small = excluded.nix",
+	    STOA_ENOTFOUND, 1, 73, "nix");
+	good("CREATE UNIQUE INDEX pair ON item (name, small)", 0, "");
+	good("INSERT INTO item (id, name, small) VALUES (6, NULL, 1), (7, NULL, 1), (8, 'dd', 7) "
+	     "ON CONFLICT (small, name) DO UPDATE SET price = 1 RETURNING id, price", 3,
+	     "6|~\n7|~\n4|1.00\n");
+	good("UPDATE item SET id = -id", 7, "");
+	bad("UPDATE item SET id = 5", STOA_EEXIST, 0, 0, "by_id");
+	good("DROP INDEX by_id ON item", 0, "");
+	good("UPDATE item SET id = 5", 7, "");
 }
 
 static void a_read_transaction_does_not_write(void **state)
@@ -361,16 +403,19 @@ static void every_allocation_that_fails_leaves_all_as_it_was(void **state)
 	static const char *const statements[] = {
 		"INSERT INTO item (id, name) VALUES (7, 'x')",
 		"INSERT INTO item (id, note) VALUES (8, 'n' || 1), (9, lower('Q')) RETURNING id + 1",
-		"INSERT INTO item (id, name) SELECT id + 1, name || 'y' FROM item RETURNING *",
+		"INSERT INTO item (id, name) SELECT id + 10, name || 'y' FROM item RETURNING *",
 		"UPDATE item SET name = name || 'z', price = 1 WHERE id > 1 RETURNING name || 'q'",
 		"UPDATE item SET note = 'm' WHERE rowid = 2",
 		"DELETE FROM item WHERE id = 2 RETURNING note, rowid + 1",
+		"INSERT INTO item (id, name) VALUES (2, 'n'), (4, 'm') ON CONFLICT (id) DO UPDATE SET "
+		"name = item.name || excluded.name WHERE item.id > 0 RETURNING name",
 		"DELETE FROM item",
 	};
 
 	(void)state;
 	good("INSERT INTO item (id, name, note) VALUES (1, 'a', 'n'), (2, 'b', 'o'), (3, 'c', NULL)", 3,
 	     "");
+	good("CREATE UNIQUE INDEX ON item (id)", 0, "");
 	for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
 		for (long nth = 0;; nth++) {
 			struct stoa_error err = { 0 };
@@ -414,6 +459,7 @@ int main(void)
 		TEST(parameters_take_the_type_of_their_slot),
 		TEST(a_cursor_of_returning_outlives_later_changes),
 		TEST(errors_say_where_and_change_nothing),
+		TEST(keys_that_are_taken_are_dealt_with),
 		TEST(a_read_transaction_does_not_write),
 		TEST(a_failed_statement_keeps_older_savepoints),
 		TEST(every_allocation_that_fails_leaves_all_as_it_was),

@@ -162,6 +162,28 @@ static void if_exists_and_if_not_exists_are_heeded(void **state)
 	expect_schema("");
 }
 
+static void keys_are_made_with_tables(void **state)
+{
+	(void)state;
+	good("CREATE TABLE t (id int PRIMARY KEY, name string UNIQUE, a int, b int, UNIQUE (a, b))", "");
+	expect_schema("t(0 rows): id i32 not null name string a i32 b i32\n");
+	good("CREATE TABLE u (x int, y int, z int, PRIMARY KEY (y, x))", "");
+	bad("INSERT INTO u (x) VALUES (1)", STOA_ENULL, 1, 26, "y");
+	good("INSERT INTO t VALUES (1, 'a', 1, 1), (2, NULL, 1, 2), (3, NULL, NULL, 1)", "");
+	bad("INSERT INTO t VALUES (1, 'b', 2, 2)", STOA_EEXIST, 1, 22, "id");
+	bad("INSERT INTO t VALUES (4, 'a', 2, 2)", STOA_EEXIST, 1, 22, "name");
+	bad("INSERT INTO t VALUES (4, 'd', 1, 2)", STOA_EEXIST, 1, 22, "a_b");
+	bad("CREATE TABLE v (a int PRIMARY KEY, b int PRIMARY KEY)", STOA_EEXIST, 1, 42, "primary");
+	bad("CREATE TABLE v (a int, UNIQUE (a, nix))", STOA_ENOTFOUND, 1, 35, "nix");
+	bad("ALTER TABLE t ADD c int UNIQUE", STOA_EUNSUPPORTED, 1, 25, "UNIQUE INDEX");
+	good("CREATE INDEX ON t (b); CREATE INDEX IF NOT EXISTS b ON t (a); DROP INDEX b ON t;"
+	     "DROP INDEX IF EXISTS b ON t", "");
+	bad("DROP INDEX b ON t", STOA_ENOTFOUND, 1, 12, "b");
+	bad("CREATE UNIQUE INDEX dup ON t (a)", STOA_EEXIST, 1, 21, "dup");
+	expect_schema("t(3 rows): id i32 not null name string a i32 b i32\n"
+		      "u(0 rows): x i32 not null y i32 not null z i32\n");
+}
+
 static void a_table_is_made_of_a_query(void **state)
 {
 	(void)state;
@@ -351,19 +373,19 @@ static void every_allocation_that_fails_leaves_all_as_it_was(void **state)
 		"CREATE TABLE u AS SELECT a, b || 'z' AS c FROM t",
 		"ALTER TABLE t ADD c decimal(9,2) DEFAULT 1.5", "ALTER TABLE t DROP b",
 		"ALTER TABLE t RENAME a TO z", "ALTER TABLE t RENAME TO v", "DROP TABLE t",
-		"SAVEPOINT other", "RELEASE mark", "INSERT INTO t VALUES (3, 'c')", "BEGIN", "COMMIT",
+		"CREATE UNIQUE INDEX i ON t (a)", "SAVEPOINT other", "RELEASE mark", "INSERT INTO t VALUES (3, 'c')", "BEGIN", "COMMIT",
 	};
 
 	(void)state;
 	good("CREATE TABLE t (a int, b string); INSERT INTO t VALUES (1, 'a'), (2, NULL)", "");
 	for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
-		bool in = i < 10;
+		bool in = i < 11;
 		for (long nth = 0;; nth++) {
 			struct stoa_script script =
 				STOA_SCRIPT_INIT(statements[i], strlen(statements[i]));
 			struct stoa_error err;
 			char *before, *after;
-			if (in || i == 11)
+			if (in || i == 12)
 				good("BEGIN; SAVEPOINT mark", "");
 			before = schema();
 			stoa__fault_arm(nth, false);
@@ -393,6 +415,7 @@ int main(void)
 		TEST(tables_are_made_of_every_type),
 		TEST(columns_have_defaults_and_constraints),
 		TEST(if_exists_and_if_not_exists_are_heeded),
+		TEST(keys_are_made_with_tables),
 		TEST(a_table_is_made_of_a_query),
 		TEST(many_rows_go_through_an_appender),
 		TEST(tables_are_altered),
