@@ -372,6 +372,74 @@ static void growth_without_end_has_a_limit(void **state)
 	assert_int_equal(err.code, STOA_EFULL);
 }
 
+/* ---- nonsense --------------------------------------------------------------------------------- */
+
+static const char *const sentences[] = {
+	"select v , w from l full join r on l.k = r.k and w > 10 left join u using ( k ) order by 1 , 2",
+	"select v from l where k not in ( select k from r where r.w < 50 and r.k = l.k ) or exists ( "
+	"select 1 from u where u.k = l.k and u.name < l.v )",
+	"select name , ( select count ( * ) from l where l.k = u.k ) from u group by name , u.k having "
+	"count ( * ) > ( select min ( k ) from r ) order by 2 limit 3",
+	"select k from l intersect all select k from r union select k from u order by k limit 2",
+	"with x as ( select v , name from l join u using ( k ) ) , y ( a ) as ( values ( 1 ) , ( 2 ) ) "
+	"select a.v , b.name , y.a from x a , x b , y where a.v = b.v or ( a.v = 'a' and y.a = 1 )",
+	"select * from ( select k , sum ( w ) as n from r group by k ) t right join l on t.k = l.k where "
+	"t.n in ( select w from r ) is not true",
+};
+#define N_SENTENCES (sizeof sentences / sizeof *sentences)
+
+/* A word of some sentence. */
+static const char *some_word(uint64_t *rng, char out[64])
+{
+	const char *s = sentences[testing_below(rng, N_SENTENCES)];
+	const char *p = s + testing_below(rng, strlen(s));
+
+	while (p > s && p[-1] != ' ')
+		p--;
+	snprintf(out, 64, "%.*s", (int)strcspn(p, " "), p);
+	return out;
+}
+
+/* A sentence with words lost, doubled and exchanged. */
+static void mangle(uint64_t *rng, char *out)
+{
+	const char *p = sentences[testing_below(rng, N_SENTENCES)];
+	unsigned damage = 1 + (unsigned)testing_below(rng, 12);
+	char word[64];
+
+	for (*out = 0; *p; p += strspn(p, " ")) {
+		size_t len = strcspn(p, " ");
+		uint64_t what = testing_below(rng, 100);
+		if (what >= damage || what % 3 == 1)
+			out += sprintf(out, "%.*s ", (int)len, p);
+		if (what < damage && what % 3)
+			out += sprintf(out, "%s ", some_word(rng, word));
+		p += len;
+	}
+}
+
+/* Most are errors, and none may be more than that. */
+static void nonsense_gets_an_answer_or_an_error(void **state)
+{
+	uint64_t rng = testing_seed();
+	size_t rounds = testing_long() ? 1000000 : 6000, n_answers = 0;
+	struct stoa_error err;
+	char sql[4000];
+
+	(void)state;
+	for (size_t i = 0; i < rounds; i++) {
+		mangle(&rng, sql);
+		char *text = array_query(&tables, sql, NULL, 0, &err);
+		n_answers += text != NULL;
+		if (!text && (err.code >= 0 || err.code == STOA_ENOMEM || !err.text[0]))
+			fail_msg("%s: %d %s", sql, err.code, err.text);
+		free(text);
+		for (size_t k = 0; k < N_TABLES; k++)
+			assert_int_equal(items[k].n_open, 0);
+	}
+	assert_true(n_answers > rounds / 50);
+}
+
 /* ---- memory ----------------------------------------------------------------------------------- */
 
 static void joins_survive_every_allocation_that_fails(void **state)
@@ -426,6 +494,7 @@ int main(void)
 		cmocka_unit_test(set_operations_count),
 		cmocka_unit_test(what_cannot_be_says_where),
 		cmocka_unit_test(growth_without_end_has_a_limit),
+		cmocka_unit_test(nonsense_gets_an_answer_or_an_error),
 		cmocka_unit_test(joins_survive_every_allocation_that_fails),
 	};
 
