@@ -43,6 +43,7 @@ extern const struct command command_schema;
 extern const struct command command_stat;
 extern const struct command command_check;
 extern const struct command command_freeze;
+extern const struct command command_gc;
 extern const struct command command_drop;
 extern const struct command command_shell;
 extern const struct command command_dump;

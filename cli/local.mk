@@ -11,6 +11,7 @@ stoa_SOURCES = \
 	%D%/dump.c \
 	%D%/export.c \
 	%D%/freeze.c \
+	%D%/gc.c \
 	%D%/import.c \
 	%D%/json.c \
 	%D%/main.c \

@@ -16,7 +16,8 @@
 
 static const struct command *const commands[] = {
 	&command_create, &command_import, &command_query,  &command_export, &command_tables,
-	&command_schema, &command_stat,	  &command_check,  &command_freeze, &command_drop,
+	&command_schema, &command_stat,	  &command_check,  &command_gc,
+	&command_freeze, &command_drop,
 	&command_dump,	 &command_restore, &command_shell,
 	&command_plot,
 	&command_set,

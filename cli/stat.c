@@ -33,6 +33,9 @@ static const struct field fields[] = {
 	FIELD(n_symbols, "strings", false, false),
 	FIELD(symbol_bytes, "strings' bytes", true, false),
 	FIELD(n_snapshots, "snapshots", false, false),
+	FIELD(oldest_commit, "oldest shown", false, false),
+	FIELD(pinned_bytes, "pinned memory", true, false),
+	FIELD(pinned_disk_bytes, "pinned on disk", true, false),
 	FIELD(commit, "commit", false, false),
 };
 
