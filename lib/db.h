@@ -229,6 +229,8 @@ int stoa__table_set_schema(struct stoa__version *w, struct stoa__loose *loose, u
 int stoa__table_drop(struct stoa__version *w, struct stoa__loose *loose, struct stoa__table *t,
 		     struct stoa_error *err);
 /* A table whose schema may be changed by the transaction, and one with these indexes instead of its own. */
+int stoa__schema_change_deaths(struct stoa_txn *txn, stoa_table table, stoa_table deaths,
+			       struct stoa_error *err);
 int stoa__schema_begin_change(struct stoa_txn *txn, stoa_table table,
 			      const struct stoa__schema **out, struct stoa_error *err);
 int stoa__schema_change_indexes(struct stoa_txn *txn, stoa_table table,

@@ -275,7 +275,7 @@ struct draft {
 	size_t n;
 	uint32_t next_slot;
 	const struct stoa__index_def *indexes;
-	uint32_t n_indexes, next_index;
+	uint32_t n_indexes, next_index, deaths;
 };
 
 static void draft_release(struct draft *d)
@@ -293,6 +293,7 @@ static int draft_of(const struct stoa__schema *s, struct draft *d, struct stoa_e
 	d->indexes = s->indexes;
 	d->n_indexes = s->n_indexes;
 	d->next_index = s->next_index;
+	d->deaths = s->deaths;
 	d->slots = stoa__calloc(d->n + 1, sizeof *d->slots);
 	d->ids = stoa__calloc(d->n + 1, sizeof *d->ids);
 	d->absents = stoa__calloc(d->n + 1, sizeof *d->absents);
@@ -317,6 +318,7 @@ static int finish(struct stoa_txn *txn, uint32_t table, const char *name, struct
 				  d->next_slot, &schema, err);
 
 	if (rc == STOA_OK) {
+		schema->deaths = d->deaths;
 		rc = stoa__schema_set_indexes(schema, d->indexes, d->n_indexes, d->next_index, err);
 		if (rc < 0)
 			stoa__block_retire(txn->version, &schema->block);
@@ -348,6 +350,17 @@ int stoa__schema_begin_change(struct stoa_txn *txn, stoa_table table,
 	STOA_TRY(begin_change(txn, table, &t, err));
 	*out = t->schema;
 	return STOA_OK;
+}
+
+int stoa__schema_change_deaths(struct stoa_txn *txn, stoa_table table, stoa_table deaths,
+			       struct stoa_error *err)
+{
+	struct stoa__table *t = stoa__table_find(txn->version, table);
+	struct draft d;
+
+	STOA_TRY(draft_of(t->schema, &d, err));
+	d.deaths = deaths;
+	return finish(txn, table, t->schema->name, &d, err);
 }
 
 int stoa__schema_change_indexes(struct stoa_txn *txn, stoa_table table,

@@ -28,6 +28,8 @@ libstoa_all_la_SOURCES += \
 	%D%/db.c \
 	%D%/db.h \
 	%D%/ddl.c \
+	%D%/death_queue.c \
+	%D%/death_queue.h \
 	%D%/deaths.c \
 	%D%/deque.c \
 	%D%/deque.h \

@@ -11,6 +11,8 @@
 
 #include "core/alloc.h"
 #include "core/type.h"
+#include "index.h"
+#include "death_queue.h"
 
 /* ---- lists of rows ---- */
 
@@ -397,6 +399,7 @@ static int die(struct stoa__version *w, struct stoa__loose *loose, struct stoa__
 	       uint64_t row, struct stoa__place at, bool member, struct stoa_error *err)
 {
 	struct stoa__counts *counts = NULL;
+	struct stoa__change change;
 	struct changes c;
 	int rc;
 
@@ -406,13 +409,12 @@ static int die(struct stoa__version *w, struct stoa__loose *loose, struct stoa__
 		rc = reserve(loose, c.n, err);
 	if (rc == STOA_OK && !member && own_count(w, t, row, &counts) < 0)
 		rc = stoa__fail_memory(err);
-	if (rc == STOA_OK && stoa__table_own_out(w, t, &at) < 0)
-		rc = stoa__fail_memory(err);
+	if (rc == STOA_OK)
+		rc = stoa__table_begin_out(w, t, &at, false, &change, err);
+	if (rc == STOA_OK && t->schema->deaths)
+		rc = stoa__death_record(w, t, row, at, err);
 	if (rc == STOA_OK) {
-		rc = member ? stoa__table_delete(w, t, at, false, err) :
-			      stoa__table_let_go(w, t, at, err);
-	}
-	if (rc == STOA_OK) {
+		stoa__table_end_out(w, t, at, false, &change);
 		if (counts)
 			stoa__counts_set(counts, row, 0);
 		apply(&c, loose);

@@ -383,7 +383,7 @@ int stoa__schema_put(const struct stoa__schema *s, struct stoa__buf *out)
 	STOA_TRY(stoa__buf_put_varint(out, s->n_indexes));
 	for (uint32_t i = 0; i < s->n_indexes; i++)
 		STOA_TRY(put_index(&s->indexes[i], out));
-	return STOA_OK;
+	return stoa__buf_put_varint(out, s->deaths);
 }
 
 /* A NUL-terminated copy of a stored name, or bad. */
@@ -405,7 +405,7 @@ struct raw_schema {
 	struct stoa_slot *slots;
 	uint32_t *ids;
 	struct stoa_value *absents;
-	uint32_t n_indexes, next_index;
+	uint32_t n_indexes, next_index, deaths;
 	struct stoa__index_def *indexes;
 };
 
@@ -483,6 +483,7 @@ static void read_raw(struct stoa__reader *r, struct raw_schema *raw)
 			slot->target = (stoa_table)stoa__read_varint(r);
 	}
 	read_indexes(r, raw);
+	raw->deaths = (uint32_t)stoa__read_varint(r);
 }
 
 int stoa__schema_read(struct stoa__version *w, struct stoa__reader *r, struct stoa__schema **out,
@@ -504,6 +505,7 @@ int stoa__schema_read(struct stoa__version *w, struct stoa__reader *r, struct st
 		rc = stoa__schema_new(w, raw.name, raw.slots, raw.ids, raw.absents, raw.n_slots,
 				      raw.next_slot, out, err);
 	if (rc == STOA_OK) {
+		(*out)->deaths = raw.deaths;
 		rc = stoa__schema_set_indexes(*out, raw.indexes, raw.n_indexes, raw.next_index, err);
 		if (rc < 0)
 			stoa__block_retire(w, &(*out)->block);

@@ -44,6 +44,7 @@ struct stoa__schema {
 	struct stoa__index_def *indexes;
 	uint32_t n_indexes;
 	uint32_t next_index;		/* id for the next index; 0 means 1 */
+	uint32_t deaths;		/* table that its dead rows are put in, or 0 */
 };
 
 /*

@@ -954,6 +954,21 @@ STOA_API STOA_CHECK_RESULT int stoa_row_resolve(stoa_txn *txn, const stoa_handle
  */
 STOA_API void stoa_row_release(stoa_handle *handle);
 
+/**
+ * stoa_death_queue() - from here on, put the values that rows of a table had into another when they die
+ * @name: of the queue, a table that is made: slot "row", the rowid of the dead, then the slots of @table as they are
+ *        now, all nullable, references as numbers
+ *
+ * Rows are added in the order of deaths, in the commit in which they take place: for finalizers, and for who wants to know
+ * what changed. It is a table like any other: read it with a scan or a deque index, acknowledge by stoa_delete(),
+ * end it with stoa_table_drop(). Slots are matched by name and type; add one to the queue if one is added to @table.
+ * A table that is dropped takes its rows along without a record; a queue that is frozen records nothing.
+ *
+ * Returns: STOA_OK; STOA_EEXIST for the name, or if @table has a queue; as stoa_table_create().
+ */
+STOA_API STOA_CHECK_RESULT int stoa_death_queue(stoa_txn *txn, stoa_table table, const char *name,
+						stoa_table *out, struct stoa_error *err);
+
 /** stoa_row_refcount() - how many strong references in rows there are to a row; holds are not counted */
 STOA_API STOA_CHECK_RESULT int stoa_row_refcount(stoa_txn *txn, stoa_table table, stoa_rowid row,
 						 uint64_t *out, struct stoa_error *err);

@@ -720,62 +720,64 @@ static bool is_last(const struct stoa__table *t, const struct stoa__group *g)
 	return !g->tail && stoa__group_n_existing(t, g) == 1;
 }
 
-int stoa__table_own_out(struct stoa__version *w, struct stoa__table *t, struct stoa__place *at)
+/* Owns all that taking row @at out will change: what it shows is the same, and nothing can fail then. */
+static int own_out(struct stoa__version *w, struct stoa__table *t, struct stoa__place *at, bool keep)
 {
 	uint32_t block = at->row / STOA__LIVE_ROWS;
 	struct stoa__live *bits;
 
 	/* With the last row its group goes: the path to that must be owned. */
-	if (is_last(t, at->group))
+	if (!keep && is_last(t, at->group))
 		return stoa__tree_put(w, &t->groups, at->group->first, at->group);
 	STOA_TRY(stoa__group_own(w, t, &at->group));
 	STOA_TRY(stoa__group_own_live(w, at->group, block, &bits));
-	return at->group->kept[block] ? stoa__group_own_kept(w, at->group, block, &bits) : STOA_OK;
+	return keep || at->group->kept[block] ? stoa__group_own_kept(w, at->group, block, &bits) :
+						STOA_OK;
+}
+
+int stoa__table_begin_out(struct stoa__version *w, struct stoa__table *t, struct stoa__place *at,
+			  bool keep, struct stoa__change *change, struct stoa_error *err)
+{
+	if (stoa__group_alive(at->group, at->row))
+		STOA_TRY(announce(w, t, change, STOA__DELETE, at, NULL, NULL, 0, err));
+	return own_out(w, t, at, keep) < 0 ? stoa__fail_memory(err) : STOA_OK;
+}
+
+void stoa__table_end_out(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,
+			 bool keep, const struct stoa__change *change)
+{
+	struct stoa__group *g = at.group;
+	uint32_t block = at.row / STOA__LIVE_ROWS;
+	bool member = stoa__group_alive(g, at.row);
+
+	stoa__history_soil(w->history, !g->tail);
+	if (!keep && is_last(t, g)) {
+		(void)stoa__table_remove_group(w, t, g);	/* its path is owned */
+	} else if (member) {
+		set_bit(g->live[block], at.row, false);
+		g->n_dead++;
+		t->n_rows--;
+	} else {
+		set_bit(g->kept[block], at.row, false);
+		g->n_kept--;
+		t->n_kept--;
+	}
+	if (keep) {
+		set_bit(g->kept[block], at.row, true);
+		g->n_kept++;
+		t->n_kept++;
+	}
+	if (member)
+		stoa__indexes_after(w, t, change);
 }
 
 int stoa__table_delete(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,
 		       bool keep, struct stoa_error *err)
 {
-	uint32_t block = at.row / STOA__LIVE_ROWS;
-	struct stoa__live *live, *kept;
 	struct stoa__change change;
 
-	STOA_TRY(announce(w, t, &change, STOA__DELETE, &at, NULL, NULL, 0, err));
-	stoa__history_soil(w->history, !at.group->tail);
-	if (!keep && is_last(t, at.group)) {
-		if (stoa__table_remove_group(w, t, at.group) < 0)
-			return stoa__fail_memory(err);
-		stoa__indexes_after(w, t, &change);
-		return STOA_OK;
-	}
-	if (stoa__group_own(w, t, &at.group) < 0 ||
-	    stoa__group_own_live(w, at.group, block, &live) < 0 ||
-	    (keep && stoa__group_own_kept(w, at.group, block, &kept) < 0))
-		return stoa__fail_memory(err);
-	set_bit(live, at.row, false);
-	at.group->n_dead++;
-	t->n_rows--;
-	if (keep) {
-		set_bit(kept, at.row, true);
-		at.group->n_kept++;
-		t->n_kept++;
-	}
-	stoa__indexes_after(w, t, &change);
-	return STOA_OK;
-}
-
-int stoa__table_let_go(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,
-		       struct stoa_error *err)
-{
-	stoa__history_soil(w->history, !at.group->tail);
-	if (stoa__table_own_out(w, t, &at) < 0)
-		return stoa__fail_memory(err);
-	if (is_last(t, at.group))
-		return stoa__table_remove_group(w, t, at.group);
-	set_bit(at.group->kept[at.row / STOA__LIVE_ROWS], at.row, false);
-	at.group->n_kept--;
-	t->n_kept--;
-	stoa__history_soil(w->history, 1);
+	STOA_TRY(stoa__table_begin_out(w, t, &at, keep, &change, err));
+	stoa__table_end_out(w, t, at, keep, &change);
 	return STOA_OK;
 }
 

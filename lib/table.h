@@ -29,6 +29,8 @@
 #include "schema.h"
 #include "tree.h"
 
+struct stoa__change;
+
 struct stoa__live {
 	struct stoa__block block;
 	uint64_t words[STOA__LIVE_ROWS / 64];
@@ -189,16 +191,16 @@ int stoa__table_update(struct stoa__version *w, struct stoa__table *t, struct st
 		       const uint32_t *slots, const struct stoa_value *values, size_t n,
 		       struct stoa_error *err);
 /*
- * Owns all that taking row @at out, as stoa__table_delete() or stoa__table_let_go() do, will change: what it shows is the
- * same, and neither can fail then. STOA_OK or STOA_ENOMEM.
+ * A row is taken out in two steps: begin owns all that will change and asks the indexes of a member, end changes it and cannot
+ * fail. A member goes, or with @keep its values stay; a row that was kept goes (@keep is false then).
  */
-int stoa__table_own_out(struct stoa__version *w, struct stoa__table *t, struct stoa__place *at);
-/* A member is one no more; with @keep its values stay until stoa__table_let_go(). */
+int stoa__table_begin_out(struct stoa__version *w, struct stoa__table *t, struct stoa__place *at,
+			  bool keep, struct stoa__change *change, struct stoa_error *err);
+void stoa__table_end_out(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,
+			 bool keep, const struct stoa__change *change);
+/* Both in one. */
 int stoa__table_delete(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,
 		       bool keep, struct stoa_error *err);
-/* A kept row goes. */
-int stoa__table_let_go(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,
-		       struct stoa_error *err);
 /* A group of all rows of a base, in no table yet; NULL when memory is out. */
 struct stoa__group *stoa__group_new(struct stoa__version *w, struct stoa__base *base);
 /* Puts a group of the working version's own where its rowids belong; the base counts as its own. STOA_OK or STOA_ENOMEM. */

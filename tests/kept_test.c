@@ -82,7 +82,7 @@ static void let_go(struct fixture *f, stoa_rowid row)
 
 	assert_int_equal(stoa__table_locate(t, row, &at, NULL), STOA_ENOTFOUND);
 	assert_int_equal(stoa__table_locate_existing(t, row, &at, NULL), STOA_OK);
-	ok(f, stoa__table_let_go(f->txn->version, t, at, &f->err));
+	ok(f, stoa__table_delete(f->txn->version, t, at, false, &f->err));
 }
 
 /* Of each ten rows the first is kept and the second gone. */

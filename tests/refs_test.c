@@ -2,6 +2,7 @@
 /* refs_test.c - references: what a random graph seldom meets */
 #include "testing.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -485,6 +486,74 @@ static void a_reference_may_move_in_any_order(void **state)
 	assert_false(exists(f, row));
 }
 
+/* ---- death queues ---- */
+
+static size_t scan_dead(struct fixture *f, stoa_table queue, uint64_t *rows, size_t max)
+{
+	const struct stoa_value *v;
+	stoa_cursor *cur;
+	size_t n = 0;
+
+	ok(f, stoa_scan(f->txn, queue, NULL, 0, &cur, &f->err));
+	while (stoa_next(cur, &v, &f->err) == STOA_ROW && n < max)
+		rows[n++] = v[0].u;
+	stoa_cursor_close(cur);
+	return n;
+}
+
+static void the_dead_are_queued_with_their_values_in_order(void **state)
+{
+	static const struct stoa_slot slots[] = { { .name = "n", .type = STOA_I64 },
+						  { .name = "s", .type = STOA_STRING },
+						  { .name = "t", .type = STOA_TEXT },
+						  { .name = "next", .type = STOA_REF } };
+	struct fixture *f = *state;
+	struct stoa_value v[5] = { stoa_i64(1), stoa_text("one"), stoa_text("a text"), stoa_null() };
+	stoa_table t, queue, again;
+	uint64_t rows[10];
+
+	ok(f, stoa_table_create(f->txn, "t", slots, 4, &t, &f->err));
+	ok(f, stoa_death_queue(f->txn, t, "dead", &queue, &f->err));
+	assert_int_equal(stoa_death_queue(f->txn, t, "more", &again, &f->err), STOA_EEXIST);
+	ok(f, stoa_insert(f->txn, t, v, 4, NULL, &f->err));
+	for (stoa_rowid r = 1; r < 4; r++) {
+		v[3] = stoa_ref(r);
+		ok(f, stoa_insert(f->txn, t, v, 4, NULL, &f->err));
+	}
+	for (stoa_rowid r = 1; r < 4; r++)
+		ok(f, stoa_delete(f->txn, t, r, &f->err));
+	commit(f);
+	assert_int_equal(scan_dead(f, queue, rows, 10), 0);
+	ok(f, stoa_delete(f->txn, t, 4, &f->err));
+	stoa_abort(f->txn);
+	ok(f, stoa_begin(f->db, STOA_WRITE, &f->txn, &f->err));
+	assert_int_equal(scan_dead(f, queue, rows, 10), 0);
+	ok(f, stoa_slot_rename(f->txn, t, "n", "m", &f->err));
+	ok(f, stoa_delete(f->txn, t, 4, &f->err));
+	/* a crash here: the log is replayed, and the dead are queued again */
+	ok(f, stoa_commit(f->txn, &f->err));
+	char command[600];
+
+	snprintf(command, sizeof command, "cp -r '%s/db.stoa' '%s/copy.stoa'", f->dir, f->dir);
+	assert_int_equal(system(command), 0);
+	ok(f, stoa_close(f->db, &f->err));
+	ok(f, stoa_open(testing_path(f->dir, "copy.stoa"), NULL, &f->db, &f->err));
+	ok(f, stoa_begin(f->db, STOA_WRITE, &f->txn, &f->err));
+	assert_int_equal(scan_dead(f, queue, rows, 10), 4);
+	for (uint64_t i = 0; i < 4; i++)
+		assert_int_equal(rows[i], 4 - i);
+	ok(f, stoa_get(f->txn, queue, 2, v, 5, &f->err));
+	assert_int_equal(v[1].type, STOA_NULL);		/* the slot has another name since */
+	assert_memory_equal(v[2].p, "one", 3);
+	assert_memory_equal(v[3].p, "a text", 6);
+	assert_int_equal(v[4].u, 2);
+	ok(f, stoa_table_drop(f->txn, queue, &f->err));
+	ok(f, stoa_insert(f->txn, t, (struct stoa_value[]){ stoa_null(), stoa_null(), stoa_null(),
+							    stoa_null() }, 4, NULL, &f->err));
+	ok(f, stoa_delete(f->txn, t, 5, &f->err));
+	ok(f, stoa_death_queue(f->txn, t, "dead", &queue, &f->err));
+}
+
 /* ---- handles ---- */
 
 static void a_hold_taken_in_a_read_transaction_is_of_the_newest_commit(void **state)
@@ -551,6 +620,7 @@ int main(void)
 		TEST(slots_that_cannot_be_references_are_refused),
 		TEST(a_reference_to_no_row_names_what_is_wrong),
 		TEST(a_reference_may_move_in_any_order),
+		TEST(the_dead_are_queued_with_their_values_in_order),
 		TEST(a_hold_taken_in_a_read_transaction_is_of_the_newest_commit),
 		TEST(what_only_a_hold_kept_is_collected_after_a_restart),
 	};
