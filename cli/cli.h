@@ -204,6 +204,7 @@ bool color_on(FILE *f);
 struct progress {
 	const char *label;
 	bool on;		/* stderr is a terminal */
+	bool until_rows;	/* rows are progress enough: the line goes before the first one */
 	bool shown;
 	double began;
 	double last;		/* seconds, when drawn */

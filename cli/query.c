@@ -55,6 +55,7 @@ static int read_sql(const char *argument, const char *file, struct text *t)
 static int show_rows(stoa_cursor *cur, const char *sql, const struct writer_options *options)
 {
 	const struct stoa_column *columns;
+	struct progress progress;
 	struct writer *w;
 	size_t n;
 	int code;
@@ -65,7 +66,9 @@ static int show_rows(stoa_cursor *cur, const char *sql, const struct writer_opti
 		return CLI_OK;
 	}
 	w = writer_new(stdout, options, columns, n);
-	code = write_cursor(w, cur, sql, NULL);
+	progress_init(&progress, "query");
+	progress.until_rows = true;
+	code = write_cursor(w, cur, sql, &progress);
 	/* Half a table would look like a whole one: on an error there is none. */
 	if (code == CLI_OK)
 		return writer_finish(w);

@@ -134,9 +134,8 @@ static int show_rows(struct shell *sh, stoa_cursor *cur, const char *sql)
 	}
 	out = sh->out ? sh->out : pager_open();
 	w = writer_new(out, &sh->options, columns, n);
-	/* Rows on the screen are progress enough. */
-	progress_init(&progress, sh->out ? sh->out_path : "");
-	progress.on = progress.on && sh->out;
+	progress_init(&progress, sh->out ? sh->out_path : "query");
+	progress.until_rows = !sh->out;
 	code = write_cursor(w, cur, sql, &progress);
 	if (code == CLI_OK)
 		code = writer_finish(w);

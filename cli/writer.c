@@ -187,18 +187,41 @@ static bool go_on(const struct writer *w, struct progress *p)
 {
 	double part = p->total_rows ? (double)w->n_rows / (double)p->total_rows : -1;
 
-	progress_show(p, part, w->n_rows, 0, seconds_now() - p->began);
+	if (!p->until_rows)
+		progress_show(p, part, w->n_rows, 0, seconds_now() - p->began);
 	return !interrupted();
+}
+
+struct watch {
+	const struct writer *w;
+	struct progress *p;
+};
+
+/* While the query works towards its next rows. */
+static int on_watch(void *ctx, const struct stoa_query_progress *now)
+{
+	struct watch *watch = ctx;
+	double part = now->total_rows ? (double)now->rows / (double)now->total_rows : -1;
+
+	if (watch->w->n_rows == 0)
+		progress_show(watch->p, part, now->rows, 0, seconds_now() - watch->p->began);
+	return interrupted();
 }
 
 int write_cursor(struct writer *w, stoa_cursor *cur, const char *sql, struct progress *p)
 {
+	struct watch watch = { w, p };
 	const struct stoa_value *row;
 	struct stoa_error err;
 	int rc = STOA_ROW;
 
+	/* Without memory for it the query runs unwatched. */
+	if (p && stoa_cursor_watch(cur, on_watch, &watch, &err) < 0)
+		p->on = false;
 	/* Nobody can read what cannot be written: a full disk ends the query. */
 	while (!ferror(w->out) && (rc = stoa_next(cur, &row, &err)) == STOA_ROW) {
+		if (p && p->until_rows && w->n_rows == 0)
+			progress_end(p);
 		writer_row(w, row);
 		if (p && w->n_rows % 4096 == 0 && !go_on(w, p))
 			break;
@@ -206,7 +229,7 @@ int write_cursor(struct writer *w, stoa_cursor *cur, const char *sql, struct pro
 	if (p)
 		progress_end(p);
 	stoa_cursor_close(cur);
-	if (rc < 0)
+	if (rc < 0 && !(rc == STOA_ECANCELED && p && interrupted()))
 		return report_sql_error(sql, &err);
 	return p && interrupted() ? CLI_INTERRUPTED : CLI_OK;
 }

@@ -303,6 +303,11 @@ static void control_c_ends_a_line_or_a_query_and_not_the_shell(void **state)
 	type(s, "\x03");
 	expect(s, "interrupted");
 	expect(s, "stoa> ");
+	type(s, "SELECT count(*) FROM n a, n b, n c, n d, n e, n f, n g, n h, n i, n j, n k, n l;\n");
+	expect(s, "query ");	/* progress, after half a second */
+	type(s, "\x03");
+	expect(s, "interrupted");
+	expect(s, "stoa> ");
 	type(s, "SELECT 'still here';\n");
 	expect(s, "│ still here");
 }
