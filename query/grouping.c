@@ -29,7 +29,7 @@
 #include "loops.h"
 #include "prog.h"
 
-#define DIRECT_MAX 65536
+#define DIRECT_MAX 524288
 #define CODE_CELLS_MAX 4096
 #define NO_PLACE UINT64_MAX
 
