@@ -44,6 +44,7 @@ enum stoa__cursor_way { STOA__CURSOR_FRESH, STOA__CURSOR_BY_BATCH, STOA__CURSOR_
 struct stoa_cursor {
 	const struct stoa__cursor_ops *ops;
 	uint8_t way;			/* enum stoa__cursor_way: batches and rows do not mix */
+	bool by_one;			/* read by a cursor that is read by row: batches may be of one */
 	uint64_t fork_generation;	/* in which it was opened: of no use in a child */
 	int ended;			/* 0, STOA_END, or the error that ended it */
 	const bool *gone;		/* once true, what batches borrow is no more; NULL: never */

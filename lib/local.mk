@@ -21,6 +21,7 @@ libstoa_all_la_SOURCES += \
 	%D%/consumer.h \
 	%D%/counts.c \
 	%D%/counts.h \
+	%D%/compose.c \
 	%D%/cursor.c \
 	%D%/cursor.h \
 	%D%/cycles.c \

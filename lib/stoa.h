@@ -1438,6 +1438,62 @@ typedef int stoa_progress_fn(void *ctx, const struct stoa_query_progress *now);
 STOA_API STOA_CHECK_RESULT int stoa_cursor_watch(stoa_cursor *cur, stoa_progress_fn *progress,
 						 void *ctx, struct stoa_error *err);
 
+/*
+ * Cursors over cursors. Each of these calls owns the cursors it is given, whether it succeeds or not: they are
+ * closed with the result, and nothing else may be called on them but stoa_cursor_cancel(), which the result passes on.
+ * Functions of the application are called by the thread that reads the result, and no earlier than their row is
+ * wanted: one row ahead of stoa_next(), a batch ahead of stoa_next_batch(). They return an error to end the
+ * cursor with it, and may put words for it into @err.
+ */
+
+/** stoa_map_fn - makes a row @out, all NULL at first, from a row @in; bytes in @out are copied. STOA_OK or an error */
+typedef int stoa_map_fn(void *ctx, const struct stoa_value *in, struct stoa_value *out,
+			struct stoa_error *err);
+/** stoa_filter_fn - 1 keeps a row, 0 passes over it; or an error */
+typedef int stoa_filter_fn(void *ctx, const struct stoa_value *row, struct stoa_error *err);
+/** stoa_generate_fn - makes the next row, all NULL at first; bytes are copied. STOA_ROW, STOA_END or an error */
+typedef int stoa_generate_fn(void *ctx, struct stoa_value *out, struct stoa_error *err);
+
+/**
+ * stoa_cursor_map() - a cursor over what a function makes of each row of another
+ * @columns: of the result; copied. Values are converted to their types as in stoa_insert()
+ */
+STOA_API STOA_CHECK_RESULT int stoa_cursor_map(stoa_cursor *in, const struct stoa_column *columns,
+					       size_t n_columns, stoa_map_fn *map, void *ctx,
+					       stoa_cursor **out, struct stoa_error *err);
+
+/** stoa_cursor_filter() - a cursor over the rows of another that a function keeps */
+STOA_API STOA_CHECK_RESULT int stoa_cursor_filter(stoa_cursor *in, stoa_filter_fn *filter, void *ctx,
+						  stoa_cursor **out, struct stoa_error *err);
+
+/** stoa_cursor_take() - a cursor over the first @n rows of another */
+STOA_API STOA_CHECK_RESULT int stoa_cursor_take(stoa_cursor *in, uint64_t n, stoa_cursor **out,
+						struct stoa_error *err);
+
+/** stoa_cursor_chain() - the rows of @n cursors one after the other; the columns are those of the first, types the same */
+STOA_API STOA_CHECK_RESULT int stoa_cursor_chain(stoa_cursor *const *in, size_t n, stoa_cursor **out,
+						 struct stoa_error *err);
+
+/**
+ * stoa_cursor_generate() - a cursor over rows that a function of the application makes: a generator
+ * @columns: of the result; copied
+ * @release: called with @ctx when the cursor is closed, or cannot be made; may be NULL
+ */
+STOA_API STOA_CHECK_RESULT int stoa_cursor_generate(const struct stoa_column *columns,
+						    size_t n_columns, stoa_generate_fn *generate,
+						    void (*release)(void *ctx), void *ctx,
+						    stoa_cursor **out, struct stoa_error *err);
+
+/**
+ * stoa_append_cursor() - add all rows of a cursor, which is closed whatever is returned
+ * @in:   its columns have the slots' types, in order
+ * @rows: receives how many rows were added; may be NULL
+ *
+ * Returns: as stoa_append() and stoa_next_batch(); rows before an error are added.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_append_cursor(stoa_appender *app, stoa_cursor *in, uint64_t *rows,
+						  struct stoa_error *err);
+
 /** stoa_cursor_close() - free a cursor and what it holds; NULL is fine */
 STOA_API void stoa_cursor_close(stoa_cursor *cur);
 

@@ -21,6 +21,7 @@ cmocka_tests += \
 	%D%/csv_scan_test \
 	%D%/csv_suite_test \
 	%D%/csv_work_test \
+	%D%/cursor_test \
 	%D%/deque_test \
 	%D%/explain_test \
 	%D%/fault_test \
