@@ -213,7 +213,8 @@ static int make_query(struct stoa__upsert *u, struct stoa__arena *arena,
 static int name_slots(struct stoa__upsert *u, struct stoa_error *err)
 {
 	for (struct stoa__assignment *a = u->s->conflict->sets; a; a = a->next) {
-		uint32_t slot;
+		uint32_t slot = 0;
+
 		STOA_TRY(find_slot(u, &a->name, (struct stoa_bytes){ a->name.p, a->name.len }, &slot,
 				   err));
 		for (size_t k = 0; k < u->n_slots; k++)

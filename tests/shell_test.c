@@ -323,8 +323,8 @@ static void formats_times_and_files_are_chosen_with_commands(void **state)
 	type(s, ".mode csv\n.timer on\nSELECT * FROM tea;\n");
 	expect(s, "green,2.50\nblack,\n");
 	expect(s, " s\n");
-	type(s, ".output out.csv\nSELECT name FROM tea;\n.output\n.mode\n");
-	expect(s, "csv\n");
+	type(s, ".output out.csv\nSELECT name FROM tea;\n.output\nSELECT 'all is written';\n");
+	expect(s, "\nall is written\n");
 	FILE *f = fopen(testing_path(s->dir, "out.csv"), "r");
 	assert_non_null(f);
 	assert_true(fread(text, 1, sizeof text - 1, f) > 0);
