@@ -766,6 +766,24 @@ struct stoa__bound *stoa__bind_compare(struct stoa__binder *bn, const struct sto
 			NULL;
 }
 
+/* ~, ~*, !~, !~*: the operator is in the token. */
+static struct stoa__bound *bind_match(struct stoa__binder *bn, const struct stoa__token *at,
+				      struct stoa__bound *a, struct stoa__bound *b)
+{
+	bool fold = at->len && at->p[at->len - 1] == '*';
+	struct stoa_value flags = stoa_bytes_value(STOA_TEXT, "i", fold);
+	struct stoa__type text = stoa__type_plain(STOA_TEXT), truth = stoa__type_plain(STOA_BOOL);
+	struct stoa__bound *args[3] = { stoa__coerce(bn, at, a, text), stoa__coerce(bn, at, b, text),
+					stoa__bound_const(bn, at, text, &flags) };
+
+	if (!args[0] || !args[1] || !args[2])
+		return NULL;
+	struct stoa__bound *r = stoa__bound_call(bn, at, &stoa__fn_regexp_like, truth, args, 3);
+	if (!r || at->p[0] != '!')
+		return r;
+	return stoa__bound_op(bn, at, STOA__CODE_NOT, 0, truth, r, NULL);
+}
+
 static struct stoa__bound *bind_binary(struct stoa__binder *bn, const struct stoa__ast *n)
 {
 	struct stoa__bound *a = stoa__bind(bn, n->a), *b = stoa__bind(bn, n->b);
@@ -773,8 +791,7 @@ static struct stoa__bound *bind_binary(struct stoa__binder *bn, const struct sto
 	if (!a || !b)
 		return NULL;
 	if (n->op == STOA__OP_MATCH)
-		return stoa__bind_fail(bn, &n->at, STOA_EUNSUPPORTED,
-				       "regular expressions (~) are not supported: use LIKE");
+		return bind_match(bn, &n->at, a, b);
 	if (n->op == STOA__OP_CONCAT)
 		return bind_concat(bn, &n->at, a, b);
 	if (n->op >= STOA__OP_EQ && n->op <= STOA__OP_NOT_DISTINCT)

@@ -53,11 +53,13 @@ struct stoa__fn {
 extern const struct stoa__fn stoa__text_functions[];
 extern const struct stoa__fn stoa__number_functions[];
 extern const struct stoa__fn stoa__time_functions[];
+extern const struct stoa__fn stoa__regex_functions[];
 
 /* What the binder makes calls of by itself. */
 extern const struct stoa__fn stoa__fn_concat;		/* a || b */
 extern const struct stoa__fn stoa__fn_to_text;		/* any type */
 extern const struct stoa__fn stoa__fn_from_text;	/* to node->type */
+extern const struct stoa__fn stoa__fn_regexp_like;	/* text, pattern, flags: a ~ b */
 extern const struct stoa__fn stoa__fn_greatest;
 extern const struct stoa__fn stoa__fn_least;
 extern const struct stoa__fn stoa__fn_power;

@@ -33,6 +33,7 @@ libstoa_all_la_SOURCES += \
 	%D%/from.c \
 	%D%/func.h \
 	%D%/func_number.c \
+	%D%/func_regex.c \
 	%D%/func_text.c \
 	%D%/func_time.c \
 	%D%/grouping.c \
@@ -80,6 +81,8 @@ libstoa_all_la_SOURCES += \
 	%D%/plan.h \
 	%D%/prog.h \
 	%D%/push.c \
+	%D%/regex.c \
+	%D%/regex.h \
 	%D%/resolve.c \
 	%D%/result.c \
 	%D%/result.h \
