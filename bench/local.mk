@@ -36,6 +36,7 @@ bench_stoa_bench_SOURCES = \
 	%D%/case_point.c \
 	%D%/case_query.c \
 	%D%/case_query.h \
+	%D%/case_queue.c \
 	%D%/case_tpch.c \
 	%D%/case_txn.c \
 	%D%/data.c \

@@ -68,17 +68,17 @@ int bench_redis_connect(void)
 }
 
 /* The server changes into --dir before it makes the socket. */
-static void exec_server(const char *dir)
+static void exec_server(const char *dir, bool durable)
 {
 	if (!freopen("/dev/null", "w", stdout))
 		_exit(127);
 	execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", "../" NAME ".sock",
-	       "--dir", dir, "--save", "", "--appendonly", "yes", "--appendfsync", "always",
-	       (char *)NULL);
+	       "--dir", dir, "--save", "", "--appendonly", durable ? "yes" : "no", "--appendfsync",
+	       "always", (char *)NULL);
 	_exit(127);
 }
 
-void bench_redis_start(void)
+static void start(bool durable)
 {
 	const char *dir = bench_path(NAME);
 	int status, fd;
@@ -91,7 +91,7 @@ void bench_redis_start(void)
 	if (server < 0)
 		bench_die("cannot fork: %s", strerror(errno));
 	if (server == 0)
-		exec_server(dir);
+		exec_server(dir, durable);
 	for (int i = 0; i < START_TRIES; i++) {
 		if (try_connect(&fd)) {
 			close(fd);
@@ -107,6 +107,16 @@ void bench_redis_start(void)
 	bench_die("redis-server does not answer");
 }
 
+void bench_redis_start(void)
+{
+	start(true);
+}
+
+void bench_redis_start_in_memory(void)
+{
+	start(false);
+}
+
 void bench_redis_stop(void)
 {
 	kill(server, SIGTERM);
@@ -115,19 +125,42 @@ void bench_redis_stop(void)
 	bench_remove(bench_path(NAME ".sock"));
 }
 
+static void send_all(int fd, const char *p, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, p, len);
+
+		if (n <= 0)
+			bench_die("Redis takes no more: %s", strerror(errno));
+		p += n;
+		len -= (size_t)n;
+	}
+}
+
+size_t bench_redis_converse(int fd, const char *commands, size_t len, uint64_t lines, char *reply,
+			    size_t size)
+{
+	size_t got = 0;
+
+	send_all(fd, commands, len);
+	while (lines) {
+		ssize_t n = read(fd, reply + got, size - got);
+
+		if (n <= 0)
+			bench_die("Redis does not answer");
+		for (ssize_t i = 0; i < n; i++)
+			lines -= reply[got + (size_t)i] == '\n';
+		got += (size_t)n;
+	}
+	return got;
+}
+
 /* Sends a command and reads the line that answers it. */
 static void ask(int fd, const char *command, size_t len, char *line, size_t size)
 {
 	size_t got = 0;
 
-	while (len) {
-		ssize_t n = write(fd, command, len);
-
-		if (n <= 0)
-			bench_die("Redis takes no more: %s", strerror(errno));
-		command += n;
-		len -= (size_t)n;
-	}
+	send_all(fd, command, len);
 	do {
 		ssize_t n = read(fd, line + got, size - 1 - got);
 
