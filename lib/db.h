@@ -183,6 +183,11 @@ uint64_t stoa__db_segment_bytes(struct stoa_db *db);
 
 /* ---- rows.c ---- */
 
+/* stoa_get() and stoa_delete() of a row that has been found; the table is the working version's own to delete in. */
+int stoa__row_get(struct stoa_txn *txn, const struct stoa__table *t, struct stoa__place at,
+		  struct stoa_value *out, size_t n_out, struct stoa_error *err);
+int stoa__row_delete(struct stoa_txn *txn, struct stoa__table *t, stoa_rowid row,
+		     struct stoa__place at, struct stoa_error *err);
 /* Heap that tables, versions and strings hold. */
 uint64_t stoa__db_bytes(struct stoa_db *db);
 /* STOA_ENOMEM when memory_limit is reached, with @more bytes that are not counted yet. */
@@ -199,7 +204,7 @@ void stoa__txn_means(stoa_txn *txn, struct stoa__budget **budget, const struct s
 /* ---- queue.c: deques with a limit give up what is beyond it ---- */
 
 /* After a row with these values, converted, was inserted; after many were. */
-void stoa__deques_cut(struct stoa_txn *txn, uint32_t table, const struct stoa_value *values);
+void stoa__deques_cut(struct stoa_txn *txn, struct stoa__table *t, const struct stoa_value *values);
 void stoa__deques_cut_all(struct stoa_txn *txn, uint32_t table);
 
 /* ---- redo.c: operations in the log ---- */

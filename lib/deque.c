@@ -25,14 +25,19 @@ static uint64_t first_number(struct stoa_bytes name)
 
 static bool has_name(const struct stoa__queue *q, struct stoa_bytes name)
 {
-	return q->name_len == name.len && !memcmp(&q->few[q->cap], name.p, name.len);
+	return q->name_len == name.len &&
+	       (!name.len || !memcmp(&q->few[q->cap], name.p, name.len));
 }
 
 struct stoa__queue *stoa__deque_find(const struct stoa__deque *d, struct stoa_bytes name)
 {
 	uint64_t first = first_number(name), number;
-	struct stoa__queue *q = stoa__tree_next(d->queues, first, true, &number);
+	struct stoa__queue *q = stoa__tree_find(d->queues, first);
 
+	/* Nearly always; the rest is for names that share a hash. */
+	if (q && has_name(q, name))
+		return q;
+	q = stoa__tree_next(d->queues, first, true, &number);
 	while (q && number - first < SAME_HASH && !has_name(q, name))
 		q = stoa__tree_next(d->queues, number, false, &number);
 	return q && number - first < SAME_HASH ? q : NULL;

@@ -19,7 +19,7 @@
 
 int stoa__aim_again(struct stoa__aim *aim, struct stoa_error *err)
 {
-	STOA_TRY(stoa__txn_own_table(aim->txn, aim->t->id, &aim->t, err));
+	STOA_TRY(stoa__txn_own_table(aim->txn, aim->table, &aim->t, err));
 	aim->d = stoa__deque_of(aim->t, aim->i);
 	return STOA_OK;
 }
@@ -49,6 +49,7 @@ int stoa__aim_read(struct stoa_txn *txn, stoa_table table, stoa_index index,
 {
 	STOA_TRY(stoa__txn_enter(txn, err));
 	out->txn = txn;
+	out->table = table;
 	STOA_TRY(stoa__index_find(txn, table, index, STOA_INDEX_DEQUE, &out->t, &out->i, err));
 	out->d = stoa__deque_of(out->t, out->i);
 	return name_queue(out, queue, err);
@@ -92,15 +93,14 @@ static int move(struct stoa__aim *aim, uint64_t row, stoa_table dead, struct sto
 		struct stoa_error *err)
 {
 	size_t n = aim->t->schema->n_slots;
-	uint32_t table = aim->t->id;
 
-	STOA_TRY(stoa_get(aim->txn, table, row, values, n, err));
+	STOA_TRY(stoa_get(aim->txn, aim->table, row, values, n, err));
 	/* They borrow from what this does not free: deletion comes last. */
 	STOA_TRY(stoa_insert(aim->txn, dead, values, n, NULL, err));
-	return stoa_delete(aim->txn, table, row, err);
+	return stoa_delete(aim->txn, aim->table, row, err);
 }
 
-/* The same, all or nothing. */
+/* The same, all or nothing. Whatever comes of it, the aim must be taken again. */
 static int bury(struct stoa__aim *aim, uint64_t row, stoa_table dead, struct stoa_error *err)
 {
 	struct stoa_txn *txn = aim->txn;
@@ -121,7 +121,6 @@ static int bury(struct stoa__aim *aim, uint64_t row, stoa_table dead, struct sto
 		stoa__version_drop(before);
 	}
 	stoa__free(values);
-	aim->t = stoa__table_find(txn->version, aim->t->id);
 	return rc;
 }
 
@@ -133,12 +132,10 @@ static int give_back(struct stoa__aim *aim, const struct stoa__job *job, enum st
 	struct stoa__job like = { .row = job->row, .attempts = job->attempts, .end = (uint8_t)end,
 				  .state = until_ms ? STOA__JOB_DELAYED : STOA__JOB_READY };
 	uint64_t limit = def->number[STOA__DEQUE_ATTEMPTS];
-	uint32_t id = aim->t->id;
 
 	if (limit && job->state == STOA__JOB_CLAIMED && job->attempts >= limit) {
 		int rc = bury(aim, job->row, (stoa_table)def->number[STOA__DEQUE_DEAD], err);
 
-		aim->t = stoa__table_find(aim->txn->version, id);
 		STOA_TRY(stoa__aim_again(aim, err));
 		/* A table that is missing, frozen or of other slots does not stop the work. */
 		if (rc == STOA_OK || rc == STOA_ENOMEM)

@@ -9,7 +9,8 @@
 /* A queue that a call is about. Good until the transaction changes anything but by the calls below. */
 struct stoa__aim {
 	struct stoa_txn *txn;
-	struct stoa__table *t;
+	uint32_t table;
+	struct stoa__table *t;		/* as it was last looked at */
 	uint32_t i;
 	struct stoa__deque *d;
 	struct stoa__queue_name name;

@@ -77,10 +77,8 @@ static bool is_bounded(const struct stoa__table *t, uint32_t i)
 	return def->kind == STOA_INDEX_DEQUE && def->number[STOA__DEQUE_MAXLEN];
 }
 
-void stoa__deques_cut(struct stoa_txn *txn, uint32_t id, const struct stoa_value *values)
+void stoa__deques_cut(struct stoa_txn *txn, struct stoa__table *t, const struct stoa_value *values)
 {
-	struct stoa__table *t = stoa__table_find(txn->version, id);
-
 	for (uint32_t i = 0; i < t->schema->n_indexes; i++) {
 		const struct stoa__index_def *def = &t->schema->indexes[i];
 		struct stoa__queue_name name;
@@ -145,15 +143,20 @@ static int take(struct stoa__aim *aim, uint64_t row, struct stoa_value *out, siz
 		struct stoa_error *err)
 {
 	struct stoa_txn *txn = aim->txn;
-	uint32_t id = aim->t->id;
+	struct stoa__place at;
+	int rc = stoa__table_locate(aim->t, row, &at, err);
 
+	if (rc == STOA_ENOTFOUND)
+		return stoa__fail_corrupt(err, "catalog.mdb", 0,
+					  "table \"%s\": a deque has a row that is not there",
+					  aim->t->schema->name);
+	STOA_TRY(rc);
 	if (out) {
-		STOA_TRY(stoa_get(txn, id, row, out, n_out, err));
-		if ((!aim->t->tail || row < aim->t->tail->first) &&
-		    keep_bytes(txn, out, n_out) < 0)
+		STOA_TRY(stoa__row_get(txn, aim->t, at, out, n_out, err));
+		if (!at.group->tail && keep_bytes(txn, out, n_out) < 0)
 			return stoa__fail_memory(err);
 	}
-	return stoa_delete(txn, id, row, err);
+	return stoa__row_delete(txn, aim->t, row, at, err);
 }
 
 int stoa_deque_pop(stoa_txn *txn, stoa_table table, stoa_index index,
@@ -264,7 +267,6 @@ static int rotate(struct stoa__aim *aim, enum stoa_end from, uint64_t n, struct 
 {
 	struct stoa_txn *txn = aim->txn;
 	struct stoa__version *before;
-	uint32_t id = aim->t->id;
 	int rc;
 
 	STOA_TRY(stoa__txn_freeze(txn, &before, err));
@@ -275,7 +277,6 @@ static int rotate(struct stoa__aim *aim, enum stoa_end from, uint64_t n, struct 
 	if (rc < 0)
 		stoa__txn_rollback(txn, before);
 	stoa__version_drop(before);
-	aim->t = stoa__table_find(txn->version, id);
 	return rc;
 }
 

@@ -75,7 +75,7 @@ int stoa_insert(stoa_txn *txn, stoa_table table, const struct stoa_value *values
 	if (rc == STOA_OK)
 		rc = insert(txn, t, converted, &rowid, err);
 	if (rc == STOA_OK && t->indexes)
-		stoa__deques_cut(txn, table, converted);
+		stoa__deques_cut(txn, t, converted);
 	if (rc == STOA_OK && out)
 		*out = rowid;
 	if (converted != few)
@@ -92,20 +92,15 @@ static int found(int rc, const struct stoa__table *t, stoa_rowid row, struct sto
 			  (unsigned long long)row);
 }
 
-int stoa_get(stoa_txn *txn, stoa_table table, stoa_rowid row, struct stoa_value *out, size_t n_out,
-	     struct stoa_error *err)
+int stoa__row_get(struct stoa_txn *txn, const struct stoa__table *t, struct stoa__place at,
+		  struct stoa_value *out, size_t n_out, struct stoa_error *err)
 {
-	struct stoa__table *t;
-	struct stoa__place at;
 	size_t room;
 
-	STOA_TRY(stoa__txn_enter(txn, err));
-	STOA_TRY(stoa__txn_table(txn, table, &t, err));
 	if (!out || n_out != t->schema->n_slots)
 		return stoa__fail(err, STOA_EINVAL,
 				  "table \"%s\" has %u slots, but there is room for %zu values",
 				  t->schema->name, t->schema->n_slots, out ? n_out : 0);
-	STOA_TRY(found(stoa__table_locate_existing(t, row, &at, err), t, row, err));
 	/* Where room for its bytes had to be made, they may have moved: once again, there is room now. */
 	do {
 		room = txn->scratch.cap;
@@ -113,6 +108,18 @@ int stoa_get(stoa_txn *txn, stoa_table table, stoa_rowid row, struct stoa_value 
 		STOA_TRY(stoa__group_row(at.group, t->schema, at.row, &txn->scratch, out, err));
 	} while (txn->scratch.cap != room);
 	return stoa__refs_resolve(txn->version, t->schema, out, err);
+}
+
+int stoa_get(stoa_txn *txn, stoa_table table, stoa_rowid row, struct stoa_value *out, size_t n_out,
+	     struct stoa_error *err)
+{
+	struct stoa__table *t;
+	struct stoa__place at;
+
+	STOA_TRY(stoa__txn_enter(txn, err));
+	STOA_TRY(stoa__txn_table(txn, table, &t, err));
+	STOA_TRY(found(stoa__table_locate_existing(t, row, &at, err), t, row, err));
+	return stoa__row_get(txn, t, at, out, n_out, err);
 }
 
 static int update(struct stoa_txn *txn, struct stoa__table *t, stoa_rowid row,
@@ -163,19 +170,13 @@ int stoa_update(stoa_txn *txn, stoa_table table, stoa_rowid row, const uint32_t 
 	return rc;
 }
 
-int stoa_delete(stoa_txn *txn, stoa_table table, stoa_rowid row, struct stoa_error *err)
+int stoa__row_delete(struct stoa_txn *txn, struct stoa__table *t, stoa_rowid row,
+		     struct stoa__place at, struct stoa_error *err)
 {
-	struct stoa__table *t;
-	struct stoa__place at;
-	size_t mark;
-	bool keep;
+	size_t mark = txn->redo.len;
+	bool keep = stoa__counts_get(t, row) || stoa__row_is_held(txn->db, t->id, row);
 	int rc;
 
-	STOA_TRY(stoa__txn_enter_write(txn, err));
-	STOA_TRY(stoa__txn_own_table(txn, table, &t, err));
-	STOA_TRY(found(stoa__table_locate(t, row, &at, err), t, row, err));
-	mark = txn->redo.len;
-	keep = stoa__counts_get(t, row) || stoa__row_is_held(txn->db, table, row);
 	if (txn->db->path && stoa__redo_delete(txn, t, row, keep) < 0)
 		return stoa__fail_memory(err);
 	rc = stoa__refs_delete(txn->version, &txn->loose, t, row, at, keep, err);
@@ -184,4 +185,15 @@ int stoa_delete(stoa_txn *txn, stoa_table table, stoa_rowid row, struct stoa_err
 	else
 		txn->dirty = true;
 	return rc;
+}
+
+int stoa_delete(stoa_txn *txn, stoa_table table, stoa_rowid row, struct stoa_error *err)
+{
+	struct stoa__table *t;
+	struct stoa__place at;
+
+	STOA_TRY(stoa__txn_enter_write(txn, err));
+	STOA_TRY(stoa__txn_own_table(txn, table, &t, err));
+	STOA_TRY(found(stoa__table_locate(t, row, &at, err), t, row, err));
+	return stoa__row_delete(txn, t, row, at, err);
 }
