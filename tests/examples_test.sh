@@ -38,3 +38,11 @@ if [ -z "${STOA_SANITIZER-}" ] && [ "$heap" -gt 64 ]; then
 	echo "the heap grew to $heap MB"
 	exit 1
 fi
+
+# Killed at any time, and started again: each page is stored once.
+for pause in 0.02 0.05 0.1 0.15; do
+	timeout -s KILL $pause "$examples/crawl" "$work/crawl.stoa" 1000 4 >/dev/null || true
+done
+"$examples/crawl" "$work/crawl.stoa" 1000 4 >"$work/out"
+expect "^1000 pages stored, 1000 different ones$" crawl
+cat "$work/out"
