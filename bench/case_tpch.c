@@ -2,10 +2,10 @@
 /*
  * case_tpch.c - all 22 queries of TPC-H, one after the other
  *
- * Both read a durable database that is in the page cache. Each query runs once untimed, which also
- * gives the answer that must agree, then up to three times within two seconds; its median counts. The
- * figure asked for is the total: at most twice DuckDB's with as many threads. Since a sum is of
- * its few longest queries, the geometric mean stands beside it.
+ * Both read a durable database that is in the page cache. Each query runs once untimed, which
+ * also gives the answer that must agree, then up to three times within two seconds; its median
+ * counts. The figure asked for is the total: at most twice DuckDB's with as many threads. Since a
+ * sum is of its few longest queries, the geometric mean stands beside it.
  */
 #include <math.h>
 

@@ -3,12 +3,12 @@
  * estimate.c - about how many rows a node makes: good enough to choose between plans
  *
  * What is known comes from the tables themselves: their number of rows, and the zone maps of the
- * columns that are read. An integer column has at most as many values as lie between its minimum and
- * maximum, so a key of a dimension table is known to be unique, and a range takes its share of that
- * span. All else are constants: an equality with a string 1/20, LIKE 1/20, a comparison of an
- * aggregate 1/20, whatever is not understood 1/3; conditions are taken as independent. Several
- * keys together are taken for a foreign key: each row of the one side finds what there is of it on
- * the other. (Selinger et al., SIGMOD 1979, for the rest.)
+ * columns that are read. An integer column has at most as many values as lie between its minimum
+ * and maximum, so a key of a dimension table is known to be unique, and a range takes its share
+ * of that span. All else are constants: an equality with a string 1/20, LIKE 1/20, a comparison
+ * of an aggregate 1/20, whatever is not understood 1/3; conditions are taken as independent.
+ * Several keys together are taken for a foreign key: each row of the one side finds what there is
+ * of it on the other. (Selinger et al., SIGMOD 1979, for the rest.)
  *
  * A statement of one table is planned without all this: there is nothing to choose.
  */
@@ -23,7 +23,7 @@
 #define PART_GROUPS 0.05	/* who compares an aggregate looks for few groups */
 #define PART_OTHER (1.0 / 3)
 
-/* ---- what is known of columns ----------------------------------------------------------------- */
+/* ---- what is known of columns ---------------------------------------------------------------- */
 
 /* The column that @var was made as: at its scan, where it is one's; else where it was computed. */
 static const struct stoa__node_column *find_column(const struct stoa__node *n, uint32_t var)
@@ -64,7 +64,7 @@ double stoa__estimate_distinct(const struct stoa__node *n, const struct stoa__bo
 	return c && c->distinct >= 1 && c->distinct < rows ? c->distinct : rows;
 }
 
-/* ---- conditions ------------------------------------------------------------------------------- */
+/* ---- conditions ------------------------------------------------------------------------------ */
 
 static const struct stoa__node_column *column_of(const struct stoa__node *n,
 						 const struct stoa__bound *b)
@@ -161,7 +161,7 @@ double stoa__estimate_term(const struct stoa__node *n, const struct stoa__bound 
 	}
 }
 
-/* ---- scans ------------------------------------------------------------------------------------ */
+/* ---- scans ----------------------------------------------------------------------------------- */
 
 static void add_zone(struct stoa__node_column *c, const struct stoa__zone *z)
 {
@@ -231,7 +231,7 @@ static void estimate_scan(struct stoa__binder *bn, struct stoa__node *n)
 	source->ops->close(source);
 }
 
-/* ---- nodes ------------------------------------------------------------------------------------ */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 static double filter_rows(struct stoa__binder *bn, const struct stoa__node *n)
 {

@@ -105,7 +105,7 @@ static struct stoa__node *bind_table(struct stoa__binder *bn, const struct stoa_
 	return scan;
 }
 
-/* ---- functions -------------------------------------------------------------------------------- */
+/* ---- functions ------------------------------------------------------------------------------- */
 
 /* name = value is an argument with a name, whatever columns there are. */
 static void bind_arg(struct stoa__binder *bn, const struct stoa__ast *a, struct stoa__table_arg *out)
@@ -316,8 +316,8 @@ static struct stoa__scope_column *using_column(struct stoa__binder *bn, const st
 	}
 	if (!found)
 		stoa__bind_fail(bn, &name->at, STOA_ENOTFOUND,
-				"USING: there is no column '%.*s' on %s side of the join",
-				shown(name->text.len), name->text.p, "each");
+				"USING: there is no column '%.*s' on each side of the join",
+				shown(name->text.len), name->text.p);
 	return found;
 }
 

@@ -2,10 +2,10 @@
 /*
  * join_order.c - which inner join first: greedy by size
  *
- * Again and again the two trees whose join is estimated to have the fewest rows become one, until one
- * is left: trees that a condition connects before those that none does. (Fegaras, A new heuristic
- * for optimizing large queries, DEXA 1998.) It costs relations times terms, whatever the query. The
- * side with more rows streams, the other is built into a table.
+ * Again and again the two trees whose join is estimated to have the fewest rows become one, until
+ * one is left: trees that a condition connects before those that none does. (Fegaras, A new
+ * heuristic for optimizing large queries, DEXA 1998.) It costs relations times terms, whatever
+ * the query. The side with more rows streams, the other is built into a table.
  */
 #include <string.h>
 

@@ -6,8 +6,8 @@
  *
  *     u32 next row of the chain + 1, u32 flags | u64 by key | u64 NULL bits ... | columns
  *
- * A column takes 8 bytes; a string 8 where it is the number of a distinct string (those that come in
- * dictionary form, and leave in one), else 16. Keys are the words of keys.h.
+ * A column takes 8 bytes; a string 8 where it is the number of a distinct string (those that come
+ * in dictionary form, and leave in one), else 16. Keys are the words of keys.h.
  *
  * Integer keys that lie close together find their row directly, by key - base. Else a table of
  * chains by hash, with 32 bits in each entry that say which tags (five bits of the hash) its chain

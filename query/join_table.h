@@ -2,8 +2,8 @@
 /*
  * join_table.h - the rows of a join's build side, to be found by key
  *
- * Filled batch by batch, finished once, read-only from then on but for the marks of rows that found a
- * partner: so many probes may share one.
+ * Filled batch by batch, finished once, read-only from then on but for the marks of rows that
+ * found a partner: so many probes may share one.
  */
 #ifndef STOA__JOIN_TABLE_H
 #define STOA__JOIN_TABLE_H

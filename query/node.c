@@ -2,9 +2,9 @@
 /*
  * node.c - how trees of a plan are made
  *
- * Like those of expressions, these functions take NULL for what an earlier error left, and give NULL
- * in turn; the error is in the binder. Arrays grow by doubling in the arena, which takes the old
- * ones back with all the rest.
+ * Like those of expressions, these functions take NULL for what an earlier error left, and give
+ * NULL in turn; the error is in the binder. Arrays grow by doubling in the arena, which takes the
+ * old ones back with all the rest.
  */
 #include "plan.h"
 

@@ -2,9 +2,9 @@
 /*
  * op_count.c - stands above an operator and counts what it makes, for EXPLAIN ANALYZE
  *
- * It is there when somebody asks, so counting costs nothing otherwise. Time is that of the operator
- * and all below it: who wants an operator's own takes that of its inputs away. Where a node has several lanes, theirs
- * is added up.
+ * It is there when somebody asks, so counting costs nothing otherwise. Time is that of the
+ * operator and all below it: who wants an operator's own takes that of its inputs away. Where a
+ * node has several lanes, theirs is added up.
  */
 #include <time.h>
 

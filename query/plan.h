@@ -68,8 +68,8 @@ enum stoa__node_kind {
 
 /*
  * Joins. input[0] is the probe side, "left", which streams; input[1] is the build side, kept in a
- * hash table. Rows match where all keys are equal, none of them NULL, and all further conditions are
- * true.
+ * hash table. Rows match where all keys are equal, none of them NULL, and all further conditions
+ * are true.
  *
  *     INNER       pairs that match; without keys and conditions all pairs
  *     LEFT        those, and left rows without a match beside NULLs; RIGHT, FULL: the same for
@@ -208,7 +208,7 @@ typedef struct stoa__bound *stoa__bound_swap(struct stoa__binder *bn, void *arg,
 struct stoa__bound *stoa__bound_map(struct stoa__binder *bn, struct stoa__bound *b,
 				    stoa__bound_swap *swap, void *arg);
 
-/* ---- terms.c: conditions as lists that all must hold ------------------------------------------ */
+/* ---- terms.c: conditions as lists that all must hold ----------------------------------------- */
 
 /* The conditions that @b (NULL: none) is made of; *@n of them. */
 struct stoa__bound **stoa__terms_split(struct stoa__binder *bn, struct stoa__bound *b, size_t *n);
@@ -223,7 +223,7 @@ struct stoa__node *stoa__plan_block(struct stoa__binder *bn, const struct stoa__
 /* @input's rows, each once. */
 struct stoa__node *stoa__node_distinct(struct stoa__binder *bn, struct stoa__node *input);
 
-/* ---- set_op.c: VALUES, and set operations ----------------------------------------------------- */
+/* ---- set_op.c: VALUES, and set operations ---------------------------------------------------- */
 
 struct stoa__node *stoa__plan_values(struct stoa__binder *bn, const struct stoa__query *q);
 /* UNION, INTERSECT, EXCEPT of @q's two queries. */
@@ -242,7 +242,7 @@ struct stoa__bound *stoa__subqueries_join(struct stoa__binder *bn, struct stoa__
 struct stoa__node *stoa__subqueries_filter(struct stoa__binder *bn, struct stoa__node *tree,
 					   struct stoa__bound **terms, size_t n_terms);
 
-/* ---- push.c, join_order.c, estimate.c ---------------------------------------------------------- */
+/* ---- push.c, join_order.c, estimate.c -------------------------------------------------------- */
 
 /* The same rows sooner: conditions as far down as they can be, joins in a good order. */
 struct stoa__node *stoa__plan_optimise(struct stoa__binder *bn, struct stoa__node *n);

@@ -2,10 +2,10 @@
 /*
  * push.c - conditions to where they cost least, joins in a good order
  *
- * Conditions wander down from the root, each as far as what they read is made: through projections,
- * whose expressions take the place of their columns; through groups, where they read keys only; past
- * joins to the side that they speak of. A LEFT join whose right side a condition above wants to be
- * there is an INNER one.
+ * Conditions wander down from the root, each as far as what they read is made: through
+ * projections, whose expressions take the place of their columns; through groups, where they read
+ * keys only; past joins to the side that they speak of. A LEFT join whose right side a condition
+ * above wants to be there is an INNER one.
  *
  * Inner joins with their conditions, and the SEMI and ANTI joins above them, make a *block*: a set
  * of relations and a list of terms. There, what all branches of an OR have in common becomes a
@@ -305,7 +305,7 @@ static struct terms copy(struct stoa__binder *bn, struct stoa__bound **items, si
 	return t;
 }
 
-/* The larger side had better stream: LEFT with few rows on the left is RIGHT the other way round. */
+/* The larger side had better stream: LEFT with few rows on the left is RIGHT, sides exchanged. */
 static void choose_build(struct stoa__node *n)
 {
 	static const uint8_t mirror[][2] = {

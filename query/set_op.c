@@ -2,9 +2,9 @@
 /*
  * set_op.c - VALUES, and UNION, INTERSECT, EXCEPT
  *
- * UNION ALL puts one query's rows behind the other's (APPEND), and UNION gives each of those once.
- * The others count: the rows of both sides are grouped by all columns, with the number of those from
- * either side, l and r:
+ * UNION ALL puts one query's rows behind the other's (APPEND), and UNION gives each of those
+ * once. The others count: the rows of both sides are grouped by all columns, with the number of
+ * those from either side, l and r:
  *
  *     INTERSECT      l > 0 and r > 0         INTERSECT ALL   least(l, r) times
  *     EXCEPT         l > 0 and r = 0         EXCEPT ALL      l - r times
@@ -18,7 +18,7 @@
 #include "func.h"
 #include "plan.h"
 
-/* ---- columns of one type ---------------------------------------------------------------------- */
+/* ---- columns of one type --------------------------------------------------------------------- */
 
 /* What column @i of @n is made of, where that is a constant, whose type may still change. */
 static struct stoa__bound *column_value(struct stoa__binder *bn, const struct stoa__node *n,
@@ -61,7 +61,7 @@ static struct stoa__node *over(struct stoa__binder *bn, struct stoa__node *input
 	return n;
 }
 
-/* ---- set operations --------------------------------------------------------------------------- */
+/* ---- set operations -------------------------------------------------------------------------- */
 
 /* Both queries, projected to columns of the same types. */
 static bool unify_sides(struct stoa__binder *bn, const struct stoa__query *q,
@@ -220,7 +220,7 @@ struct stoa__node *stoa__plan_set(struct stoa__binder *bn, const struct stoa__qu
 	return bn->rc < 0 ? NULL : out;
 }
 
-/* ---- VALUES ----------------------------------------------------------------------------------- */
+/* ---- VALUES ---------------------------------------------------------------------------------- */
 
 static void bind_cells(struct stoa__binder *bn, const struct stoa__ast_list *rows,
 		       struct stoa__bound **cells, uint32_t n_columns)

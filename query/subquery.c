@@ -14,14 +14,14 @@
  *
  *     (SELECT sum(q) FROM l WHERE l.p = o.p)   ->   LEFT JOIN (SELECT p, sum(q) FROM l GROUP BY p)
  *
- * so that each group is computed once, and not once for each row outside. Where an outer row has no
- * group, what stands above the aggregates is computed of NULLs, and of 0 for a count. Everything
- * that cannot be pulled up is refused. (Kim 1982; Ganski and Wong 1987 on the count; Galindo-Legaria
- * and Joshi, SIGMOD 2001.)
+ * so that each group is computed once, and not once for each row outside. Where an outer row has
+ * no group, what stands above the aggregates is computed of NULLs, and of 0 for a count.
+ * Everything that cannot be pulled up is refused. (Kim 1982; Ganski and Wong 1987 on the count;
+ * Galindo-Legaria and Joshi, SIGMOD 2001.)
  *
- * A NULL comes in three ways. A condition that was pulled up stood in a WHERE, where NULL is no; the
- * comparison of IN makes an unknown answer of it. So where MARK tells them apart, the former say
- * IS TRUE.
+ * A NULL comes in three ways. A condition that was pulled up stood in a WHERE, where NULL is no;
+ * the comparison of IN makes an unknown answer of it. So where MARK tells them apart, the former
+ * say IS TRUE.
  */
 #include <string.h>
 
@@ -462,6 +462,12 @@ static void say_is_true(struct stoa__binder *bn, struct stoa__node *n)
 	}
 }
 
+/* May the comparison of IN be NULL? */
+static bool may_be_unknown(const struct stoa__bound *in)
+{
+	return !in->args[0]->args[0]->not_null || !in->args[0]->args[1]->not_null;
+}
+
 static struct stoa__bound *join_mark(struct stoa__binder *bn, struct stoa__node **tree,
 				     struct stoa__bound *b)
 {
@@ -469,7 +475,8 @@ static struct stoa__bound *join_mark(struct stoa__binder *bn, struct stoa__node 
 	struct stoa__node *right = exists_side(&p, b->sub);
 	struct stoa__node *n = join(&p, STOA__JOIN_MARK, *tree, right);
 	struct stoa__token at = stoa__bound_place(b);
-	struct stoa__node_column mark = { .name = "match", .type = b->type, .not_null = b->not_null };
+	struct stoa__node_column mark = { .name = "match", .type = b->type,
+					  .not_null = b->not_null };
 
 	if (!n || !right)
 		return NULL;
@@ -477,7 +484,7 @@ static struct stoa__bound *join_mark(struct stoa__binder *bn, struct stoa__node 
 	say_is_true(bn, n);
 	if (b->sub->how == EXISTS) {
 		stoa__join_keys(bn, n);
-	} else if (n->n_exprs && !(b->args[0]->args[0]->not_null && b->args[0]->args[1]->not_null)) {
+	} else if (n->n_exprs && may_be_unknown(b)) {
 		stoa__join_keys(bn, n);
 		stoa__node_add_expr(bn, n, b->args[0]);	/* which may be unknown */
 	} else {
@@ -579,8 +586,7 @@ static struct stoa__bound *plain_test(struct stoa__bound *b, bool *anti)
 		b = b->args[0];
 	if (b->kind != STOA__BOUND_SUBQUERY || b->sub->how == SCALAR)
 		return NULL;
-	if (*anti && b->sub->how == IN &&
-	    !(b->args[0]->args[0]->not_null && b->args[0]->args[1]->not_null))
+	if (*anti && b->sub->how == IN && may_be_unknown(b))
 		return NULL;
 	return b;
 }

@@ -7,8 +7,8 @@
  * string). So a relation may stand wherever another may, and queries are put together from nothing
  * but relations. The text is the same for both, in the part of SQL where both mean the same.
  *
- * A subquery that stoa refuses, because it is correlated in a way that is not supported, is counted:
- * few may be.
+ * A subquery that stoa refuses, because it is correlated in a way that is not supported, is
+ * counted: few may be.
  */
 #include "testing.h"
 

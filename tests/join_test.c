@@ -84,7 +84,7 @@ static int make_tables(void **state)
 	return 0;
 }
 
-/* ---- answers ---------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static int compare_lines(const void *a, const void *b)
 {
@@ -147,7 +147,7 @@ static void refused(const char *sql, int code, unsigned column, const char *word
 			 err.text);
 }
 
-/* ---- joins ------------------------------------------------------------------------------------ */
+/* ---- joins ----------------------------------------------------------------------------------- */
 
 static void inner_joins_match_keys_that_are_there(void **state)
 {
@@ -235,7 +235,7 @@ static void long_chains_fill_several_batches(void **state)
 	      "2500\n");
 }
 
-/* ---- subqueries ------------------------------------------------------------------------------- */
+/* ---- subqueries ------------------------------------------------------------------------------ */
 
 static void exists_and_in_are_tests(void **state)
 {
@@ -308,7 +308,7 @@ static void queries_nest(void **state)
 	      "r) x group by k) y", "3\n");
 }
 
-/* ---- set operations --------------------------------------------------------------------------- */
+/* ---- set operations -------------------------------------------------------------------------- */
 
 static void set_operations_count(void **state)
 {
@@ -331,7 +331,7 @@ static void set_operations_count(void **state)
 	      "a\ntwo\n");
 }
 
-/* ---- refusals --------------------------------------------------------------------------------- */
+/* ---- refusals -------------------------------------------------------------------------------- */
 
 static void what_cannot_be_says_where(void **state)
 {
@@ -372,7 +372,7 @@ static void growth_without_end_has_a_limit(void **state)
 	assert_int_equal(err.code, STOA_EFULL);
 }
 
-/* ---- nonsense --------------------------------------------------------------------------------- */
+/* ---- nonsense -------------------------------------------------------------------------------- */
 
 static const char *const sentences[] = {
 	"select v , w from l full join r on l.k = r.k and w > 10 left join u using ( k ) order by 1 , 2",
@@ -440,7 +440,7 @@ static void nonsense_gets_an_answer_or_an_error(void **state)
 	assert_true(n_answers > rounds / 50);
 }
 
-/* ---- memory ----------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static void joins_survive_every_allocation_that_fails(void **state)
 {
