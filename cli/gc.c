@@ -23,7 +23,7 @@ static void print_stats(const struct stoa_gc_stats *s)
 	       s->longest_pause);
 }
 
-static int collect(const char *path, int generation, bool stats)
+static int collect(const char *path, int generation, bool cold, bool stats)
 {
 	struct stoa_options options = STOA_OPTIONS_INIT;
 	struct stoa_gc_stats s = STOA_GC_STATS_INIT;
@@ -34,7 +34,7 @@ static int collect(const char *path, int generation, bool stats)
 	options.flags = STOA_OPEN_NO_CREATE;
 	if (stoa_open(path, &options, &db, &err) < 0)
 		return report_error(path, &err);
-	if (stoa_gc_collect(db, generation, &s, &err) < 0)
+	if ((cold ? stoa_gc_cool(db, &s, &err) : stoa_gc_collect(db, generation, &s, &err)) < 0)
 		code = report_error(path, &err);
 	if (stoa_close(db, &err) < 0 && code == CLI_OK)
 		code = report_error(path, &err);
@@ -52,12 +52,13 @@ static int run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "generation", required_argument, NULL, 'g' },
+		{ "cold", no_argument, NULL, 'c' },
 		{ "stats", no_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	int generation = STOA_GC_GENERATIONS - 1;
-	bool stats = false;
+	bool cold = false, stats = false;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "g:h", options, NULL)) != -1) {
@@ -68,6 +69,9 @@ static int run(const struct command *self, int argc, char **argv)
 				return bad_usage(self, "there is no generation %s: they are 0, 1 and 2",
 						 optarg);
 			generation = *optarg - '0';
+			break;
+		case 'c':
+			cold = true;
 			break;
 		case 's':
 			stats = true;
@@ -80,7 +84,7 @@ static int run(const struct command *self, int argc, char **argv)
 	}
 	if (argc - optind != 1)
 		return bad_usage(self, "one DB is wanted");
-	return collect(argv[optind], generation, stats);
+	return collect(argv[optind], generation, cold, stats);
 }
 
 const struct command command_gc = {
@@ -88,6 +92,7 @@ const struct command command_gc = {
 	"A program that has the database open does this by itself, beside its other work;\n"
 	"this does it now, and to the last percent.\n\n"
 	"  -g, --generation N  only row groups that were rewritten at most N times: 0, 1 or 2 (all)\n"
+	"      --cold          and compress all rows, for tables that are seldom read\n"
 	"      --stats         what was done, line by line\n"
 	"  -h, --help          this text\n",
 	run,

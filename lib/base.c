@@ -90,6 +90,7 @@ static struct stoa__base *base_new(struct stoa__version *w, const struct stoa__b
 	base->n_rows = info->n_rows;
 	base->n_columns = info->n_columns;
 	base->generation = info->generation;
+	base->cold = info->cold;
 	return base;
 }
 

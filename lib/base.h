@@ -43,6 +43,7 @@ struct stoa__base {
 	uint64_t first, last;		/* rowids */
 	uint32_t n_rows;
 	uint8_t generation;		/* how often the collector has rewritten it: 0, 1, or 2 and more */
+	bool cold;			/* its columns are seldom read: core/chunk_cold.h */
 	struct stoa__rowids *_Atomic rowids;	/* NULL until opened, and for ever when there are no gaps */
 	struct stoa__segment *segment;	/* NULL when in heap */
 	uint32_t index;			/* group in the segment */
@@ -57,8 +58,10 @@ struct stoa__base_info {
 	uint32_t n_rows;
 	uint32_t n_columns;
 	uint8_t generation;
+	bool cold;
 };
-#define STOA__GENERATIONS 3	/* 0 as sealed or loaded, 1, 2: cold */
+#define STOA__GENERATIONS 3
+#define STOA__COLD 0x80	/* beside the generation where both are stored in a byte */
 
 /* Takes @im over when it succeeds, and holds the symbols in its lists. */
 int stoa__base_new_heap(struct stoa__version *w, const struct stoa__base_info *info,
@@ -70,7 +73,7 @@ int stoa__base_new_mapped(struct stoa__version *w, const struct stoa__base_info 
 static inline struct stoa__base_info stoa__base_info_of(const struct stoa__base *base)
 {
 	return (struct stoa__base_info){ base->first, base->last, base->n_rows, base->n_columns,
-					 base->generation };
+					 base->generation, base->cold };
 }
 static inline bool stoa__base_is_dense(const struct stoa__base *base)
 {

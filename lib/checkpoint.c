@@ -299,7 +299,7 @@ static int put_place(struct checkpoint *c, const struct stoa__group *g)
 	STOA_TRY(stoa__buf_put_u32(&c->buf, index));
 	STOA_TRY(stoa__buf_put_u32(&c->buf, g->n_rows));
 	STOA_TRY(stoa__buf_put_u64(&c->buf, g->base->last));
-	return stoa__buf_put_u8(&c->buf, g->base->generation);
+	return stoa__buf_put_u8(&c->buf, (uint8_t)(g->base->generation | g->base->cold * STOA__COLD));
 }
 
 static int store_base(struct checkpoint *c, uint64_t first, const struct stoa__group *g)

@@ -30,6 +30,7 @@ struct run {
 	size_t n_olds;
 	struct new_group *news;
 	size_t n_news;
+	bool cold;
 	struct stoa__run_counts counts;
 	struct stoa__version *version;	/* of the last rehearsal */
 	struct stoa__version apart;	/* the new groups' blocks, until they are installed */
@@ -51,15 +52,15 @@ struct stoa__rewrite {
 	struct stoa__segment *segment;	/* when it is finished */
 };
 
-int stoa__rewrite_new(struct stoa_db *db, struct stoa__version *v, bool cold,
-		      struct stoa__rewrite **out, struct stoa_error *err)
+int stoa__rewrite_new(struct stoa_db *db, struct stoa__version *v, struct stoa__rewrite **out,
+		      struct stoa_error *err)
 {
 	struct stoa__rewrite *r = stoa__calloc(1, sizeof *r);
 
 	*out = NULL;
 	if (!r)
 		return stoa__fail_memory(err);
-	if (stoa__gatherer_new(cold, &r->gatherer) < 0) {
+	if (stoa__gatherer_new(&r->gatherer) < 0) {
 		stoa__free(r);
 		return stoa__fail_memory(err);
 	}
@@ -257,7 +258,7 @@ static int make_group(struct stoa__rewrite *r, const struct stoa__schema *schema
 		rc = stoa__fail_memory(err);
 	if (rc == STOA_OK)
 		rc = stoa__gather(r->gatherer, schema, ng->parts, ng->n_parts, ng->info.n_rows,
-				  rowids, &ng->images, err);
+				  rowids, ng->info.cold, &ng->images, err);
 	r->bytes += ng->images.bytes.len;
 	if (rc == STOA_OK && r->db->path) {
 		rc = write_group(r, ng, err);
@@ -307,6 +308,7 @@ static int fill_run(struct stoa__rewrite *r, const struct stoa__schema *schema, 
 				 cut(run, &at, &used, n, ng, err);
 
 		ng->info.generation = next_generation(run);
+		ng->info.cold = run->cold;
 		if (rc == STOA_OK)
 			rc = make_group(r, schema, ng, err);
 		if (rc < 0) {
@@ -322,10 +324,11 @@ static int fill_run(struct stoa__rewrite *r, const struct stoa__schema *schema, 
 }
 
 int stoa__rewrite_run(struct stoa__rewrite *r, const struct stoa__table *table,
-		      struct stoa__group *const *groups, size_t n, struct stoa_error *err)
+		      struct stoa__group *const *groups, size_t n, bool cold,
+		      struct stoa_error *err)
 {
 	struct run *runs = stoa__realloc_array(r->runs, r->n_runs + 1, sizeof *runs);
-	struct run run = { .table = table->id };
+	struct run run = { .table = table->id, .cold = cold };
 	int rc;
 
 	if (!runs)

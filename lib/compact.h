@@ -39,14 +39,18 @@
 struct stoa__rewrite;
 
 /*
- * Something to rewrite runs with: @v is held until stoa__rewrite_free(). With @cold, chunks are made cold where
- * that makes them smaller. Any thread; one rewrite in a database at a time.
+ * Something to rewrite runs with: @v is held until stoa__rewrite_free(). Any thread; one rewrite in a database at a
+ * time.
  */
-int stoa__rewrite_new(struct stoa_db *db, struct stoa__version *v, bool cold,
-		      struct stoa__rewrite **out, struct stoa_error *err);
-/* Reads and encodes @n adjacent groups of table @table of @v, from @groups[0] on: one run more to be installed. */
+int stoa__rewrite_new(struct stoa_db *db, struct stoa__version *v, struct stoa__rewrite **out,
+		      struct stoa_error *err);
+/*
+ * Reads and encodes @n adjacent groups of table @table of @v, from @groups[0] on: one run more to be installed. With
+ * @cold, chunks are made cold where that makes them smaller.
+ */
 int stoa__rewrite_run(struct stoa__rewrite *r, const struct stoa__table *table,
-		      struct stoa__group *const *groups, size_t n, struct stoa_error *err);
+		      struct stoa__group *const *groups, size_t n, bool cold,
+		      struct stoa_error *err);
 /* Bytes of what was encoded so far. */
 uint64_t stoa__rewrite_bytes(const struct stoa__rewrite *r);
 /* Closes the file; then nothing may be added. */
@@ -84,11 +88,12 @@ struct stoa__part {
 };
 
 struct stoa__gatherer;
-int stoa__gatherer_new(bool cold, struct stoa__gatherer **out);
+int stoa__gatherer_new(struct stoa__gatherer **out);
 void stoa__gatherer_free(struct stoa__gatherer *g);
-/* Encodes all slots of @schema, and the map of rowids, of the rows in @parts into @im. */
+/* Encodes all slots of @schema, and the map of rowids, of the rows in @parts into @im; with @cold, cold. */
 int stoa__gather(struct stoa__gatherer *g, const struct stoa__schema *schema,
 		 const struct stoa__part *parts, size_t n_parts, uint32_t n_rows,
-		 const uint64_t *rowids, struct stoa__images *im, struct stoa_error *err);
+		 const uint64_t *rowids, bool cold, struct stoa__images *im,
+		 struct stoa_error *err);
 
 #endif

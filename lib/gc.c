@@ -124,6 +124,7 @@ struct plan {
 	unsigned threshold[STOA__GENERATIONS];
 	uint64_t frozen;
 	size_t small_run;
+	bool cool;		/* groups that are not cold are to be */
 	struct use *uses;	/* by file number */
 	size_t n_uses, cap_uses;
 	uint64_t file_bytes;
@@ -264,6 +265,7 @@ static int look_at(void *ctx, uint64_t first, void *value)
 	l->bytes = im.bytes - im.dropped;
 	l->open = g->base->generation <= p->generation && g->made > p->frozen;
 	l->due = l->open && garbage && garbage * 100 >= p->threshold[g->base->generation] * im.bytes;
+	l->due |= p->cool && !g->base->cold;
 	l->small = l->open && l->n_existing < SMALL_ROWS && im.bytes < SMALL_BYTES;
 	return STOA_OK;
 }
@@ -323,14 +325,15 @@ static int plan_table(void *ctx, uint64_t id, void *value)
 	return STOA_OK;
 }
 
-/* What generations up to @generation need; @all: whatever has a hundredth of garbage. */
-static int make_plan(struct stoa_db *db, int generation, bool all, struct plan *p,
+/* What generations up to @generation need; @all: whatever has a hundredth of garbage; @cool: and what is warm. */
+static int make_plan(struct stoa_db *db, int generation, bool all, bool cool, struct plan *p,
 		     struct stoa_error *err)
 {
 	struct stoa__version *v = stoa__history_snapshot_quietly(&db->history);
 	int rc;
 
-	*p = (struct plan){ .db = db, .generation = generation, .small_run = all ? 2 : SMALL_RUN };
+	*p = (struct plan){ .db = db, .generation = generation, .small_run = all ? 2 : SMALL_RUN,
+			     .cool = cool };
 	pthread_mutex_lock(&db->gc.mutex);
 	p->frozen = db->gc.frozen;
 	for (int i = 0; i < STOA__GENERATIONS; i++)
@@ -360,6 +363,15 @@ static bool is_canceled(const struct stoa_db *db)
 {
 	return atomic_load_explicit(&db->gc.cancel, memory_order_relaxed) ||
 	       atomic_load_explicit(&db->failed, memory_order_relaxed);
+}
+
+/* What is cold stays so, and takes what it is merged with along. */
+static bool is_cold(struct stoa__group *const *groups, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (groups[i]->base->cold)
+			return true;
+	return false;
 }
 
 /* The groups of the next run, as @v has them; those that are gone end it. */
@@ -399,7 +411,8 @@ static int read_runs(struct collection *c, struct stoa__rewrite *r, struct stoa_
 			return stoa__fail(c->err, STOA_ECANCELED,
 					  "the collection was ended by a close or a failed flush");
 		if (n)
-			STOA_TRY(stoa__rewrite_run(r, table, groups, n, c->err));
+			STOA_TRY(stoa__rewrite_run(r, table, groups, n,
+						   c->plan->cool || is_cold(groups, n), c->err));
 		if (!c->db->path || seconds() > until ||
 		    stoa__rewrite_bytes(r) > STOA__SEGMENT_BYTES_MAX)
 			break;
@@ -471,7 +484,7 @@ static int do_job(struct collection *c)
 {
 	struct stoa__version *v = stoa__history_snapshot_quietly(&c->db->history);
 	struct stoa__rewrite *r;
-	int rc = stoa__rewrite_new(c->db, v, false, &r, c->err);
+	int rc = stoa__rewrite_new(c->db, v, &r, c->err);
 
 	if (rc == STOA_OK)
 		rc = read_runs(c, r, v);
@@ -584,7 +597,7 @@ void stoa__gc_pass(struct stoa_db *db)
 	generation = db->gc.n_passes % 4 == 0 ? 2 : db->gc.n_passes % 2 == 0 ? 1 : 0;
 	/* What fails is tried again with the next pass; errors of a disk come up where someone waits for it. */
 	(void)stoa__cycles_collect(db, &cycles, NULL);
-	rc = make_plan(db, generation, false, &plan, NULL);
+	rc = make_plan(db, generation, false, false, &plan, NULL);
 	if (rc == STOA_OK && (plan.n_steps || cycles.n_dead))
 		rc = carry_out(db, &plan, &cycles, &stats, NULL);
 	if (rc == STOA_OK)
@@ -634,7 +647,8 @@ static int may_write(stoa_db *db, struct stoa_error *err)
 	return STOA_OK;
 }
 
-int stoa_gc_collect(stoa_db *db, int generation, struct stoa_gc_stats *out, struct stoa_error *err)
+static int collect(stoa_db *db, int generation, bool cool, struct stoa_gc_stats *out,
+		   struct stoa_error *err)
 {
 	struct stoa__cycles cycles = { 0 };
 	struct stoa_gc_stats stats;
@@ -651,7 +665,7 @@ int stoa_gc_collect(stoa_db *db, int generation, struct stoa_gc_stats *out, stru
 		pthread_mutex_unlock(&db->gc.running);
 		return rc;
 	}
-	rc = make_plan(db, generation, true, &plan, err);
+	rc = make_plan(db, generation, true, cool, &plan, err);
 	if (rc == STOA_OK)
 		rc = carry_out(db, &plan, &cycles, &stats, err);
 	if (rc == STOA_OK && db->path)
@@ -661,6 +675,16 @@ int stoa_gc_collect(stoa_db *db, int generation, struct stoa_gc_stats *out, stru
 	if (rc == STOA_OK && out)
 		copy_stats(&stats, out);
 	return rc;
+}
+
+int stoa_gc_collect(stoa_db *db, int generation, struct stoa_gc_stats *out, struct stoa_error *err)
+{
+	return collect(db, generation, false, out, err);
+}
+
+int stoa_gc_cool(stoa_db *db, struct stoa_gc_stats *out, struct stoa_error *err)
+{
+	return collect(db, STOA__GENERATIONS - 1, true, out, err);
 }
 
 int stoa_gc_enable(stoa_db *db, bool on, struct stoa_error *err)

@@ -163,6 +163,8 @@ static int load_group(struct loader *l, struct stoa__table *t, uint64_t first,
 	info.n_rows = stoa__read_u32(r);
 	info.last = stoa__read_u64(r);
 	info.generation = stoa__read_u8(r);
+	info.cold = info.generation & STOA__COLD;
+	info.generation &= (uint8_t)~STOA__COLD;
 	if (r->bad || !segment || !info.n_rows || info.n_rows > STOA__GROUP_ROWS || !first ||
 	    info.last < first || info.last - first < info.n_rows - 1 ||
 	    info.last >= (t->tail ? t->tail->first : t->next_rowid) ||

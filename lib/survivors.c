@@ -30,7 +30,6 @@ struct stash {
 #define STASH_BYTES ((size_t)1 << 20)
 
 struct stoa__gatherer {
-	bool cold;
 	/* of the new group's column: room for STOA__GROUP_ROWS */
 	void *values;
 	uint64_t *validity;
@@ -47,14 +46,13 @@ struct stoa__gatherer {
 	size_t cap_known;
 };
 
-int stoa__gatherer_new(bool cold, struct stoa__gatherer **out)
+int stoa__gatherer_new(struct stoa__gatherer **out)
 {
 	struct stoa__gatherer *g = stoa__calloc(1, sizeof *g);
 
 	*out = NULL;
 	if (!g)
 		return STOA_ENOMEM;
-	g->cold = cold;
 	g->values = stoa__alloc_aligned((size_t)STOA__GROUP_ROWS * 16);
 	g->validity = stoa__alloc(STOA__GROUP_ROWS / 8);
 	g->codes = stoa__alloc_aligned(STOA__GROUP_ROWS * sizeof *g->codes);
@@ -414,7 +412,7 @@ static int make_cold(struct stoa__gatherer *g, struct stoa__buf *out, size_t at)
 }
 
 static int gather_slot(struct stoa__gatherer *g, const struct stoa__slot *slot,
-		       const struct stoa__part *parts, size_t n_parts, uint32_t n_rows,
+		       const struct stoa__part *parts, size_t n_parts, uint32_t n_rows, bool cold,
 		       struct stoa__images *im, struct stoa_error *err)
 {
 	struct stoa__image *image = &im->image[im->n];
@@ -428,7 +426,7 @@ static int gather_slot(struct stoa__gatherer *g, const struct stoa__slot *slot,
 		image->slot = slot->id;
 		image->offset = im->bytes.len;
 		rc = encode(g, slot, n_rows, &im->bytes);
-		if (rc == STOA_OK && g->cold)
+		if (rc == STOA_OK && cold)
 			rc = make_cold(g, &im->bytes, image->offset);
 		if (rc == STOA_EFULL)
 			stoa__fail(err, rc, "slot \"%s\": a row group of it passes 4 GiB",
@@ -445,9 +443,10 @@ static int gather_slot(struct stoa__gatherer *g, const struct stoa__slot *slot,
 
 int stoa__gather(struct stoa__gatherer *g, const struct stoa__schema *schema,
 		 const struct stoa__part *parts, size_t n_parts, uint32_t n_rows,
-		 const uint64_t *rowids, struct stoa__images *im, struct stoa_error *err)
+		 const uint64_t *rowids, bool cold, struct stoa__images *im,
+		 struct stoa_error *err)
 {
 	for (uint32_t i = 0; i < schema->n_slots; i++)
-		STOA_TRY(gather_slot(g, &schema->slots[i], parts, n_parts, n_rows, im, err));
+		STOA_TRY(gather_slot(g, &schema->slots[i], parts, n_parts, n_rows, cold, im, err));
 	return stoa__images_add_rowids(im, rowids, n_rows) < 0 ? stoa__fail_memory(err) : STOA_OK;
 }

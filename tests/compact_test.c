@@ -474,7 +474,7 @@ static void compact(struct run *r)
 	size_t at = 0;
 
 	(void)stoa__tree_walk(t->groups, 0, list_group, &g);
-	OK(r, stoa__rewrite_new(r->db, v, chance(r, 20), &rw, &r->err));
+	OK(r, stoa__rewrite_new(r->db, v, &rw, &r->err));
 	stoa__version_drop(v);
 	while (at < g.n) {
 		size_t n = 1 + below(r, 12);
@@ -482,7 +482,7 @@ static void compact(struct run *r)
 		if (n > g.n - at)
 			n = g.n - at;
 		if (chance(r, 60))
-			OK(r, stoa__rewrite_run(rw, t, g.group + at, n, &r->err));
+			OK(r, stoa__rewrite_run(rw, t, g.group + at, n, chance(r, 20), &r->err));
 		at += n;
 		if (chance(r, 20))
 			meanwhile(r);

@@ -320,6 +320,86 @@ static void groups_grow_old(void **state)
 	}
 }
 
+/* ---- cold ---- */
+
+static void cool(struct fixture *f)
+{
+	ok(f, stoa_gc_cool(f->db, NULL, &f->err));
+}
+
+/* Values of one row, and what became of it. */
+static void compare_row(struct fixture *f, int64_t i, int64_t m)
+{
+	stoa_txn *txn = begin(f, STOA_READ);
+	struct stoa_value v[3];
+
+	ok(f, stoa_get(txn, f->table, (uint64_t)i, v, 3, &f->err));
+	assert_int_equal(v[0].i, i);
+	assert_int_equal(v[1].len, name_of(i).len);
+	assert_int_equal(v[2].i, m);
+	stoa_abort(txn);
+}
+
+static int64_t wide_of(int64_t i)
+{
+	return (int64_t)((uint64_t)i * 0x9e3779b97f4a7c15u);
+}
+
+static void cold_rows_are_the_same_rows_in_less_space(void **state)
+{
+	struct fixture *f = *state;
+	struct stoa_stat before, after;
+
+	make_table(f, 2 * GROUP + 100);
+	before = stat_of(f);
+	cool(f);
+	after = stat_of(f);
+	assert_true(f->dir ? after.segment_bytes < before.segment_bytes * 9 / 10 :
+			     after.memory_bytes < before.memory_bytes * 9 / 10);
+	compare(f, 2 * GROUP + 100, 0x7fffffff);
+	compare_row(f, 77777, wide_of(77777));
+}
+
+static void cold_rows_are_changed_deleted_and_stay_cold(void **state)
+{
+	static const uint32_t slots[] = { 2, 1 };
+	struct stoa_value v[] = { stoa_i64(-5), stoa_text("name 1") };
+	struct fixture *f = *state;
+	uint64_t size;
+	stoa_txn *txn;
+
+	make_table(f, 2 * GROUP);
+	cool(f);
+	size = stat_of(f).segment_bytes;
+	txn = begin(f, STOA_WRITE);
+	ok(f, stoa_update(txn, f->table, 5001, slots, v, 2, &f->err));
+	commit(f, txn);
+	compare_row(f, 5001, -5);
+	compare_row(f, 5002, wide_of(5002));
+	thin(f, 1, 2 * GROUP, 2);
+	ok(f, stoa_close(f->db, &f->err));
+	open_db(f);
+	compare_row(f, 5001, -5);
+	assert_true(collect(f, 2).rows_reclaimed > 0);
+	compare(f, 2 * GROUP, 2);
+	compare_row(f, 5001, -5);
+	assert_true(stat_of(f).segment_bytes < size * 7 / 10);
+	assert_int_equal(collect(f, 2).groups_read, 0);
+}
+
+static void what_is_cold_is_not_cooled_again(void **state)
+{
+	struct stoa_gc_stats s = STOA_GC_STATS_INIT;
+	struct fixture *f = *state;
+
+	make_table(f, 2 * GROUP);
+	cool(f);
+	ok(f, stoa_close(f->db, &f->err));
+	open_db(f);
+	ok(f, stoa_gc_cool(f->db, &s, &f->err));
+	assert_int_equal(s.groups_read, 0);
+}
+
 /* ---- by itself ---- */
 
 static void wait_for_collections(struct fixture *f, uint64_t n)
@@ -493,6 +573,10 @@ int main(void)
 		ON_DISK(the_values_of_a_dropped_slot_go),
 		ON_DISK(small_groups_are_merged),
 		ON_DISK(groups_grow_old),
+		ON_DISK(cold_rows_are_the_same_rows_in_less_space),
+		IN_MEMORY(cold_rows_are_the_same_rows_in_less_space),
+		ON_DISK(cold_rows_are_changed_deleted_and_stay_cold),
+		ON_DISK(what_is_cold_is_not_cooled_again),
 		ON_DISK(rows_are_collected_without_being_asked_for),
 		IN_MEMORY(rows_are_collected_without_being_asked_for),
 		ON_DISK(a_group_with_less_than_its_threshold_is_left_alone),
