@@ -271,12 +271,25 @@ static void put_default(struct text *t, const struct stoa_value *v)
 		free(s);
 }
 
-static void put_slot(struct text *t, const struct stoa_slot *slot)
+/* ref(table); one that a weak reference outlived has no name any more. */
+static void put_target(struct text *t, struct session *s, const struct stoa_slot *slot)
+{
+	struct stoa_table_info info;
+
+	if (!slot->target || stoa_table_info(s->txn, slot->target, &info, NULL) < 0)
+		return;
+	text_puts(t, "(");
+	text_put_name(t, info.name);
+	text_puts(t, ")");
+}
+
+static void put_slot(struct text *t, struct session *s, const struct stoa_slot *slot)
 {
 	text_put_name(t, slot->name);
 	text_printf(t, " %s", stoa_type_name((enum stoa_type)slot->type));
 	if (slot->type == STOA_DECIMAL)
 		text_printf(t, "(%u,%u)", slot->precision, slot->scale);
+	put_target(t, s, slot);
 	if (slot->flags & STOA_NOT_NULL)
 		text_puts(t, " NOT NULL");
 	if (slot->value.type != STOA_NULL)
@@ -326,7 +339,7 @@ int text_put_table(struct text *t, struct session *s, stoa_table table)
 	text_puts(t, " (");
 	for (size_t i = 0; i < info.n_slots; i++) {
 		text_puts(t, i ? ",\n\t" : "\n\t");
-		put_slot(t, &info.slots[i]);
+		put_slot(t, s, &info.slots[i]);
 	}
 	code = put_keys(t, s, table, &info);
 	text_puts(t, "\n);\n");

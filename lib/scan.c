@@ -417,10 +417,10 @@ static int find_chunk(const struct scan *s, struct column *col, const struct sto
 
 /* ---- the engine's kinds ---- */
 
-/* References are numbers to the engine. */
+/* References are numbers to the engine, as rowids are. */
 static uint8_t engine_type(uint8_t type)
 {
-	return stoa__type_is_ref(type) ? STOA_U64 : type;
+	return stoa__type_is_ref(type) ? STOA_I64 : type;
 }
 
 /* The strings of a chunk's list, once for each group. */
@@ -495,8 +495,8 @@ static int read_vec(struct scan *s, struct column *col, struct stoa__vec *out,
 
 	memset(out, 0, sizeof *out);
 	out->kind = STOA__VEC_FLAT;
-	out->phys = (uint8_t)stoa__phys_of(slot->def.type);
 	out->type = engine_type(slot->def.type);
+	out->phys = (uint8_t)stoa__phys_of(out->type);
 	out->scale = slot->def.scale;
 	out->n = s->n;
 	STOA_TRY(find_chunk(s, col, &c, err));
@@ -576,7 +576,7 @@ static const struct stoa__chunk *packed_batch(struct scan *s, struct column *col
 	    find_chunk(s, col, &c, NULL) < 0 || !c)
 		return NULL;
 	return c->encoding == STOA__ENC_PACKED && c->type != STOA_BOOL &&
-			       engine_type(c->type) != STOA_U64 ? c : NULL;
+			       c->type != STOA_U64 && !stoa__type_is_ref(c->type) ? c : NULL;
 }
 
 static bool source_within(struct stoa__source *source, size_t i, int64_t lo, int64_t hi,

@@ -8,6 +8,7 @@
  * long as they like.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "../lib/core/error.h"
 #include "../lib/core/limits.h"
@@ -265,6 +266,31 @@ struct stoa__ast_type *stoa__ast_type_new(struct stoa__parse *ps, struct stoa__t
 	if (n_args > 1)
 		type->args[1] = type_argument(b);
 	return type;
+}
+
+struct stoa__ast_type *stoa__ast_type_ref(struct stoa__parse *ps, struct stoa__token name,
+					  struct stoa__token target, bool weak)
+{
+	struct stoa__ast_type *type = make(ps, sizeof *type);
+
+	if (!type)
+		return NULL;
+	type->name = name;
+	type->n_args = 1;	/* a number that fits no type: where a table means nothing, this is no type */
+	type->target = target;
+	type->weak = weak;
+	return type;
+}
+
+struct stoa__ast_type *stoa__ast_type_weak(struct stoa__parse *ps, struct stoa__token weak,
+					   struct stoa__token name, struct stoa__token target)
+{
+	if (ps->rc == STOA_OK && (weak.len != 4 || strncasecmp(weak.p, "weak", 4)))
+		ps->rc = stoa__fail_at(ps->err, STOA_ESYNTAX, weak.line, weak.column,
+				       "'%.*s' before a type means nothing: only WEAK REF(table) has "
+				       "two words",
+				       (int)(weak.len > 60 ? 60 : weak.len), weak.p);
+	return stoa__ast_type_ref(ps, name, target, true);
 }
 
 struct stoa__ast_item *stoa__ast_item_new(struct stoa__parse *ps, struct stoa__ast *expr,

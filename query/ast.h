@@ -76,11 +76,13 @@ enum stoa__is { STOA__IS_NULL, STOA__IS_TRUE, STOA__IS_FALSE, STOA__IS_UNKNOWN }
 #define STOA__AST_DISTINCT 2u	/* call(DISTINCT ...) */
 #define STOA__AST_OVER 4u	/* call() OVER ... */
 
-/* A type as written: integer, decimal(12, 2), double precision. */
+/* A type as written: integer, decimal(12, 2), double precision, ref(table), weak ref(table). */
 struct stoa__ast_type {
 	struct stoa__token name;
 	int n_args;
 	uint32_t args[2];
+	struct stoa__token target;	/* the table, where one is named; kind 0: none */
+	bool weak;
 };
 
 struct stoa__ast;

@@ -275,7 +275,7 @@ static bool assignable(const struct stoa__bound *b, unsigned to)
 struct stoa__bound *stoa__assign(struct stoa__binder *bn, const struct stoa__token *at,
 				 struct stoa__bound *b, const struct stoa_slot *slot)
 {
-	struct stoa__type to = { slot->type, slot->precision, slot->scale };
+	struct stoa__type to = stoa__type_of_slot(slot);
 
 	if (!b)
 		return NULL;

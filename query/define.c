@@ -48,12 +48,27 @@ static int name_of(struct define *d, const struct stoa__token *t, const char **o
 
 /* ---- columns ------------------------------------------------------------------------------------ */
 
+/* The table of a reference; 0, which is the slot's own, for the one that is being made. */
+static int slot_target(struct define *d, const struct stoa__ast_type *t, struct stoa_slot *slot)
+{
+	const char *name, *own;
+
+	slot->type = t->weak ? STOA_WEAK_REF : STOA_REF;
+	STOA_TRY(name_of(d, &t->target, &name));
+	STOA_TRY(name_of(d, &d->s->table, &own));
+	if (stoa__name_equal(name, own) || !d->txn)
+		return STOA_OK;		/* checked without a transaction: whether it is there shows when it runs */
+	return place(d, &t->target, stoa_table_find(d->txn, name, &slot->target, d->err));
+}
+
 /* string and text are one type in expressions, and two in tables. */
 static int slot_type(struct define *d, const struct stoa__ast_type *t, struct stoa_slot *slot)
 {
 	static const char *const interned[] = { "string", "varchar", "character", "char" };
 	struct stoa__type type;
 
+	if (t->target.kind && stoa__same_name((struct stoa_bytes){ t->name.p, t->name.len }, "ref"))
+		return slot_target(d, t, slot);
 	if (!stoa__type_named(t->name.p, t->name.len, t->n_args, t->args, &type))
 		return stoa__fail_at(d->err, STOA_EINVAL, t->name.line, t->name.column,
 				     "there is no type '%.*s'%s",

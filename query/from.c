@@ -63,7 +63,7 @@ static void table_columns(struct stoa__binder *bn, const struct stoa_table_info 
 		}
 		*scope->columns[i] = (struct stoa__scope_column){
 			.name = name,
-			.type = { s->type, s->precision, s->scale },
+			.type = stoa__type_of_slot(s),
 			.not_null = (s->flags & STOA_NOT_NULL) != 0,
 			.slot = (uint32_t)i,
 		};

@@ -86,6 +86,12 @@ struct stoa__ast *stoa__ast_query(struct stoa__parse *ps, int kind, struct stoa_
 				  struct stoa__ast *a, struct stoa__query *q);
 struct stoa__ast_list *stoa__ast_list_add(struct stoa__parse *ps, struct stoa__ast_list *list,
 					  struct stoa__ast *a);
+/* @weak @name(table), of which the first must be WEAK */
+struct stoa__ast_type *stoa__ast_type_weak(struct stoa__parse *ps, struct stoa__token weak,
+					   struct stoa__token name, struct stoa__token target);
+/* name(table), which only ref is */
+struct stoa__ast_type *stoa__ast_type_ref(struct stoa__parse *ps, struct stoa__token name,
+					  struct stoa__token target, bool weak);
 struct stoa__ast_type *stoa__ast_type_new(struct stoa__parse *ps, struct stoa__token name,
 					  int n_args, struct stoa__token a, struct stoa__token b);
 struct stoa__ast_item *stoa__ast_item_new(struct stoa__parse *ps, struct stoa__ast *expr,

@@ -496,6 +496,7 @@ type(R) ::= type_name(N) LP NUMBER(A) RP. { R = stoa__ast_type_new(ps, N, 1, A, 
 type(R) ::= type_name(N) LP NUMBER(A) COMMA NUMBER(B) RP. {
 	R = stoa__ast_type_new(ps, N, 2, A, B);
 }
+type(R) ::= type_name(N) LP IDENT(X) RP. { R = stoa__ast_type_ref(ps, N, X, false); }
 %type type_name { struct stoa__token }
 type_name(R) ::= IDENT(N). { R = N; }
 type_name(R) ::= IDENT(N) PRECISION. { R = N; }
@@ -728,6 +729,10 @@ column_defs(R) ::= column_defs(L) COMMA UNIQUE(T) LP name_list(N) RP. {
 	R = stoa__statement_key(ps, L, T, false, N);
 }
 column_def(R) ::= IDENT(N) type(Y). { R = stoa__column_def_new(ps, N, Y); }
+/* WEAK REF(table) */
+column_def(R) ::= IDENT(N) IDENT(W) IDENT(F) LP IDENT(X) RP. {
+	R = stoa__column_def_new(ps, N, stoa__ast_type_weak(ps, W, F, X));
+}
 column_def(R) ::= column_def(D) NOT NULL. {
 	R = D;
 	if (R)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "../lib/core/type.h"
 #include "bound.h"
 
 bool stoa__type_is_int(unsigned type)
@@ -121,6 +122,13 @@ static bool decimal_arguments(int n_args, const uint32_t *args, struct stoa__typ
 		return false;
 	*out = (struct stoa__type){ STOA_DECIMAL, (uint8_t)args[0], (uint8_t)scale };
 	return true;
+}
+
+struct stoa__type stoa__type_of_slot(const struct stoa_slot *slot)
+{
+	if (stoa__type_is_ref(slot->type))
+		return stoa__type_plain(STOA_I64);
+	return (struct stoa__type){ slot->type, slot->precision, slot->scale };
 }
 
 bool stoa__type_named(const char *p, size_t len, int n_args, const uint32_t *args,

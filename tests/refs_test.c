@@ -554,6 +554,51 @@ static void the_dead_are_queued_with_their_values_in_order(void **state)
 	ok(f, stoa_death_queue(f->txn, t, "dead", &queue, &f->err));
 }
 
+/* ---- in SQL ---- */
+
+static int64_t sql(struct fixture *f, const char *text)
+{
+	const struct stoa_value *v;
+	stoa_cursor *cur = NULL;
+	int64_t x = -1;
+	int rc = stoa_query(f->txn, text, &cur, &f->err);
+
+	ok(f, rc);
+	if (cur && stoa_next(cur, &v, &f->err) == STOA_ROW && v[0].type != STOA_NULL)
+		x = v[0].i;
+	stoa_cursor_close(cur);
+	return x;
+}
+
+static void references_are_types_and_rowids_in_sql(void **state)
+{
+	struct fixture *f = *state;
+	stoa_cursor *cur;
+
+	sql(f, "create table customer (name text, boss ref(customer))");
+	sql(f, "create table orders (n int, of ref(customer) not null, last weak ref(orders))");
+	sql(f, "insert into customer values ('ann', null), ('bob', 1)");
+	sql(f, "insert into orders values (1, 2, null), (2, 1, 1)");
+	assert_int_equal(sql(f, "select o.n from orders o join customer c on c.rowid = o.of "
+				"where c.name = 'ann'"), 2);
+	assert_int_equal(sql(f, "select count(*) from orders where of = 2"), 1);
+	assert_int_equal(sql(f, "select last from orders where n = 2"), 1);
+	sql(f, "delete from orders where n = 1");
+	assert_int_equal(sql(f, "select last from orders where n = 2"), -1);
+	assert_int_equal(sql(f, "select count(*) from orders where last is null"), 1);
+	sql(f, "update orders set of = 2 where n = 2");
+	assert_int_equal(sql(f, "select of from orders"), 2);
+	assert_int_equal(stoa_query(f->txn, "insert into orders values (3, 77, null)", &cur,
+				    &f->err), STOA_ENOTFOUND);
+	assert_int_equal(stoa_query(f->txn, "create table t (x ref(nowhere))", &cur, &f->err),
+			 STOA_ENOTFOUND);
+	assert_int_equal(stoa_query(f->txn, "create table t (x strong ref(customer))", &cur,
+				    &f->err), STOA_ESYNTAX);
+	assert_int_equal(stoa_query(f->txn, "create table t (x int(customer))", &cur, &f->err),
+			 STOA_EINVAL);
+	assert_int_equal(stoa_query(f->txn, "drop table customer", &cur, &f->err), STOA_EBUSY);
+}
+
 /* ---- handles ---- */
 
 static void a_hold_taken_in_a_read_transaction_is_of_the_newest_commit(void **state)
@@ -621,6 +666,7 @@ int main(void)
 		TEST(a_reference_to_no_row_names_what_is_wrong),
 		TEST(a_reference_may_move_in_any_order),
 		TEST(the_dead_are_queued_with_their_values_in_order),
+		TEST(references_are_types_and_rowids_in_sql),
 		TEST(a_hold_taken_in_a_read_transaction_is_of_the_newest_commit),
 		TEST(what_only_a_hold_kept_is_collected_after_a_restart),
 	};
