@@ -16,7 +16,7 @@ bench_regress = %D%/stoa-regress
 
 EXTRA_PROGRAMS += $(bench_programs) $(bench_regress)
 CLEANFILES += $(bench_programs) $(bench_regress)
-EXTRA_DIST += %D%/README.md %D%/peers.sh %D%/regress.sh %D%/regress.baseline
+EXTRA_DIST += %D%/README.md %D%/absl.cc %D%/peers.sh %D%/regress.sh %D%/regress.baseline
 
 tpch_sources = %D%/tpch.c %D%/tpch.h %D%/tpch_csv.c %D%/tpch_draw.h %D%/tpch_rows.c \
 	%D%/tpch_text.c
@@ -38,6 +38,7 @@ bench_stoa_bench_SOURCES = \
 	%D%/case_query.h \
 	%D%/case_queue.c \
 	%D%/case_tpch.c \
+	%D%/case_set.c \
 	%D%/case_txn.c \
 	%D%/data.c \
 	%D%/duckdb.c \
@@ -92,6 +93,7 @@ bench:
 	fi; \
 	STOA_DUCKDB="$${STOA_DUCKDB:-$(bench_duckdb)}"; export STOA_DUCKDB; \
 	STOA_FLIGHTS="$${STOA_FLIGHTS:-$(bench_flights)}"; export STOA_FLIGHTS; \
+	STOA_ABSL="$${STOA_ABSL:-$(bench_peers)/libstoa-absl.so}"; export STOA_ABSL; \
 	%D%/stoa-bench --json "$$out.json" $(BENCH:%=--case %) $(BENCH_FLAGS); rc=$$?; \
 	test $$rc -le 1 || exit $$rc; \
 	%D%/stoa-report "$$out.json" >"$$out.html" && echo "report: $$out.html"; exit $$rc

@@ -39,6 +39,17 @@ optional() {
 ldconfig -p | grep -q librocksdb || optional librocksdb7.8
 command -v redis-server >/dev/null 2>&1 || optional redis-server
 
+# absl::flat_hash_set is a header: what the bench opens is built from it.
+absl=$dir/libstoa-absl.so
+if [ ! -f "$absl" ] && command -v g++ >/dev/null 2>&1; then
+	pkg-config --exists absl_flat_hash_set || optional libabsl-dev
+	mkdir -p "$dir"
+	# shellcheck disable=SC2046
+	g++ -std=c++17 -O2 -shared -fPIC -o "$absl" "$(dirname "$0")/absl.cc" \
+		$(pkg-config --cflags --libs absl_flat_hash_set absl_strings) ||
+		say "could not build $absl: its cases will be left out"
+fi
+
 fetch() {
 	command -v npm >/dev/null 2>&1 || install_debian npm
 	say "fetching $1 with npm"
