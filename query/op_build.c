@@ -30,6 +30,7 @@ struct build {
 static int build(struct build *b, const struct stoa__node *n, struct stoa__op **out);
 static int build_one(struct build *b, const struct stoa__node *n, struct stoa__op **out);
 static int build_lanes(struct build *b, const struct stoa__node *n, struct stoa__lanes *out);
+static const struct stoa__node *pipeline_scan(const struct build *b, const struct stoa__node *n);
 
 /* Where the query says by rowid which rows it wants, or RETURNING does. Closes @source on failure. */
 static int go_to_rows(struct build *b, const struct stoa__node *n, struct stoa__source *source,
@@ -162,6 +163,20 @@ static struct stoa__type *types_of(struct build *b, const struct stoa__node *n)
 	return types;
 }
 
+#define LANES_LIMIT 16384	/* lanes that keep so many rows each see the bar too late to be worth it */
+
+static int build_sort_input(struct build *b, const struct stoa__node *n, struct stoa__lanes *out)
+{
+	const struct stoa__node *input = n->input[0];
+	struct stoa__op *root;
+
+	if (n->limit == UINT64_MAX || n->limit <= LANES_LIMIT)
+		return build_lanes(b, input, out);
+	STOA_TRY(pipeline_scan(b, input) ? build_one(b, input, &root) : build(b, input, &root));
+	*out = stoa__lanes_one(root, b->run);
+	return STOA_OK;
+}
+
 static int build_sort(struct build *b, const struct stoa__node *n, struct stoa__op **out)
 {
 	struct stoa__type *types = types_of(b, n);
@@ -170,7 +185,7 @@ static int build_sort(struct build *b, const struct stoa__node *n, struct stoa__
 
 	if (!types)
 		return stoa__fail_memory(b->err);
-	STOA_TRY(build_lanes(b, n->input[0], &lanes));
+	STOA_TRY(build_sort_input(b, n, &lanes));
 	int rc = n->limit < UINT64_MAX ? make_bar(b, n, &lanes, &bar) : STOA_OK;
 	if (rc < 0) {
 		stoa__lanes_close(&lanes);
