@@ -12,7 +12,7 @@
  * A hint says "look there" and no more. What it names may have died, been given another key, or not be
  * visible yet. So hints are added and never changed or taken away, all versions share a table, and it is thrown away and
  * made anew from the rows when it is full, as it does not know the hashes of its entries. Against a table of hashes and
- * keys this costs half the memory; against one of hashes and rowids 10 bytes an entry for 20.
+ * keys this costs half the memory; against one of hashes and rowids just under 10 bytes an entry for 20.
  *
  * Heap tables are one run of buckets. Those in a segment lie there in parts of 256 KiB, each a chunk, verified and opened on
  * first touch (parts of the set index, set_run.c).
@@ -32,7 +32,7 @@
 #include <stdint.h>
 
 #define STOA__HINTS_WIDTH 8	/* entries of a bucket */
-#define STOA__HINTS_LOAD 80	/* percent */
+#define STOA__HINTS_LOAD 82	/* percent */
 #define STOA__HINTS_ROWID_MAX (((uint64_t)1 << 48) - 1)
 #define STOA__HINTS_PART 4096	/* buckets of a part */
 

@@ -634,6 +634,50 @@ static void queries_go_by_the_index_that_suits_them(void **state)
 	ok(&r, stoa_close(r.db, &r.err));
 }
 
+/* ---- memory ---- */
+
+/* Each allocation of making an index fails in turn: there is none then, and all goes on. */
+static void an_index_is_made_whole_or_not_at_all_when_memory_runs_out(void **state)
+{
+	struct stoa_index_options o = STOA_INDEX_OPTIONS_INIT;
+	struct run r = { .seed = 1 };
+	uint32_t slot = 1;
+	bool fired = true;
+
+	(void)state;
+	open_again(&r);
+	begin(&r);
+	make_table(&r);
+	for (int k = 0; k < 600; k++) {
+		struct row row = { 0, k, k % NAMES, k };
+
+		ok(&r, do_insert(&r, &row));
+	}
+	step_seal(&r);
+	o.name = "new";
+	o.kind = STOA_INDEX_SET;
+	o.slots = &slot;
+	o.n_slots = 1;
+	for (long nth = 0; fired; nth++) {
+		struct stoa_value name = name_value(7);
+		stoa_index index = 0;
+		size_t n = 0;
+		int rc;
+
+		stoa__fault_arm(nth, false);
+		rc = stoa_index_create(r.txn, r.table, &o, &index, &r.err);
+		fired = stoa__fault_disarm();
+		assert_int_equal(rc, fired ? STOA_ENOMEM : STOA_OK);
+		assert_int_equal(stoa_index_find(r.txn, r.table, "new", &index, &r.err),
+				 fired ? STOA_ENOTFOUND : STOA_OK);
+		ok(&r, stoa_set_rows(r.txn, r.table, fired ? r.by_name : index, &name, 1, NULL, 0,
+				     &n, &r.err));
+		assert_int_equal(n, 600 / NAMES);
+	}
+	stoa_abort(r.txn);
+	ok(&r, stoa_close(r.db, &r.err));
+}
+
 /* ---- whole groups ---- */
 
 #define BULK_KEYS 100000u
@@ -747,6 +791,7 @@ int main(void)
 		cmocka_unit_test(a_set_on_disk_finds_what_a_list_does),
 		cmocka_unit_test(a_set_in_memory_finds_what_a_list_does),
 		cmocka_unit_test(queries_go_by_the_index_that_suits_them),
+		cmocka_unit_test(an_index_is_made_whole_or_not_at_all_when_memory_runs_out),
 		cmocka_unit_test(whole_groups_settle_their_conflicts_on_disk),
 		cmocka_unit_test(whole_groups_settle_their_conflicts_in_memory),
 	};
