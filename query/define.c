@@ -367,7 +367,8 @@ static int create_index(struct define *d)
 {
 	struct stoa_index_options o = STOA_INDEX_OPTIONS_INIT;
 	struct stoa__key_def key = { .at = d->s->at, .columns = d->s->columns };
-	uint32_t *slots = stoa__arena_array(d->arena, key.columns->n, sizeof *slots);
+	size_t n = key.columns ? key.columns->n : 0;
+	uint32_t *slots = stoa__arena_array(d->arena, n + 1, sizeof *slots);
 	struct stoa_table_info info;
 	stoa_table table;
 	stoa_index index;
@@ -376,7 +377,8 @@ static int create_index(struct define *d)
 		return stoa__fail_memory(d->err);
 	STOA_TRY(find_table(d, &table));
 	STOA_TRY(stoa_table_info(d->txn, table, &info, d->err));
-	STOA_TRY(key_slots(d, &key, info.slots, info.n_slots, slots));
+	if (n)
+		STOA_TRY(key_slots(d, &key, info.slots, info.n_slots, slots));
 	if (d->s->name.kind)
 		STOA_TRY(name_of(d, &d->s->name, &o.name));
 	if (o.name && d->s->if_exists) {
@@ -384,10 +386,10 @@ static int create_index(struct define *d)
 		if (rc != STOA_ENOTFOUND)
 			return rc;
 	}
-	o.kind = STOA_INDEX_SET;
+	o.kind = d->s->kind == STOA__STATEMENT_CREATE_DEQUE ? STOA_INDEX_DEQUE : STOA_INDEX_SET;
 	o.flags = d->s->unique ? STOA_INDEX_UNIQUE : 0;
 	o.slots = slots;
-	o.n_slots = key.columns->n;
+	o.n_slots = n;
 	return place(d, d->s->name.kind ? &d->s->name : &d->s->at,
 		     stoa_index_create(d->txn, table, &o, NULL, d->err));
 }
@@ -472,7 +474,8 @@ static int run(struct define *d, uint64_t *changes)
 	case STOA__STATEMENT_CREATE: return create(d);
 	case STOA__STATEMENT_CREATE_AS: return create_as_whole(d, changes);
 	case STOA__STATEMENT_DROP_TABLE: return drop(d);
-	case STOA__STATEMENT_CREATE_INDEX: return create_index(d);
+	case STOA__STATEMENT_CREATE_INDEX:
+	case STOA__STATEMENT_CREATE_DEQUE: return create_index(d);
 	case STOA__STATEMENT_DROP_INDEX: return drop_index(d);
 	case STOA__STATEMENT_SAVEPOINT: return savepoint(d);
 	case STOA__STATEMENT_RELEASE:

@@ -26,7 +26,7 @@ static const struct keyword keywords[] = {
 	{ "both", TK_BOTH }, { "by", TK_BY }, { "case", TK_CASE },
 	{ "cast", TK_CAST }, { "column", TK_COLUMN }, { "commit", TK_COMMIT },
 	{ "conflict", TK_CONFLICT }, { "create", TK_CREATE }, { "cross", TK_CROSS },
-	{ "day", TK_DAY }, { "default", TK_DEFAULT }, { "delete", TK_DELETE },
+	{ "day", TK_DAY }, { "default", TK_DEFAULT }, { "delete", TK_DELETE }, { "deque", TK_DEQUE },
 	{ "desc", TK_DESC }, { "distinct", TK_DISTINCT }, { "do", TK_DO },
 	{ "drop", TK_DROP }, { "else", TK_ELSE }, { "end", TK_END },
 	{ "escape", TK_ESCAPE }, { "except", TK_EXCEPT }, { "exists", TK_EXISTS },

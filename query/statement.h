@@ -24,6 +24,7 @@ enum stoa__statement_kind {
 	STOA__STATEMENT_RENAME_TABLE,	/* table, new_name */
 	STOA__STATEMENT_DROP_TABLE,	/* table; if_exists */
 	STOA__STATEMENT_CREATE_INDEX,	/* table, name (kind 0: none), columns; unique, if_exists */
+	STOA__STATEMENT_CREATE_DEQUE,	/* table, name (kind 0: none), columns or NULL; if_exists */
 	STOA__STATEMENT_DROP_INDEX,	/* table, name; if_exists */
 	STOA__STATEMENT_BEGIN,		/* read_only */
 	STOA__STATEMENT_COMMIT,

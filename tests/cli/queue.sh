@@ -32,3 +32,11 @@ run stoa queue shove q.stoa mail
 run stoa queue ack q.stoa mail x
 run stoa queue work q.stoa mail
 run stoa check q.stoa
+# The same in SQL.
+run stoa query q.stoa "CREATE TABLE job (who string, what text);
+	CREATE DEQUE IF NOT EXISTS turn ON job (who);
+	INSERT INTO job VALUES (NULL, 'sweep'), ('ann', 'cook'), ('ann', 'wash')"
+run stoa queue pop q.stoa job -q ann
+run stoa queue stat q.stoa job
+run stoa query q.stoa 'DROP INDEX turn ON job'
+run stoa queue stat q.stoa job
