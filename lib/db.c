@@ -755,10 +755,11 @@ int stoa_stat(stoa_txn *txn, stoa_table table, struct stoa_stat *out, struct sto
 	s.n_symbols = txn->db->symbols.n_live;
 	s.symbol_bytes = txn->db->symbols.bytes;
 	pthread_mutex_unlock(&txn->db->symbols.mutex);
-	s.memory_bytes = stoa__history_bytes(h) + s.symbol_bytes;
+	s.memory_bytes = stoa__db_bytes(txn->db);
 	s.overlay_bytes = bytes_of(h, STOA__KIND_OVERLAY) + bytes_of(h, STOA__KIND_PAGES) +
 			  bytes_of(h, STOA__KIND_LIVE);
-	s.tail_bytes = bytes_of(h, STOA__KIND_TAIL) + bytes_of(h, STOA__KIND_PAGE);
+	s.tail_bytes = bytes_of(h, STOA__KIND_TAIL) + bytes_of(h, STOA__KIND_PAGE) +
+		       txn->db->symbols.text_bytes;
 	s.n_snapshots = stoa__history_n_snapshots(h);
 	s.commit = txn->version->commit;
 	measure_pins(txn->db, &s);

@@ -30,10 +30,12 @@ static uint32_t id_at(const struct stoa__page *page, size_t i)
 	return ((const uint32_t *)(const void *)page->values)[i];
 }
 
-static void counted_drop(struct stoa__counted *c)
+static void counted_drop(struct stoa__symbols *symbols, struct stoa__counted *c)
 {
-	if (c && atomic_fetch_sub_explicit(&c->count, 1, memory_order_acq_rel) == 1)
-		stoa__free(c);
+	if (!c || atomic_fetch_sub_explicit(&c->count, 1, memory_order_acq_rel) > 1)
+		return;
+	atomic_fetch_sub_explicit(&symbols->text_bytes, sizeof *c + c->len, memory_order_relaxed);
+	stoa__free(c);
 }
 
 static void release(struct stoa__block *b)
@@ -45,7 +47,7 @@ static void release(struct stoa__block *b)
 				  STOA__PAGE_ROWS);
 	else
 		for (size_t i = 0; i < STOA__PAGE_ROWS; i++)
-			counted_drop(counted_at(page, i));
+			counted_drop(page->symbols, counted_at(page, i));
 }
 
 struct stoa__page *stoa__page_new(struct stoa__version *w, struct stoa__symbols *symbols,
@@ -110,6 +112,8 @@ int stoa__element_make(struct stoa__symbols *symbols, unsigned type, const struc
 	atomic_init(&out->counted->count, 1);
 	out->counted->len = v->len;
 	memcpy(out->counted->bytes, v->p, v->len);
+	atomic_fetch_add_explicit(&symbols->text_bytes, sizeof *out->counted + v->len,
+				  memory_order_relaxed);
 	return STOA_OK;
 }
 
@@ -118,7 +122,7 @@ void stoa__element_drop(struct stoa__symbols *symbols, unsigned type, struct sto
 	if (type == STOA_STRING)
 		stoa__symbol_drop(symbols, &e->id, 1);
 	else if (is_counted(type))
-		counted_drop(e->counted);
+		counted_drop(symbols, e->counted);
 	memset(e, 0, sizeof *e);
 }
 
@@ -130,7 +134,7 @@ void stoa__page_put(struct stoa__page *page, size_t i, const struct stoa__elemen
 		if (old)
 			stoa__symbol_drop(page->symbols, &old, 1);
 	} else if (is_counted(page->type)) {
-		counted_drop(counted_at(page, i));
+		counted_drop(page->symbols, counted_at(page, i));
 	}
 	page->null[i] = e->null;
 	memcpy(page->values + i * page->width, e->raw, page->width);

@@ -32,6 +32,7 @@ struct stoa__symbols {
 	_Atomic uint64_t bytes;	/* heap held, all of it */
 	struct stoa__symbol_slot *slots;
 	uint32_t n_slots;	/* a power of two, or 0 */
+	_Atomic uint64_t text_bytes;	/* of texts and blobs in pages, which are not interned: page.c counts them */
 };
 
 int stoa__symbols_init(struct stoa__symbols *s);

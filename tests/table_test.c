@@ -396,10 +396,45 @@ static void an_answer_needs_room(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static uint64_t memory_bytes(struct fixture *f)
+{
+	struct stoa_stat stat = STOA_STAT_INIT;
+
+	ok(f, stoa_stat(f->txn, 0, &stat, &f->err));
+	return stat.memory_bytes;
+}
+
+static void texts_count_as_memory_and_towards_its_limit(void **state)
+{
+	enum { LEN = 1 << 20 };
+	struct fixture *f = *state;
+	char *text = test_calloc(1, LEN);
+	struct stoa_value v[] = { stoa_null(), stoa_bytes_value(STOA_TEXT, text, LEN), stoa_i64(1) };
+	uint64_t before;
+	uint32_t mark;
+	int n = 0;
+
+	memset(text, 'x', LEN);
+	insert(f, 1);
+	before = memory_bytes(f);
+	ok(f, stoa_savepoint(f->txn, &mark, &f->err));
+	f->db->options.memory_limit = before + 10 * LEN;
+	while (n < 20 && stoa_insert(f->txn, f->table, v, 3, NULL, &f->err) == STOA_OK)
+		n++;
+	assert_in_range(n, 9, 10);
+	assert_non_null(strstr(f->err.text, "memory limit"));
+	assert_true(memory_bytes(f) > before + 9 * (uint64_t)LEN);
+	ok(f, stoa_rollback_to(f->txn, mark, &f->err));
+	f->db->options.memory_limit = 0;
+	assert_true(memory_bytes(f) < before + LEN);
+	test_free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_row_is_copied_from_a_tail_that_its_insert_seals),
+		TEST(texts_count_as_memory_and_towards_its_limit),
 		TEST(a_row_is_changed_to_what_another_of_its_page_is),
 		TEST(a_row_is_changed_to_what_it_is_itself),
 		TEST(a_transaction_that_reads_as_it_writes_keeps_nothing_of_it),
