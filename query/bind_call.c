@@ -462,7 +462,8 @@ static struct stoa__bound *bind_scalar(struct stoa__binder *bn, const struct sto
 	static const struct stoa__fn *const tables[] = { stoa__text_functions,
 							 stoa__number_functions,
 							 stoa__time_functions,
-							 stoa__regex_functions };
+							 stoa__regex_functions,
+							 stoa__format_functions };
 	bool any = false;
 
 	for (size_t i = 0; i < sizeof specials / sizeof *specials; i++) {

@@ -203,6 +203,20 @@ static int make_row(struct change *c, struct stoa__arena *arena, const struct st
 	return STOA_OK;
 }
 
+static int no_aggregates(struct change *c, const struct stoa__ast_item *i)
+{
+	return stoa__fail_at(c->err, STOA_EINVAL, i->expr->at.line, i->expr->at.column,
+			     "an aggregate does not belong in RETURNING");
+}
+
+/* Is there an aggregate deeper down in what the query gives? */
+static bool groups(const struct stoa__plan *plan)
+{
+	const struct stoa__node *n = plan->root;
+
+	return n->kind == STOA__NODE_PROJECT && n->input[0]->kind == STOA__NODE_AGGREGATE;
+}
+
 static int make_returning(struct change *c, struct stoa__arena *arena,
 			  const struct stoa__row_list *only, struct stoa__query **out)
 {
@@ -212,9 +226,7 @@ static int make_returning(struct change *c, struct stoa__arena *arena,
 		return stoa__fail_memory(c->err);
 	for (struct stoa__ast_item *i = c->s->returning->first; i; i = i->next)
 		if (stoa__is_aggregate(i->expr))
-			return stoa__fail_at(c->err, STOA_EINVAL, i->expr->at.line,
-					     i->expr->at.column,
-					     "an aggregate does not belong in RETURNING");
+			return no_aggregates(c, i);
 	q->items = c->s->returning;
 	*out = q;
 	return STOA_OK;
@@ -279,7 +291,8 @@ static int check(struct change *c)
 	if (!c->s->returning)
 		return STOA_OK;
 	STOA_TRY(make_returning(c, c->arena, &c->changed, &q));
-	return check_query(c, q, &plan);
+	STOA_TRY(check_query(c, q, &plan));
+	return groups(plan) ? no_aggregates(c, c->s->returning->first) : STOA_OK;
 }
 
 int stoa__change_check(stoa_stmt *stmt, struct stoa__tables *tables, struct stoa_error *err)

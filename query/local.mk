@@ -32,6 +32,7 @@ libstoa_all_la_SOURCES += \
 	%D%/find.c \
 	%D%/from.c \
 	%D%/func.h \
+	%D%/func_format.c \
 	%D%/func_number.c \
 	%D%/func_regex.c \
 	%D%/func_text.c \

@@ -312,6 +312,7 @@ static void errors_say_where_and_change_nothing(void **state)
 	bad("DELETE FROM item WHERE 1 / (small - 1) > 0", STOA_EDIVZERO, 1, 26, "zero");
 	bad("DELETE FROM item RETURNING 1 / (small - 2)", STOA_EDIVZERO, 1, 30, "zero");
 	bad("DELETE FROM item RETURNING sum(id)", STOA_EINVAL, 1, 28, "aggregate");
+	bad("DELETE FROM item RETURNING 1 + sum(id)", STOA_EINVAL, 1, 30, "aggregate");
 	bad("DELETE FROM item RETURNING nix", STOA_ENOTFOUND, 1, 28, "nix");
 	bad("INSERT INTO item (id) VALUES (9) ON CONFLICT (id) DO NOTHING", STOA_EINVAL, 1, 37,
 	    "unique");

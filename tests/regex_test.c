@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * regex_test.c - regular expressions in SQL: operators, functions, flags, bad patterns, patterns
- * that would take for ever
+ * that would take for ever; and formats of timestamps
  */
 #include "testing.h"
 
@@ -131,6 +131,20 @@ static void bad_patterns_are_errors_with_a_place(void **state)
 	bad("SELECT repeat('a', 40) || 'b' ~ '^(a+)+$'", STOA_EFULL, 31, "too long");
 }
 
+static void timestamps_take_a_wanted_form(void **state)
+{
+	(void)state;
+	good("SELECT strftime(timestamp '2026-01-31 13:05:09.25', '%Y/%m/%d %H:%M:%S.%f %j %a %B %I%p %%')",
+	     "2026/01/31 13:05:09.250000 031 Sat January 01PM %\n");
+	good("SELECT strftime(date '1969-12-28', '%F %T %A %u %w %y'), strftime(NULL, '%Y')",
+	     "1969-12-28 00:00:00 Sunday 7 0 69|~\n");
+	good("SELECT to_char(timestamp '2026-02-03 00:07:08.0095', 'YYYY-MM-DD HH24:MI:SS.MS US Q'), "
+	     "to_char(date '2026-02-03', '\"the DDD\" DDD, Day Dy MON month HH am YY ID D')",
+	     "2026-02-03 00:07:08.009 009500 1|the DDD 034, Tuesday Tue FEB february 12 am 26 2 3\n");
+	bad("SELECT strftime(date '2026-01-01', '%Q')", STOA_EINVAL, 8, "%");
+	bad("SELECT strftime(date '2026-01-01', 'x%')", STOA_EINVAL, 8, "%");
+}
+
 static void *in_a_thread(void *arg)
 {
 	struct stoa_error err;
@@ -190,6 +204,7 @@ int main(void)
 		cmocka_unit_test(dots_and_ends_are_as_in_postgresql),
 		cmocka_unit_test(functions_count_extract_and_replace),
 		cmocka_unit_test(bad_patterns_are_errors_with_a_place),
+		cmocka_unit_test(timestamps_take_a_wanted_form),
 		cmocka_unit_test(each_thread_has_its_patterns),
 		cmocka_unit_test(it_survives_every_allocation_that_fails),
 	};
