@@ -230,7 +230,7 @@ static void memory_may_run_out_anywhere(void **state)
 	budget = (struct stoa__budget){ .limit = 1000, .share_min = 1000 };
 	tables.tables.means = (struct stoa__means){ .budget = &budget };
 	for (size_t i = 0; i < N_QUERIES + N_GROUPINGS; i++)
-		for (long nth = 0;; nth += testing_long() ? 1 : 1 + nth / 20) {
+		for (long nth = 0;; nth += testing_long() ? 1 : 1 + nth / 8) {
 			struct stoa_error err;
 			stoa__fault_arm(nth, false);
 			char *got = array_query(&tables, query(i), NULL, 0, &err);
