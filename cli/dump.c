@@ -117,6 +117,27 @@ static int list_tables(struct session *s, struct table_entry **out, size_t *n)
 	return rc < 0 ? report_error(s->path, &err) : CLI_OK;
 }
 
+/*
+ * A reference is a rowid, which SQL can neither give a row nor, when rows get new ones, translate: a
+ * dump that pretended would be worse than none.
+ */
+static int check_slots(struct session *s, const struct table_entry *e)
+{
+	struct stoa_table_info info;
+	struct stoa_error err;
+
+	if (stoa_table_info(s->txn, e->table, &info, &err) < 0)
+		return report_error(s->path, &err);
+	for (size_t i = 0; i < info.n_slots; i++) {
+		if (info.slots[i].type != STOA_REF && info.slots[i].type != STOA_WEAK_REF)
+			continue;
+		report("%s: table %s has references (%s), which SQL text cannot carry", s->path,
+		       info.name, info.slots[i].name);
+		return CLI_FAILURE;
+	}
+	return CLI_OK;
+}
+
 static int dump_rows(struct session *s, const struct table_entry *e, FILE *out, struct progress *p)
 {
 	struct writer_options options = { .format = FORMAT_INSERT, .table = e->name };
@@ -148,6 +169,8 @@ static int dump_tables(struct session *s, FILE *out, struct progress *p)
 	fputs("BEGIN;\n", out);
 	for (size_t i = 0; i < n; i++) {
 		t.len = 0;
+		if (code == CLI_OK)
+			code = check_slots(s, &tables[i]);
 		if (code == CLI_OK)
 			code = text_put_table(&t, s, tables[i].table);
 		if (code == CLI_OK) {

@@ -296,11 +296,33 @@ static void put_slot(struct text *t, struct session *s, const struct stoa_slot *
 		put_default(t, &slot->value);
 }
 
-/* Keys: indexes of other kinds are no part of a table in SQL. */
-static void put_key(struct text *t, const struct stoa_table_info *info,
-		    const struct stoa_index_info *index)
+/* Is it called after its slots, as an index without a name of its own is? */
+static bool has_own_name(const struct stoa_table_info *info, const struct stoa_index_info *index)
 {
-	text_puts(t, index->flags & STOA_INDEX_PRIMARY ? ",\n\tPRIMARY KEY (" : ",\n\tUNIQUE (");
+	struct text t = { 0 };
+	bool own;
+
+	for (size_t i = 0; i < index->n_slots; i++) {
+		text_puts(&t, i ? "_" : "");
+		text_puts(&t, info->slots[index->slots[i]].name);
+	}
+	own = strcasecmp(t.p ? t.p : "", index->name) != 0;
+	text_release(&t);
+	return own;
+}
+
+/* A key that is part of the table; others are statements of their own. */
+static bool is_key(const struct stoa_table_info *info, const struct stoa_index_info *index)
+{
+	if (index->flags & STOA_INDEX_PRIMARY)
+		return true;
+	return (index->flags & STOA_INDEX_UNIQUE) && !has_own_name(info, index);
+}
+
+static void put_names(struct text *t, const struct stoa_table_info *info,
+		      const struct stoa_index_info *index)
+{
+	text_puts(t, " (");
 	for (size_t i = 0; i < index->n_slots; i++) {
 		text_puts(t, i ? ", " : "");
 		text_put_name(t, info->slots[index->slots[i]].name);
@@ -308,28 +330,51 @@ static void put_key(struct text *t, const struct stoa_table_info *info,
 	text_puts(t, ")");
 }
 
-static int put_keys(struct text *t, struct session *s, stoa_table table,
-		    const struct stoa_table_info *info)
+static void put_index(struct text *t, const struct stoa_table_info *info,
+		      const struct stoa_index_info *index)
 {
-	struct stoa_index_info index;
+	text_puts(t, index->flags & STOA_INDEX_UNIQUE ? "CREATE UNIQUE INDEX " : "CREATE INDEX ");
+	text_put_name(t, index->name);
+	text_puts(t, " ON ");
+	text_put_name(t, info->name);
+	put_names(t, info, index);
+	text_puts(t, ";\n");
+}
+
+/* The primary key first, then by name: an order that does not depend on how they came to be. */
+static int by_importance(const void *a, const void *b)
+{
+	const struct stoa_index_info *x = a, *y = b;
+	unsigned px = x->flags & STOA_INDEX_PRIMARY, py = y->flags & STOA_INDEX_PRIMARY;
+
+	return px != py ? (px ? -1 : 1) : strcmp(x->name, y->name);
+}
+
+/* The sets of a table: SQL has no words for a deque. Room for STOA_INDEXES_MAX. */
+static int list_sets(struct session *s, stoa_table table, struct stoa_index_info *out, size_t *n)
+{
 	struct stoa_error err;
 	stoa_index at = 0;
 	int rc;
 
+	*n = 0;
 	while ((rc = stoa_index_next(s->txn, table, at, &at, &err)) == STOA_ROW) {
-		rc = stoa_index_info(s->txn, table, at, &index, &err);
+		rc = stoa_index_info(s->txn, table, at, &out[*n], &err);
 		if (rc < 0)
 			break;
-		if (index.flags & (STOA_INDEX_UNIQUE | STOA_INDEX_PRIMARY))
-			put_key(t, info, &index);
+		if (out[*n].kind == STOA_INDEX_SET && ++*n == STOA_INDEXES_MAX)
+			break;
 	}
+	qsort(out, *n, sizeof(*out), by_importance);
 	return rc < 0 ? report_error(s->path, &err) : CLI_OK;
 }
 
 int text_put_table(struct text *t, struct session *s, stoa_table table)
 {
+	struct stoa_index_info sets[STOA_INDEXES_MAX];
 	struct stoa_table_info info;
 	struct stoa_error err;
+	size_t n;
 	int code;
 
 	if (stoa_table_info(s->txn, table, &info, &err) < 0)
@@ -341,7 +386,17 @@ int text_put_table(struct text *t, struct session *s, stoa_table table)
 		text_puts(t, i ? ",\n\t" : "\n\t");
 		put_slot(t, s, &info.slots[i]);
 	}
-	code = put_keys(t, s, table, &info);
+	code = list_sets(s, table, sets, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (!is_key(&info, &sets[i]))
+			continue;
+		text_puts(t, ",\n\t");
+		text_puts(t, sets[i].flags & STOA_INDEX_PRIMARY ? "PRIMARY KEY" : "UNIQUE");
+		put_names(t, &info, &sets[i]);
+	}
 	text_puts(t, "\n);\n");
+	for (size_t i = 0; i < n; i++)
+		if (!is_key(&info, &sets[i]))
+			put_index(t, &info, &sets[i]);
 	return code;
 }

@@ -7,7 +7,7 @@ lines /*"
 CSV
 run stoa create d.stoa -t 'a "b"' -s 'b bool, i i8, u u64, f f64, d decimal(9,2), day date, t time, at timestamp, id uuid, s string default '\''x'\'', x blob, "select" text not null default '\''y'\'''
 run stoa import d.stoa types.csv -t 'a "b"' -q
-run stoa query d.stoa "CREATE TABLE b (k int NOT NULL, v string); INSERT INTO b VALUES (1, 'one'), (2, NULL); CREATE TABLE empty (i int)"
+run stoa query d.stoa "CREATE TABLE b (k int NOT NULL, v string); INSERT INTO b VALUES (1, 'one'), (2, NULL); CREATE TABLE empty (i int); CREATE TABLE keyed (k int PRIMARY KEY, v string UNIQUE, w int); CREATE UNIQUE INDEX \"my own\" ON keyed (w); CREATE INDEX plain ON keyed (v, w); INSERT INTO keyed VALUES (1, 'one', 1), (2, NULL, 2)"
 run stoa dump d.stoa
 run stoa dump d.stoa -o d.sql.zst
 run stoa restore e.stoa d.sql.zst
