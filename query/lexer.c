@@ -55,7 +55,7 @@ static const struct keyword keywords[] = {
 	{ "transaction", TK_TRANSACTION }, { "trim", TK_TRIM }, { "true", TK_TRUE },
 	{ "union", TK_UNION }, { "unique", TK_UNIQUE }, { "unknown", TK_UNKNOWN },
 	{ "update", TK_UPDATE }, { "using", TK_USING }, { "values", TK_VALUES },
-	{ "varying", TK_VARYING }, { "week", TK_WEEK }, { "when", TK_WHEN },
+	{ "varying", TK_VARYING }, { "weak", TK_WEAK }, { "week", TK_WEEK }, { "when", TK_WHEN },
 	{ "where", TK_WHERE }, { "with", TK_WITH }, { "work", TK_WORK },
 	{ "write", TK_WRITE }, { "year", TK_YEAR },
 };

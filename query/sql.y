@@ -44,7 +44,7 @@
 %fallback IDENT
 	ADD ALTER ANALYZE BEGIN COLUMN COMMIT CONFLICT CREATE DELETE DEQUE DO DROP EXPLAIN IF INDEX INSERT INTO
 	KEY NOTHING PRIMARY RELEASE RENAME ROLLBACK SAVEPOINT START TABLE TO
-	ONLY READ TRANSACTION UNIQUE UPDATE WORK WRITE.
+	ONLY READ TRANSACTION UNIQUE UPDATE WEAK WORK WRITE.
 
 %left UNION EXCEPT.
 %left INTERSECT.
@@ -738,7 +738,7 @@ column_defs(R) ::= column_defs(L) COMMA UNIQUE(T) LP name_list(N) RP. {
 }
 column_def(R) ::= IDENT(N) type(Y). { R = stoa__column_def_new(ps, N, Y); }
 /* WEAK REF(table) */
-column_def(R) ::= IDENT(N) IDENT(W) IDENT(F) LP IDENT(X) RP. {
+column_def(R) ::= IDENT(N) WEAK(W) IDENT(F) LP IDENT(X) RP. {
 	R = stoa__column_def_new(ps, N, stoa__ast_type_weak(ps, W, F, X));
 }
 column_def(R) ::= column_def(D) NOT NULL. {
