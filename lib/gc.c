@@ -17,8 +17,9 @@
 #define TRIES_MAX 8
 #define FREED_MAX ((uint64_t)256 << 20)	/* of old files before a checkpoint lets them go */
 #define FREED_MIN ((uint64_t)1 << 20)
+#define FREED_PART 16			/* or, of all files, one in so many bytes */
 
-static const unsigned default_threshold[STOA__GENERATIONS] = { 20, 25, 30 };
+static const unsigned default_threshold[STOA__GENERATIONS] = { 15, 20, 25 };
 
 static double seconds(void)
 {
@@ -496,7 +497,7 @@ static int do_job(struct collection *c)
 }
 
 /*
- * A checkpoint, if the files that it would remove are an eighth of those that stay: whether they were compacted, or their last
+ * A checkpoint, if the files that it would remove are a sixteenth of those that stay: whether they were compacted, or their last
  * rows deleted.
  */
 static void let_go(struct stoa_db *db, struct plan *p)
@@ -514,7 +515,7 @@ static void let_go(struct stoa_db *db, struct plan *p)
 	stoa__version_drop_quietly(v);
 	there = stoa__db_segment_bytes(db);
 	if (rc == STOA_OK && there > p->file_bytes + FREED_MIN &&
-	    there > p->file_bytes + p->file_bytes / 8)
+	    there > p->file_bytes + p->file_bytes / FREED_PART)
 		(void)stoa__checkpoint(db, NULL);
 }
 

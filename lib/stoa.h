@@ -538,7 +538,7 @@ STOA_API bool stoa_gc_is_enabled(const stoa_db *db);
 /**
  * stoa_gc_set_threshold() - how much garbage a group of a generation may have: 1 to 100 percent of its bytes
  *
- * 20, 25 and 30 unless set. Kept while the database is open.
+ * 15, 20 and 25 unless set. Kept while the database is open.
  */
 STOA_API STOA_CHECK_RESULT int stoa_gc_set_threshold(stoa_db *db, int generation, unsigned percent,
 						     struct stoa_error *err);
