@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -166,18 +167,39 @@ static void forget(struct screen *s)
 	s->seen = s->len;
 }
 
+/*
+ * The prompt is there before the line editor takes the terminal over, and until then the terminal itself reads
+ * control keys.
+ */
+static void await_editor(struct screen *s)
+{
+	double end = now_ms() + WAIT_MS;
+	struct termios mode;
+
+	do {
+		if (tcgetattr(s->fd, &mode) < 0 || !(mode.c_lflag & ICANON))
+			return;
+		read_some(s, 5);
+	} while (now_ms() < end);
+	fail_msg("nobody edits lines");
+}
+
 static void type(struct screen *s, const char *keys)
 {
 	forget(s);
+	if (strpbrk(keys, "\x04\t\x10\033"))
+		await_editor(s);
 	assert_int_equal(write(s->fd, keys, strlen(keys)), (ssize_t)strlen(keys));
 }
 
 static int exit_code(struct screen *s)
 {
+	double end = now_ms() + WAIT_MS;
 	int status;
 
-	while (read_some(s, 1000))
-		;
+	while (read_some(s, 100))
+		if (now_ms() > end)
+			fail_msg("the shell does not end; there is: %s", plain(s));
 	assert_int_equal(waitpid(s->pid, &status, 0), s->pid);
 	s->pid = 0;
 	close(s->fd);
