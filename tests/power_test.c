@@ -22,6 +22,7 @@
 #include "testing.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -201,12 +202,17 @@ static void lose_power(void)
 	_exit(0);
 }
 
+/* The collector and the checkpointer work on files of their own while the main thread commits. */
+static pthread_mutex_t disk_mutex = PTHREAD_MUTEX_INITIALIZER;
+
 static void note(void *ctx, enum stoa__file_op op, const char *name, uint64_t offset, const void *p,
 		 size_t len)
 {
-	struct file *f = find(name);
+	struct file *f;
 
 	(void)ctx;
+	pthread_mutex_lock(&disk_mutex);
+	f = find(name);
 	switch (op) {
 	case STOA__FILE_CREATE:
 		if (!f)
@@ -234,6 +240,7 @@ static void note(void *ctx, enum stoa__file_op op, const char *name, uint64_t of
 	}
 	if (disk.ops_left-- == 0)
 		lose_power();
+	pthread_mutex_unlock(&disk_mutex);
 }
 
 /* ---- the child ---- */
