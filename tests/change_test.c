@@ -408,8 +408,8 @@ static void every_allocation_that_fails_leaves_all_as_it_was(void **state)
 		"UPDATE item SET name = name || 'z', price = 1 WHERE id > 1 RETURNING name || 'q'",
 		"UPDATE item SET note = 'm' WHERE rowid = 2",
 		"DELETE FROM item WHERE id = 2 RETURNING note, rowid + 1",
-		"INSERT INTO item (id, name) VALUES (2, 'n'), (4, 'm') ON CONFLICT (id) DO UPDATE SET "
-		"name = item.name || excluded.name WHERE item.id > 0 RETURNING name",
+		("INSERT INTO item (id, name) VALUES (2, 'n'), (4, 'm') ON CONFLICT (id) DO UPDATE SET "
+		 "name = item.name || excluded.name WHERE item.id > 0 RETURNING name"),
 		"DELETE FROM item",
 	};
 

@@ -82,8 +82,8 @@ static const char *const queries[] = {
 	"SELECT id, a IN (SELECT id FROM x WHERE b) FROM x",
 	"SELECT p.s, count(*), sum(q.a) FROM x p JOIN x q ON p.id = q.id + 1 GROUP BY p.s ORDER BY 2",
 	"SELECT p.id, q.id FROM x p FULL JOIN x q ON p.a = q.id AND p.b WHERE q.id < 50",
-	"SELECT p.id, (SELECT max(a) FROM x), q.f FROM x p, x q, x r "
-	"WHERE p.id = q.id AND q.a = r.id AND r.f > 3 ORDER BY p.t, q.f LIMIT 50",
+	("SELECT p.id, (SELECT max(a) FROM x), q.f FROM x p, x q, x r "
+	 "WHERE p.id = q.id AND q.a = r.id AND r.f > 3 ORDER BY p.t, q.f LIMIT 50"),
 	/* Groups. */
 	"SELECT count(*), sum(a), min(t), max(f), count(DISTINCT t), sum(DISTINCT a) FROM x",
 	"SELECT count(*), avg(f), min(s), bool_and(b) FROM x WHERE a > 100",

@@ -84,6 +84,7 @@ static void run(const uint8_t *p, size_t len)
 static void seed_of(unsigned type, bool nulls, fuzz_seed *each, void *ctx)
 {
 	enum { N = 300 };
+	static const char words[] = "carefully final deposits sleep";
 	static uint8_t values[N * sizeof(struct stoa_bytes)];
 	uint64_t validity[STOA__WORDS(N)];
 	struct stoa_array a = { (uint8_t)type, 0, values, nulls ? validity : NULL };
@@ -94,7 +95,7 @@ static void seed_of(unsigned type, bool nulls, fuzz_seed *each, void *ctx)
 	memset(validity, 0x5b, sizeof validity);
 	memset(values, 0, sizeof values);
 	for (uint32_t i = 0; i < N; i++) {
-		struct stoa_bytes s = { "carefully final deposits sleep" + i % 7, i % 23 };
+		struct stoa_bytes s = { &words[i % 7], i % 23 };
 		uint64_t x = type == STOA_BOOL ? i % 2 : i * 3;
 		double d = i / 100.0;
 
