@@ -92,7 +92,7 @@ static void query_stoa(void *db, const char *sql, bool answer)
 
 static void run_stoa(const struct bench_case *c, const struct bench_entry *e)
 {
-	stoa_db *db = bench_stoa_open(bench_stoa_lineitem(1));
+	stoa_db *db = bench_stoa_open_threads(bench_stoa_lineitem(1), 1);
 
 	(void)e;
 	measure(query_stoa, db, queries[c->arg]);
@@ -236,7 +236,7 @@ static void run_sqlite(const struct bench_case *c, const struct bench_entry *e)
 }
 
 static const struct bench_entry entries[] = {
-	{ "stoa", "durable database, defaults", prepare_stoa, run_stoa, 0 },
+	{ "stoa", "durable database, n_threads=1", prepare_stoa, run_stoa, 0 },
 	{ "duckdb", "file, threads=1", prepare_duckdb, run_duckdb, 0 },
 	{ "sqlite", "file mapped (mmap_size), case_sensitive_like, prices as REAL, dates as TEXT",
 	  prepare_sqlite, run_sqlite, 0 },

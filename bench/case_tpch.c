@@ -102,13 +102,9 @@ static void query_stoa(void *db, const char *sql, bool answer)
 
 static void run_stoa(const struct bench_case *c, const struct bench_entry *e)
 {
-	struct stoa_options options = STOA_OPTIONS_INIT;
-	struct stoa_error err;
-	stoa_db *db;
+	stoa_db *db = bench_stoa_open_threads(stoa_path(), (uint32_t)c->arg);
 
 	(void)e;
-	options.n_threads = (uint32_t)c->arg;
-	bench_stoa_check(stoa_open(stoa_path(), &options, &db, &err), &err);
 	measure(query_stoa, db);
 	bench_stoa_close(db);
 }

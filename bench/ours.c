@@ -11,13 +11,20 @@ void bench_stoa_check(int rc, const struct stoa_error *err)
 		bench_die("stoa: %s: %s", stoa_result_name(rc), err->text);
 }
 
-stoa_db *bench_stoa_open(const char *path)
+stoa_db *bench_stoa_open_threads(const char *path, uint32_t n_threads)
 {
+	struct stoa_options options = STOA_OPTIONS_INIT;
 	struct stoa_error err;
 	stoa_db *db;
 
-	bench_stoa_check(stoa_open(path, NULL, &db, &err), &err);
+	options.n_threads = n_threads;
+	bench_stoa_check(stoa_open(path, &options, &db, &err), &err);
 	return db;
+}
+
+stoa_db *bench_stoa_open(const char *path)
+{
+	return bench_stoa_open_threads(path, 0);
 }
 
 void bench_stoa_close(stoa_db *db)

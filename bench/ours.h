@@ -11,6 +11,8 @@
 void bench_stoa_check(int rc, const struct stoa_error *err);
 
 stoa_db *bench_stoa_open(const char *path); /* NULL: in memory */
+/* The same with so many threads for queries; 0: as many as there are processors. */
+stoa_db *bench_stoa_open_threads(const char *path, uint32_t n_threads);
 void bench_stoa_close(stoa_db *db);
 stoa_txn *bench_stoa_begin(stoa_db *db, unsigned flags);
 void bench_stoa_commit(stoa_txn *txn);
