@@ -89,13 +89,22 @@ static void print_theirs(FILE *f, sqlite3_stmt *stmt, int i)
 	}
 }
 
-void ask_lite(sqlite3 *lite, const char *sql, struct answer *out)
+/* A million steps of SQLite's machine, 30 times: some query of chance would take it hours. */
+#define PATIENCE 30
+static int lose_patience(void *left)
+{
+	return --*(int *)left < 0;
+}
+
+bool ask_lite(sqlite3 *lite, const char *sql, struct answer *out)
 {
 	sqlite3_stmt *stmt;
+	int left = PATIENCE, rc;
 
 	if (sqlite3_prepare_v2(lite, sql, -1, &stmt, NULL) != SQLITE_OK)
 		fail_msg("SQLite: %s\n%s", sql, sqlite3_errmsg(lite));
-	while (sqlite3_step(stmt) == SQLITE_ROW) {
+	sqlite3_progress_handler(lite, 1000000, lose_patience, &left);
+	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
 		char *text;
 		size_t len;
 		FILE *f = open_memstream(&text, &len);
@@ -107,6 +116,8 @@ void ask_lite(sqlite3 *lite, const char *sql, struct answer *out)
 		add_line(out, text);
 	}
 	sqlite3_finalize(stmt);
+	sqlite3_progress_handler(lite, 0, NULL, NULL);
+	return rc != SQLITE_INTERRUPT;
 }
 
 void compare_answers(stoa_txn *txn, sqlite3 *lite, const char *sql_a, const char *sql_b,
@@ -115,10 +126,13 @@ void compare_answers(stoa_txn *txn, sqlite3 *lite, const char *sql_a, const char
 	struct answer a = { 0 }, b = { 0 };
 	struct stoa_error err;
 
+	if (!ask_lite(lite, sql_b, &b)) {
+		answer_release(&b);
+		return;
+	}
 	if (ask_stoa(txn, sql_a, &a, &err) < 0)
 		fail_msg("%s\n%s at column %u: %s", sql_a, stoa_result_name(err.code),
 			 (unsigned)err.column, err.text);
-	ask_lite(lite, sql_b, &b);
 	if (!ordered && a.n && b.n) {
 		qsort(a.items, a.n, sizeof *a.items, compare_lines);
 		qsort(b.items, b.n, sizeof *b.items, compare_lines);

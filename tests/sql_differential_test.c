@@ -713,7 +713,7 @@ static void a_difference_is_seen(void **state)
 	open_world(&w, 100);
 	assert_int_equal(ask_stoa(w.txn, "SELECT c0 FROM t WHERE c0 > 0 ORDER BY rowid", &a, &err),
 			 STOA_END);
-	ask_lite(w.lite, "SELECT c0 FROM t WHERE c0 >= 0 ORDER BY rowid", &b);
+	assert_true(ask_lite(w.lite, "SELECT c0 FROM t WHERE c0 >= 0 ORDER BY rowid", &b));
 	assert_true(a.n < b.n);
 	answer_release(&a);
 	answer_release(&b);
