@@ -595,11 +595,8 @@ int stoa_close(stoa_db *db, struct stoa_error *err)
 	return rc;
 }
 
-int stoa_checkpoint(stoa_db *db, struct stoa_error *err)
+int stoa__db_may_write(struct stoa_db *db, struct stoa_error *err)
 {
-	STOA_TRY(stoa__db_enter(db, err));
-	if (!db->path)
-		return STOA_OK;
 	if (db->read_only)
 		return stoa__fail(err, STOA_EREADONLY, "the database was opened read-only");
 	if (atomic_load(&db->failed))
@@ -609,6 +606,15 @@ int stoa_checkpoint(stoa_db *db, struct stoa_error *err)
 	if (stoa__writer_is_me(db))
 		return stoa__fail(err, STOA_ESTATE,
 				  "this thread has a write transaction open: finish it first");
+	return STOA_OK;
+}
+
+int stoa_checkpoint(stoa_db *db, struct stoa_error *err)
+{
+	STOA_TRY(stoa__db_enter(db, err));
+	if (!db->path)
+		return STOA_OK;
+	STOA_TRY(stoa__db_may_write(db, err));
 	return stoa__checkpoint(db, err);
 }
 

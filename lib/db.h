@@ -114,6 +114,8 @@ struct stoa_txn {
 /* ---- entering: every public call begins with one of these ---- */
 
 int stoa__db_enter(const struct stoa_db *db, struct stoa_error *err);	/* STOA_EINVAL, STOA_EFORKED */
+/* May this thread have files written, and wait for the writer's lock? STOA_EREADONLY, STOA_ESTATE. */
+int stoa__db_may_write(struct stoa_db *db, struct stoa_error *err);
 int stoa__txn_enter(const struct stoa_txn *txn, struct stoa_error *err);
 /* And may it write? STOA_EREADONLY. */
 int stoa__txn_enter_write(const struct stoa_txn *txn, struct stoa_error *err);

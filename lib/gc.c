@@ -634,20 +634,6 @@ static int check_room(const struct stoa_gc_stats *out, struct stoa_error *err)
 	return STOA_OK;
 }
 
-static int may_write(stoa_db *db, struct stoa_error *err)
-{
-	if (db->read_only)
-		return stoa__fail(err, STOA_EREADONLY, "the database was opened read-only");
-	if (atomic_load(&db->failed))
-		return stoa__fail(err, STOA_EREADONLY,
-				  "an earlier write to the disk failed: the database is read-only "
-				  "until it is reopened");
-	if (stoa__writer_is_me(db))
-		return stoa__fail(err, STOA_ESTATE,
-				  "this thread has a write transaction open: finish it first");
-	return STOA_OK;
-}
-
 static int collect(stoa_db *db, int generation, bool cool, struct stoa_gc_stats *out,
 		   struct stoa_error *err)
 {
@@ -658,7 +644,7 @@ static int collect(stoa_db *db, int generation, bool cool, struct stoa_gc_stats 
 
 	STOA_TRY(enter(db, generation, err));
 	STOA_TRY(check_room(out, err));
-	STOA_TRY(may_write(db, err));
+	STOA_TRY(stoa__db_may_write(db, err));
 	pthread_mutex_lock(&db->gc.running);
 	set_next_wake(db);
 	rc = stoa__cycles_collect(db, &cycles, err);

@@ -205,20 +205,6 @@ static int decode_failed(int rc, const struct scan *s, uint32_t slot, struct sto
 			  s->table->schema->name, s->table->schema->slots[slot].def.name);
 }
 
-/* Fills @n elements with the value that rows from before a slot was added have. */
-static void fill_absent(const struct stoa__slot *slot, size_t n, void *values, uint64_t *validity,
-			bool *any_null)
-{
-	*any_null = slot->absent.type == STOA_NULL;
-	if (*any_null) {
-		memset(values, 0, n * stoa__type_width(slot->def.type));
-		memset(validity, 0, STOA__WORDS(n) * sizeof *validity);
-		return;
-	}
-	for (size_t i = 0; i < n; i++)
-		stoa__element_put(slot->def.type, values, i, &slot->absent);
-}
-
 /* Strings of a run over a list of ids. */
 static void read_ids(const struct stoa__base *base, const struct stoa__chunk *c, size_t from,
 		     size_t n, struct stoa_bytes *out)
@@ -241,7 +227,7 @@ static int read_base(struct scan *s, struct column *col, const struct stoa__slot
 	memset(col->validity, 0xff, STOA__WORDS(n) * sizeof *col->validity);
 	*any_null = false;
 	if (!c) {
-		fill_absent(slot, n, col->narrow, col->validity, any_null);
+		stoa__slot_fill_absent(slot, n, col->narrow, col->validity, any_null);
 		return STOA_OK;
 	}
 	if (c->encoding == STOA__ENC_DICT_ID)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/bitmap.h"
 #include "core/type.h"
 
 static void release(struct stoa__block *b)
@@ -257,6 +258,19 @@ int stoa__schema_set_indexes(struct stoa__schema *s, const struct stoa__index_de
 	for (uint32_t i = 0; i < n; i++)
 		STOA_TRY(check_index(s, i, err));
 	return STOA_OK;
+}
+
+void stoa__slot_fill_absent(const struct stoa__slot *slot, size_t n, void *values,
+			    uint64_t *validity, bool *any_null)
+{
+	*any_null = slot->absent.type == STOA_NULL;
+	if (*any_null) {
+		memset(values, 0, n * stoa__type_width(slot->def.type));
+		memset(validity, 0, STOA__WORDS(n) * sizeof *validity);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		stoa__element_put(slot->def.type, values, i, &slot->absent);
 }
 
 /* ---- stored form ---- */

@@ -18,6 +18,13 @@ struct stoa__slot {
 	struct stoa_value absent;	/* in groups without a chunk of it */
 };
 
+/*
+ * Fills @n elements of the slot's C type with the value that rows from before the slot was added have; validity bits too
+ * where that is NULL, which *@any_null says.
+ */
+void stoa__slot_fill_absent(const struct stoa__slot *slot, size_t n, void *values,
+			    uint64_t *validity, bool *any_null);
+
 #define STOA__INDEX_NUMBERS 8
 
 /* An index of the table; what it holds hangs on the table (index.h). */

@@ -155,19 +155,6 @@ static int stash_all(struct stoa__gatherer *g, struct stoa_bytes *values, size_t
 	return STOA_OK;
 }
 
-static void fill_absent(const struct stoa__slot *slot, size_t n, void *values, uint64_t *validity,
-			bool *any_null)
-{
-	*any_null = slot->absent.type == STOA_NULL;
-	if (*any_null) {
-		memset(values, 0, n * stoa__type_width(slot->def.type));
-		memset(validity, 0, STOA__WORDS(n) * sizeof *validity);
-		return;
-	}
-	for (size_t i = 0; i < n; i++)
-		stoa__element_put(slot->def.type, values, i, &slot->absent);
-}
-
 /* What the base says of a stretch, into @values; validity into g->run_validity. */
 static int read_base(struct stoa__gatherer *g, const struct old_column *col,
 		     const struct stretch *s, void *values, bool *any_null)
@@ -180,7 +167,7 @@ static int read_base(struct stoa__gatherer *g, const struct old_column *col,
 	memset(g->run_validity, 0xff, STOA__WORDS(s->n) * sizeof *g->run_validity);
 	*any_null = false;
 	if (!c) {
-		fill_absent(col->slot, s->n, values, g->run_validity, any_null);
+		stoa__slot_fill_absent(col->slot, s->n, values, g->run_validity, any_null);
 		return STOA_OK;
 	}
 	if (stoa__chunk_is_cold(c)) {

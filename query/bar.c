@@ -91,22 +91,6 @@ static void admit_ints(const struct stoa__bar *bar, const int64_t *v, size_t n, 
 	loops->compare_i64[op](v, &last, 2, n, out);
 }
 
-static union stoa__datum datum_at(const struct stoa__vec *v, size_t i)
-{
-	union stoa__datum d = { .s = { NULL, 0 } };
-	size_t at = v->kind == STOA__VEC_CONST ? 0 : i;
-
-	if (v->kind == STOA__VEC_DICT)
-		d.s = v->dict[v->codes[i]];
-	else if (v->phys == STOA__PHYS_BYTES)
-		d.s = v->bytes[at];
-	else if (v->phys == STOA__PHYS_BOOL)
-		d.i = ((const uint8_t *)v->values)[at];
-	else
-		d.u = v->u64[at];
-	return d;
-}
-
 void stoa__bar_admit(const struct stoa__bar *bar, const struct stoa__vec *v, size_t n, uint8_t *out)
 {
 	uint64_t last = stoa__bar_last(bar);
@@ -116,7 +100,7 @@ void stoa__bar_admit(const struct stoa__bar *bar, const struct stoa__vec *v, siz
 		admit_ints(bar, v->i64, n, out);
 	else
 		for (size_t i = 0; i < n; i++)
-			out[i] = stoa__bar_place(bar, datum_at(v, i)) <= last;
+			out[i] = stoa__bar_place(bar, stoa__vec_datum(v, i)) <= last;
 	for (size_t i = 0; v->validity && i < n; i++)
 		if (!stoa__bit_get(v->validity, i))
 			out[i] = null;
@@ -196,7 +180,7 @@ int stoa__bar_foresee(struct stoa__bar *bar, struct stoa__source *source, uint64
 		return stoa__fail_memory(err);
 	}
 	p->k = k < FORESEE_MAX ? (size_t)k : FORESEE_MAX;
-	while (k && source->ops->zone(source, 0, &z)) {
+	while (k && stoa__source_zone(source, 0, &z)) {
 		look_at(bar, &z, k, p, &worst);
 		source->ops->skip_group(source);
 	}

@@ -188,13 +188,13 @@ static void read_zones(struct stoa__node *n, struct stoa__source *source, double
 		n->columns[i].min = INT64_MAX;
 		n->columns[i].max = INT64_MIN;
 	}
-	while (memset(&z, 0, sizeof z), source->ops->zone(source, 0, &z)) {
+	while (memset(&z, 0, sizeof z), stoa__source_zone(source, 0, &z)) {
 		place = 0;
 		for (size_t i = 0; i < n->n_columns; i++) {
 			if (n->slots[i] == STOA__SLOT_ROWID)
 				continue;
 			memset(&z, 0, sizeof z);
-			if (is_integer(&n->columns[i]) && source->ops->zone(source, place, &z))
+			if (is_integer(&n->columns[i]) && stoa__source_zone(source, place, &z))
 				add_zone(&n->columns[i], &z);
 			place++;
 		}

@@ -250,22 +250,6 @@ static int step_blend(struct stoa__machine *m, const struct stoa__step *s)
 
 /* ---- row by row ----------------------------------------------------------------------------- */
 
-static union stoa__datum datum_at(const struct stoa__vec *v, size_t i)
-{
-	union stoa__datum d = { .s = { NULL, 0 } };
-	size_t at = v->kind == STOA__VEC_CONST ? 0 : i;
-
-	if (v->kind == STOA__VEC_DICT)
-		d.s = v->dict[v->codes[i]];
-	else if (v->phys == STOA__PHYS_BYTES)
-		d.s = v->bytes[at];
-	else if (v->phys == STOA__PHYS_BOOL)
-		d.i = ((const uint8_t *)v->values)[at];
-	else
-		d.u = v->u64[at];
-	return d;
-}
-
 static void put_datum(struct stoa__vec *v, size_t i, union stoa__datum d)
 {
 	char *values = (char *)v->values;
@@ -304,7 +288,7 @@ static int call_rows(struct stoa__machine *m, const struct stoa__step *s,
 			const struct stoa__vec *a = &m->regs[s->args[k]].v;
 			nulls[k] = !stoa__bit_get(a->validity, i);
 			any_null |= nulls[k];
-			args[k] = datum_at(a, i);
+			args[k] = stoa__vec_datum(a, i);
 		}
 		null |= any_null && !loose;
 		if (!null)
@@ -334,7 +318,7 @@ static int escape_at(const struct stoa__machine *m, uint16_t reg, size_t i)
 {
 	if (reg == STOA__NO_REG)
 		return '\\';
-	struct stoa_bytes e = datum_at(&m->regs[reg].v, i).s;
+	struct stoa_bytes e = stoa__vec_datum(&m->regs[reg].v, i).s;
 	if (e.len == 0)
 		return 0;
 	return e.len == 1 && (unsigned char)e.p[0] < 0x80 ? e.p[0] : -1;
@@ -348,7 +332,7 @@ static int pattern_at(struct stoa__machine *m, const struct stoa__step *s, size_
 	if (escape < 0)
 		return stoa__machine_fail(m, s->node, STOA_EINVAL,
 					  "ESCAPE wants one ASCII character, or none");
-	if (!stoa__pattern_init(p, datum_at(&m->regs[s->b].v, i).s, escape, s->node->fold_case))
+	if (!stoa__pattern_init(p, stoa__vec_datum(&m->regs[s->b].v, i).s, escape, s->node->fold_case))
 		return stoa__machine_fail(m, s->node, STOA_EINVAL,
 					  "the pattern ends in its escape character");
 	return STOA_OK;
@@ -403,7 +387,7 @@ static int step_like(struct stoa__machine *m, const struct stoa__step *s)
 		if (constant && a->kind == STOA__VEC_FLAT)
 			return like_rest(m, s, i, &p);
 		ready = constant;
-		out[i] = stoa__pattern_match(&p, datum_at(a, i).s) != s->node->negated;
+		out[i] = stoa__pattern_match(&p, stoa__vec_datum(a, i).s) != s->node->negated;
 	}
 	return STOA_OK;
 }
@@ -465,7 +449,7 @@ static bool set_has_bytes(const void *set, size_t n, struct stoa_bytes x)
 
 static bool set_has(const struct stoa__vec *v, size_t i, const void *set, size_t n)
 {
-	union stoa__datum d = datum_at(v, i);
+	union stoa__datum d = stoa__vec_datum(v, i);
 
 	switch (v->phys) {
 	case STOA__PHYS_U64: return set_has_u64(set, n, d.u);

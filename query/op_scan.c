@@ -127,7 +127,7 @@ static bool may_pass(struct scan *s, const struct stoa__bound *b)
 	if (!shaped)
 		return true;
 	memset(&z, 0, sizeof z);
-	if (!s->source->ops->zone(s->source, source_column(s, b->args[0]->index), &z) || !z.n_rows)
+	if (!stoa__source_zone(s->source, source_column(s, b->args[0]->index), &z) || !z.n_rows)
 		return true;	/* within a group, or one that nothing is known of */
 	return may_pass_zone(b, &z);
 }
@@ -140,7 +140,7 @@ static bool may_enter(struct scan *s)
 	if (!s->bar || stoa__bar_last(s->bar) == UINT64_MAX)
 		return true;
 	memset(&z, 0, sizeof z);
-	return !s->source->ops->zone(s->source, source_column(s, s->bar->column), &z) ||
+	return !stoa__source_zone(s->source, source_column(s, s->bar->column), &z) ||
 	       !stoa__bar_excludes(s->bar, &z);
 }
 
@@ -157,7 +157,7 @@ static void count_skipped(struct scan *s)
 
 	memset(&z, 0, sizeof z);
 	if (stoa__run_is_watched(s->run) &&
-	    s->source->ops->zone(s->source, s->rowid < SIZE_MAX ? s->n_columns - 1 : s->n_columns, &z))
+	    stoa__source_zone(s->source, s->rowid < SIZE_MAX ? s->n_columns - 1 : s->n_columns, &z))
 		count_read(s, z.n_rows);
 }
 
@@ -191,7 +191,7 @@ static bool begins_group(struct scan *s)
 	struct stoa__zone z;
 
 	memset(&z, 0, sizeof z);
-	return s->source->ops->zone(s->source, s->n_columns - (s->rowid != SIZE_MAX), &z);
+	return stoa__source_zone(s->source, s->n_columns - (s->rowid != SIZE_MAX), &z);
 }
 
 static uint64_t bytes_of(const struct stoa__vec *v)

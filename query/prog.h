@@ -27,11 +27,29 @@
 #include "arena.h"
 #include "ast.h"
 #include "bound.h"
+#include "func.h"
 
 /* A physical kind beyond enum stoa__phys: uint8_t, 0 or 1; a NULL row's byte is 0. */
 #define STOA__PHYS_BOOL 4
 /* Physical kind of a type within the engine. */
 unsigned stoa__prog_phys(unsigned type);
+
+/* Element @i of a vector, whose validity is not looked at. */
+static inline union stoa__datum stoa__vec_datum(const struct stoa__vec *v, size_t i)
+{
+	union stoa__datum d = { .s = { NULL, 0 } };
+	size_t at = v->kind == STOA__VEC_CONST ? 0 : i;
+
+	if (v->kind == STOA__VEC_DICT)
+		d.s = v->dict[v->codes[i]];
+	else if (v->phys == STOA__PHYS_BYTES)
+		d.s = v->bytes[at];
+	else if (v->phys == STOA__PHYS_BOOL)
+		d.i = ((const uint8_t *)v->values)[at];
+	else
+		d.u = v->u64[at];
+	return d;
+}
 
 enum stoa__step_kind {
 	STOA__STEP_LOAD,  /* dst = column index */

@@ -68,19 +68,6 @@ static int source_column(struct stoa__source *source, size_t i, struct stoa__vec
 	return STOA_OK;
 }
 
-static bool source_zone(struct stoa__source *source, size_t i, struct stoa__zone *out)
-{
-	(void)source;
-	(void)i;
-	(void)out;
-	return false;
-}
-
-static void source_skip(struct stoa__source *source)
-{
-	(void)source;
-}
-
 static uint64_t source_rows(struct stoa__source *source)
 {
 	return ((struct series_source *)source)->series->n;
@@ -99,7 +86,7 @@ static int series_open(struct stoa__relation *r, const uint32_t *slots, size_t n
 {
 	static const struct stoa__source_ops ops = {
 		.columns = source_columns, .next = source_next, .column = source_column,
-		.zone = source_zone, .skip_group = source_skip, .n_rows = source_rows,
+		.n_rows = source_rows,
 		.close = source_close,
 	};
 	struct series_source *s = stoa__calloc(1, sizeof *s);

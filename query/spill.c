@@ -60,22 +60,6 @@ static int write_block(struct stoa__stream *s, struct stoa_error *err)
 	return STOA_OK;
 }
 
-static union stoa__datum element(const struct stoa__vec *v, size_t i)
-{
-	union stoa__datum d = { .s = { NULL, 0 } };
-	size_t at = v->kind == STOA__VEC_CONST ? 0 : i;
-
-	if (v->kind == STOA__VEC_DICT)
-		d.s = v->dict[v->codes[i]];
-	else if (v->phys == STOA__PHYS_BYTES)
-		d.s = v->bytes[at];
-	else if (v->phys == STOA__PHYS_BOOL)
-		d.i = ((const uint8_t *)v->values)[at];
-	else
-		d.u = v->u64[at];
-	return d;
-}
-
 static int put_value(struct stoa__buf *b, unsigned phys, union stoa__datum d)
 {
 	if (phys == STOA__PHYS_BOOL)
@@ -100,7 +84,7 @@ static int put_row(struct stoa__stream *s, const struct stoa__vec *columns, size
 		if (v->type == STOA_NULL || !stoa__bit_get(v->validity, row))
 			continue;
 		b->p[bits + i / 8] |= (uint8_t)(1u << i % 8);
-		STOA_TRY(put_value(b, stoa__prog_phys(s->types[i].type), element(v, row)));
+		STOA_TRY(put_value(b, stoa__prog_phys(s->types[i].type), stoa__vec_datum(v, row)));
 	}
 	return STOA_OK;
 }

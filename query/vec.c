@@ -37,20 +37,10 @@ unsigned stoa__prog_phys(unsigned type)
 struct stoa_value stoa__vec_value(const struct stoa__vec *v, size_t i)
 {
 	struct stoa__type t = { v->type, 0, v->scale };
-	union stoa__datum d = { .s = { NULL, 0 } };
-	size_t at = v->kind == STOA__VEC_CONST ? 0 : i;
 
 	if (!stoa__bit_get(v->validity, i) || v->type == STOA_NULL)
 		return stoa_null();
-	if (v->kind == STOA__VEC_DICT)
-		d.s = v->dict[v->codes[i]];
-	else if (v->phys == STOA__PHYS_BYTES)
-		d.s = v->bytes[at];
-	else if (v->phys == STOA__PHYS_BOOL)
-		d.i = ((const uint8_t *)v->values)[at];
-	else
-		d.u = v->u64[at];
-	return stoa__datum_value(t, d);
+	return stoa__datum_value(t, stoa__vec_datum(v, i));
 }
 
 static void spread_const(const struct stoa__vec *v, void *room)

@@ -85,10 +85,10 @@ struct stoa__source_ops {
 		      struct stoa_error *err);
 	/*
 	 * Zone map of column @i in the row group that the next next() begins; false when next() is inside a group or at
-	 * the end. The column behind the last is the rowid, as STOA_I64.
+	 * the end. The column behind the last is the rowid, as STOA_I64. NULL: there are none (stoa__source_zone()).
 	 */
 	bool (*zone)(struct stoa__source *s, size_t i, struct stoa__zone *out);
-	/* Passes over the row group that zone() spoke of. */
+	/* Passes over the row group that zone() spoke of; NULL only where zone is. */
 	void (*skip_group)(struct stoa__source *s);
 	/* About how many rows there are in all; for plans. */
 	uint64_t (*n_rows)(struct stoa__source *s);
@@ -128,6 +128,12 @@ struct stoa__source_ops {
 struct stoa__source {
 	const struct stoa__source_ops *ops;
 };
+
+/* zone() of any source: false too where it has none. */
+static inline bool stoa__source_zone(struct stoa__source *s, size_t i, struct stoa__zone *out)
+{
+	return s->ops->zone && s->ops->zone(s, i, out);
+}
 
 /* ---- for who makes them ---- */
 

@@ -159,25 +159,6 @@ static int note_edit(struct stoa__csv_repairer *r, size_t at, ptrdiff_t shift)
 	return STOA_OK;
 }
 
-static int reserve(struct stoa__csv_block *b, size_t len)
-{
-	size_t need = len + 1 + 2 * STOA__CSV_PAD;
-	char *room;
-
-	if (need <= b->cap)
-		return STOA_OK;
-	need += need / 4;
-	room = stoa__realloc(b->room, need);
-	if (!room)
-		return STOA_ENOMEM;
-	if (b->cap == 0)
-		memset(room, 0, STOA__CSV_PAD);
-	b->room = room;
-	b->cap = need;
-	b->text = room + STOA__CSV_PAD;
-	return STOA_OK;
-}
-
 static void put(struct stoa__csv_block *b, const char *p, size_t len)
 {
 	memcpy(b->text + b->len, p, len);
@@ -205,7 +186,7 @@ static int copy_record(struct stoa__csv_repairer *r, struct stoa__csv_block *to,
 				keep = end;
 	}
 	size_t missing = end > 0 && n < r->n_columns ? r->n_columns - n : 0;
-	if (reserve(to, to->len + len + missing * (1 + d->null_len)) < 0)
+	if (stoa__csv_block_reserve(to, to->len + len + missing * (1 + d->null_len)) < 0)
 		return STOA_ENOMEM;
 	put(to, p, keep);
 	for (size_t i = 0; i < missing; i++) {
@@ -231,7 +212,7 @@ static int fill_records(struct stoa__csv_repairer *r, struct stoa__csv_block *bl
 				     r->starts[i + 1] - r->starts[i]));
 	if (to->len > UINT32_MAX)
 		return STOA_ENOMEM;
-	STOA_TRY(reserve(block, to->len));
+	STOA_TRY(stoa__csv_block_reserve(block, to->len));
 	memcpy(block->text, to->text, to->len);
 	memset(block->text + to->len, 0, STOA__CSV_PAD);
 	block->len = to->len;
@@ -256,7 +237,7 @@ static int attempt(struct stoa__csv_repairer *r, const struct stoa__csv_block *b
 	struct stoa__csv_block *piece = &r->scratch;
 	size_t from = r->starts[lo], len = r->starts[hi] - from;
 
-	if (reserve(piece, len) < 0)
+	if (stoa__csv_block_reserve(piece, len) < 0)
 		return fail_memory(fault);
 	memcpy(piece->text, block->text + from, len);
 	memset(piece->text + len, 0, STOA__CSV_PAD);

@@ -290,19 +290,6 @@ static int source_column(struct stoa__source *source, size_t i, struct stoa__vec
 	return STOA_OK;
 }
 
-static bool source_zone(struct stoa__source *source, size_t i, struct stoa__zone *out)
-{
-	(void)source;
-	(void)i;
-	(void)out;
-	return false;
-}
-
-static void source_skip(struct stoa__source *source)
-{
-	(void)source;
-}
-
 static uint64_t source_rows(struct stoa__source *source)
 {
 	return of(source)->file->n_rows;
@@ -355,7 +342,7 @@ int stoa__csv_file_source(struct stoa__csv_file *f, const uint32_t *slots, size_
 {
 	static const struct stoa__source_ops ops = {
 		.columns = source_columns, .next = source_next, .column = source_column,
-		.zone = source_zone, .skip_group = source_skip, .n_rows = source_rows,
+		.n_rows = source_rows,
 		.close = source_close,
 	};
 	struct source *s = stoa__calloc(1, sizeof *s + n_slots * sizeof s->columns[0]);

@@ -21,8 +21,7 @@ void stoa__csv_block_release(struct stoa__csv_block *b)
 	memset(b, 0, sizeof *b);
 }
 
-/* Room for @len bytes of text and a newline, with what is there kept. */
-static int reserve(struct stoa__csv_block *b, size_t len)
+int stoa__csv_block_reserve(struct stoa__csv_block *b, size_t len)
 {
 	size_t need = len + 1 + 2 * STOA__CSV_PAD;
 	char *room;
@@ -87,7 +86,7 @@ static int append(const struct stoa__csv_splitter *s, struct stoa__csv_block *b,
 {
 	size_t got;
 
-	if (reserve(b, b->len + want) < 0)
+	if (stoa__csv_block_reserve(b, b->len + want) < 0)
 		return stoa__fail_memory(err);
 	STOA_TRY(
 		stoa__csv_input_read(s->in, b->offset + b->len, b->text + b->len, want, &got, err));

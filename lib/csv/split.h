@@ -31,6 +31,8 @@ struct stoa__csv_block {
 };
 
 void stoa__csv_block_release(struct stoa__csv_block *b);
+/* Room for @len bytes of text and a newline, with what is there kept: STOA_OK or STOA_ENOMEM. */
+int stoa__csv_block_reserve(struct stoa__csv_block *b, size_t len);
 
 struct stoa__csv_splitter {
 	const struct stoa__csv_input *in;
