@@ -11,6 +11,7 @@
 #include "../lib/core/error.h"
 #include "../lib/core/source.h"
 #include "../lib/core/type.h"
+#include "show.h"
 
 struct column {
 	uint32_t slot;
@@ -437,75 +438,6 @@ void array_tables_init(struct array_tables *t, struct array_table *items, size_t
 
 /* ---- printing ------------------------------------------------------------------------------- */
 
-static void print_value(FILE *f, const struct stoa_value *v)
-{
-	char *text;
-	size_t len;
-
-	if (v->type == STOA_NULL) {
-		fputc('~', f);
-		return;
-	}
-	len = stoa_value_print(v, NULL, 0);
-	text = malloc(len + 1);
-	stoa_value_print(v, text, len + 1);
-	fwrite(text, 1, len, f);
-	free(text);
-}
-
-static int print_rows(stoa_cursor *cur, FILE *f, struct stoa_error *err)
-{
-	const struct stoa_value *row;
-	size_t n;
-	int rc;
-
-	(void)stoa_columns(cur, &n);
-	while ((rc = stoa_next(cur, &row, err)) == STOA_ROW) {
-		for (size_t i = 0; i < n; i++) {
-			if (i)
-				fputc('|', f);
-			print_value(f, &row[i]);
-		}
-		fputc('\n', f);
-	}
-	return rc;
-}
-
-static int print_batches(stoa_cursor *cur, FILE *f, struct stoa_error *err)
-{
-	struct stoa_batch b;
-	int rc;
-
-	while ((rc = stoa_next_batch(cur, &b, err)) == STOA_ROW)
-		for (size_t r = 0; r < b.n_rows; r++) {
-			for (size_t i = 0; i < b.n_columns; i++) {
-				struct stoa_value v = stoa_null();
-				if (stoa__bit_get(b.columns[i].validity, r))
-					v = stoa__array_value(&b.columns[i], r);
-				if (i)
-					fputc('|', f);
-				print_value(f, &v);
-			}
-			fputc('\n', f);
-		}
-	return rc;
-}
-
-char *array_print(stoa_cursor *cur, bool by_batch, int *rc, struct stoa_error *err)
-{
-	char *text = NULL;
-	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
-
-	*rc = by_batch ? print_batches(cur, f, err) : print_rows(cur, f, err);
-	stoa_cursor_close(cur);
-	fclose(f);
-	if (*rc == STOA_END)
-		return text;
-	free(text);
-	return NULL;
-}
-
 char *array_query(struct array_tables *t, const char *sql, const struct stoa_value *params,
 		  uint32_t n_params, struct stoa_error *err)
 {
@@ -521,7 +453,7 @@ char *array_query(struct array_tables *t, const char *sql, const struct stoa_val
 	if (rc == STOA_OK)
 		rc = stoa__engine_execute(stmt, &t->tables, &cur, err);
 	if (rc == STOA_OK)
-		text = array_print(cur, turn++ % 2, &rc, err);
+		text = show_cursor(cur, turn++ % 2, &rc, err);
 	stoa_stmt_free(stmt);
 	err->code = rc < 0 ? rc : 0;
 	return text;

@@ -36,12 +36,9 @@ struct array_tables {
 void array_tables_init(struct array_tables *t, struct array_table *items, size_t n);
 
 /*
- * Prepares, executes and prints a query: rows by line, columns by |, NULL as ~. Heap; NULL on an
- * error.
+ * Prepares, executes and prints a query, as show.h does. Heap; NULL on an error.
  */
 char *array_query(struct array_tables *t, const char *sql, const struct stoa_value *params,
 		  uint32_t n_params, struct stoa_error *err);
-/* The rows of a cursor in that form, by row or by batch; closes it. */
-char *array_print(stoa_cursor *cur, bool by_batch, int *rc, struct stoa_error *err);
 
 #endif

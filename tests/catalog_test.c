@@ -14,37 +14,10 @@
 
 #include "../lib/core/alloc.h"
 #include "../storage/catalog.h"
+#include "place.h"
 
 #define MDB "catalog.mdb"
 #define SUM "catalog.sum"
-
-struct place {
-	char *path;
-	struct stoa__dir dir;
-	struct stoa_error err;
-};
-
-static int set_up(void **state)
-{
-	static struct place p;
-
-	memset(&p, 0, sizeof p);
-	p.path = testing_tempdir();
-	assert_int_equal(stoa__dir_open(p.path, &p.dir, &p.err), STOA_OK);
-	*state = &p;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct place *p = *state;
-
-	stoa__file_fault_disarm();
-	stoa__fault_disarm();
-	stoa__dir_close(&p->dir);
-	testing_rmtree(p->path);
-	return 0;
-}
 
 static int try_open(struct place *p, bool create, bool read_only, struct stoa__catalog **cat)
 {
@@ -840,7 +813,7 @@ static void a_killed_writer_leaves_every_commit_it_told_of(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, place_set_up, place_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_catalog_is_created_once_and_has_a_uuid),
 		TEST(calls_out_of_turn_are_refused),

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "../lib/stoa.h"
+#include "show.h"
 
 #define DEPTH_MAX 4
 
@@ -34,53 +35,22 @@ static unsigned below(unsigned n)
 
 /* ---- both sides ----------------------------------------------------------------------------------- */
 
-static int compare_lines(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Sorts the lines of @text in place: RETURNING promises no order. */
-static void sort_lines(char *text)
-{
-	char *copy = strdup(text), *lines[8192], *at = copy;
-	size_t n = 0, k = 0;
-
-	for (char *line; (line = strsep(&at, "\n")) && at;)
-		lines[n++] = line;
-	qsort(lines, n, sizeof *lines, compare_lines);
-	for (size_t i = 0; i < n; i++)
-		k += (size_t)sprintf(text + k, "%s\n", lines[i]);
-	free(copy);
-}
-
 /* Rows as text, or NULL after an error, which goes to *@why. */
 static char *ours(struct world *w, const char *sql, char *why)
 {
-	const struct stoa_value *row;
 	struct stoa_error err;
 	stoa_cursor *cur;
-	char *text, value[256];
-	size_t n, size;
+	char *text;
 	int rc;
 
 	if (stoa_query(w->txn, sql, &cur, &err) < 0) {
 		snprintf(why, STOA_ERROR_TEXT_MAX, "%s", err.text);
 		return NULL;
 	}
-	FILE *f = open_memstream(&text, &size);
-	stoa_columns(cur, &n);
-	while ((rc = stoa_next(cur, &row, &err)) == STOA_ROW) {
-		for (size_t i = 0; i < n; i++) {
-			stoa_value_print(&row[i], value, sizeof value);
-			fprintf(f, "%s|", row[i].type == STOA_NULL ? "~" : value);
-		}
-		fputc('\n', f);
-	}
-	fclose(f);
-	stoa_cursor_close(cur);
-	if (rc < 0)
+	text = show_cursor(cur, false, &rc, &err);
+	if (!text)
 		fail_msg("%s\n-> %s", sql, err.text);
-	sort_lines(text);
+	show_sort(text);
 	return text;
 }
 
@@ -97,7 +67,7 @@ static char *theirs(struct world *w, const char *sql, char *why)
 		rc = sqlite3_step(stmt);
 		for (int i = 0; rc == SQLITE_ROW && i < sqlite3_column_count(stmt); i++) {
 			const unsigned char *v = sqlite3_column_text(stmt, i);
-			fprintf(f, "%s|", v ? (const char *)v : "~");
+			fprintf(f, "%s%s", i ? "|" : "", v ? (const char *)v : "~");
 		}
 		if (rc == SQLITE_ROW)
 			fputc('\n', f);
@@ -109,7 +79,7 @@ static char *theirs(struct world *w, const char *sql, char *why)
 		free(text);
 		return NULL;
 	}
-	sort_lines(text);
+	show_sort(text);
 	return text;
 }
 

@@ -11,6 +11,7 @@
 
 #include "../lib/core/alloc.h"
 #include "../lib/stoa.h"
+#include "show.h"
 
 static stoa_db *db;
 static stoa_txn *txn;
@@ -44,27 +45,6 @@ static int end(void **state)
 	return stoa_close(db, NULL);
 }
 
-/* The rows of a cursor, a line each, columns by |, NULL as ~; heap. Closes it. */
-static char *print(stoa_cursor *cur, int *rc, struct stoa_error *err)
-{
-	const struct stoa_value *row;
-	char *text = NULL, value[256];
-	size_t n, size;
-	FILE *f = open_memstream(&text, &size);
-
-	stoa_columns(cur, &n);
-	while ((*rc = stoa_next(cur, &row, err)) == STOA_ROW) {
-		for (size_t i = 0; i < n; i++) {
-			stoa_value_print(&row[i], value, sizeof value);
-			fprintf(f, "%s%s", i ? "|" : "", row[i].type == STOA_NULL ? "~" : value);
-		}
-		fputc('\n', f);
-	}
-	stoa_cursor_close(cur);
-	fclose(f);
-	return text;
-}
-
 static char *run(const char *sql, uint64_t *changes, struct stoa_error *err)
 {
 	stoa_cursor *cur;
@@ -73,11 +53,7 @@ static char *run(const char *sql, uint64_t *changes, struct stoa_error *err)
 	if (rc < 0)
 		return NULL;
 	*changes = stoa_changes(cur);
-	char *text = print(cur, &rc, err);
-	if (rc == STOA_END)
-		return text;
-	free(text);
-	return NULL;
+	return show_cursor(cur, false, &rc, err);
 }
 
 /* Runs @sql, which must change @changes rows and give @rows. */
@@ -275,7 +251,7 @@ static void a_cursor_of_returning_outlives_later_changes(void **state)
 	assert_int_equal(stoa_query(txn, "UPDATE item SET id = id + 5 RETURNING id", &cur, &err), 0);
 	good("UPDATE item SET id = 100", 2, "");
 	good("DELETE FROM item", 2, "");
-	text = print(cur, &rc, &err);
+	text = show_cursor(cur, false, &rc, &err);
 	assert_string_equal(text, "6\n7\n");
 	free(text);
 }

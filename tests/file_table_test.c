@@ -11,6 +11,7 @@
 
 #include "../lib/core/alloc.h"
 #include "../lib/stoa.h"
+#include "show.h"
 
 static stoa_db *db;
 static stoa_txn *txn;
@@ -59,42 +60,18 @@ static char *in_dir(const char *sql)
 
 static char *run(const char *format, struct stoa_error *err)
 {
-	char *sql = in_dir(format), *text, value[256];
-	const struct stoa_value *row;
-	stoa_cursor *cur;
-	size_t n, size;
-	int rc = stoa_query(txn, sql, &cur, err);
+	char *sql = in_dir(format), *rows = show_query(txn, sql, err);
 
 	free(sql);
-	if (rc < 0)
-		return NULL;
-	FILE *f = open_memstream(&text, &size);
-	stoa_columns(cur, &n);
-	while ((rc = stoa_next(cur, &row, err)) == STOA_ROW) {
-		for (size_t i = 0; i < n; i++) {
-			stoa_value_print(&row[i], value, sizeof value);
-			fprintf(f, "%s%s", i ? "|" : "", row[i].type == STOA_NULL ? "~" : value);
-		}
-		fputc('\n', f);
-	}
-	fclose(f);
-	stoa_cursor_close(cur);
-	if (rc == STOA_END)
-		return text;
-	free(text);
-	return NULL;
+	return rows;
 }
 
-static void good(const char *sql, const char *rows)
+static void good(const char *format, const char *rows)
 {
-	struct stoa_error err;
-	char *got = run(sql, &err);
+	char *sql = in_dir(format);
 
-	if (!got)
-		fail_msg("%s\n-> %s", sql, err.text);
-	if (strcmp(got, rows) != 0)
-		fail_msg("%s\n-> %s\nnot %s", sql, got, rows);
-	free(got);
+	show_expect(txn, sql, rows);
+	free(sql);
 }
 
 static void bad(const char *sql, int code, const char *word)

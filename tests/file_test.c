@@ -9,33 +9,7 @@
 #include <unistd.h>
 
 #include "../storage/file.h"
-
-struct place {
-	char *path;
-	struct stoa__dir dir;
-	struct stoa_error err;
-};
-
-static int set_up(void **state)
-{
-	static struct place p;
-
-	memset(&p, 0, sizeof p);
-	p.path = testing_tempdir();
-	assert_int_equal(stoa__dir_open(p.path, &p.dir, &p.err), STOA_OK);
-	*state = &p;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct place *p = *state;
-
-	stoa__file_fault_disarm();
-	stoa__dir_close(&p->dir);
-	testing_rmtree(p->path);
-	return 0;
-}
+#include "place.h"
 
 static void what_was_written_is_read(void **state)
 {
@@ -232,7 +206,7 @@ static void a_watcher_is_told_of_every_change(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, place_set_up, place_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(what_was_written_is_read),
 		TEST(reading_past_the_end_is_corruption_that_names_the_place),

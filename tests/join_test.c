@@ -12,6 +12,7 @@
 
 #include "../lib/core/alloc.h"
 #include "array_source.h"
+#include "show.h"
 
 /*
  *     l  k  v        r  k  w       u  k (not null)  name         big  i (0 .. 4999), k = i % 100
@@ -86,29 +87,6 @@ static int make_tables(void **state)
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-static int compare_lines(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* The lines of @text in order of their bytes. */
-static void sort_lines(char *text)
-{
-	char *lines[100], copy[4000], *save = NULL, *to = text;
-	size_t n = 0;
-
-	assert_true(strlen(text) < sizeof copy);
-	strcpy(copy, text);
-	for (char *p = strtok_r(copy, "\n", &save); p; p = strtok_r(NULL, "\n", &save)) {
-		assert_true(n < 100);
-		lines[n++] = p;
-	}
-	if (n)
-		qsort(lines, n, sizeof *lines, compare_lines);
-	for (size_t i = 0; i < n; i++)
-		to += sprintf(to, "%s\n", lines[i]);
-}
-
 /* @sql gives those rows, in whatever order, however tables are cut. */
 static void check(const char *sql, const char *rows)
 {
@@ -117,7 +95,7 @@ static void check(const char *sql, const char *rows)
 	struct stoa_error err;
 
 	snprintf(want, sizeof want, "%s", rows);
-	sort_lines(want);
+	show_sort(want);
 	for (size_t c = 0; c < sizeof cuts / sizeof *cuts; c++) {
 		for (size_t i = 0; i < N_TABLES; i++) {
 			items[i].group_rows = cuts[c][0];
@@ -127,7 +105,7 @@ static void check(const char *sql, const char *rows)
 		if (!got)
 			fail_msg("%s\n-> %s (%u:%u)", sql, err.text, (unsigned)err.line,
 				 (unsigned)err.column);
-		sort_lines(got);
+		show_sort(got);
 		if (strcmp(got, want) != 0)
 			fail_msg("%s, cut by %zu and %zu\n-> %s\nnot %s", sql, cuts[c][0], cuts[c][1],
 				 got, want);

@@ -12,56 +12,19 @@
 
 #include "../lib/core/alloc.h"
 #include "array_source.h"
+#include "mixed.h"
 
-static struct stoa_slot slots[] = {
-	{ .name = "id", .type = STOA_I64 }, { .name = "a", .type = STOA_I32 },
-	{ .name = "f", .type = STOA_F64 },  { .name = "s", .type = STOA_STRING },
-	{ .name = "t", .type = STOA_TEXT }, { .name = "b", .type = STOA_BOOL },
-	{ .name = "u", .type = STOA_U64 },
-};
-#define N_SLOTS (sizeof slots / sizeof *slots)
-#define MAX_ROWS 2000
+#define N_ROWS 2000
 
-static struct stoa_value values[MAX_ROWS * N_SLOTS];
-static char texts[MAX_ROWS][24];
-static struct array_table table = { .name = "x", .slots = slots, .n_slots = N_SLOTS,
-				    .values = values };
 static struct array_tables tables;
 static uint64_t rng;
 
-/* Doubles are multiples of a quarter, so that sums are exact in any order. */
-static struct stoa_value random_value(size_t row, unsigned type, uint64_t x)
-{
-	struct stoa_value v = stoa_i64((int64_t)(x % 40) - 20);
-
-	if (x % 11 == 0)
-		return stoa_null();
-	switch (type) {
-	case STOA_F64: return stoa_f64((double)(x % 50) / 4);
-	case STOA_BOOL: return stoa_bool(x & 1);
-	case STOA_U64: return stoa_u64(x % 3 ? x : UINT64_MAX);
-	case STOA_STRING:
-	case STOA_TEXT:
-		snprintf(texts[row], sizeof *texts, "text %llu", (unsigned long long)(x >> 48));
-		v = stoa_text(type == STOA_STRING ? (x & 8 ? "red" : "green") : texts[row]);
-		break;
-	default: break;
-	}
-	v.type = (uint8_t)type;
-	return v;
-}
-
 static void fill_table(size_t n, size_t group_rows)
 {
-	for (size_t row = 0; row < n; row++)
-		for (size_t i = 0; i < N_SLOTS; i++)
-			values[row * N_SLOTS + i] =
-				i ? random_value(row, slots[i].type, testing_random(&rng) >> 8) :
-				    stoa_i64((int64_t)row);
-	table.n_rows = n;
-	table.group_rows = group_rows;
-	table.batch_rows = 1 + testing_below(&rng, group_rows);
-	table.short_cuts = testing_random(&rng) & 1;
+	mixed_fill(&rng, n, 40);
+	mixed.group_rows = group_rows;
+	mixed.batch_rows = 1 + testing_below(&rng, group_rows);
+	mixed.short_cuts = testing_random(&rng) & 1;
 }
 
 static const char *const queries[] = {
@@ -107,7 +70,7 @@ static char *answer(const char *sql, unsigned threads, struct stoa_error *err)
 {
 	tables.tables.means = (struct stoa__means){ .n_threads = threads };
 	char *got = array_query(&tables, sql, NULL, 0, err);
-	assert_int_equal(table.n_open, 0);
+	assert_int_equal(mixed.n_open, 0);
 	return got;
 }
 
@@ -130,7 +93,7 @@ static void threads_change_no_answer_and_no_order(void **state)
 
 	(void)state;
 	for (int round = 0; round < rounds; round++) {
-		size_t n = 1 + testing_below(&rng, MAX_ROWS);
+		size_t n = 1 + testing_below(&rng, N_ROWS);
 		fill_table(n, 1 + testing_below(&rng, round % 2 ? n : 40));
 		for (size_t i = 0; i < N_QUERIES; i++)
 			check(queries[i], 2 + (unsigned)testing_below(&rng, 4));
@@ -142,7 +105,7 @@ static void an_error_is_the_one_of_the_earliest_row_group(void **state)
 	struct stoa_error one, many;
 
 	(void)state;
-	fill_table(MAX_ROWS, 20);
+	fill_table(N_ROWS, 20);
 	char *got = answer("SELECT CASE WHEN id < 900 THEN id / (id - 700) ELSE CAST(t AS int) END FROM x",
 			   1, &one);
 	assert_null(got);
@@ -164,8 +127,8 @@ static void a_limit_stops_before_an_error_behind_it(void **state)
 	struct stoa_error err;
 
 	(void)state;
-	fill_table(MAX_ROWS, 20);
-	table.batch_rows = 20;
+	fill_table(N_ROWS, 20);
+	mixed.batch_rows = 20;
 	for (int i = 0; i < 20; i++)
 		free(answer("SELECT id / (id - 1900) FROM x WHERE id > 100 LIMIT 5", 4, &err));
 	assert_int_equal(err.code, 0);
@@ -176,12 +139,12 @@ static void few_rows_are_had_without_threads_and_without_reading_on(void **state
 	struct stoa_error err;
 
 	(void)state;
-	fill_table(MAX_ROWS, 100);
-	table.batch_rows = 100;
-	table.n_batches = 0;
+	fill_table(N_ROWS, 100);
+	mixed.batch_rows = 100;
+	mixed.n_batches = 0;
 	free(answer("SELECT id FROM x WHERE id >= 0 LIMIT 30", 4, &err));
 	assert_int_equal(err.code, 0);
-	assert_int_equal(table.n_batches, 1);
+	assert_int_equal(mixed.n_batches, 1);
 }
 
 static void a_cursor_may_be_given_up_anywhere(void **state)
@@ -192,10 +155,10 @@ static void a_cursor_may_be_given_up_anywhere(void **state)
 	stoa_stmt *stmt;
 
 	(void)state;
-	fill_table(MAX_ROWS, 10);
+	fill_table(N_ROWS, 10);
 	tables.tables.means = (struct stoa__means){ .n_threads = 3 };
 	for (size_t i = 0; i < N_QUERIES; i++)
-		for (size_t rows = 0; rows < MAX_ROWS; rows += 1 + rows * 2) {
+		for (size_t rows = 0; rows < N_ROWS; rows += 1 + rows * 2) {
 			assert_int_equal(stoa__engine_prepare(&tables.tables, queries[i],
 							      strlen(queries[i]), &stmt, &err), STOA_OK);
 			assert_int_equal(stoa__engine_execute(stmt, &tables.tables, &cur, &err), STOA_OK);
@@ -203,7 +166,7 @@ static void a_cursor_may_be_given_up_anywhere(void **state)
 				;
 			stoa_cursor_close(cur);
 			stoa_stmt_free(stmt);
-			assert_int_equal(table.n_open, 0);
+			assert_int_equal(mixed.n_open, 0);
 		}
 }
 
@@ -237,6 +200,6 @@ int main(void)
 	};
 
 	rng = testing_seed();
-	array_tables_init(&tables, &table, 1);
+	array_tables_init(&tables, &mixed, 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

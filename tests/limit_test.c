@@ -7,7 +7,6 @@
  */
 #include "testing.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,55 +15,18 @@
 #include "../lib/core/alloc.h"
 #include "../storage/file.h"
 #include "array_source.h"
+#include "mixed.h"
+#include "show.h"
 
-static struct stoa_slot slots[] = {
-	{ .name = "id", .type = STOA_I64 }, { .name = "a", .type = STOA_I32 },
-	{ .name = "f", .type = STOA_F64 },  { .name = "s", .type = STOA_STRING },
-	{ .name = "t", .type = STOA_TEXT }, { .name = "b", .type = STOA_BOOL },
-	{ .name = "u", .type = STOA_U64 },
-};
-#define N_SLOTS (sizeof slots / sizeof *slots)
-#define MAX_ROWS 3000
-
-static struct stoa_value values[MAX_ROWS * N_SLOTS];
-static char texts[MAX_ROWS][24];
-static struct array_table table = { .name = "x", .slots = slots, .n_slots = N_SLOTS,
-				    .values = values };
 static struct array_tables tables;
 static struct stoa__budget budget;
 static uint64_t rng;
 
-static struct stoa_value random_value(size_t row, unsigned type, uint64_t x)
-{
-	struct stoa_value v = stoa_i64((int64_t)(x % 400) - 200);
-
-	if (x % 11 == 0)
-		return stoa_null();
-	switch (type) {
-	case STOA_F64: return stoa_f64((double)(x % 50) / 4);
-	case STOA_BOOL: return stoa_bool(x & 1);
-	case STOA_U64: return stoa_u64(x % 3 ? x : UINT64_MAX);
-	case STOA_STRING:
-	case STOA_TEXT:
-		snprintf(texts[row], sizeof *texts, "beginning %llu", (unsigned long long)(x >> 40));
-		v = stoa_text(type == STOA_STRING ? (x & 8 ? "red" : "green") : texts[row]);
-		break;
-	default: break;
-	}
-	v.type = (uint8_t)type;
-	return v;
-}
-
 static void fill_table(size_t n)
 {
-	for (size_t row = 0; row < n; row++)
-		for (size_t i = 0; i < N_SLOTS; i++)
-			values[row * N_SLOTS + i] =
-				i ? random_value(row, slots[i].type, testing_random(&rng) >> 8) :
-				    stoa_i64((int64_t)row);
-	table.n_rows = n;
-	table.group_rows = 1 + testing_below(&rng, n);
-	table.batch_rows = 1 + testing_below(&rng, 300);
+	mixed_fill(&rng, n, 400);
+	mixed.group_rows = 1 + testing_below(&rng, n);
+	mixed.batch_rows = 1 + testing_below(&rng, 300);
 }
 
 static const char *const queries[] = {
@@ -111,37 +73,16 @@ static char *answer(const char *sql, uint64_t limit, unsigned threads)
 	if (!got)
 		fail_msg("%s\n-> %s", sql, err.text);
 	assert_int_equal(budget.used, 0);
-	assert_int_equal(table.n_open, 0);
+	assert_int_equal(mixed.n_open, 0);
 	return got;
-}
-
-static int compare_lines(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* The lines of @text in order, in its place. */
-static void sort_lines(char *text)
-{
-	static char *lines[100 * MAX_ROWS];
-	size_t n = 0, len = strlen(text);
-	char *copy = strdup(text), *save, *out = text;
-
-	for (char *p = strtok_r(copy, "\n", &save); p && n < 100 * MAX_ROWS;
-	     p = strtok_r(NULL, "\n", &save))
-		lines[n++] = p;
-	qsort(lines, n, sizeof *lines, compare_lines);
-	for (size_t i = 0; i < n; i++)
-		out += snprintf(out, len + 1 - (size_t)(out - text), "%s\n", lines[i]);
-	free(copy);
 }
 
 static void check_sorted(const char *sql, uint64_t limit, unsigned threads)
 {
 	char *want = answer(sql, 0, 1), *got = answer(sql, limit, threads);
 
-	sort_lines(want);
-	sort_lines(got);
+	show_sort(want);
+	show_sort(got);
 	if (strcmp(got, want) != 0)
 		fail_msg("%s\nwith %llu bytes and %u threads\n-> %s\nnot %s", sql,
 			 (unsigned long long)limit, threads, got, want);
@@ -168,7 +109,7 @@ static void a_limit_changes_no_answer(void **state)
 
 	(void)state;
 	for (int round = 0; round < rounds; round++) {
-		fill_table(1 + testing_below(&rng, MAX_ROWS));
+		fill_table(1 + testing_below(&rng, MIXED_ROWS));
 		for (size_t i = 0; i < N_QUERIES; i++)
 			check(queries[i], 1 + testing_below(&rng, 200000), 1);
 		for (size_t i = 0; i < N_GROUPINGS; i++)
@@ -179,8 +120,8 @@ static void a_limit_changes_no_answer(void **state)
 static void more_runs_than_are_merged_at_once_are_merged_in_turns(void **state)
 {
 	(void)state;
-	fill_table(MAX_ROWS);
-	table.batch_rows = 2;
+	fill_table(MIXED_ROWS);
+	mixed.batch_rows = 2;
 	check(queries[0], 1, 1);
 	check(queries[3], 1, 1);
 }
@@ -189,8 +130,8 @@ static void more_runs_than_are_merged_at_once_are_merged_in_turns(void **state)
 static void partitions_that_are_too_large_are_dealt_out_again(void **state)
 {
 	(void)state;
-	fill_table(MAX_ROWS / 3);
-	table.batch_rows = 2;
+	fill_table(MIXED_ROWS / 3);
+	mixed.batch_rows = 2;
 	for (size_t i = 0; i < N_GROUPINGS; i++)
 		check_sorted(groupings[i], strstr(groupings[i], "JOIN") ? 6000 : 1, 1);
 }
@@ -200,7 +141,7 @@ static void out_of_disk_is_an_error_and_leaves_nothing_open(void **state)
 	struct stoa_error err;
 
 	(void)state;
-	fill_table(MAX_ROWS / 4);
+	fill_table(MIXED_ROWS / 4);
 	budget = (struct stoa__budget){ .limit = 6000, .share_min = 6000 };
 	tables.tables.means = (struct stoa__means){ .budget = &budget };
 	for (size_t i = 0; i < N_QUERIES + N_GROUPINGS; i++)
@@ -217,7 +158,7 @@ static void out_of_disk_is_an_error_and_leaves_nothing_open(void **state)
 				assert_true(err.code == STOA_EFULL);
 			free(got);
 			assert_int_equal(budget.used, 0);
-			assert_int_equal(table.n_open, 0);
+			assert_int_equal(mixed.n_open, 0);
 		}
 }
 
@@ -225,8 +166,8 @@ static void memory_may_run_out_anywhere(void **state)
 {
 	(void)state;
 	fill_table(60);
-	table.batch_rows = 7;
-	table.group_rows = 20;
+	mixed.batch_rows = 7;
+	mixed.group_rows = 20;
 	budget = (struct stoa__budget){ .limit = 1000, .share_min = 1000 };
 	tables.tables.means = (struct stoa__means){ .budget = &budget };
 	for (size_t i = 0; i < N_QUERIES + N_GROUPINGS; i++)
@@ -236,7 +177,7 @@ static void memory_may_run_out_anywhere(void **state)
 			char *got = array_query(&tables, query(i), NULL, 0, &err);
 			bool fired = stoa__fault_disarm();
 			assert_int_equal(budget.used, 0);
-			assert_int_equal(table.n_open, 0);
+			assert_int_equal(mixed.n_open, 0);
 			/* Where a directory cannot be opened, there is another one. */
 			assert_true(got || (fired && err.code == STOA_ENOMEM));
 			free(got);
@@ -246,18 +187,6 @@ static void memory_may_run_out_anywhere(void **state)
 }
 
 /* ---- a database ------------------------------------------------------------------------------ */
-
-static size_t entries(const char *path)
-{
-	DIR *dir = opendir(path);
-	size_t n = 0;
-
-	assert_non_null(dir);
-	for (struct dirent *e; (e = readdir(dir)) != NULL;)
-		n += e->d_name[0] != '.';
-	closedir(dir);
-	return n;
-}
 
 #define N_DB 300000
 static void fill_db(stoa_db *db)
@@ -311,7 +240,7 @@ static void ten_times_the_limit_is_sorted_and_grouped_right_and_nothing_is_left_
 	assert_int_equal(stoa_close(db, &err), STOA_OK);
 	options.memory_limit = 2000000;
 	assert_int_equal(stoa_open(path, &options, &db, &err), STOA_OK);
-	size_t before = entries(path);
+	size_t before = testing_entries(path);
 	assert_int_equal(stoa_begin(db, STOA_READ, &txn, &err), STOA_OK);
 	assert_int_equal(stoa_query(txn, "SELECT k, t, id FROM big ORDER BY t", &cur, &err), STOA_OK);
 	for (int64_t k = 0; k < N_DB; k++) {
@@ -322,7 +251,7 @@ static void ten_times_the_limit_is_sorted_and_grouped_right_and_nothing_is_left_
 		assert_int_equal(row[2].i * 7919 % N_DB, k);
 	}
 	assert_int_equal(stoa_next(cur, &row, &err), STOA_END);
-	assert_int_equal(entries(path), before);
+	assert_int_equal(testing_entries(path), before);
 	stoa_cursor_close(cur);
 	assert_int_equal(stoa_query(txn, "SELECT t, sum(k) FROM big GROUP BY t", &cur, &err), STOA_OK);
 	for (int64_t n = 0, sum = 0; (rc = stoa_next(cur, &row, &err)) != STOA_END; n++) {
@@ -332,7 +261,7 @@ static void ten_times_the_limit_is_sorted_and_grouped_right_and_nothing_is_left_
 		assert_int_equal(strtol(row[0].p + 17, NULL, 10), row[1].i);
 		assert_true(n < N_DB && (n < N_DB - 1 || sum == (int64_t)N_DB * (N_DB - 1) / 2));
 	}
-	assert_int_equal(entries(path), before);
+	assert_int_equal(testing_entries(path), before);
 	stoa_cursor_close(cur);
 	stoa_abort(txn);
 	assert_int_equal(stoa_close(db, &err), STOA_OK);
@@ -351,6 +280,6 @@ int main(void)
 	};
 
 	rng = testing_seed();
-	array_tables_init(&tables, &table, 1);
+	array_tables_init(&tables, &mixed, 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,17 +84,19 @@ script_tests += \
 
 check_LTLIBRARIES += %D%/libtesting.la
 tests_join_test_SOURCES = %D%/join_test.c %D%/array_source.c %D%/array_source.h
-tests_lanes_test_SOURCES = %D%/lanes_test.c %D%/array_source.c %D%/array_source.h
+tests_lanes_test_SOURCES = %D%/lanes_test.c %D%/array_source.c %D%/array_source.h \
+	%D%/mixed.c %D%/mixed.h
 tests_join_differential_test_SOURCES = %D%/join_differential_test.c %D%/answer.c %D%/answer.h
 tests_like_test_SOURCES = %D%/like_test.c %D%/array_source.c %D%/array_source.h
-tests_limit_test_SOURCES = %D%/limit_test.c %D%/array_source.c %D%/array_source.h
+tests_limit_test_SOURCES = %D%/limit_test.c %D%/array_source.c %D%/array_source.h \
+	%D%/mixed.c %D%/mixed.h
 tests_model_test_SOURCES = %D%/model_test.c %D%/model.c %D%/model.h
 tests_pick_test_SOURCES = %D%/pick_test.c %D%/array_source.c %D%/array_source.h
 tests_query_test_SOURCES = %D%/query_test.c %D%/array_source.c %D%/array_source.h
 tests_sql_differential_test_SOURCES = %D%/sql_differential_test.c %D%/answer.c %D%/answer.h
 tests_top_test_SOURCES = %D%/top_test.c %D%/array_source.c %D%/array_source.h
-tests_libtesting_la_SOURCES = %D%/ledger.c %D%/ledger.h %D%/testing.c %D%/testing.h \
-	%D%/tree.c %D%/tree.h
+tests_libtesting_la_SOURCES = %D%/ledger.c %D%/ledger.h %D%/place.c %D%/place.h \
+	%D%/show.c %D%/show.h %D%/testing.c %D%/testing.h %D%/tree.c %D%/tree.h
 
 LDADD = tests/libtesting.la libstoa_all.la $(CMOCKA_LIBS) $(SQLITE3_LIBS)
 

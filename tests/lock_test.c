@@ -10,32 +10,7 @@
 #include <unistd.h>
 
 #include "../storage/lock.h"
-
-struct place {
-	char *path;
-	struct stoa__dir dir;
-	struct stoa_error err;
-};
-
-static int set_up(void **state)
-{
-	static struct place p;
-
-	memset(&p, 0, sizeof p);
-	p.path = testing_tempdir();
-	assert_int_equal(stoa__dir_open(p.path, &p.dir, &p.err), STOA_OK);
-	*state = &p;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct place *p = *state;
-
-	stoa__dir_close(&p->dir);
-	testing_rmtree(p->path);
-	return 0;
-}
+#include "place.h"
 
 static struct stoa__lock opened(struct place *p, bool writer)
 {
@@ -248,7 +223,7 @@ static void a_reader_makes_no_lock_file(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, place_set_up, place_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_second_writer_is_told_the_pid_of_the_first),
 		TEST(a_killed_holder_leaves_nothing_stuck),

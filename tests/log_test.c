@@ -17,39 +17,11 @@
 
 #include "../lib/core/alloc.h"
 #include "../storage/log.h"
+#include "place.h"
 
 #define FIRST "log/00000001.log"
 
 static const struct stoa__log_position begin = { 1, 0 };
-
-struct place {
-	char *path;
-	struct stoa__dir dir;
-	struct stoa_error err;
-};
-
-static int set_up(void **state)
-{
-	static struct place p;
-
-	memset(&p, 0, sizeof p);
-	p.path = testing_tempdir();
-	assert_int_equal(stoa__dir_open(p.path, &p.dir, &p.err), STOA_OK);
-	*state = &p;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct place *p = *state;
-
-	stoa__file_fault_disarm();
-	stoa__fault_disarm();
-	stoa__file_watch_with(NULL, NULL);
-	stoa__dir_close(&p->dir);
-	testing_rmtree(p->path);
-	return 0;
-}
 
 static size_t len_of(uint64_t seq)
 {
@@ -783,7 +755,7 @@ static void eight_threads_commit_and_one_reads(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, place_set_up, place_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(what_was_flushed_is_replayed),
 		TEST(no_log_at_all_is_an_empty_one),

@@ -11,6 +11,7 @@
 
 #include "../lib/core/alloc.h"
 #include "array_source.h"
+#include "show.h"
 
 /* ---- a small table with one of everything ---------------------------------------------------- */
 
@@ -569,10 +570,10 @@ static void a_statement_runs_again_with_other_values(void **state)
 	assert_int_equal(stoa_bind(stmt, 1, &v, &err), 0);
 	assert_int_equal(stoa__engine_execute(stmt, &tables.tables, &b, &err), 0);
 	stoa_stmt_free(stmt);	/* cursors keep what they need */
-	text = array_print(a, false, &rc, &err);
+	text = show_cursor(a, false, &rc, &err);
 	assert_string_equal(text, "1\n4\n6\n");
 	free(text);
-	text = array_print(b, false, &rc, &err);
+	text = show_cursor(b, false, &rc, &err);
 	assert_string_equal(text, "5\n");
 	free(text);
 }

@@ -12,6 +12,7 @@
 
 #include "../lib/core/alloc.h"
 #include "../lib/stoa.h"
+#include "show.h"
 
 static stoa_db *db;
 static stoa_txn *txn;
@@ -36,48 +37,15 @@ static int end(void **state)
 	return stoa_close(db, NULL);
 }
 
-static char *run(const char *sql, struct stoa_error *err)
-{
-	const struct stoa_value *row;
-	stoa_cursor *cur;
-	char *text, value[256];
-	size_t n, size;
-	int rc = stoa_query(txn, sql, &cur, err);
-
-	if (rc < 0)
-		return NULL;
-	FILE *f = open_memstream(&text, &size);
-	stoa_columns(cur, &n);
-	while ((rc = stoa_next(cur, &row, err)) == STOA_ROW)
-		for (size_t i = 0; i < n; i++) {
-			stoa_value_print(&row[i], value, sizeof value);
-			fprintf(f, "%s%c", row[i].type == STOA_NULL ? "~" : value,
-				i + 1 < n ? '|' : '\n');
-		}
-	fclose(f);
-	stoa_cursor_close(cur);
-	if (rc == STOA_END)
-		return text;
-	free(text);
-	return NULL;
-}
-
 static void good(const char *sql, const char *rows)
 {
-	struct stoa_error err;
-	char *got = run(sql, &err);
-
-	if (!got)
-		fail_msg("%s\n-> %s", sql, err.text);
-	if (strcmp(got, rows) != 0)
-		fail_msg("%s\n-> %s\nnot %s", sql, got, rows);
-	free(got);
+	show_expect(txn, sql, rows);
 }
 
 static void bad(const char *sql, int code, unsigned column, const char *word)
 {
 	struct stoa_error err = { 0 };
-	char *got = run(sql, &err);
+	char *got = show_query(txn, sql, &err);
 
 	if (got)
 		fail_msg("%s\n-> %s", sql, got);
@@ -189,7 +157,7 @@ static void it_survives_every_allocation_that_fails(void **state)
 		snprintf(sql, sizeof sql,
 			 "SELECT regexp_replace(s, '(e)%ld?', '\\1\\1', 'g') FROM t WHERE s ~ 'e'", nth);
 		stoa__fault_arm(nth, false);
-		char *got = run(sql, &err);
+		char *got = show_query(txn, sql, &err);
 		fired = stoa__fault_disarm();
 		if (!got && (!fired || err.code != STOA_ENOMEM))
 			fail_msg("allocation %ld: %s", nth, err.text);

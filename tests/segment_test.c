@@ -11,40 +11,14 @@
 
 #include "../lib/core/alloc.h"
 #include "../storage/segment.h"
+#include "place.h"
 
 #define FILE_NUMBER 7
 
 static const uint8_t uuid[16] = "0123456789abcde";
 
-struct place {
-	char *path;
-	struct stoa__dir dir;
-	struct stoa_error err;
-	uint64_t len;
-	uint64_t root;
-};
-
-static int set_up(void **state)
-{
-	static struct place p;
-
-	memset(&p, 0, sizeof p);
-	p.path = testing_tempdir();
-	assert_int_equal(stoa__dir_open(p.path, &p.dir, &p.err), STOA_OK);
-	*state = &p;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct place *p = *state;
-
-	stoa__file_fault_disarm();
-	stoa__fault_disarm();
-	stoa__dir_close(&p->dir);
-	testing_rmtree(p->path);
-	return 0;
-}
+/* Of the segment written last. */
+static uint64_t file_len, file_root;
 
 /* Byte @i of the chunk of @slot in @group, which is 64 * (slot + group) bytes long. */
 static uint8_t byte_of(uint32_t group, uint32_t slot, size_t i)
@@ -81,7 +55,7 @@ static int add_groups(struct place *p, struct stoa__segment_writer *w)
 	return STOA_OK;
 }
 
-/* Writes the file; on success p->len and p->root are set. */
+/* Writes the file; on success file_len and file_root are set. */
 static int write_file(struct place *p)
 {
 	struct stoa__segment_writer *w;
@@ -94,12 +68,12 @@ static int write_file(struct place *p)
 		stoa__segment_discard(w);
 		return rc;
 	}
-	return stoa__segment_finish(w, &p->len, &p->root, &p->err);
+	return stoa__segment_finish(w, &file_len, &file_root, &p->err);
 }
 
 static int open_file(struct place *p, struct stoa__segment **s)
 {
-	return stoa__segment_open(&p->dir, FILE_NUMBER, uuid, p->len, p->root, s, &p->err);
+	return stoa__segment_open(&p->dir, FILE_NUMBER, uuid, file_len, file_root, s, &p->err);
 }
 
 /* Reads every chunk; right bytes or STOA_ECORRUPT. Returns the first error. */
@@ -168,7 +142,7 @@ static void what_was_written_is_read(void **state)
 	assert_int_equal(read_all(p, s), STOA_OK);
 	assert_int_equal(read_all(p, s), STOA_OK);
 	assert_int_equal(stoa__segment_file(s), FILE_NUMBER);
-	assert_int_equal(stoa__segment_len(s), p->len);
+	assert_int_equal(stoa__segment_len(s), file_len);
 	assert_ptr_equal(stoa__segment_ref(s), s);
 	assert_int_equal(stoa__segment_unlink(&p->dir, FILE_NUMBER, &p->err), STOA_OK);
 	stoa__segment_unref(s);
@@ -195,7 +169,7 @@ static void large_chunks_go_past_the_buffer(void **state)
 		assert_int_equal(stoa__segment_add_chunk(w, i + 1, image, sizes[i], &p->err),
 				 STOA_OK);
 	}
-	assert_int_equal(stoa__segment_finish(w, &p->len, &p->root, &p->err), STOA_OK);
+	assert_int_equal(stoa__segment_finish(w, &file_len, &file_root, &p->err), STOA_OK);
 	assert_int_equal(open_file(p, &s), STOA_OK);
 	for (uint32_t i = 0; i < 7; i++) {
 		assert_int_equal(stoa__segment_chunk(s, 0, i + 1, &got, &len, &p->err), STOA_OK);
@@ -216,7 +190,7 @@ static void an_empty_file_has_no_groups(void **state)
 	uint32_t n;
 
 	assert_int_equal(stoa__segment_create(&p->dir, FILE_NUMBER, uuid, &w, &p->err), STOA_OK);
-	assert_int_equal(stoa__segment_finish(w, &p->len, &p->root, &p->err), STOA_OK);
+	assert_int_equal(stoa__segment_finish(w, &file_len, &file_root, &p->err), STOA_OK);
 	assert_int_equal(open_file(p, &s), STOA_OK);
 	assert_int_equal(stoa__segment_n_groups(s, &n, &p->err), STOA_OK);
 	assert_int_equal(n, 0);
@@ -240,7 +214,7 @@ static void bad_arguments_are_refused(void **state)
 	assert_int_equal(stoa__segment_add_chunk(w, 1, image, 63, &p->err), STOA_EINVAL);
 	assert_int_equal(stoa__segment_add_chunk(w, 1, image, 0, &p->err), STOA_EINVAL);
 	stoa__segment_discard(w);
-	assert_int_equal(stoa__file_size(&p->dir, "segments/00000007.seg", &p->len, &p->err),
+	assert_int_equal(stoa__file_size(&p->dir, "segments/00000007.seg", &file_len, &p->err),
 			 STOA_ENOTFOUND);
 	stoa__segment_discard(NULL);
 	stoa__segment_unref(NULL);
@@ -253,15 +227,15 @@ static void another_file_does_not_pass_for_this_one(void **state)
 	uint8_t other[16] = "another";
 
 	assert_int_equal(write_file(p), STOA_OK);
-	assert_int_equal(stoa__segment_open(&p->dir, FILE_NUMBER, other, p->len, p->root, &s,
+	assert_int_equal(stoa__segment_open(&p->dir, FILE_NUMBER, other, file_len, file_root, &s,
 					    &p->err), STOA_ECORRUPT);
-	assert_int_equal(stoa__segment_open(&p->dir, FILE_NUMBER, uuid, p->len, p->root + 1, &s,
+	assert_int_equal(stoa__segment_open(&p->dir, FILE_NUMBER, uuid, file_len, file_root + 1, &s,
 					    &p->err), STOA_ECORRUPT);
-	assert_int_equal(stoa__segment_open(&p->dir, FILE_NUMBER, uuid, p->len - 64, p->root, &s,
+	assert_int_equal(stoa__segment_open(&p->dir, FILE_NUMBER, uuid, file_len - 64, file_root, &s,
 					    &p->err), STOA_ECORRUPT);
 	assert_int_equal(stoa__file_rename(&p->dir, "segments/00000007.seg",
 					   "segments/00000008.seg", &p->err), STOA_OK);
-	assert_int_equal(stoa__segment_open(&p->dir, 8, uuid, p->len, p->root, &s, &p->err),
+	assert_int_equal(stoa__segment_open(&p->dir, 8, uuid, file_len, file_root, &s, &p->err),
 			 STOA_ECORRUPT);
 	assert_non_null(strstr(p->err.text, "segments/00000008.seg"));
 }
@@ -278,8 +252,8 @@ static void a_flipped_byte_is_found_and_never_read(void **state)
 	assert_int_equal(check_file(p, &n), STOA_OK);
 	assert_int_equal(n, 0);
 	/* Every byte of header, first chunks, directory and trailer; samples of the long chunks. */
-	for (uint64_t at = 0; at < p->len;
-	     at += at < 1500 || at > p->len - 900 ? 1 : 1 + testing_below(&seed, 900)) {
+	for (uint64_t at = 0; at < file_len;
+	     at += at < 1500 || at > file_len - 900 ? 1 : 1 + testing_below(&seed, 900)) {
 		struct stoa__segment *s;
 		uint8_t was, now;
 		int rc;
@@ -314,7 +288,7 @@ static void a_truncated_file_is_corrupt(void **state)
 	assert_int_equal(write_file(p), STOA_OK);
 	assert_int_equal(stoa__file_open(&p->dir, "segments/00000007.seg", O_RDWR, &fd, &p->err),
 			 STOA_OK);
-	for (uint64_t len = p->len - 1;; len = len > 4096 ? len - 4096 : 0) {
+	for (uint64_t len = file_len - 1;; len = len > 4096 ? len - 4096 : 0) {
 		assert_int_equal(stoa__file_truncate(fd, "f", len, &p->err), STOA_OK);
 		assert_int_equal(open_file(p, &s), STOA_ECORRUPT);
 		if (!len)
@@ -449,7 +423,7 @@ static void threads_share_a_segment(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, place_set_up, place_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(what_was_written_is_read),
 		TEST(large_chunks_go_past_the_buffer),

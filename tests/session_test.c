@@ -11,6 +11,7 @@
 
 #include "../lib/core/alloc.h"
 #include "../lib/stoa.h"
+#include "show.h"
 
 static stoa_db *db;
 static stoa_session *session;
@@ -29,27 +30,18 @@ static int end(void **state)
 	return stoa_close(db, NULL);
 }
 
-/* Prints what a script gives: rows as lines, results one after another; heap. */
+/* Prints what a script gives, results one after another; heap. */
 static char *run(const char *sql, int *rc, struct stoa_error *err)
 {
 	struct stoa_script script = STOA_SCRIPT_INIT(sql, strlen(sql));
-	const struct stoa_value *row;
 	stoa_cursor *cur;
-	char *text = NULL, value[256];
-	size_t n, size;
+	char *text = NULL;
+	size_t size;
 	FILE *f = open_memstream(&text, &size);
 
 	memset(err, 0, sizeof *err);
 	while ((*rc = stoa_session_next(session, &script, &cur, err)) == STOA_ROW) {
-		stoa_columns(cur, &n);
-		while ((*rc = stoa_next(cur, &row, err)) == STOA_ROW) {
-			for (size_t i = 0; i < n; i++) {
-				stoa_value_print(&row[i], value, sizeof value);
-				fprintf(f, "%s%s", i ? "|" : "",
-					row[i].type == STOA_NULL ? "~" : value);
-			}
-			fputc('\n', f);
-		}
+		*rc = show_rows(cur, f, err);
 		stoa_cursor_close(cur);
 		if (*rc < 0)
 			break;

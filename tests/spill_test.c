@@ -2,7 +2,6 @@
 /* spill_test.c - rows that a query puts on disk come back as they were, or as an error; budgets */
 #include "testing.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -159,18 +158,6 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static size_t entries(const char *path)
-{
-	DIR *dir = opendir(path);
-	size_t n = 0;
-
-	assert_non_null(dir);
-	for (struct dirent *e; (e = readdir(dir)) != NULL;)
-		n += e->d_name[0] != '.';
-	closedir(dir);
-	return n;
-}
-
 /* ---- tests ----------------------------------------------------------------------------------- */
 
 static void rows_come_back_in_order_and_as_often_as_asked(void **state)
@@ -230,7 +217,7 @@ static void the_file_has_no_name(void **state)
 		put(&p->stream, row, NULL, N);
 	assert_true(p->spill.fd >= 0);
 	assert_int_equal(stoa__stream_end(&p->stream, &err), STOA_OK);
-	assert_int_equal(entries(p->path), 0);
+	assert_int_equal(testing_entries(p->path), 0);
 }
 
 static void without_a_directory_the_file_is_in_tmpdir(void **state)
@@ -273,7 +260,7 @@ static void a_full_disk_is_an_error_that_says_what_to_do(void **state)
 	assert_true(stoa__file_fault_disarm());
 	assert_int_equal(rc, STOA_EFULL);
 	assert_non_null(strstr(err.text, "memory_limit"));
-	assert_int_equal(entries(p->path), 0);
+	assert_int_equal(testing_entries(p->path), 0);
 }
 
 static void every_failing_operation_is_an_error_and_leaves_nothing(void **state)
@@ -306,7 +293,7 @@ static void every_failing_operation_is_an_error_and_leaves_nothing(void **state)
 			break;
 	}
 	/* A name that could not be taken away is all that may stay. */
-	assert_in_range(entries(p->path), 0, 1);
+	assert_in_range(testing_entries(p->path), 0, 1);
 }
 
 static void damage_is_found(void **state)

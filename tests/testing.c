@@ -2,6 +2,7 @@
 /* testing.c - see testing.h */
 #include "testing.h"
 
+#include <dirent.h>
 #include <ftw.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -52,6 +53,18 @@ const char *testing_path(const char *dir, const char *name)
 
 	snprintf(p, sizeof(buf[0]), "%s/%s", dir, name);
 	return p;
+}
+
+size_t testing_entries(const char *path)
+{
+	DIR *dir = opendir(path);
+	size_t n = 0;
+
+	assert_non_null(dir);
+	for (struct dirent *e; (e = readdir(dir)) != NULL;)
+		n += e->d_name[0] != '.';
+	closedir(dir);
+	return n;
 }
 
 uint64_t testing_seed(void)

@@ -24,6 +24,9 @@ void testing_rmtree(char *path);
 /* "@dir/@name" in one of 8 buffers that take turns. */
 const char *testing_path(const char *dir, const char *name);
 
+/* How many files and directories a directory has, hidden ones left out. */
+size_t testing_entries(const char *dir);
+
 /* $STOA_SEED or a fresh one; prints it the first time, so that a failure can be repeated. */
 uint64_t testing_seed(void);
 /* Is this `make check-long`? */
