@@ -282,7 +282,7 @@ static int drop_loser(struct stoa__conflicts *c, uint64_t rowid, struct stoa_err
 	STOA_TRY(stoa__table_locate(t, rowid, &at, err));
 	return stoa__refs_delete(txn->version, &txn->loose, t, rowid, at,
 				 stoa__counts_get(t, rowid) ||
-					 stoa__row_is_held(txn->db, b->table, rowid),
+					 stoa__row_is_held(&txn->db->lives, b->table, rowid),
 				 err);
 }
 

@@ -336,7 +336,7 @@ static int mark(struct graph *g)
 		struct node *node = &g->nodes[i];
 
 		node->lives |= node->outside ||
-			       stoa__row_is_held(g->db, node->table, node->row);
+			       stoa__row_is_held(&g->db->lives, node->table, node->row);
 		if (node->lives)
 			todo[n++] = (uint32_t)i;
 	}
@@ -580,7 +580,7 @@ static int reap_orphans(struct stoa_db *db, struct stoa_error *err)
 {
 	struct stoa_txn *txn;
 
-	if (!stoa__orphans_wait(db))
+	if (!stoa__orphans_wait(&db->lives))
 		return STOA_OK;
 	STOA_TRY(stoa_begin(db, STOA_WRITE, &txn, err));
 	txn->durability = STOA_LAZY;

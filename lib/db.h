@@ -159,6 +159,11 @@ struct stoa__deaths {
 	uint32_t table;
 	bool up;
 };
+/* Did rows lose a reference or a hold, so that there is something to reap, or to let loose afterwards? */
+static inline bool stoa__txn_has_loose(const struct stoa_txn *txn)
+{
+	return txn->loose.suspects.cap || txn->loose.candidates.cap || txn->orphans.cap;
+}
 /* All kept rows without a reason to exist die, in the commit of @txn. */
 int stoa__txn_reap(struct stoa_txn *txn, struct stoa_error *err);
 /* A kept row dies whatever refers to it; @d collects deaths until stoa__txn_work_off(). */
@@ -170,13 +175,11 @@ int stoa__txn_work_off(struct stoa_txn *txn, struct stoa__deaths *d, size_t n_ma
 /* Calls @each for every kept row. A negative result ends it and is returned; so do errors of reading. */
 typedef int stoa__kept_each(void *ctx, const struct stoa__table *t, uint64_t row);
 int stoa__kept_walk(const struct stoa__version *v, stoa__kept_each *each, void *ctx);
-/* Are there orphans? */
-bool stoa__orphans_wait(struct stoa_db *db);
 /* Gives candidates back that were not looked at; with @all every kept row is one (and @list may be NULL). */
 void stoa__candidates_return(struct stoa_db *db, struct stoa__id_list *list, bool all);
 /* Of a database just opened: rows that only holds of another process kept are orphans. */
 void stoa__orphans_find(struct stoa_db *db);
-/* Hands what the transaction noted over to the database; it is over. */
+/* Hands what the transaction, which has loose rows, noted over to the database; it is over. */
 void stoa__txn_let_loose(struct stoa_txn *txn, bool committed);
 /* A pass of the collector, in a thread that the first of these starts. If it cannot be, the next commit tries again. */
 void stoa__background_collect(struct stoa_db *db);

@@ -67,7 +67,7 @@ static int look_at(struct stoa_txn *txn, struct stoa__deaths *d, struct stoa__ro
 	if (rc == STOA_ENOTFOUND)
 		return STOA_OK;
 	STOA_TRY(rc);
-	if (stoa__group_alive(at.group, at.row) || stoa__row_is_held(txn->db, id.table, id.row))
+	if (stoa__group_alive(at.group, at.row) || stoa__row_is_held(&txn->db->lives, id.table, id.row))
 		return STOA_OK;
 	if (stoa__counts_get(t, id.row))
 		return stoa__refs_suspect_cycle(&txn->loose, t, id.row, err);
@@ -95,6 +95,7 @@ static int take_orphans(struct stoa_txn *txn)
 		to->p[to->n++] = from->p[i];
 	txn->orphans = *from;
 	*from = (struct stoa__id_list){ NULL, 0, 0 };
+	stoa__orphans_changed(&txn->db->lives);
 	return STOA_OK;
 }
 
@@ -106,10 +107,11 @@ int stoa__txn_reap(struct stoa_txn *txn, struct stoa_error *err)
 
 	if (txn->in_steps)
 		return STOA_OK;
-	pthread_mutex_lock(&l->mutex);
-	if (l->orphans.n)
+	if (stoa__orphans_wait(l)) {
+		pthread_mutex_lock(&l->mutex);
 		rc = take_orphans(txn);
-	pthread_mutex_unlock(&l->mutex);
+		pthread_mutex_unlock(&l->mutex);
+	}
 	return rc < 0 ? stoa__fail_memory(err) : stoa__txn_work_off(txn, &d, SIZE_MAX, err);
 }
 
@@ -130,10 +132,6 @@ void stoa__txn_let_loose(struct stoa_txn *txn, bool committed)
 {
 	struct stoa__lives *l = &txn->db->lives;
 
-	if (!txn->loose.candidates.n && !txn->orphans.n && !txn->loose.suspects.n) {
-		stoa__loose_release(&txn->loose);
-		return;
-	}
 	pthread_mutex_lock(&l->mutex);
 	if (!hand_over(&txn->loose.candidates, &l->candidates))
 		l->all_candidates = true;
@@ -142,6 +140,7 @@ void stoa__txn_let_loose(struct stoa_txn *txn, bool committed)
 		(void)hand_over(&txn->orphans, &l->orphans);
 	else if (txn->in_steps)
 		(void)hand_over(&txn->loose.suspects, &l->orphans);
+	stoa__orphans_changed(l);
 	pthread_mutex_unlock(&l->mutex);
 	stoa__id_list_release(&txn->orphans);
 	stoa__loose_release(&txn->loose);
@@ -206,16 +205,7 @@ void stoa__orphans_find(struct stoa_db *db)
 {
 	/* Those that are not found, since a file cannot be read, wait for an opening that can. */
 	(void)stoa__kept_walk(db->history.head, add_orphan, &db->lives);
-}
-
-bool stoa__orphans_wait(struct stoa_db *db)
-{
-	bool wait;
-
-	pthread_mutex_lock(&db->lives.mutex);
-	wait = db->lives.orphans.n;
-	pthread_mutex_unlock(&db->lives.mutex);
-	return wait;
+	stoa__orphans_changed(&db->lives);
 }
 
 void stoa__candidates_return(struct stoa_db *db, struct stoa__id_list *list, bool all)

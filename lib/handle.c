@@ -112,13 +112,10 @@ static bool drop_hold(struct stoa__lives *l, uint32_t table, uint64_t row)
 	return true;
 }
 
-bool stoa__row_is_held(struct stoa_db *db, uint32_t table, uint64_t row)
+bool stoa__hold_find(struct stoa__lives *l, uint32_t table, uint64_t row)
 {
-	struct stoa__lives *l = &db->lives;
 	bool held;
 
-	if (!atomic_load_explicit(&l->n_holds, memory_order_acquire))
-		return false;
 	pthread_mutex_lock(&l->mutex);
 	held = l->n_holds && find_hold(l, table, row)->n;
 	pthread_mutex_unlock(&l->mutex);
@@ -301,6 +298,7 @@ void stoa_row_release(stoa_handle *h)
 		if (stoa__id_list_reserve(&l->orphans, 1) == STOA_OK)
 			l->orphans.p[l->orphans.n++] =
 				(struct stoa__row_id){ h->row, h->table };
+		stoa__orphans_changed(l);
 	}
 	l->n_handles--;
 	pthread_mutex_unlock(&l->mutex);

@@ -425,8 +425,8 @@ static int die(struct stoa__version *w, struct stoa__loose *loose, struct stoa__
 	return rc;
 }
 
-int stoa__refs_delete(struct stoa__version *w, struct stoa__loose *loose, struct stoa__table *t,
-		      uint64_t row, struct stoa__place at, bool keep, struct stoa_error *err)
+int stoa__refs_take_out(struct stoa__version *w, struct stoa__loose *loose, struct stoa__table *t,
+			uint64_t row, struct stoa__place at, bool keep, struct stoa_error *err)
 {
 	uint32_t n = stoa__counts_get(t, row);
 

@@ -60,8 +60,17 @@ int stoa__refs_update(struct stoa__version *w, struct stoa__loose *loose, struct
 		      struct stoa__place at, const uint32_t *slots, const struct stoa_value *values,
 		      size_t n, struct stoa_error *err);
 /* A member is one no more: kept, or dead at once. */
-int stoa__refs_delete(struct stoa__version *w, struct stoa__loose *loose, struct stoa__table *t,
-		      uint64_t row, struct stoa__place at, bool keep, struct stoa_error *err);
+int stoa__refs_take_out(struct stoa__version *w, struct stoa__loose *loose, struct stoa__table *t,
+			uint64_t row, struct stoa__place at, bool keep, struct stoa_error *err);
+/* The same; of a table whose rows have nothing to give up, and whose deaths nobody reads, it costs nothing more. */
+static inline int stoa__refs_delete(struct stoa__version *w, struct stoa__loose *loose,
+				    struct stoa__table *t, uint64_t row, struct stoa__place at,
+				    bool keep, struct stoa_error *err)
+{
+	if (!keep && !t->schema->n_refs && !t->schema->deaths)
+		return stoa__table_delete(w, t, at, false, err);
+	return stoa__refs_take_out(w, loose, t, row, at, keep, err);
+}
 /* A kept row dies, whatever refers to it. */
 int stoa__refs_die(struct stoa__version *w, struct stoa__loose *loose, struct stoa__table *t,
 		   uint64_t row, struct stoa__place at, struct stoa_error *err);

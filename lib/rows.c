@@ -174,7 +174,7 @@ int stoa__row_delete(struct stoa_txn *txn, struct stoa__table *t, stoa_rowid row
 		     struct stoa__place at, struct stoa_error *err)
 {
 	size_t mark = txn->redo.len;
-	bool keep = stoa__counts_get(t, row) || stoa__row_is_held(txn->db, t->id, row);
+	bool keep = stoa__counts_get(t, row) || stoa__row_is_held(&txn->db->lives, t->id, row);
 	int rc;
 
 	if (txn->db->path && stoa__redo_delete(txn, t, row, keep) < 0)

@@ -340,7 +340,8 @@ static void settle(struct stoa_txn *txn, bool committed)
 {
 	if (txn->handles)
 		stoa__handles_settle(txn);
-	stoa__txn_let_loose(txn, committed);
+	if (stoa__txn_has_loose(txn))
+		stoa__txn_let_loose(txn, committed);
 }
 
 void stoa_abort(stoa_txn *txn)
@@ -463,7 +464,8 @@ int stoa_commit(stoa_txn *txn, struct stoa_error *err)
 	}
 	commit = txn->base->commit + 1;
 	pushed = txn->version->pushed;
-	rc = stoa__txn_reap(txn, err);
+	if (stoa__txn_has_loose(txn) || stoa__orphans_wait(&txn->db->lives))
+		rc = stoa__txn_reap(txn, err);
 	if (rc < 0) {
 		undo(txn);
 	} else if (!txn->dirty) {
