@@ -68,6 +68,13 @@ int show_help(const struct command *self);
 int bad_usage(const struct command *self, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/*
+ * For a subcommand whose only option is --help: parses the command line, which must have @min to @max
+ * arguments from argv[optind] on. False: that was all, with *@code to return; @wanted says what must be there.
+ */
+bool plain_arguments(const struct command *self, int argc, char **argv, int min, int max,
+		     const char *wanted, int *code);
+
 /* ---- session.c: a database and a transaction, opened and ended with reports ---- */
 
 struct session {

@@ -272,16 +272,11 @@ static int restore(const char *db, const char *path)
 
 static int run_restore(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	int option;
+	int code;
 
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1)
-		return option == 'h' ? show_help(self) : bad_usage(self, NULL);
-	if (argc - optind != 2)
-		return bad_usage(self, "a DB that is not there yet, and a FILE, are wanted");
+	if (!plain_arguments(self, argc, argv, 2, 2,
+			     "a DB that is not there yet, and a FILE, are wanted", &code))
+		return code;
 	return restore(argv[optind], argv[optind + 1]);
 }
 

@@ -7,10 +7,8 @@ stoa_SOURCES = \
 	%D%/check.c \
 	%D%/cli.h \
 	%D%/create.c \
-	%D%/drop.c \
 	%D%/dump.c \
 	%D%/export.c \
-	%D%/freeze.c \
 	%D%/gc.c \
 	%D%/import.c \
 	%D%/json.c \
@@ -34,6 +32,7 @@ stoa_SOURCES = \
 	%D%/shell_line.c \
 	%D%/slots.c \
 	%D%/stat.c \
+	%D%/table.c \
 	%D%/tables.c \
 	%D%/unpack.c \
 	%D%/width.c \

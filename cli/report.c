@@ -10,6 +10,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
@@ -58,6 +59,17 @@ static const char *text_after(const char *where, const char *text)
 	return begins ? text + n + 2 : text;
 }
 
+/* Does @text name the file @where, or one below it, by itself? */
+static bool names(const char *text, const char *where)
+{
+	size_t len = strlen(where);
+
+	for (const char *p = text; len && (p = strstr(p, where)) != NULL; p++)
+		if ((p == text || p[-1] == ' ') && (p[len] == ':' || p[len] == '/'))
+			return true;
+	return false;
+}
+
 int report_error(const char *where, const struct stoa_error *err)
 {
 	const char *text = where ? text_after(where, err->text) : err->text;
@@ -66,7 +78,7 @@ int report_error(const char *where, const struct stoa_error *err)
 		report("%s:%" PRIu64 ":%" PRIu64 ": %s", where, err->line, err->column, text);
 	else if (where && err->line)
 		report("%s:%" PRIu64 ": %s", where, err->line, text);
-	else if (where && !strstr(text, where))
+	else if (where && !names(text, where))
 		report("%s: %s", where, text);
 	else
 		report("%s", text);
@@ -140,4 +152,25 @@ int bad_usage(const struct command *self, const char *format, ...)
 	fprintf(stderr, "Usage: stoa %s %s\n'stoa %s --help' says more.\n", self->name,
 		self->arguments, self->name);
 	return CLI_USAGE;
+}
+
+bool plain_arguments(const struct command *self, int argc, char **argv, int min, int max,
+		     const char *wanted, int *code)
+{
+	static const struct option options[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	int option = getopt_long(argc, argv, "h", options, NULL);
+
+	*code = CLI_OK;
+	if (option == 'h')
+		*code = show_help(self);
+	else if (option != -1)
+		*code = bad_usage(self, NULL);
+	else if (argc - optind < min || argc - optind > max)
+		*code = bad_usage(self, "%s", wanted);
+	else
+		return true;
+	return false;
 }

@@ -42,17 +42,11 @@ int schema_show(struct session *s, const char *name, FILE *out)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
 	struct session s;
-	int option, code;
+	int code;
 
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1)
-		return option == 'h' ? show_help(self) : bad_usage(self, NULL);
-	if (argc - optind < 1 || argc - optind > 2)
-		return bad_usage(self, "a DB and at most one TABLE are wanted");
+	if (!plain_arguments(self, argc, argv, 1, 2, "a DB and at most one TABLE are wanted", &code))
+		return code;
 	code = session_begin(&s, argv[optind], STOA_OPEN_READ_ONLY | STOA_OPEN_NO_CREATE,
 			     STOA_READ);
 	if (code != CLI_OK)

@@ -381,16 +381,10 @@ int shell_restore(const char *path, FILE *sql)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	int option;
+	int code;
 
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1)
-		return option == 'h' ? show_help(self) : bad_usage(self, NULL);
-	if (argc - optind > 1)
-		return bad_usage(self, "at most one DB is wanted");
+	if (!plain_arguments(self, argc, argv, 0, 1, "at most one DB is wanted", &code))
+		return code;
 	return shell_main(argc - optind == 1 ? argv[optind] : ":memory:");
 }
 

@@ -1,4 +1,5 @@
 # what goes wrong is said in one line, with its place and the right exit code
+run stoa drop a b
 run stoa
 run stoa frobnicate
 run stoa query
