@@ -41,6 +41,7 @@ struct bench_config {
 	unsigned cap_s;   /* no run may take longer; 0 for no limit */
 	bool peers;       /* false: stoa alone, for a quick look */
 	bool is_long;     /* also what takes minutes and gigabytes */
+	bool (*stopped)(void); /* asked before each run: begin no more? May be NULL */
 };
 extern struct bench_config bench_config;
 
@@ -161,6 +162,11 @@ bool bench_is_time(const struct bench_metric *m);
 bool bench_target_reached(const struct bench_outcome *o, const struct bench_target *t,
 			  double *ratio, bool *known);
 
+/*
+ * rounds.c: runs a case, every entry in every round, and prints its table; @out begins as zeroes. Returns
+ * whether no run failed and all answers agree.
+ */
+bool bench_run_case(const struct bench_case *c, struct bench_outcome *out);
 /* report.c: the table of a case on standard output. */
 void bench_report_case(const struct bench_outcome *o);
 /* json.c: every run of every case into a file; false if it cannot be written. */
@@ -231,7 +237,7 @@ struct bench_record {
 	char name[16]; /* one of 500 */
 };
 #define BENCH_RECORD_NAMES 500
-/* Record number @id, the same for every peer. */
+/* record.c: record number @id, the same for every peer. */
 void bench_record_make(int64_t id, struct bench_record *out);
 
 #endif

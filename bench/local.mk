@@ -51,11 +51,13 @@ bench_stoa_bench_SOURCES = \
 	%D%/ours.c \
 	%D%/ours.h \
 	%D%/real.c \
+	%D%/record.c \
 	%D%/redis.c \
 	%D%/redis.h \
 	%D%/report.c \
 	%D%/rocksdb.c \
 	%D%/rocksdb.h \
+	%D%/rounds.c \
 	%D%/run.c \
 	%D%/sqlite.c \
 	%D%/sqlite.h \

@@ -154,6 +154,7 @@ static void in_child(bench_fn *fn, const struct bench_case *c, const struct benc
 		     unsigned cap_s, struct bench_run *result)
 {
 	shared = result;
+	signal(SIGINT, SIG_DFL); /* whatever the parent makes of it */
 	alarm(cap_s);
 	fn(c, e);
 	shared->state = BENCH_OK;

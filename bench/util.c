@@ -7,7 +7,6 @@
  * so that neither a library's code nor a mapped file is taken for data.
  */
 #include "bench.h"
-#include "tpch.h"
 
 #include <errno.h>
 #include <fcntl.h>

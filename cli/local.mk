@@ -4,6 +4,17 @@ bin_PROGRAMS += stoa
 stoa_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS) $(ZLIB_CFLAGS) $(EDIT_CFLAGS)
 stoa_LDADD = libstoa.la $(YAJL_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(EDIT_LIBS) -lm
 stoa_SOURCES = \
+	bench/bench.h \
+	bench/duckdb.c \
+	bench/duckdb.h \
+	bench/format.c \
+	bench/format.h \
+	bench/record.c \
+	bench/report.c \
+	bench/rounds.c \
+	bench/run.c \
+	bench/util.c \
+	%D%/bench.c \
 	%D%/check.c \
 	%D%/cli.h \
 	%D%/create.c \

@@ -68,6 +68,8 @@ _stoa() {
 		_stoa_options "$1" "$sub"
 	elif [ "$sub" = help ]; then
 		mapfile -t COMPREPLY < <(compgen -W "$("$1" help 2>/dev/null | sed -n -E 's/^  ([a-z]+) .*/\1/p')" -- "$cur")
+	elif [ "$sub" = bench ]; then
+		_stoa_files
 	elif [ "$place" -eq 2 ]; then
 		_stoa_databases
 	else
