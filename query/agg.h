@@ -11,7 +11,9 @@
 #include "bind.h"
 #include "func.h"
 #include "keys.h"
+#include "pile.h"
 #include "prog.h"
+#include "sketch.h"
 
 enum stoa__state_kind {
 	STOA__STATE_COUNT,
@@ -20,6 +22,8 @@ enum stoa__state_kind {
 	STOA__STATE_MIN,
 	STOA__STATE_MAX,
 	STOA__STATE_MOMENTS,	/* count, mean, sum of squared differences */
+	STOA__STATE_SKETCH,
+	STOA__STATE_PILE,	/* also a count */
 };
 
 struct stoa__moments {
@@ -30,17 +34,20 @@ struct stoa__state {
 	uint8_t kind;		/* enum stoa__state_kind */
 	uint8_t phys;		/* of MIN and MAX */
 	bool distinct;
+	const struct stoa__agg *agg;		/* the first that wanted it */
 	const struct stoa__bound *arg;		/* NULL: count(*) */
 	const struct stoa__bound *filter;
 	int arg_output;		/* of the program that the rows run through; -1: none */
 	int filter_output;
 	uint32_t cap;		/* groups that the arrays have room for */
-	int64_t *count;		/* COUNT */
+	int64_t *count;		/* COUNT, PILE */
 	__int128 *sum;
 	double *f64;		/* SUM_F64 */
 	union stoa__datum *best;	/* MIN, MAX */
 	uint8_t *seen;
 	struct stoa__moments *moments;
+	struct stoa__sketch *sketches;
+	struct stoa__pile *pile;
 	struct stoa__arena bytes;	/* of strings in @best */
 	size_t bytes_dead;		/* of them, given up */
 	struct stoa__keyer keyer;	/* DISTINCT */
@@ -64,7 +71,7 @@ struct stoa__aggregator {
 	size_t n_aggs;
 	struct stoa__state *states;
 	size_t n_states;
-	int (*refs)[2];		/* of each aggregate: its states; -1: none */
+	int (*refs)[2];		/* of each aggregate: its states, or a pile and the reader; -1: none */
 	const struct stoa__loops *loops;
 	/* Room for a batch: */
 	uint8_t *flags;
@@ -79,18 +86,30 @@ struct stoa__aggregator {
 };
 
 /*
- * @exprs grows by the arguments and filters that the program must compute; room for four for each
- * aggregate; *@n_exprs is there already.
+ * @exprs grows by the arguments, filters and keys that the program must compute; room for
+ * stoa__aggs_exprs(); *@n_exprs is there already. What wants its values in order may put them in @file.
  */
 int stoa__aggregator_init(struct stoa__aggregator *ag, const struct stoa__agg *aggs, size_t n_aggs,
 			  const struct stoa__bound **exprs, size_t *n_exprs,
-			  struct stoa_error *err);
+			  struct stoa__temp *file, struct stoa__run *run, struct stoa_error *err);
+/* At most how many expressions @n aggregates read. */
+static inline size_t stoa__aggs_exprs(const struct stoa__agg *aggs, size_t n)
+{
+	size_t sum = 4 * n;
+
+	for (size_t i = 0; i < n; i++)
+		sum += aggs[i].n_keys;
+	return sum;
+}
 void stoa__aggregator_release(struct stoa__aggregator *ag);
 /* Room for @n groups, new ones empty. */
 int stoa__aggregator_grow(struct stoa__aggregator *ag, uint32_t n, struct stoa_error *err);
-/* Adds the @n rows of @m's newest run to @groups (NULL: all to group 0) of @n_groups. */
+/*
+ * Adds the @n rows of @m's newest run, the first of which is in place @place, to @groups (NULL: all
+ * to group 0) of @n_groups.
+ */
 int stoa__aggregator_update(struct stoa__aggregator *ag, const struct stoa__machine *m,
-			    const uint32_t *groups, size_t n, uint32_t n_groups,
+			    const uint32_t *groups, uint64_t place, size_t n, uint32_t n_groups,
 			    struct stoa_error *err);
 /*
  * Adds what @from has of each of its @n groups to group map[group]; there is room for all. @from
@@ -100,11 +119,14 @@ int stoa__aggregator_merge(struct stoa__aggregator *ag, struct stoa__aggregator 
 			   const uint32_t *map, uint32_t n, struct stoa_error *err);
 /* Heap that it holds. */
 uint64_t stoa__aggregator_bytes(const struct stoa__aggregator *ag);
+/* How much of that can be put on disk; puts it there. */
+uint64_t stoa__aggregator_piled(const struct stoa__aggregator *ag);
+int stoa__aggregator_spill(struct stoa__aggregator *ag, struct stoa_error *err);
 /*
  * The result of aggregate @i in @n groups from @from on, into @values (of its physical kind) and
- * @valid.
+ * @valid. Once asked for, it takes no more rows; groups are asked for in ascending order.
  */
-int stoa__aggregator_result(const struct stoa__aggregator *ag, size_t i, uint32_t from, size_t n,
+int stoa__aggregator_result(struct stoa__aggregator *ag, size_t i, uint32_t from, size_t n,
 			    void *values, uint64_t *valid, struct stoa_error *err);
 
 #endif

@@ -29,8 +29,7 @@ const char *stoa__op_name(unsigned op)
 	return op < sizeof names / sizeof *names ? names[op] : "?";
 }
 
-/* A zeroed piece of the tree, or NULL once anything failed. */
-static void *make(struct stoa__parse *ps, size_t size)
+void *stoa__parse_alloc(struct stoa__parse *ps, size_t size)
 {
 	if (ps->rc < 0)
 		return NULL;
@@ -59,7 +58,7 @@ static void raise_height(struct stoa__ast *node, const struct stoa__ast *child)
 
 struct stoa__ast *stoa__ast_new(struct stoa__parse *ps, int kind, struct stoa__token t)
 {
-	struct stoa__ast *node = make(ps, sizeof *node);
+	struct stoa__ast *node = stoa__parse_alloc(ps, sizeof *node);
 
 	if (!node)
 		return NULL;
@@ -89,7 +88,7 @@ static int hex_digit(char c)
 struct stoa__ast *stoa__ast_blob(struct stoa__parse *ps, struct stoa__token t)
 {
 	struct stoa__ast *node = stoa__ast_new(ps, STOA__AST_BLOB, t);
-	char *bytes = node ? make(ps, t.len / 2 + 1) : NULL;
+	char *bytes = node ? stoa__parse_alloc(ps, t.len / 2 + 1) : NULL;
 
 	if (!bytes)
 		return NULL;
@@ -205,6 +204,18 @@ struct stoa__ast *stoa__ast_call(struct stoa__parse *ps, struct stoa__token name
 	return node;
 }
 
+struct stoa__ast *stoa__ast_call_order(struct stoa__parse *ps, struct stoa__ast *call,
+				       struct stoa__ast_items *order, unsigned flags)
+{
+	if (!call || !order)
+		return NULL;
+	call->order = order;
+	call->flags |= (uint8_t)flags;
+	for (const struct stoa__ast_item *i = order->first; i; i = i->next)
+		raise_height(call, i->expr);
+	return check_height(ps, &call->at, call->height) ? call : NULL;
+}
+
 struct stoa__ast *stoa__ast_query(struct stoa__parse *ps, int kind, struct stoa__token t,
 				  struct stoa__ast *a, struct stoa__query *q)
 {
@@ -222,12 +233,12 @@ struct stoa__ast_list *stoa__ast_list_add(struct stoa__parse *ps, struct stoa__a
 					  struct stoa__ast *a)
 {
 	if (!list)
-		list = make(ps, sizeof *list);
+		list = stoa__parse_alloc(ps, sizeof *list);
 	if (!list || !a)
 		return NULL;
 	if (list->n == list->cap) {
 		uint32_t cap = list->cap ? list->cap * 2 : 4;
-		struct stoa__ast **items = make(ps, cap * sizeof(*items));
+		struct stoa__ast **items = stoa__parse_alloc(ps, cap * sizeof(*items));
 		if (!items)
 			return NULL;
 		if (list->n)
@@ -255,7 +266,7 @@ static uint32_t type_argument(struct stoa__token t)
 struct stoa__ast_type *stoa__ast_type_new(struct stoa__parse *ps, struct stoa__token name,
 					  int n_args, struct stoa__token a, struct stoa__token b)
 {
-	struct stoa__ast_type *type = make(ps, sizeof *type);
+	struct stoa__ast_type *type = stoa__parse_alloc(ps, sizeof *type);
 
 	if (!type)
 		return NULL;
@@ -271,7 +282,7 @@ struct stoa__ast_type *stoa__ast_type_new(struct stoa__parse *ps, struct stoa__t
 struct stoa__ast_type *stoa__ast_type_ref(struct stoa__parse *ps, struct stoa__token name,
 					  struct stoa__token target, bool weak)
 {
-	struct stoa__ast_type *type = make(ps, sizeof *type);
+	struct stoa__ast_type *type = stoa__parse_alloc(ps, sizeof *type);
 
 	if (!type)
 		return NULL;
@@ -296,7 +307,7 @@ struct stoa__ast_type *stoa__ast_type_weak(struct stoa__parse *ps, struct stoa__
 struct stoa__ast_item *stoa__ast_item_new(struct stoa__parse *ps, struct stoa__ast *expr,
 					  const struct stoa__token *alias)
 {
-	struct stoa__ast_item *item = make(ps, sizeof *item);
+	struct stoa__ast_item *item = stoa__parse_alloc(ps, sizeof *item);
 
 	if (!item)
 		return NULL;
@@ -310,7 +321,7 @@ struct stoa__ast_items *stoa__ast_items_add(struct stoa__parse *ps, struct stoa_
 					    struct stoa__ast_item *item)
 {
 	if (!items)
-		items = make(ps, sizeof *items);
+		items = stoa__parse_alloc(ps, sizeof *items);
 	if (!items || !item)
 		return NULL;
 	if (items->last)
@@ -325,7 +336,7 @@ struct stoa__ast_items *stoa__ast_items_add(struct stoa__parse *ps, struct stoa_
 struct stoa__from *stoa__from_new(struct stoa__parse *ps, int kind, struct stoa__token t,
 				  const struct stoa__token *alias)
 {
-	struct stoa__from *f = make(ps, sizeof *f);
+	struct stoa__from *f = stoa__parse_alloc(ps, sizeof *f);
 
 	if (!f)
 		return NULL;
@@ -354,7 +365,7 @@ struct stoa__from *stoa__from_join(struct stoa__parse *ps, int join, struct stoa
 
 struct stoa__query *stoa__query_new(struct stoa__parse *ps, struct stoa__token t)
 {
-	struct stoa__query *q = make(ps, sizeof *q);
+	struct stoa__query *q = stoa__parse_alloc(ps, sizeof *q);
 
 	if (q) {
 		q->at = t;
@@ -382,7 +393,7 @@ struct stoa__with *stoa__with_add(struct stoa__parse *ps, struct stoa__with *lis
 				  struct stoa__token name, struct stoa__ast_list *columns,
 				  struct stoa__query *q)
 {
-	struct stoa__with *w = make(ps, sizeof *w);
+	struct stoa__with *w = stoa__parse_alloc(ps, sizeof *w);
 
 	if (!w || !q)
 		return NULL;

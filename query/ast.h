@@ -49,7 +49,7 @@ enum stoa__ast_kind {
 	STOA__AST_LIKE,		/* a [NOT] LIKE b [ESCAPE c]; op: 1 for ILIKE */
 	STOA__AST_CASE,		/* CASE [a] list: WHEN, THEN, WHEN, THEN ... [ELSE b] */
 	STOA__AST_CAST,		/* CAST(a AS type) */
-	STOA__AST_CALL,		/* text(list) [FILTER (WHERE a)]; flags */
+	STOA__AST_CALL,		/* text(list [ORDER BY order]) [FILTER (WHERE a)]; flags */
 	STOA__AST_EXTRACT,	/* EXTRACT(text FROM a) */
 	STOA__AST_ROW,		/* (list) of two or more */
 	STOA__AST_DEFAULT,	/* in VALUES and SET: the slot's default */
@@ -75,6 +75,7 @@ enum stoa__is { STOA__IS_NULL, STOA__IS_TRUE, STOA__IS_FALSE, STOA__IS_UNKNOWN }
 #define STOA__AST_NOT_FLAG 1u	/* NOT BETWEEN, NOT IN, NOT LIKE, IS NOT */
 #define STOA__AST_DISTINCT 2u	/* call(DISTINCT ...) */
 #define STOA__AST_OVER 4u	/* call() OVER ... */
+#define STOA__AST_WITHIN 8u	/* call() WITHIN GROUP (ORDER BY order) */
 
 /* A type as written: integer, decimal(12, 2), double precision, ref(table), weak ref(table). */
 struct stoa__ast_type {
@@ -86,6 +87,7 @@ struct stoa__ast_type {
 };
 
 struct stoa__ast;
+struct stoa__ast_items;
 struct stoa__query;
 struct stoa__ast_list {
 	struct stoa__ast **items;
@@ -105,6 +107,7 @@ struct stoa__ast {
 	struct stoa__ast *b;
 	struct stoa__ast *c;
 	struct stoa__ast_list *list;
+	struct stoa__ast_items *order;
 	struct stoa__ast_type *type;
 	struct stoa__query *query;
 	const struct stoa_slot *slot;

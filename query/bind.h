@@ -3,7 +3,8 @@
  * bind.h - from syntax tree to bound expressions: what the files of the binder share
  *
  * bind.c     nodes, constants, names, operators
- * bind_call.c  functions, CASE, aggregates
+ * bind_call.c  functions, CASE
+ * bind_agg.c  aggregates
  * cast.c     conversion between types, explicit and implied
  * subquery.c  EXISTS, IN and scalar subqueries
  * from.c     tables to scopes
@@ -50,15 +51,42 @@ enum stoa__agg_kind {
 	STOA__AGG_SUM, STOA__AGG_AVG, STOA__AGG_MIN, STOA__AGG_MAX,
 	STOA__AGG_VAR_SAMP, STOA__AGG_VAR_POP, STOA__AGG_STDDEV_SAMP, STOA__AGG_STDDEV_POP,
 	STOA__AGG_BOOL_AND, STOA__AGG_BOOL_OR,
+	STOA__AGG_APPROX_COUNT,
+	STOA__AGG_STRING_AGG,		/* separator */
+	STOA__AGG_QUANTILE_CONT,	/* fraction; between two values where it falls there */
+	STOA__AGG_QUANTILE_DISC,	/* fraction; one of the values */
+	STOA__AGG_MODE,			/* the value that comes most often */
+};
+struct stoa__agg_key {
+	struct stoa__bound *expr;
+	bool descending, nulls_first;
 };
 struct stoa__agg {
 	uint8_t kind;		/* enum stoa__agg_kind */
 	bool distinct;
+	bool descending;	/* where values lie in their own order */
 	struct stoa__type type;	/* of the result */
 	struct stoa__bound *arg;
 	struct stoa__bound *filter;
+	struct stoa__agg_key *keys;	/* ORDER BY among its arguments */
+	size_t n_keys;
+	struct stoa_bytes separator;
+	double fraction;	/* NaN: NULL */
 	uint32_t line, column;
 };
+
+/* Is it 0, not NULL, of no rows? */
+static inline bool stoa__agg_counts(const struct stoa__agg *g)
+{
+	return g->kind == STOA__AGG_COUNT || g->kind == STOA__AGG_APPROX_COUNT;
+}
+/* Its expressions, one after another: each place of one, which may hold NULL; NULL after the last. */
+static inline struct stoa__bound **stoa__agg_expr(struct stoa__agg *g, size_t i)
+{
+	if (i < 2)
+		return i ? &g->filter : &g->arg;
+	return i - 2 < g->n_keys ? &g->keys[i - 2].expr : NULL;
+}
 
 /* The names of a WITH, and what they may refer to themselves. */
 struct stoa__ctes {
@@ -152,6 +180,15 @@ struct stoa__bound *stoa__bind_case(struct stoa__binder *bn, const struct stoa__
 struct stoa__bound *stoa__bind_extract(struct stoa__binder *bn, const struct stoa__ast *a);
 struct stoa__bound *stoa__bind_now(struct stoa__binder *bn, const struct stoa__token *at,
 				   unsigned type);
+/* The argument of call @a as a number of its own type; a quoted one as a double. */
+struct stoa__bound *stoa__bind_number(struct stoa__binder *bn, const struct stoa__ast *a,
+				      struct stoa__bound *x);
+
+/* ---- bind_agg.c ---------------------------------------------------------------------------- */
+
+/* Do both want their values in the same order? */
+bool stoa__agg_same_order(const struct stoa__agg *a, const struct stoa__agg *b);
 bool stoa__is_aggregate(const struct stoa__ast *a);
+struct stoa__bound *stoa__bind_aggregate(struct stoa__binder *bn, const struct stoa__ast *a);
 
 #endif

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bind_call.c - functions by name, CASE and its kin, aggregates
+ * bind_call.c - functions by name, CASE and its kin
  *
  * Functions with one signature per number of arguments are rows of the tables in func_*.c; what
- * depends on the type of an argument (round, abs, greatest ...) has a few lines here. An aggregate
- * becomes an entry of the query's list and a node that names it; equal ones share an entry.
+ * depends on the type of an argument (round, abs, greatest ...) has a few lines here.
  */
 #include <string.h>
 #include <strings.h>
@@ -112,9 +111,8 @@ static struct stoa__bound *bind_extreme(struct stoa__binder *bn, const struct st
 				t, args, n);
 }
 
-/* The argument as a number of its own type; a quoted one as a double. */
-static struct stoa__bound *number(struct stoa__binder *bn, const struct stoa__ast *a,
-				  struct stoa__bound *x)
+struct stoa__bound *stoa__bind_number(struct stoa__binder *bn, const struct stoa__ast *a,
+				      struct stoa__bound *x)
 {
 	struct stoa__type t = stoa__type_normal(x->type);
 
@@ -131,7 +129,7 @@ static struct stoa__bound *number(struct stoa__binder *bn, const struct stoa__as
 static struct stoa__bound *bind_abs(struct stoa__binder *bn, const struct stoa__ast *a,
 				    struct stoa__bound **args, uint32_t n)
 {
-	struct stoa__bound *x = number(bn, a, args[0]);
+	struct stoa__bound *x = stoa__bind_number(bn, a, args[0]);
 
 	(void)n;
 	if (!x)
@@ -144,7 +142,7 @@ static struct stoa__bound *bind_mod(struct stoa__binder *bn, const struct stoa__
 {
 	struct stoa__type t;
 
-	if (!stoa__unify(bn, &a->at, args, n, &t) || !number(bn, a, args[0]))
+	if (!stoa__unify(bn, &a->at, args, n, &t) || !stoa__bind_number(bn, a, args[0]))
 		return NULL;
 	if (t.type == STOA_U64 || t.type == STOA_NULL)
 		t = stoa__type_plain(STOA_I64);
@@ -161,7 +159,7 @@ static struct stoa__bound *bind_floor(struct stoa__binder *bn, const struct stoa
 				      struct stoa__bound **args, uint32_t n)
 {
 	bool up = !named(a->text, "floor");
-	struct stoa__bound *x = number(bn, a, args[0]);
+	struct stoa__bound *x = stoa__bind_number(bn, a, args[0]);
 
 	(void)n;
 	if (!x || stoa__type_is_int(x->type.type))
@@ -207,7 +205,7 @@ static struct stoa__bound *bind_round(struct stoa__binder *bn, const struct stoa
 {
 	struct stoa_value zero = stoa_i64(0);
 	struct stoa__type i64 = stoa__type_plain(STOA_I64);
-	struct stoa__bound *x = number(bn, a, args[0]);
+	struct stoa__bound *x = stoa__bind_number(bn, a, args[0]);
 	struct stoa__bound *digits = n > 1 ? stoa__coerce(bn, &a->at, args[1], i64) :
 					     stoa__bound_const(bn, &a->at, i64, &zero);
 
@@ -488,162 +486,6 @@ static struct stoa__bound *bind_scalar(struct stoa__binder *bn, const struct sto
 					"arguments of these numbers and types");
 }
 
-/* ---- aggregates ----------------------------------------------------------------------------- */
-
-static const struct {
-	const char *name;
-	uint8_t kind;
-} agg_names[] = {
-	{ "count", STOA__AGG_COUNT },	       { "sum", STOA__AGG_SUM },
-	{ "avg", STOA__AGG_AVG },	       { "mean", STOA__AGG_AVG },
-	{ "min", STOA__AGG_MIN },	       { "max", STOA__AGG_MAX },
-	{ "stddev", STOA__AGG_STDDEV_SAMP },   { "stddev_samp", STOA__AGG_STDDEV_SAMP },
-	{ "stddev_pop", STOA__AGG_STDDEV_POP }, { "variance", STOA__AGG_VAR_SAMP },
-	{ "var_samp", STOA__AGG_VAR_SAMP },    { "var_pop", STOA__AGG_VAR_POP },
-	{ "bool_and", STOA__AGG_BOOL_AND },    { "every", STOA__AGG_BOOL_AND },
-	{ "bool_or", STOA__AGG_BOOL_OR },
-};
-
-static int aggregate_kind(struct stoa_bytes name)
-{
-	for (size_t i = 0; i < sizeof agg_names / sizeof *agg_names; i++)
-		if (named(name, agg_names[i].name))
-			return agg_names[i].kind;
-	return -1;
-}
-
-bool stoa__is_aggregate(const struct stoa__ast *a)
-{
-	return a->kind == STOA__AST_CALL && aggregate_kind(a->text) >= 0;
-}
-
-/* What the argument must be for this kind, and what the result is. */
-static bool aggregate_types(struct stoa__binder *bn, const struct stoa__ast *a, struct stoa__agg *g)
-{
-	struct stoa__type t = stoa__type_normal(g->arg->type);
-	struct stoa__type f64 = stoa__type_plain(STOA_F64);
-
-	switch ((enum stoa__agg_kind)g->kind) {
-	case STOA__AGG_COUNT: g->type = stoa__type_plain(STOA_I64); return true;
-	case STOA__AGG_MIN:
-	case STOA__AGG_MAX:
-		if (t.type == STOA_NULL)
-			t = stoa__type_plain(STOA_TEXT);
-		if (t.type == STOA_BOOL) {
-			stoa__bind_fail(bn, &a->at, STOA_ETYPE,
-					"there is no %.*s() of bool: use bool_and() or bool_or()",
-					shown(a->text), a->text.p);
-			return false;
-		}
-		g->arg = stoa__coerce(bn, &a->at, g->arg, t);
-		g->type = t;
-		return g->arg != NULL;
-	case STOA__AGG_BOOL_AND:
-	case STOA__AGG_BOOL_OR:
-		g->arg = stoa__coerce(bn, &a->at, g->arg, stoa__type_plain(STOA_BOOL));
-		g->type = stoa__type_plain(STOA_BOOL);
-		return g->arg != NULL;
-	case STOA__AGG_SUM:
-	case STOA__AGG_AVG:
-		g->arg = number(bn, a, g->arg);
-		if (!g->arg)
-			return false;
-		t = stoa__type_normal(g->arg->type);
-		g->type = g->kind == STOA__AGG_AVG ? f64 :
-			  t.type == STOA_DECIMAL   ? stoa__type_decimal(t.scale) :
-						     t;
-		return true;
-	default:
-		g->arg = number(bn, a, g->arg);
-		g->arg = g->arg ? stoa__coerce(bn, &a->at, g->arg, f64) : NULL;
-		g->type = f64;
-		return g->arg != NULL;
-	}
-}
-
-static bool same_maybe(const struct stoa__bound *a, const struct stoa__bound *b)
-{
-	return a && b ? stoa__bound_equal(a, b) : a == b;
-}
-
-/* The number of an aggregate in the query's list, where it is put if it is new. */
-static int64_t list_aggregate(struct stoa__binder *bn, const struct stoa__agg *g)
-{
-	for (size_t i = 0; i < bn->n_aggs; i++) {
-		const struct stoa__agg *x = &bn->aggs[i];
-		if (x->kind == g->kind && x->distinct == g->distinct &&
-		    same_maybe(x->arg, g->arg) && same_maybe(x->filter, g->filter))
-			return (int64_t)i;
-	}
-	if (bn->n_aggs == bn->cap_aggs) {
-		size_t cap = bn->cap_aggs ? bn->cap_aggs * 2 : 8;
-		struct stoa__agg *aggs = stoa__arena_array(bn->arena, cap, sizeof *aggs);
-		if (!aggs)
-			return -1;
-		if (bn->n_aggs)
-			memcpy(aggs, bn->aggs, bn->n_aggs * sizeof *aggs);
-		bn->aggs = aggs;
-		bn->cap_aggs = cap;
-	}
-	bn->aggs[bn->n_aggs] = *g;
-	return (int64_t)bn->n_aggs++;
-}
-
-/* count(*) and count(x) with x never NULL are one. */
-static bool bind_aggregate_argument(struct stoa__binder *bn, const struct stoa__ast *a,
-				    struct stoa__agg *g)
-{
-	uint32_t n = a->list ? a->list->n : 0;
-
-	if (n == 1 && a->list->items[0]->kind == STOA__AST_STAR && g->kind == STOA__AGG_COUNT)
-		return true;
-	if (n != 1) {
-		stoa__bind_fail(bn, &a->at, STOA_EINVAL, "%.*s() takes one argument%s",
-				shown(a->text), a->text.p,
-				g->kind == STOA__AGG_COUNT ? ", or *" : "");
-		return false;
-	}
-	g->arg = stoa__bind(bn, a->list->items[0]);
-	if (!g->arg || !aggregate_types(bn, a, g))
-		return false;
-	if (g->kind == STOA__AGG_COUNT && g->arg->not_null && !g->distinct)
-		g->arg = NULL;
-	if (g->kind == STOA__AGG_MIN || g->kind == STOA__AGG_MAX)
-		g->distinct = false;
-	return true;
-}
-
-static struct stoa__bound *bind_aggregate(struct stoa__binder *bn, const struct stoa__ast *a)
-{
-	struct stoa__agg g = { .kind = (uint8_t)aggregate_kind(a->text),
-			       .distinct = (a->flags & STOA__AST_DISTINCT) != 0,
-			       .type = stoa__type_plain(STOA_I64),
-			       .line = a->at.line,
-			       .column = a->at.column };
-	const char *outer = bn->no_aggregates;
-
-	if (outer)
-		return stoa__bind_fail(bn, &a->at, STOA_EINVAL, "%.*s() cannot be used inside %s%s",
-				       shown(a->text), a->text.p, outer,
-				       strcmp(outer, "WHERE") == 0 ? ": use HAVING" : "");
-	bn->no_aggregates = "an aggregate";
-	bool ok = bind_aggregate_argument(bn, a, &g);
-	if (ok && a->a) {
-		g.filter = stoa__bind_condition(bn, a->a, "FILTER");
-		ok = g.filter != NULL;
-	}
-	bn->no_aggregates = outer;
-	if (!ok)
-		return NULL;
-	int64_t index = list_aggregate(bn, &g);
-	struct stoa__bound *b = stoa__bound_new(bn, STOA__BOUND_AGGREGATE, &a->at, g.type, 0);
-	if (index < 0)
-		return stoa__bind_fail(bn, &a->at, STOA_ENOMEM, "out of memory");
-	if (b)
-		b->index = (uint32_t)index;
-	return b;
-}
-
 /* ---- calls ---------------------------------------------------------------------------------- */
 
 struct stoa__bound *stoa__bind_call(struct stoa__binder *bn, const struct stoa__ast *a)
@@ -653,12 +495,13 @@ struct stoa__bound *stoa__bind_call(struct stoa__binder *bn, const struct stoa__
 	if (a->flags & STOA__AST_OVER)
 		return stoa__bind_fail(bn, &a->at, STOA_EUNSUPPORTED,
 				       "window functions (OVER) are not supported");
-	if (aggregate_kind(a->text) >= 0)
-		return bind_aggregate(bn, a);
-	if (a->a || (a->flags & STOA__AST_DISTINCT))
+	if (stoa__is_aggregate(a))
+		return stoa__bind_aggregate(bn, a);
+	if (a->a || a->order || (a->flags & STOA__AST_DISTINCT))
 		return stoa__bind_fail(bn, &a->at, STOA_EINVAL,
 				       "%s belongs to aggregates, and %.*s() is none",
-				       a->a ? "FILTER" : "DISTINCT", shown(a->text), a->text.p);
+				       a->a ? "FILTER" : a->order ? "ORDER BY" : "DISTINCT",
+				       shown(a->text), a->text.p);
 	struct stoa__bound **args = stoa__arena_array(bn->arena, n, sizeof(*args));
 	if (!args)
 		return stoa__bind_fail(bn, &a->at, STOA_ENOMEM, "out of memory");

@@ -94,6 +94,11 @@ struct stoa__bound {
 
 /* Same computation? Constants compare by value; places in the text do not count. */
 bool stoa__bound_equal(const struct stoa__bound *a, const struct stoa__bound *b);
+/* The same of what may be NULL. */
+static inline bool stoa__bound_same(const struct stoa__bound *a, const struct stoa__bound *b)
+{
+	return a && b ? stoa__bound_equal(a, b) : a == b;
+}
 static inline bool stoa__bound_is_null(const struct stoa__bound *b)
 {
 	return b->kind == STOA__BOUND_CONST && b->value.type == STOA_NULL &&

@@ -220,6 +220,10 @@ void stoa__text_put_aggregate(struct stoa__text *t, const struct stoa__agg *a,
 		[STOA__AGG_VAR_SAMP] = "var_samp", [STOA__AGG_VAR_POP] = "var_pop",
 		[STOA__AGG_STDDEV_SAMP] = "stddev_samp", [STOA__AGG_STDDEV_POP] = "stddev_pop",
 		[STOA__AGG_BOOL_AND] = "bool_and", [STOA__AGG_BOOL_OR] = "bool_or",
+		[STOA__AGG_APPROX_COUNT] = "approx_count_distinct",
+		[STOA__AGG_STRING_AGG] = "string_agg", [STOA__AGG_MODE] = "mode",
+		[STOA__AGG_QUANTILE_CONT] = "quantile_cont",
+		[STOA__AGG_QUANTILE_DISC] = "quantile_disc",
 	};
 	const char *name = a->kind < sizeof names / sizeof *names ? names[a->kind] : NULL;
 
@@ -228,6 +232,13 @@ void stoa__text_put_aggregate(struct stoa__text *t, const struct stoa__agg *a,
 		put(t, a->arg, &input, 1);
 	else
 		stoa__text_put(t, "*");
+	if (a->kind == STOA__AGG_QUANTILE_CONT || a->kind == STOA__AGG_QUANTILE_DISC)
+		stoa__text_put(t, ", %g", a->fraction);
+	for (size_t i = 0; i < a->n_keys; i++) {
+		stoa__text_put(t, i ? ", " : " ORDER BY ");
+		put(t, a->keys[i].expr, &input, 1);
+		stoa__text_put(t, a->keys[i].descending ? " DESC" : "");
+	}
 	stoa__text_put(t, ")");
 	if (a->filter) {
 		stoa__text_put(t, " FILTER (WHERE ");

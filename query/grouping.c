@@ -363,8 +363,8 @@ int stoa__grouping_add(struct stoa__grouping *g, const struct stoa__machine *m, 
 	if (g->has_places && g->n_groups > old)
 		STOA_TRY(note_places(g, old, place, n, err));
 	STOA_TRY(stoa__aggregator_grow(&g->ag, g->n_groups, err));
-	return stoa__aggregator_update(&g->ag, m, g->n_keys ? g->groups : NULL, n, g->n_groups,
-				       err);
+	return stoa__aggregator_update(&g->ag, m, g->n_keys ? g->groups : NULL, place, n,
+				       g->n_groups, err);
 }
 
 int stoa__grouping_freeze(struct stoa__grouping *g, struct stoa_error *err)
@@ -527,14 +527,15 @@ static int make_keys(struct stoa__grouping *g, const struct stoa__type *types,
 
 int stoa__grouping_init(struct stoa__grouping *g, const struct stoa__type *keys, size_t n_keys,
 			const struct stoa__agg *aggs, size_t n_aggs,
-			const struct stoa__bound **exprs, size_t *n_exprs, struct stoa_error *err)
+			const struct stoa__bound **exprs, size_t *n_exprs, struct stoa__temp *file,
+			struct stoa__run *run, struct stoa_error *err)
 {
 	memset(g, 0, sizeof *g);
 	g->n_keys = n_keys;
 	g->n_null_words = (n_keys + 63) / 64;
 	stoa__tuples_init(&g->tuples, n_keys + g->n_null_words);
 	STOA_TRY(make_keys(g, keys, err));
-	STOA_TRY(stoa__aggregator_init(&g->ag, aggs, n_aggs, exprs, n_exprs, err));
+	STOA_TRY(stoa__aggregator_init(&g->ag, aggs, n_aggs, exprs, n_exprs, file, run, err));
 	g->rows = stoa__calloc(tuple_width(g) + 1, STOA__TUPLES_BATCH * sizeof *g->rows);
 	g->cells = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof *g->cells);
 	g->groups = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof *g->groups);

@@ -48,11 +48,12 @@ struct stoa__grouping {
 
 /*
  * @keys: types of the program's first @n_keys outputs. The others are what @aggs ask for; @exprs and
- * *@n_exprs as in stoa__aggregator_init().
+ * *@n_exprs, @file and @run as in stoa__aggregator_init().
  */
 int stoa__grouping_init(struct stoa__grouping *g, const struct stoa__type *keys, size_t n_keys,
 			const struct stoa__agg *aggs, size_t n_aggs,
-			const struct stoa__bound **exprs, size_t *n_exprs, struct stoa_error *err);
+			const struct stoa__bound **exprs, size_t *n_exprs, struct stoa__temp *file,
+			struct stoa__run *run, struct stoa_error *err);
 void stoa__grouping_release(struct stoa__grouping *g);
 /* Adds the @n rows of @m's newest run, the first of which is in place @place. */
 int stoa__grouping_add(struct stoa__grouping *g, const struct stoa__machine *m, uint64_t place,

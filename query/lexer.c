@@ -56,7 +56,7 @@ static const struct keyword keywords[] = {
 	{ "union", TK_UNION }, { "unique", TK_UNIQUE }, { "unknown", TK_UNKNOWN },
 	{ "update", TK_UPDATE }, { "using", TK_USING }, { "values", TK_VALUES },
 	{ "varying", TK_VARYING }, { "weak", TK_WEAK }, { "week", TK_WEEK }, { "when", TK_WHEN },
-	{ "where", TK_WHERE }, { "with", TK_WITH }, { "work", TK_WORK },
+	{ "where", TK_WHERE }, { "with", TK_WITH }, { "within", TK_WITHIN }, { "work", TK_WORK },
 	{ "write", TK_WRITE }, { "year", TK_YEAR },
 };
 #define N_KEYWORDS (sizeof keywords / sizeof *keywords)

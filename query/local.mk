@@ -6,6 +6,9 @@
 libstoa_all_la_SOURCES += \
 	%D%/agg.c \
 	%D%/agg.h \
+	%D%/agg_distinct.c \
+	%D%/agg_loops.c \
+	%D%/agg_state.h \
 	%D%/arena.c \
 	%D%/arena.h \
 	%D%/ast.c \
@@ -14,6 +17,7 @@ libstoa_all_la_SOURCES += \
 	%D%/bar.h \
 	%D%/bind.c \
 	%D%/bind.h \
+	%D%/bind_agg.c \
 	%D%/bind_call.c \
 	%D%/bound.h \
 	%D%/cast.c \
@@ -92,6 +96,12 @@ libstoa_all_la_SOURCES += \
 	%D%/rows.h \
 	%D%/run.c \
 	%D%/run.h \
+	%D%/pile.c \
+	%D%/pile.h \
+	%D%/sketch.c \
+	%D%/sketch.h \
+	%D%/sorter.c \
+	%D%/sorter.h \
 	%D%/spill.c \
 	%D%/spill.h \
 	%D%/series.c \

@@ -6,8 +6,8 @@
  * order in which they first appeared.
  *
  * *Lanes.* With several, each fills a grouping of its own, and these become one. That pays while
- * groups are few: when a lane has LANE_GROUPS of them, all lanes end with the row group at hand, and
- * what is left is read by one lane into the one grouping.
+ * groups are few: when a lane has LANE_GROUPS of them, or more than its share of memory, all lanes end with
+ * the row group at hand, and what is left is read by one lane into the one grouping.
  *
  * *Memory.* A grouping beyond the budget is frozen. Rows of groups that are there still count; all
  * others are put on disk, dealt out to PARTITIONS by a hash of their keys, so that all rows of a group
@@ -45,6 +45,7 @@ struct out_column {
 struct lane {
 	struct stoa__machine *machine;
 	struct stoa__grouping grouping;
+	struct stoa__share share;
 };
 
 struct aggregate {
@@ -58,7 +59,7 @@ struct aggregate {
 	size_t n_exprs;
 	const struct stoa__prog *prog, *again;	/* on the child's rows; on rows from disk */
 	struct lane *lanes;
-	_Atomic bool crowded;		/* a lane has too many groups */
+	_Atomic bool crowded;		/* a lane has too many groups, or too much in piles */
 	struct stoa__machine *machine;
 	struct stoa__grouping grouping;	/* what comes out */
 	struct stoa__share share;
@@ -128,18 +129,30 @@ static int end_dealing(struct aggregate *a, struct stoa_error *err)
 	return STOA_OK;
 }
 
-/*
- * Is what is held within the budget? Without keys there is nothing to freeze, and rows whose hash
- * has no bits left are few: all of one group, or nearly.
- */
-static int heed_budget(struct aggregate *a, struct stoa_error *err)
+static uint64_t bytes_held(const struct aggregate *a)
 {
 	uint64_t bytes = stoa__grouping_bytes(&a->grouping);
 
 	for (unsigned i = 0; a->dealt && i < PARTITIONS; i++)
 		bytes += stoa__stream_bytes(&a->dealt[i]);
-	if (stoa__share_hold(&a->share, bytes) || a->grouping.frozen || !a->n_keys ||
-	    a->depth == DEPTH_MAX)
+	return bytes;
+}
+
+/*
+ * Is what is held within the budget? Piles go to disk where they are most of it, so that runs are
+ * not small. Without keys there is nothing to freeze, and rows whose hash has no bits left are few:
+ * all of one group, or nearly.
+ */
+static int heed_budget(struct aggregate *a, struct stoa_error *err)
+{
+	uint64_t bytes = bytes_held(a);
+	bool fits = stoa__share_hold(&a->share, bytes);
+
+	if (!fits && stoa__aggregator_piled(&a->grouping.ag) > bytes / 2) {
+		STOA_TRY(stoa__aggregator_spill(&a->grouping.ag, err));
+		fits = stoa__share_hold(&a->share, bytes_held(a));
+	}
+	if (fits || a->grouping.frozen || !a->n_keys || a->depth == DEPTH_MAX)
 		return STOA_OK;
 	return begin_dealing(a, err);
 }
@@ -147,13 +160,20 @@ static int heed_budget(struct aggregate *a, struct stoa_error *err)
 /* ---- consuming ------------------------------------------------------------------------------ */
 
 static int consume_batch(struct aggregate *a, struct stoa__machine *m, struct stoa__input *in,
-			 size_t n, struct stoa_error *err)
+			 uint64_t place, size_t n, struct stoa_error *err)
 {
 	STOA_TRY(stoa__machine_run(m, in, n, NULL, err));
-	STOA_TRY(stoa__grouping_add(&a->grouping, m, 0, n, err));
+	STOA_TRY(stoa__grouping_add(&a->grouping, m, place, n, err));
 	if (a->grouping.frozen)
 		STOA_TRY(deal(a, m, n, err));
 	return heed_budget(a, err);
+}
+
+/* Memory is heeded by one alone: lanes end before they need it. */
+static bool is_crowded(struct lane *l)
+{
+	return l->grouping.n_groups >= LANE_GROUPS ||
+	       !stoa__share_hold(&l->share, stoa__grouping_bytes(&l->grouping));
 }
 
 /* Lane @i fills its grouping until there are no rows, or some lane has too many groups. */
@@ -176,7 +196,7 @@ static int consume_lane(void *ctx, size_t i, struct stoa_error *err)
 		}
 		if (rc < 0)
 			return rc;
-		if (l->grouping.n_groups >= LANE_GROUPS)
+		if (is_crowded(l))
 			atomic_store_explicit(&a->crowded, true, memory_order_relaxed);
 	}
 	return rc < 0 ? rc : STOA_OK;
@@ -187,6 +207,7 @@ static void release_lanes(struct aggregate *a)
 	for (size_t i = 0; a->lanes && i < a->in.n; i++) {
 		stoa__machine_free(a->lanes[i].machine);
 		stoa__grouping_release(&a->lanes[i].grouping);
+		stoa__share_release(&a->lanes[i].share);
 	}
 	stoa__free(a->lanes);
 	a->lanes = NULL;
@@ -217,8 +238,11 @@ static int consume_rest(struct aggregate *a, struct stoa_error *err)
 	int rc;
 
 	while ((rc = stoa__lane_begin(in, &group, err)) == STOA_ROW) {
-		while ((rc = stoa__op_next(in->root, &n, err)) == STOA_ROW)
-			STOA_TRY(consume_batch(a, a->machine, &in->root->input, n, err));
+		uint64_t place = group << 32;
+		while ((rc = stoa__op_next(in->root, &n, err)) == STOA_ROW) {
+			STOA_TRY(consume_batch(a, a->machine, &in->root->input, place, n, err));
+			place += n;
+		}
 		if (rc < 0)
 			return rc;
 	}
@@ -245,13 +269,14 @@ static int init_grouping(struct aggregate *a, struct stoa__grouping *g, struct s
 	size_t n_exprs = a->n_keys;
 
 	return stoa__grouping_init(g, a->types, a->n_keys, a->aggs, a->n_aggs, a->exprs, &n_exprs,
-				   err);
+				   &a->file, a->in.run, err);
 }
 
 static int consume_stream(struct aggregate *a, const struct stoa__stream *rows,
 			  struct stoa_error *err)
 {
 	struct stoa__machine *m = NULL;
+	uint64_t place = 0;	/* rows of a group are dealt out in their order */
 	struct stoa__op *in;
 	size_t n;
 	int rc = stoa__op_stream(rows, a->in.run, &in, err);
@@ -259,8 +284,10 @@ static int consume_stream(struct aggregate *a, const struct stoa__stream *rows,
 	if (rc < 0)
 		return rc;
 	rc = stoa__machine_new(a->again, STOA__BATCH_ROWS, &m, err);
-	while (rc >= 0 && (rc = stoa__op_next(in, &n, err)) == STOA_ROW)
-		rc = consume_batch(a, m, &in->input, n, err);
+	while (rc >= 0 && (rc = stoa__op_next(in, &n, err)) == STOA_ROW) {
+		rc = consume_batch(a, m, &in->input, place, n, err);
+		place += n;
+	}
 	stoa__machine_free(m);
 	stoa__op_close(in);
 	return rc < 0 ? rc : end_dealing(a, err);
@@ -414,6 +441,7 @@ static int init_lanes(struct aggregate *a, struct stoa_error *err)
 	for (size_t i = 0; i < a->in.n; i++) {
 		STOA_TRY(init_grouping(a, &a->lanes[i].grouping, err));
 		a->lanes[i].grouping.has_places = true;
+		a->lanes[i].share.budget = a->share.budget;
 		STOA_TRY(stoa__machine_new(a->prog, STOA__BATCH_ROWS, &a->lanes[i].machine, err));
 	}
 	return STOA_OK;
@@ -424,7 +452,8 @@ static int aggregate_init(struct aggregate *a, struct stoa__arena *arena,
 {
 	struct stoa__type *types = stoa__arena_array(arena, a->n_keys + 1, sizeof *types);
 
-	a->exprs = stoa__arena_array(arena, a->n_keys + 4 * a->n_aggs + 1, sizeof(*a->exprs));
+	a->exprs = stoa__arena_array(arena, a->n_keys + stoa__aggs_exprs(a->aggs, a->n_aggs) + 1,
+				     sizeof(*a->exprs));
 	a->out = stoa__calloc(a->n_keys + a->n_aggs + 1, sizeof *a->out);
 	if (!types || !a->exprs || !a->out)
 		return stoa__fail_memory(err);
@@ -434,7 +463,7 @@ static int aggregate_init(struct aggregate *a, struct stoa__arena *arena,
 	}
 	a->n_exprs = a->n_keys;
 	STOA_TRY(stoa__grouping_init(&a->grouping, types, a->n_keys, a->aggs, a->n_aggs, a->exprs,
-				     &a->n_exprs, err));
+				     &a->n_exprs, &a->file, a->in.run, err));
 	STOA_TRY(compile(a, arena, err));
 	STOA_TRY(stoa__machine_new(a->prog, STOA__BATCH_ROWS, &a->machine, err));
 	return init_lanes(a, err);

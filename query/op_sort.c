@@ -2,14 +2,8 @@
 /*
  * op_sort.c - ORDER BY, with and without LIMIT
  *
- * All rows are kept by column (rows.h); sorting moves row numbers only (order.h). What the budget
- * does not let us keep is sorted and put on disk, a *run* at a time. In the end runs are merged
- * (merge.h), those on disk and what is in memory; one run that never left memory is merged with
- * nothing.
- *
- *     lane 0: run run run | rows   \
- *     lane 1: run run     | rows    > merge -> batches
- *     lane 2:               rows   /
+ * Each lane has a sorter (sorter.h), which keeps all rows; what the budget does not let us keep is
+ * sorted and put on disk, a *run* at a time. In the end all are merged.
  *
  * Equal rows stay in the order in which they came. Within a lane, runs are in that order, too;
  * where there are several lanes, a row's place in the table is one more column and the last key.
@@ -24,22 +18,15 @@
 #include "../lib/core/bitmap.h"
 #include "../lib/core/error.h"
 #include "bar.h"
-#include "keys.h"
 #include "lanes.h"
 #include "loops.h"
-#include "merge.h"
+#include "sorter.h"
 
 #define SLACK 64 /* rows kept beyond twice the LIMIT, so that small ones do not sort at each row */
-#define FAN_IN 32	/* runs on disk that are read at once: each takes a block of memory */
 
 /* What one lane gathers. */
 struct lane {
-	struct stoa__rows rows;
-	struct stoa__item *items;
-	struct stoa__item *other;	/* the other side of each merge */
-	uint32_t cap_items, cap_other;
-	struct stoa__stream *runs;	/* on disk */
-	uint32_t n_runs, cap_runs;
+	struct stoa__sorter sorter;
 	struct stoa__share share;
 	int64_t *places;	/* of a batch; NULL where there is one lane */
 	/* Of a LIMIT; else NULL. */
@@ -61,9 +48,7 @@ struct sort {
 	uint64_t limit, left;
 	struct stoa__bar *bar;
 	struct stoa__temp file;
-	struct stoa__stream *runs;	/* of all lanes, once all rows are there */
-	size_t n_runs;
-	struct stoa__merge *merge;
+	struct stoa__sorted sorted;	/* of all lanes, once all rows are there */
 	size_t n;			/* rows of the batch */
 };
 
@@ -104,109 +89,49 @@ static int keep_rows(struct sort *s, struct lane *l, struct stoa__op *child, uin
 		else
 			place_column(l, place, n, &v);
 		if (k == n) {
-			STOA_TRY(stoa__rows_keep(&l->rows, i, &v, n, err));
+			STOA_TRY(stoa__rows_keep(&l->sorter.rows, i, &v, n, err));
 			continue;
 		}
 		stoa__vec_gather(&v, l->sel, k, l->room, l->room_valid, &some);
-		STOA_TRY(stoa__rows_keep(&l->rows, i, &some, k, err));
+		STOA_TRY(stoa__rows_keep(&l->sorter.rows, i, &some, k, err));
 	}
-	l->rows.n += (uint32_t)k;
+	l->sorter.rows.n += (uint32_t)k;
 	return STOA_OK;
 }
 
 /* ---- runs ----------------------------------------------------------------------------------- */
 
-static int sort_rows(struct sort *s, struct lane *l, struct stoa_error *err)
-{
-	void *items = l->items, *other = l->other;
-
-	if (!stoa__grow(&items, &l->cap_items, l->rows.n, sizeof *l->items))
-		return stoa__fail_memory(err);
-	l->items = items;
-	if (!stoa__grow(&other, &l->cap_other, l->rows.n, sizeof *l->items))
-		return stoa__fail_memory(err);
-	l->other = other;
-	stoa__order_sort(&s->order, l->rows.cells, l->items, l->other, l->rows.n);
-	return STOA_OK;
-}
-
-/* How many of a lane's sorted rows are wanted. */
-static uint32_t wanted(const struct sort *s, const struct lane *l)
-{
-	return s->limit < l->rows.n ? (uint32_t)s->limit : l->rows.n;
-}
-
 /* Lowers the bar to what the last row wanted has reached. */
 static void lower_bar(struct sort *s, const struct lane *l)
 {
-	uint32_t n = wanted(s, l);
+	uint32_t n = stoa__sorter_wanted(&l->sorter);
 
 	if (s->bar && n && n == s->limit)
-		stoa__bar_lower(s->bar, stoa__order_prefix(&s->order, 0, l->rows.cells,
-							   l->items[n - 1].row));
+		stoa__bar_lower(s->bar, stoa__order_prefix(&s->order, 0, l->sorter.rows.cells,
+							   l->sorter.items[n - 1].row));
 }
 
 /* Gives up all but the first rows. */
 static int prune(struct sort *s, struct lane *l, struct stoa_error *err)
 {
-	uint32_t n = wanted(s, l);
+	uint32_t n = stoa__sorter_wanted(&l->sorter);
 
-	STOA_TRY(sort_rows(s, l, err));
+	STOA_TRY(stoa__sorter_sort(&l->sorter, err));
 	lower_bar(s, l);
-	uint32_t *at = (uint32_t *)(void *)l->other;	/* of no use any more: room for the numbers */
+	uint32_t *at = (uint32_t *)(void *)l->sorter.other;	/* of no use any more: room for the numbers */
 	for (uint32_t i = 0; i < n; i++)
-		at[i] = l->items[i].row;
-	return stoa__rows_reorder(&l->rows, at, n, err);
-}
-
-static int write_rows(struct sort *s, const struct lane *l, struct stoa__stream *to,
-		      struct stoa_error *err)
-{
-	struct stoa__vec *v = stoa__calloc(s->n_columns, sizeof *v);
-	uint32_t n = wanted(s, l);
-	int rc = v ? STOA_OK : stoa__fail_memory(err);
-
-	for (size_t i = 0; v && i < s->n_columns; i++) {
-		v[i].kind = STOA__VEC_FLAT;
-		v[i].type = s->types[i].type;
-		v[i].phys = l->rows.cells[i].phys;
-		v[i].values = l->rows.cells[i].values;
-		v[i].validity = l->rows.cells[i].valid;
-	}
-	for (uint32_t i = 0; i < n && rc == STOA_OK; i++)
-		rc = stoa__stream_put(to, v, l->items[i].row, err);
-	stoa__free(v);
-	return rc < 0 ? rc : stoa__stream_end(to, err);
+		at[i] = l->sorter.items[i].row;
+	return stoa__rows_reorder(&l->sorter.rows, at, n, err);
 }
 
 /* The lane's rows become a run on disk. */
 static int spill(struct sort *s, struct lane *l, struct stoa_error *err)
 {
-	void *runs = l->runs;
-
-	STOA_TRY(sort_rows(s, l, err));
+	STOA_TRY(stoa__sorter_sort(&l->sorter, err));
 	lower_bar(s, l);
-	if (!stoa__grow(&runs, &l->cap_runs, l->n_runs + 1, sizeof *l->runs))
-		return stoa__fail_memory(err);
-	l->runs = runs;
-	struct stoa__stream *run = &l->runs[l->n_runs++];
-	stoa__stream_init(run, &s->file, s->types, s->n_columns);
-	STOA_TRY(write_rows(s, l, run, err));
-	stoa__rows_release(&l->rows);
-	stoa__free(l->items);
-	stoa__free(l->other);
-	l->items = l->other = NULL;
-	l->cap_items = l->cap_other = 0;
+	STOA_TRY(stoa__sorter_spill(&l->sorter, err));
 	(void)stoa__share_hold(&l->share, 0);
-	return stoa__rows_init(&l->rows, s->types, s->n_columns, err);
-}
-
-/* Is what the lane holds, and needs in order to sort it, within the budget? */
-static bool within_budget(struct lane *l)
-{
-	uint64_t bytes = stoa__rows_bytes(&l->rows) + l->rows.n * 2 * sizeof *l->items;
-
-	return stoa__share_hold(&l->share, bytes);
+	return STOA_OK;
 }
 
 /* ---- consuming ------------------------------------------------------------------------------ */
@@ -221,9 +146,9 @@ static int keep_batch(struct sort *s, struct lane *l, struct stoa__op *child, ui
 	STOA_TRY(find_chances(s, l, child, n, &k, err));
 	if (k)
 		STOA_TRY(keep_rows(s, l, child, place, n, k, err));
-	if (l->rows.n >= enough)
+	if (l->sorter.rows.n >= enough)
 		STOA_TRY(prune(s, l, err));
-	if (!within_budget(l) && l->rows.n)
+	if (!stoa__share_hold(&l->share, stoa__sorter_bytes(&l->sorter)) && l->sorter.rows.n)
 		STOA_TRY(spill(s, l, err));
 	return STOA_OK;
 }
@@ -248,90 +173,18 @@ static int consume(void *ctx, size_t i, struct stoa_error *err)
 	}
 	if (rc < 0)
 		return rc;
-	return sort_rows(s, &s->lanes[i], err);
-}
-
-/* ---- merging -------------------------------------------------------------------------------- */
-
-/* Merges @n runs from @from into one, in the place of the first. */
-static int merge_some(struct sort *s, struct stoa__stream *from, size_t n, struct stoa__stream *out,
-		      struct stoa_error *err)
-{
-	struct stoa__vec *v = stoa__calloc(s->n_columns, sizeof *v);
-	struct stoa__merge *m = NULL;
-	uint64_t left = s->limit;
-	size_t rows;
-	int rc = v ? stoa__merge_new(&s->order, s->types, s->n_columns, from, n, NULL, 0, &m, err) :
-		     stoa__fail_memory(err);
-
-	while (rc >= 0 && left && (rc = stoa__merge_next(m, &rows, err)) == STOA_ROW) {
-		rc = stoa__run_check(s->in.run, err);
-		rows = rows < left ? rows : (size_t)left;
-		left -= rows;
-		for (size_t i = 0; i < s->n_columns && rc >= 0; i++)
-			rc = stoa__merge_column(m, i, &v[i], err);
-		if (rc >= 0)
-			rc = stoa__stream_put_all(out, v, NULL, rows, err);
-	}
-	stoa__merge_free(m);
-	stoa__free(v);
-	return rc < 0 ? rc : stoa__stream_end(out, err);
-}
-
-/* Merges neighbours until few enough runs are left to be read at once. */
-static int reduce_runs(struct sort *s, struct stoa_error *err)
-{
-	while (s->n_runs > FAN_IN) {
-		size_t n = 0;
-		for (size_t i = 0; i < s->n_runs; i += FAN_IN, n++) {
-			size_t some = s->n_runs - i < FAN_IN ? s->n_runs - i : FAN_IN;
-			struct stoa__stream merged;
-			stoa__stream_init(&merged, &s->file, s->types, s->n_columns);
-			int rc = merge_some(s, &s->runs[i], some, &merged, err);
-			for (size_t k = 0; k < some; k++)
-				stoa__stream_release(&s->runs[i + k]);
-			s->runs[n] = merged;	/* n <= i: a place that has just been left */
-			if (rc < 0)
-				return rc;
-		}
-		s->n_runs = n;
-	}
-	return STOA_OK;
-}
-
-/* The runs of all lanes side by side. */
-static int collect_runs(struct sort *s, struct stoa_error *err)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s->in.n; i++)
-		n += s->lanes[i].n_runs;
-	s->runs = stoa__calloc(n + 1, sizeof *s->runs);
-	if (!s->runs)
-		return stoa__fail_memory(err);
-	for (size_t i = 0; i < s->in.n; i++) {
-		struct lane *l = &s->lanes[i];
-		if (l->n_runs)
-			memcpy(&s->runs[s->n_runs], l->runs, l->n_runs * sizeof *l->runs);
-		s->n_runs += l->n_runs;
-		l->n_runs = 0;
-	}
-	return reduce_runs(s, err);
+	return stoa__sorter_sort(&s->lanes[i].sorter, err);
 }
 
 static int begin_merge(struct sort *s, struct stoa_error *err)
 {
-	struct stoa__run_memory memory[STOA__LANES_MAX];
+	struct stoa__sorter *sorters[STOA__LANES_MAX];
 
 	STOA_TRY(stoa__lanes_work(&s->in, consume, s, err));
 	stoa__lanes_close(&s->in);	/* what the child holds is of no use any more */
-	STOA_TRY(collect_runs(s, err));
-	for (size_t i = 0; i < s->in.n; i++) {
-		const struct lane *l = &s->lanes[i];
-		memory[i] = (struct stoa__run_memory){ l->rows.cells, l->items, l->rows.n };
-	}
-	return stoa__merge_new(&s->order, s->types, s->n_columns, s->runs, s->n_runs, memory,
-			       s->in.n, &s->merge, err);
+	for (size_t i = 0; i < s->in.n; i++)
+		sorters[i] = &s->lanes[i].sorter;
+	return stoa__sorted_init(&s->sorted, sorters, s->in.n, s->in.run, err);
 }
 
 /* ---- the operator --------------------------------------------------------------------------- */
@@ -340,11 +193,11 @@ static int sort_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
 {
 	struct sort *s = (struct sort *)op;
 
-	if (!s->merge)
+	if (!s->sorted.merge)
 		STOA_TRY(begin_merge(s, err));
 	if (!s->left)
 		return STOA_END;
-	int rc = stoa__merge_next(s->merge, &s->n, err);
+	int rc = stoa__merge_next(s->sorted.merge, &s->n, err);
 	if (rc != STOA_ROW)
 		return rc;
 	if (s->n > s->left)
@@ -359,19 +212,14 @@ static int sort_column(struct stoa__input *in, size_t i, struct stoa__vec *out,
 {
 	struct sort *s = (struct sort *)in;
 
-	STOA_TRY(stoa__merge_column(s->merge, i, out, err));
+	STOA_TRY(stoa__merge_column(s->sorted.merge, i, out, err));
 	out->n = s->n;
 	return STOA_OK;
 }
 
 static void lane_release(struct lane *l)
 {
-	stoa__rows_release(&l->rows);
-	for (uint32_t i = 0; i < l->n_runs; i++)
-		stoa__stream_release(&l->runs[i]);
-	stoa__free(l->runs);
-	stoa__free(l->items);
-	stoa__free(l->other);
+	stoa__sorter_release(&l->sorter);
 	stoa__free(l->places);
 	stoa__free(l->sel);
 	stoa__free(l->room);
@@ -384,13 +232,10 @@ static void sort_close(struct stoa__op *op)
 {
 	struct sort *s = (struct sort *)op;
 
-	stoa__merge_free(s->merge);
+	stoa__sorted_release(&s->sorted);
 	for (size_t i = 0; i < s->in.n; i++)
 		lane_release(&s->lanes[i]);
 	stoa__lanes_close(&s->in);
-	for (size_t i = 0; i < s->n_runs; i++)
-		stoa__stream_release(&s->runs[i]);
-	stoa__free(s->runs);
 	stoa__free(s->types);
 	stoa__free(s->keys);
 	stoa__temp_release(&s->file);
@@ -409,7 +254,8 @@ static int make_rooms(struct lane *l)
 static int lane_init(struct sort *s, struct lane *l, struct stoa_error *err)
 {
 	l->share.budget = s->in.run->means.budget;
-	STOA_TRY(stoa__rows_init(&l->rows, s->types, s->n_columns, err));
+	STOA_TRY(stoa__sorter_init(&l->sorter, s->types, s->n_columns, &s->order, s->limit, &s->file,
+				   err));
 	if (s->n_columns > s->n_child) {
 		l->places = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof *l->places);
 		if (!l->places)

@@ -63,6 +63,8 @@ void stoa__parse_too_deep(struct stoa__parse *ps);
 void stoa__parse_unsupported(struct stoa__parse *ps, const struct stoa__token *t, const char *what);
 
 /* A zeroed node at @t; NULL once anything failed. */
+/* A zeroed piece of the tree, or NULL once anything failed. */
+void *stoa__parse_alloc(struct stoa__parse *ps, size_t size);
 struct stoa__ast *stoa__ast_new(struct stoa__parse *ps, int kind, struct stoa__token t);
 struct stoa__ast *stoa__ast_text(struct stoa__parse *ps, int kind, struct stoa__token t);
 struct stoa__ast *stoa__ast_blob(struct stoa__parse *ps, struct stoa__token t);
@@ -80,6 +82,9 @@ struct stoa__ast *stoa__ast_logic(struct stoa__parse *ps, int kind, struct stoa_
 struct stoa__ast *stoa__ast_node(struct stoa__parse *ps, int kind, struct stoa__token t,
 				 struct stoa__ast *a, struct stoa__ast *b, struct stoa__ast *c,
 				 struct stoa__ast_list *list);
+/* Puts ORDER BY into a call; @flags of it. */
+struct stoa__ast *stoa__ast_call_order(struct stoa__parse *ps, struct stoa__ast *call,
+				       struct stoa__ast_items *order, unsigned flags);
 struct stoa__ast *stoa__ast_call(struct stoa__parse *ps, struct stoa__token name,
 				 struct stoa__ast_list *args);
 struct stoa__ast *stoa__ast_query(struct stoa__parse *ps, int kind, struct stoa__token t,

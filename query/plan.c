@@ -254,12 +254,13 @@ static void make_groups(struct block *b)
 	n->n_aggs = bn->n_aggs;
 	for (size_t i = 0; i < n->n_aggs && bn->rc >= 0; i++) {
 		struct stoa__agg *g = &n->aggs[i];
-		g->arg = stoa__subqueries_join(bn, &n->input[0], g->arg);
-		g->filter = stoa__subqueries_join(bn, &n->input[0], g->filter);
+		struct stoa__bound **at;
+		for (size_t k = 0; (at = stoa__agg_expr(g, k)); k++)
+			*at = stoa__subqueries_join(bn, &n->input[0], *at);
 	}
 	for (size_t i = 0; i < n->n_aggs; i++)
 		stoa__node_add(bn, n, "aggregate", n->aggs[i].type,
-			       n->aggs[i].kind == STOA__AGG_COUNT, stoa__var_new(bn));
+			       stoa__agg_counts(&n->aggs[i]), stoa__var_new(bn));
 	b->groups = n;
 	b->tree = n;
 }

@@ -162,25 +162,23 @@ static void prune_aggregates(struct stoa__node *n, const uint64_t *wanted)
 static void resolve_aggregate(struct resolver *r, struct stoa__node *n, const uint64_t *wanted)
 {
 	uint64_t *set = set_copy(r, NULL);
+	struct stoa__bound **at;
 
 	if (!set)
 		return;
 	prune_aggregates(n, wanted);
 	add_all(set, n->exprs, n->n_exprs);
 	for (size_t i = 0; i < n->n_aggs; i++) {
-		if (n->aggs[i].arg)
-			add_reads(set, n->aggs[i].arg);
-		if (n->aggs[i].filter)
-			add_reads(set, n->aggs[i].filter);
+		for (size_t e = 0; (at = stoa__agg_expr(&n->aggs[i], e)); e++)
+			if (*at)
+				add_reads(set, *at);
 	}
 	resolve(r, n->input[0], set);
 	n->exprs = over(r, n->exprs, n->n_exprs, n->input[0]);
 	for (size_t i = 0; i < n->n_aggs && r->bn->rc >= 0; i++) {
-		struct stoa__agg *g = &n->aggs[i];
-		if (g->arg)
-			g->arg = stoa__bound_map(r->bn, g->arg, to_place, n->input[0]);
-		if (g->filter)
-			g->filter = stoa__bound_map(r->bn, g->filter, to_place, n->input[0]);
+		for (size_t e = 0; (at = stoa__agg_expr(&n->aggs[i], e)); e++)
+			if (*at)
+				*at = stoa__bound_map(r->bn, *at, to_place, n->input[0]);
 	}
 }
 

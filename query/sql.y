@@ -40,7 +40,7 @@
 %fallback IDENT
 	DAY FILTER FIRST HOUR LAST MINUTE MONTH NULLS OVER PRECISION RECURSIVE ROWS ROW
 	SECOND VARYING WEEK YEAR SUBSTRING TRIM EXTRACT LEADING TRAILING BOTH UNKNOWN ESCAPE
-	VALUES PARTITION.
+	VALUES PARTITION WITHIN.
 %fallback IDENT
 	ADD ALTER ANALYZE BEGIN COLUMN COMMIT CONFLICT CREATE DELETE DEQUE DO DROP EXPLAIN IF INDEX INSERT INTO
 	KEY NOTHING PRIMARY RELEASE RENAME ROLLBACK SAVEPOINT START TABLE TO
@@ -504,13 +504,16 @@ type_name(R) ::= IDENT(N) VARYING. { R = N; }
 
 /* ---- calls -------------------------------------------------------------------------------- */
 
-expr(R) ::= call(C) filter(F) over(O). {
+expr(R) ::= call(C) within(I) filter(F) over(O). {
+	if (I)
+		C = stoa__ast_call_order(ps, C, I, STOA__AST_WITHIN);
 	R = C;
 	if (F)
 		R = stoa__ast_node(ps, STOA__AST_CALL, C ? C->at : (struct stoa__token){ 0 }, F,
 				   NULL, NULL, C ? C->list : NULL);
 	if (R && C) {
 		R->text = C->text;
+		R->order = C->order;
 		R->flags = (uint8_t)(C->flags | (O ? STOA__AST_OVER : 0u));
 	}
 }
@@ -526,8 +529,17 @@ call(R) ::= IDENT(N) LP DISTINCT expr_list(L) RP. {
 	if (R)
 		R->flags = STOA__AST_DISTINCT;
 }
+call(R) ::= IDENT(N) LP expr_list(L) ORDER BY order_items(O) RP. {
+	R = stoa__ast_call_order(ps, stoa__ast_call(ps, N, L), O, 0);
+}
+call(R) ::= IDENT(N) LP DISTINCT expr_list(L) ORDER BY order_items(O) RP. {
+	R = stoa__ast_call_order(ps, stoa__ast_call(ps, N, L), O, STOA__AST_DISTINCT);
+}
 /* Names that are also kinds of join. */
 call(R) ::= LEFT|RIGHT(N) LP expr_list(L) RP. { R = stoa__ast_call(ps, N, L); }
+%type within { struct stoa__ast_items * }
+within(R) ::= . { R = NULL; }
+within(R) ::= WITHIN GROUP LP ORDER BY order_items(O) RP. { R = O; }
 filter(R) ::= . { R = NULL; }
 filter(R) ::= FILTER LP WHERE expr(E) RP. { R = E; }
 %type over { bool }

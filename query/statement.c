@@ -2,7 +2,6 @@
 /* statement.c - how trees of statements are made; the grammar's actions call these */
 #include "statement.h"
 
-#include "../lib/core/error.h"
 #include "parse.h"
 
 bool stoa__statement_ends(const struct stoa__statement *s)
@@ -20,19 +19,9 @@ bool stoa__statement_writes(const struct stoa__statement *s)
 	return s->kind != STOA__STATEMENT_QUERY;
 }
 
-static void *make(struct stoa__parse *ps, size_t size)
-{
-	if (ps->rc < 0)
-		return NULL;
-	void *p = stoa__arena_zalloc(ps->arena, size);
-	if (!p)
-		ps->rc = stoa__fail_memory(ps->err);
-	return p;
-}
-
 struct stoa__statement *stoa__statement_new(struct stoa__parse *ps, int kind, struct stoa__token t)
 {
-	struct stoa__statement *s = make(ps, sizeof *s);
+	struct stoa__statement *s = stoa__parse_alloc(ps, sizeof *s);
 
 	if (!s)
 		return NULL;
@@ -74,7 +63,7 @@ struct stoa__statement *stoa__statement_explain(struct stoa__parse *ps, struct s
 struct stoa__assignment *stoa__assignment_new(struct stoa__parse *ps, struct stoa__token name,
 					      struct stoa__ast *expr)
 {
-	struct stoa__assignment *a = make(ps, sizeof *a);
+	struct stoa__assignment *a = stoa__parse_alloc(ps, sizeof *a);
 
 	if (!a || !expr)
 		return NULL;
@@ -98,7 +87,7 @@ struct stoa__conflict *stoa__conflict_new(struct stoa__parse *ps, struct stoa__t
 					  struct stoa__ast_list *columns,
 					  struct stoa__assignment *sets, struct stoa__ast *where)
 {
-	struct stoa__conflict *c = make(ps, sizeof *c);
+	struct stoa__conflict *c = stoa__parse_alloc(ps, sizeof *c);
 
 	if (!c)
 		return NULL;
@@ -112,7 +101,7 @@ struct stoa__conflict *stoa__conflict_new(struct stoa__parse *ps, struct stoa__t
 struct stoa__column_def *stoa__column_def_new(struct stoa__parse *ps, struct stoa__token name,
 					      struct stoa__ast_type *type)
 {
-	struct stoa__column_def *d = make(ps, sizeof *d);
+	struct stoa__column_def *d = stoa__parse_alloc(ps, sizeof *d);
 
 	if (!d || !type)
 		return NULL;
@@ -140,7 +129,7 @@ struct stoa__statement *stoa__statement_key(struct stoa__parse *ps, struct stoa_
 					    struct stoa__token t, bool primary,
 					    struct stoa__ast_list *columns)
 {
-	struct stoa__key_def *key = make(ps, sizeof *key);
+	struct stoa__key_def *key = stoa__parse_alloc(ps, sizeof *key);
 
 	if (!key || !s)
 		return NULL;

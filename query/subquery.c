@@ -156,10 +156,12 @@ static bool any_outer(const struct pull *p, struct stoa__bound *const *exprs, si
 
 static bool node_reads_outer(const struct pull *p, const struct stoa__node *n)
 {
+	struct stoa__bound **at;
+
 	for (size_t i = 0; i < n->n_aggs; i++)
-		if ((n->aggs[i].arg && reads_outer(p, n->aggs[i].arg)) ||
-		    (n->aggs[i].filter && reads_outer(p, n->aggs[i].filter)))
-			return true;
+		for (size_t e = 0; (at = stoa__agg_expr(&n->aggs[i], e)); e++)
+			if (*at && reads_outer(p, *at))
+				return true;
 	return any_outer(p, n->exprs, n->n_exprs) || any_outer(p, n->left_keys, n->n_keys) ||
 	       any_outer(p, n->right_keys, n->n_keys);
 }
@@ -514,7 +516,7 @@ static struct stoa__bound *swap_count(struct stoa__binder *bn, void *arg, struct
 		if (column.var != b->index)
 			continue;
 		column.not_null = false;
-		if (n->aggs[i].kind != STOA__AGG_COUNT)
+		if (!stoa__agg_counts(&n->aggs[i]))
 			return stoa__bound_var(bn, &at, &column);
 		c = stoa__bound_new(bn, STOA__BOUND_COALESCE, &at, b->type, 2);
 		if (!c)

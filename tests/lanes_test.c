@@ -57,6 +57,12 @@ static const char *const queries[] = {
 	"SELECT DISTINCT s FROM x WHERE id > 40",
 	"SELECT t, count(DISTINCT s), sum(a) FILTER (WHERE b) FROM x GROUP BY 1 HAVING count(*) > 1",
 	"SELECT max(a), a % 3 FROM x WHERE f > 2 GROUP BY 2 ORDER BY 1 DESC, 2",
+	/* Values in order: that of the table, unless they are told. */
+	"SELECT string_agg(t, ','), string_agg(DISTINCT t, '-'), median(a), count(*) FROM x",
+	("SELECT s, string_agg(t, ',' ORDER BY f DESC), string_agg(t, ''), median(DISTINCT a), "
+	 "approx_count_distinct(t), mode() WITHIN GROUP (ORDER BY a) FROM x GROUP BY s"),
+	("SELECT a, quantile(f, 0.3), string_agg(id, ' ') FILTER (WHERE b), string_agg(DISTINCT s, ',') "
+	 "FROM x GROUP BY a"),
 	/* Orders: equal rows stay in the order of the table. */
 	"SELECT id, a FROM x ORDER BY a",
 	"SELECT * FROM x WHERE a > -5 ORDER BY s DESC NULLS LAST, f",

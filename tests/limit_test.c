@@ -53,6 +53,10 @@ static const char *const groupings[] = {
 	"SELECT DISTINCT t, f FROM x",
 	"SELECT t, count(DISTINCT s), sum(a) FILTER (WHERE b) FROM x GROUP BY 1 HAVING count(*) > 0",
 	"SELECT id % 7, f, u, count(*) FROM x WHERE id > 3 GROUP BY 1, f, u",
+	("SELECT a, string_agg(t, ','), string_agg(id, '' ORDER BY f, t), median(f), string_agg(DISTINCT s, ','), "
+	 "approx_count_distinct(t) FROM x GROUP BY a"),
+	"SELECT t, s, quantile(a, 0.7), string_agg(id, ',' ORDER BY id DESC) FROM x GROUP BY t, s",
+	"SELECT string_agg(t, ','), median(a), mode() WITHIN GROUP (ORDER BY t DESC), median(f) FROM x",
 	"SELECT count(*), min(t), sum(DISTINCT a), count(DISTINCT t), count(DISTINCT f) FROM x",
 };
 #define N_GROUPINGS (sizeof groupings / sizeof *groupings)

@@ -4,6 +4,7 @@
 ## into sqlite_tests, a shell script into script_tests. `make check-long` runs the same with STOA_LONG=1.
 
 cmocka_tests += \
+	%D%/aggregate_test \
 	%D%/alloc_test \
 	%D%/bitmap_test \
 	%D%/block_test \
@@ -83,6 +84,8 @@ script_tests += \
 	%D%/symbols_test.sh
 
 check_LTLIBRARIES += %D%/libtesting.la
+tests_aggregate_test_SOURCES = %D%/aggregate_test.c %D%/array_source.c %D%/array_source.h \
+	%D%/mixed.c %D%/mixed.h
 tests_join_test_SOURCES = %D%/join_test.c %D%/array_source.c %D%/array_source.h
 tests_lanes_test_SOURCES = %D%/lanes_test.c %D%/array_source.c %D%/array_source.h \
 	%D%/mixed.c %D%/mixed.h

@@ -839,11 +839,13 @@ static void a_query_survives_every_allocation_that_fails(void **state)
 		"having count(*) > 0 order by name limit 3",
 		"select distinct fine, n8 in (1, 7), coalesce(name, 'a') from things where made > date '2025-01-01' "
 		"or name in ('tea', 'milk')",
+		"select fine, median(price), mode() within group (order by name), approx_count_distinct(id), "
+		"string_agg(name, ', ' order by made desc), string_agg(distinct note, '') from things group by fine",
 	};
 	struct stoa_error err;
 
 	(void)state;
-	for (size_t q = 0; q < 3; q++) {
+	for (size_t q = 0; q < sizeof sqls / sizeof *sqls; q++) {
 		char *want = array_query(&tables, sqls[q], NULL, 0, &err);
 		assert_non_null(want);
 		for (long nth = 0;; nth++) {
