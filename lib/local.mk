@@ -134,6 +134,8 @@ libstoa_all_la_SOURCES += \
 	%D%/core/rowids.h \
 	%D%/core/scaled.c \
 	%D%/core/scaled.h \
+	%D%/core/stepped.c \
+	%D%/core/stepped.h \
 	%D%/core/source.c \
 	%D%/core/source.h \
 	%D%/core/text.c \

@@ -61,6 +61,11 @@ static inline int chunk_value(const struct stoa__base *base, const struct stoa__
 		out->u = c->base + stoa__packed_get(c->values, c->width, row);
 		return STOA_OK;
 	}
+	if (c->encoding == STOA__ENC_STEPPED) {
+		set_head(out, slot, 0);
+		out->u = c->base + c->step * stoa__packed_get(c->values, c->width, row);
+		return STOA_OK;
+	}
 	if (c->encoding == STOA__ENC_DICT) {
 		struct stoa_bytes s = stoa__chunk_entry(
 			c, (uint32_t)stoa__packed_get(c->values, c->width, row));

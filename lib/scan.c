@@ -561,7 +561,7 @@ static const struct stoa__chunk *packed_batch(struct scan *s, struct column *col
 	if (s->gathered || col->fading || overlay_of(s, slot->id) ||
 	    find_chunk(s, col, &c, NULL) < 0 || !c)
 		return NULL;
-	return c->encoding == STOA__ENC_PACKED && c->type != STOA_BOOL &&
+	return (c->encoding == STOA__ENC_PACKED || c->encoding == STOA__ENC_STEPPED) && c->type != STOA_BOOL &&
 			       c->type != STOA_U64 && !stoa__type_is_ref(c->type) ? c : NULL;
 }
 

@@ -80,7 +80,7 @@ static void column_release(struct column *c)
 	free(c->heap);
 }
 
-/* Shapes of integers: how many bits their differences have; then where they begin. */
+/* Shapes of integers: how many bits their differences have; then where they begin, and a step between. */
 static const unsigned shape_bits[] = { 0, 1, 2, 3, 4, 5, 8, 9, 16, 17, 24, 25, 32, 33, 63, 64 };
 #define N_SHAPES (sizeof shape_bits / sizeof shape_bits[0])
 
@@ -90,6 +90,9 @@ static void make_integers(struct column *c, unsigned shape, uint64_t *rng)
 	unsigned bits = shape_bits[shape % N_SHAPES];
 	uint64_t start = testing_below(rng, 2) ? testing_random(rng) >> testing_below(rng, 64) : 0;
 
+	uint64_t step = bits && testing_below(rng, 2) ? testing_random(rng) >> (64 - bits) : 0;
+
+	step >>= testing_below(rng, 64);
 	if (c->a.type == STOA_BOOL) {
 		bits = bits > 1 ? 1 : bits;
 		start = bits ? 0 : start & 1;
@@ -97,6 +100,7 @@ static void make_integers(struct column *c, unsigned shape, uint64_t *rng)
 	for (size_t i = 0; i < c->n; i++) {
 		uint64_t v = bits ? testing_random(rng) >> (64 - bits) : 0;
 
+		v -= step ? v % step : 0;
 		v += start;
 		if (c->a.type == STOA_BOOL)
 			v &= 1;
@@ -520,9 +524,35 @@ static void integers_take_the_narrowest_width_and_base_zero_where_it_is_free(voi
 	assert_integers((int64_t[]){ 3, 250 }, 2, 8, 0);
 	assert_integers((int64_t[]){ 1000, 1255 }, 2, 8, 1000);
 	assert_integers((int64_t[]){ -1, 1 }, 2, 2, -1);
-	assert_integers((int64_t[]){ 100, 70000 }, 2, 24, 0);
-	assert_integers((int64_t[]){ INT64_MIN, INT64_MAX }, 2, 64, INT64_MIN);
-	assert_integers((int64_t[]){ 0, INT64_MAX }, 2, 64, 0);
+	assert_integers((int64_t[]){ 100, 101, 70000 }, 3, 24, 0);
+	assert_integers((int64_t[]){ INT64_MIN, INT64_MIN + 1, INT64_MAX }, 3, 64, INT64_MIN);
+	assert_integers((int64_t[]){ 0, 1, INT64_MAX }, 3, 64, 0);
+}
+
+static void assert_stepped(const int64_t *values, size_t n, unsigned width, int64_t base, uint64_t step)
+{
+	struct stoa_array a = { STOA_TIMESTAMP, 0, values, NULL };
+	struct stoa__chunk chunk;
+	struct stoa__buf out = encode(&a, n, &chunk);
+
+	assert_int_equal(chunk.encoding, STOA__ENC_STEPPED);
+	assert_int_equal(chunk.width, width);
+	assert_true((int64_t)chunk.base == base && chunk.step == step);
+	stoa__buf_release(&out);
+}
+
+static void integers_a_step_apart_are_divided_by_it_where_that_saves_bytes(void **state)
+{
+	const int64_t minute = 60000000, day = 1440 * minute;
+
+	(void)state;
+	assert_stepped((int64_t[]){ 5 * minute, 3 * minute, 258 * minute }, 3, 8, 3 * minute, 60000000);
+	assert_stepped((int64_t[]){ -day, 3 * day, 2 * day, 100 * day }, 4, 8, -day, 86400000000);
+	assert_stepped((int64_t[]){ INT64_MIN, INT64_MAX }, 2, 1, INT64_MIN, UINT64_MAX);
+	assert_stepped((int64_t[]){ 0, (int64_t)1 << 62, (int64_t)1 << 61 }, 3, 2, 0, (uint64_t)1 << 61);
+	assert_integers((int64_t[]){ 0, 50, 250 }, 3, 8, 0);	/* a byte is read in place */
+	assert_integers((int64_t[]){ 0, 300, 65534 }, 3, 16, 0);	/* halves take as many bytes */
+	assert_integers((int64_t[]){ 0, 7000, 70001 }, 3, 24, 0);
 }
 
 static void assert_doubles(const double *values, size_t n, unsigned encoding, unsigned scale)
@@ -998,6 +1028,7 @@ int main(void)
 		cmocka_unit_test(each_length_comes_back),
 		cmocka_unit_test(row_groups_come_back),
 		cmocka_unit_test(integers_take_the_narrowest_width_and_base_zero_where_it_is_free),
+		cmocka_unit_test(integers_a_step_apart_are_divided_by_it_where_that_saves_bytes),
 		cmocka_unit_test(doubles_are_scaled_only_when_every_bit_comes_back),
 		cmocka_unit_test(the_scale_grows_with_values_that_need_more_digits),
 		cmocka_unit_test(range_leaves_out_nulls_and_nan),

@@ -79,14 +79,17 @@ static void fill_column(struct column *c, unsigned type)
 	size_t width = stoa__type_width(type);
 	unsigned bits = (unsigned)testing_below(&rng, 8 * width + 1);
 	uint64_t base = testing_below(&rng, 3) ? testing_random(&rng) : 0;
+	uint64_t step = bits && testing_below(&rng, 2) ? testing_random(&rng) >> (64 - bits) : 0;
 	bool nulls = testing_below(&rng, 3) == 0;
 
+	step >>= testing_below(&rng, 64);
 	if (bits + 1 < 8 * width)	/* base + difference within the type */
 		base &= (UINT64_C(1) << (8 * width - 2)) - 1;
 	c->n = 1 + testing_below(&rng, MAX_ROWS);
 	memset(c->validity, 0xff, sizeof c->validity);
 	for (size_t i = 0; i < c->n; i++) {
-		uint64_t x = base + (bits ? testing_random(&rng) >> (64 - bits) : 0);
+		uint64_t x = bits ? testing_random(&rng) >> (64 - bits) : 0;
+		x = base + x - (step ? x % step : 0);
 		memcpy(c->values + i * width, &x, width);
 		if (nulls && testing_below(&rng, 4) == 0)
 			stoa__bit_clear(c->validity, i);

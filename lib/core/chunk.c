@@ -38,6 +38,8 @@ static bool encoding_fits_type(unsigned encoding, unsigned type)
 	enum stoa__family family = stoa__type_family(type);
 
 	switch (encoding) {
+	case STOA__ENC_STEPPED:
+		return (family == STOA__INT || family == STOA__UINT) && stoa__type_width(type) > 1;
 	case STOA__ENC_PACKED:
 		return family == STOA__INT || family == STOA__UINT;
 	case STOA__ENC_RAW:
@@ -68,7 +70,7 @@ static bool width_fits(const struct stoa__image_header *h)
 		return false;
 	if (h->type == STOA_BOOL)
 		return h->base + h->width <= 1;	/* no value but 0 and 1 can come out */
-	if (h->encoding == STOA__ENC_PACKED)
+	if (h->encoding == STOA__ENC_PACKED || h->encoding == STOA__ENC_STEPPED)
 		return h->width <= 8 * stoa__type_width(h->type);
 	return h->width <= 32;
 }
@@ -77,6 +79,7 @@ static bool base_fits(const struct stoa__image_header *h)
 {
 	switch (h->encoding) {
 	case STOA__ENC_PACKED:
+	case STOA__ENC_STEPPED:
 	case STOA__ENC_SCALED:
 		return h->type != STOA_BOOL || h->base <= 1;
 	case STOA__ENC_BYTES:
@@ -92,6 +95,11 @@ static bool scale_fits(const struct stoa__image_header *h)
 	if (h->encoding == STOA__ENC_SCALED)
 		return h->scale <= STOA__SCALED_K_MAX;
 	return h->scale <= (h->type == STOA_DECIMAL ? STOA_DECIMAL_PRECISION_MAX : 0);
+}
+
+static bool step_fits(const struct stoa__image_header *h)
+{
+	return h->encoding == STOA__ENC_STEPPED ? h->step > 1 && h->n_null < h->n_rows : h->zero == 0;
 }
 
 static bool counts_fit(const struct stoa__image_header *h)
@@ -119,9 +127,9 @@ static int check_header(const struct stoa__image_header *h, const char **why)
 		return corrupt(why, "a chunk has an unknown type or encoding");
 	if (!counts_fit(h))
 		return corrupt(why, "a chunk's counts are out of range");
-	if (!width_fits(h) || !base_fits(h) || !scale_fits(h))
-		return corrupt(why, "a chunk's width, base or scale is out of range");
-	if ((h->flags & ~(STOA__IMAGE_RANGE | STOA__IMAGE_NAN)) != 0 || h->zero != 0)
+	if (!width_fits(h) || !base_fits(h) || !scale_fits(h) || !step_fits(h))
+		return corrupt(why, "a chunk's width, base, scale or step is out of range");
+	if ((h->flags & ~(STOA__IMAGE_RANGE | STOA__IMAGE_NAN)) != 0)
 		return corrupt(why, "a chunk's header has bits that mean nothing");
 	return STOA_OK;
 }
@@ -142,6 +150,10 @@ static void point_into(struct stoa__chunk *c, const struct stoa__image_header *h
 	c->offsets = l->bytes > l->offsets ? p + l->offsets : NULL;
 	c->bytes = p + l->bytes;
 	c->bytes_len = h->bytes_len;
+	if (h->encoding == STOA__ENC_PACKED)
+		c->step = 1;
+	else if (h->encoding == STOA__ENC_STEPPED)
+		c->step = h->step;
 }
 
 int stoa__chunk_open(const void *image, size_t len, struct stoa__chunk *out, const char **why)
@@ -175,7 +187,7 @@ int stoa__chunk_open(const void *image, size_t len, struct stoa__chunk *out, con
 	out->has_nan = (h.flags & STOA__IMAGE_NAN) != 0;
 	out->min.u = h.min;
 	out->max.u = h.max;
-	out->value_max = h.value_max;
+	out->value_max = h.encoding == STOA__ENC_STEPPED ? 0 : h.value_max;
 	out->base = h.base;
 	point_into(out, &h, &l);
 	if (out->fsst && !stoa__fsst_table_valid(out->fsst))
@@ -276,6 +288,11 @@ int stoa__chunk_value(const struct stoa__chunk *c, size_t row, struct stoa__buf 
 		out->type = c->type;
 		out->scale = c->scale;
 		out->u = c->base + stoa__packed_get(c->values, c->width, row);
+		return STOA_OK;
+	case STOA__ENC_STEPPED:
+		out->type = c->type;
+		out->scale = c->scale;
+		out->u = c->base + c->step * stoa__packed_get(c->values, c->width, row);
 		return STOA_OK;
 	case STOA__ENC_DICT:
 		out->type = c->type;

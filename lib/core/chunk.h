@@ -30,6 +30,7 @@ enum stoa__encoding {
 	STOA__ENC_FSST = 7,	/* text: the same, values compressed by FSST (fsst.h) */
 	STOA__ENC_ZVALUES = 8,	/* text, blob: the same, long values by zstd */
 	STOA__ENC_COLD = 9,	/* all but strings: frames under zstd (chunk_cold.h) */
+	STOA__ENC_STEPPED = 10,	/* as PACKED: base + step * packed (stepped.h) */
 };
 
 /* Rows between two entries of the offsets. */
@@ -46,7 +47,10 @@ struct stoa__chunk {
 	const uint8_t *offsets;		/* of bytes: u64 for every 32nd row, then the end */
 	const uint8_t *list;		/* DICT: u32 offsets, n_dict + 1; DICT_ID: u32 ids */
 	const uint8_t *bytes;		/* of dictionary strings or values */
-	size_t bytes_len;
+	union {
+		size_t bytes_len;
+		uint64_t step;		/* STEPPED; PACKED: 1 */
+	};
 	uint32_t n_dict;		/* entries of the list: distinct, each used, by first use */
 	uint8_t type;			/* enum stoa_type */
 	uint8_t encoding;

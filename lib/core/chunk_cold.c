@@ -39,8 +39,8 @@ enum { FLAG_DELTA = 1 };
 /* May an ordinary chunk of this encoding be a frame? */
 static bool fits_frame(unsigned encoding)
 {
-	return encoding == STOA__ENC_PACKED || encoding == STOA__ENC_RAW ||
-	       encoding == STOA__ENC_SCALED || encoding == STOA__ENC_BYTES;
+	return encoding == STOA__ENC_PACKED || encoding == STOA__ENC_STEPPED ||
+	       encoding == STOA__ENC_RAW || encoding == STOA__ENC_SCALED || encoding == STOA__ENC_BYTES;
 }
 
 static size_t n_frames(const struct stoa__chunk *c)
@@ -256,7 +256,7 @@ static int cool_frame(struct cooler *k, size_t frame)
 	to_planes(&x);
 	clear_offsets(&image);
 	STOA_TRY(put_frame(k, 0));
-	if (x.size && (image.encoding == STOA__ENC_PACKED || image.encoding == STOA__ENC_SCALED))
+	if (x.size && stoa__encoding_is_packed(image.encoding))
 		STOA_TRY(put_deltas(k, &x, start));
 	return k->frames.len > k->c->len / 100 * WORTH_PERCENT ? STOA_END : STOA_OK;
 }
@@ -274,6 +274,7 @@ static int write_image(const struct cooler *k, struct stoa__buf *out)
 	h.scale = c->type == STOA_DECIMAL ? c->scale : 0;
 	h.base = 0;
 	h.bytes_len = k->frames.len;
+	h.step = 0;
 	h.value_max = k->longest;
 	stoa__image_layout(&h, &l);
 	if (l.len > c->len / 100 * WORTH_PERCENT)

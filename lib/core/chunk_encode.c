@@ -19,6 +19,7 @@
 #include "kernels.h"
 #include "packed.h"
 #include "scaled.h"
+#include "stepped.h"
 #include "type.h"
 
 /* ---- runs ------------------------------------------------------------------------------- */
@@ -130,7 +131,21 @@ static struct stoa__run run_of(const struct stoa_array *a, size_t n, size_t n_nu
 
 /* ---- integers --------------------------------------------------------------------------- */
 
-/* Sets min, max, base and width of a column of integers. */
+/* Bytes are read in place as they are: a step must save at least one. */
+static void find_step(const struct stoa__run *r, uint64_t min, uint64_t span,
+		      struct stoa__image_header *h)
+{
+	uint64_t step = h->width > 8 ? stoa__step_find(r, min, span, h->width) : 1;
+
+	if (step == 1)
+		return;
+	h->encoding = STOA__ENC_STEPPED;
+	h->step = step;
+	h->base = min;
+	h->width = (uint8_t)stoa__packed_width(span / step);
+}
+
+/* Sets min, max, base and width of a column of integers, and its encoding and step where it has one. */
 static void measure_integers(const struct stoa__run *r, bool is_signed,
 			     struct stoa__image_header *h)
 {
@@ -151,6 +166,7 @@ static void measure_integers(const struct stoa__run *r, bool is_signed,
 		h->base = min;
 	else
 		h->base = stoa__packed_width(max) == h->width ? 0 : min;
+	find_step(r, min, max - min, h);
 }
 
 int stoa__encode_number(const struct stoa_array *a, size_t n, size_t n_null, struct stoa__buf *out)
@@ -167,7 +183,10 @@ int stoa__encode_number(const struct stoa_array *a, size_t n, size_t n_null, str
 	rc = stoa__image_begin(out, &h, a->validity, &l, &image);
 	if (rc < 0)
 		return rc;
-	stoa__run_pack(&r, h.width, h.base, image + l.values);
+	if (h.encoding == STOA__ENC_STEPPED)
+		stoa__step_pack(&r, h.width, h.base, h.step, image + l.values);
+	else
+		stoa__run_pack(&r, h.width, h.base, image + l.values);
 	stoa__image_commit(out, &l);
 	return STOA_OK;
 }

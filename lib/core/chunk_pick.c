@@ -26,9 +26,9 @@ void stoa__chunk_within(const struct stoa__chunk *c, size_t from, size_t n, int6
 	int64_t base = (int64_t)c->base;
 
 	if (lo > base)
-		first = (uint64_t)lo - (uint64_t)base;
-	last = (uint64_t)hi - (uint64_t)base;
-	if (hi < base || lo > hi || first > most) {
+		first = ((uint64_t)lo - (uint64_t)base - 1) / c->step + 1;
+	last = ((uint64_t)hi - (uint64_t)base) / c->step;
+	if (hi < base || lo > hi || first > most || first > last) {
 		memset(out, 0, n);
 		return;
 	}
@@ -45,7 +45,7 @@ void stoa__chunk_pick(const struct stoa__chunk *c, size_t from, const uint32_t *
 		      uint64_t *out)
 {
 	for (size_t i = 0; i < n; i++)
-		out[i] = c->base + stoa__packed_get(c->values, c->width, from + sel[i]);
+		out[i] = c->base + c->step * stoa__packed_get(c->values, c->width, from + sel[i]);
 	for (size_t i = 0; c->validity && i < n; i++)
 		if (stoa__chunk_is_null(c, from + sel[i]))
 			out[i] = 0;

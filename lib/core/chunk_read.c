@@ -14,6 +14,7 @@
 #include "lengths.h"
 #include "packed.h"
 #include "scaled.h"
+#include "stepped.h"
 #include "type.h"
 
 #define BLOCK 256
@@ -53,6 +54,18 @@ static void zero_nulls(const struct stoa__chunk *c, size_t from, size_t n, void 
 		for (; bits; bits &= bits - 1)
 			memset(p + (i + (size_t)__builtin_ctzll(bits)) * size, 0, size);
 	}
+}
+
+/* ---- integers --------------------------------------------------------------------------- */
+
+static void read_integers(const struct stoa__chunk *c, size_t from, size_t n, void *values,
+			  unsigned log2)
+{
+	bool stepped = c->encoding == STOA__ENC_STEPPED;
+
+	stoa__unpack(c->values, c->width, from, n, stepped ? 0 : c->base, values, log2);
+	if (stepped)
+		stoa__step_apply(values, log2, n, c->base, c->step);
 }
 
 /* ---- floats and uuids ------------------------------------------------------------------- */
@@ -134,8 +147,9 @@ int stoa__chunk_read(const struct stoa__chunk *c, size_t from, size_t n, void *v
 
 	switch (c->encoding) {
 	case STOA__ENC_PACKED:
+	case STOA__ENC_STEPPED:
 		size = stoa__type_width(c->type);
-		stoa__unpack(c->values, c->width, from, n, c->base, values, log2_of(size));
+		read_integers(c, from, n, values, log2_of(size));
 		zero_nulls(c, from, n, values, size);
 		return STOA_OK;
 	case STOA__ENC_SCALED:
@@ -158,8 +172,8 @@ int stoa__chunk_read(const struct stoa__chunk *c, size_t from, size_t n, void *v
 
 void stoa__chunk_read_wide(const struct stoa__chunk *c, size_t from, size_t n, void *values)
 {
-	if (c->encoding == STOA__ENC_PACKED)
-		stoa__unpack(c->values, c->width, from, n, c->base, values, 3);
+	if (c->encoding == STOA__ENC_PACKED || c->encoding == STOA__ENC_STEPPED)
+		read_integers(c, from, n, values, 3);
 	else if (c->encoding == STOA__ENC_SCALED)
 		read_scaled(c, from, n, values);
 	else if (c->type == STOA_F64)

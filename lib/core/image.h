@@ -43,8 +43,13 @@ struct stoa__image_header {
 	uint32_t n_dict;
 	uint32_t flags;
 	uint64_t bytes_len;
-	uint32_t value_max;	/* FSST, ZVALUES: the longest value, decompressed; COLD: frame */
-	uint32_t zero;
+	union {
+		struct {
+			uint32_t value_max;	/* FSST, ZVALUES: the longest value, decompressed; COLD: frame */
+			uint32_t zero;
+		};
+		uint64_t step;	/* STEPPED: more than 1 */
+	};
 };
 _Static_assert(sizeof(struct stoa__image_header) == STOA__IMAGE_ALIGN, "a header is 64 bytes");
 
@@ -69,8 +74,9 @@ static inline bool stoa__encoding_has_lengths(unsigned encoding)
 /* Does a packed run stand for values or codes, rather than lengths? */
 static inline bool stoa__encoding_is_packed(unsigned encoding)
 {
-	return encoding == STOA__ENC_PACKED || encoding == STOA__ENC_SCALED ||
-	       encoding == STOA__ENC_DICT || encoding == STOA__ENC_DICT_ID;
+	return encoding == STOA__ENC_PACKED || encoding == STOA__ENC_STEPPED ||
+	       encoding == STOA__ENC_SCALED || encoding == STOA__ENC_DICT ||
+	       encoding == STOA__ENC_DICT_ID;
 }
 
 /* Lays out an image; the header's fields must be in range, as both sides check. */
