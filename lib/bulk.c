@@ -69,6 +69,15 @@ int stoa__bulk_open(stoa_txn *txn, stoa_table table, struct stoa__bulk **out,
 	return STOA_OK;
 }
 
+bool stoa__bulk_is_open(const stoa_txn *txn, stoa_table table)
+{
+	const struct stoa__bulk *b = txn->bulks;
+
+	while (b && b->table != table)
+		b = b->next;
+	return b;
+}
+
 void stoa__bulk_on_conflict(struct stoa__bulk *b, stoa_index index, int policy)
 {
 	b->conflict_index = index;

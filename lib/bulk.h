@@ -29,6 +29,8 @@ struct stoa__bulk_column {
 
 int stoa__bulk_open(stoa_txn *txn, stoa_table table, struct stoa__bulk **out,
 		    struct stoa_error *err);
+/* Is one open on this table? */
+bool stoa__bulk_is_open(const stoa_txn *txn, stoa_table table);
 /* Rows whose key in this unique index is taken are settled by @policy (enum stoa_conflict). */
 void stoa__bulk_on_conflict(struct stoa__bulk *b, stoa_index index, int policy);
 /* Encodes 1 .. 65,536 rows, one column for each slot in order. Any thread. Nothing is borrowed afterwards. */

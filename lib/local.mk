@@ -9,6 +9,7 @@ libstoa_all_la_SOURCES += \
 	%D%/background.c \
 	%D%/base.c \
 	%D%/base.h \
+	%D%/blob.c \
 	%D%/block.c \
 	%D%/block.h \
 	%D%/bulk.c \

@@ -7,6 +7,7 @@ cmocka_tests += \
 	%D%/aggregate_test \
 	%D%/alloc_test \
 	%D%/bitmap_test \
+	%D%/blob_test \
 	%D%/block_test \
 	%D%/buf_test \
 	%D%/catalog_test \
