@@ -144,6 +144,17 @@ libstoa_all_la_SOURCES += \
 	%D%/core/type.c \
 	%D%/core/type.h
 
+## lib/arrow/
+libstoa_all_la_SOURCES += \
+	%D%/arrow/array.c \
+	%D%/arrow/array.h \
+	%D%/arrow/decode.c \
+	%D%/arrow/decode.h \
+	%D%/arrow/export.c \
+	%D%/arrow/import.c \
+	%D%/arrow/type.c \
+	%D%/arrow/type.h
+
 ## lib/csv/
 libstoa_all_la_SOURCES += \
 	%D%/csv/dict.c \

@@ -28,7 +28,8 @@ struct column {
 	const struct stoa__table *target;	/* of one that fades; NULL: it is not there any more */
 	struct stoa__vec vec;
 	void *wide;			/* room for a batch of the engine's kind */
-	void *narrow;			/* room for a batch of the slot's C type */
+	void *narrow;			/* room for a batch of the slot's C type: @own, or what was lent */
+	void *own;
 	uint32_t *codes;
 	uint64_t validity[STOA__WORDS(STOA__BATCH_ROWS)];
 	struct stoa__buf bytes;		/* of strings that had to be decompressed */
@@ -712,7 +713,7 @@ static void scan_close(struct scan *s)
 		struct column *col = &s->columns[i];
 
 		stoa__free(col->wide);
-		stoa__free(col->narrow);
+		stoa__free(col->own);
 		stoa__free(col->codes);
 		stoa__free(col->dict);
 		stoa__buf_release(&col->bytes);
@@ -808,10 +809,30 @@ static void cursor_close(stoa_cursor *cur)
 	scan_close(of_cursor(cur));
 }
 
+static void cursor_lend(stoa_cursor *cur, size_t i, void *room)
+{
+	struct column *col = &of_cursor(cur)->columns[i];
+
+	col->narrow = room ? room : col->own;
+}
+
+static bool cursor_codes(stoa_cursor *cur, size_t i, struct stoa__vec *out)
+{
+	struct scan *s = of_cursor(cur);
+	struct column *col = &s->columns[i];
+	const struct stoa__slot *slot = &s->table->schema->slots[col->slot];
+	const struct stoa__chunk *c;
+
+	return !overlay_of(s, slot->id) && find_chunk(s, col, &c, NULL) == STOA_OK && c &&
+	       read_codes(s, col, c, out, NULL) == STOA_OK;
+}
+
 static const struct stoa__cursor_ops cursor_ops = {
 	.columns = cursor_columns,
 	.next_batch = cursor_next_batch,
 	.close = cursor_close,
+	.lend = cursor_lend,
+	.codes = cursor_codes,
 };
 
 /* ---- opening ---- */
@@ -827,7 +848,8 @@ static int init_column(struct scan *s, size_t i, uint32_t slot)
 		col->fading = !col->target || !stoa__table_is_whole(col->target);
 	}
 	col->wide = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof(struct stoa_bytes));
-	col->narrow = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof(struct stoa_bytes));
+	col->own = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof(struct stoa_bytes));
+	col->narrow = col->own;
 	col->codes = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof *col->codes);
 	s->names[i] = (struct stoa_column){ def->name, def->type, def->precision, def->scale };
 	return col->wide && col->narrow && col->codes ? STOA_OK : STOA_ENOMEM;

@@ -1615,6 +1615,135 @@ STOA_API STOA_CHECK_RESULT int stoa_append_cursor(stoa_appender *app, stoa_curso
 /** stoa_cursor_close() - free a cursor and what it holds; NULL is fine */
 STOA_API void stoa_cursor_close(stoa_cursor *cur);
 
+/* ---- Arrow ------------------------------------------------------------------------------ */
+
+/*
+ * Apache Arrow is how libraries hand columns to each other. Inside a process they do so by the three structs below, its C data
+ * and C stream interfaces: plain memory and a function that gives it back. Between processes it is a file or stream in
+ * Arrow's IPC format. A cursor goes out either way, and what comes in is a cursor.
+ *
+ * Numbers, dates, times, bool, text and blobs are what they are in Arrow; decimals have 128 bits, a time is
+ * in microseconds, a timestamp too and without a zone, a uuid is of the extension type arrow.uuid, a string is a code of a
+ * dictionary, and a reference a u64. What comes in may also be half floats, other decimals whose values
+ * have at most 18 digits, times of any unit (one that would lose nanoseconds is an error), date64 (a timestamp), large and
+ * view layouts, and dictionaries of any type. Nested types, durations and intervals are refused, by name.
+ *
+ * The structs are Arrow's, and other headers declare them under the same guards.
+ */
+#ifndef ARROW_C_DATA_INTERFACE
+#define ARROW_C_DATA_INTERFACE
+
+#define ARROW_FLAG_DICTIONARY_ORDERED 1
+#define ARROW_FLAG_NULLABLE 2
+#define ARROW_FLAG_MAP_KEYS_SORTED 4
+
+struct ArrowSchema {
+	const char *format;
+	const char *name;
+	const char *metadata;
+	int64_t flags;
+	int64_t n_children;
+	struct ArrowSchema **children;
+	struct ArrowSchema *dictionary;
+	void (*release)(struct ArrowSchema *);
+	void *private_data;
+};
+
+struct ArrowArray {
+	int64_t length;
+	int64_t null_count;
+	int64_t offset;
+	int64_t n_buffers;
+	int64_t n_children;
+	const void **buffers;
+	struct ArrowArray **children;
+	struct ArrowArray *dictionary;
+	void (*release)(struct ArrowArray *);
+	void *private_data;
+};
+#endif
+
+#ifndef ARROW_C_STREAM_INTERFACE
+#define ARROW_C_STREAM_INTERFACE
+
+struct ArrowArrayStream {
+	int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *out);
+	int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *out);
+	const char *(*get_last_error)(struct ArrowArrayStream *);
+	void (*release)(struct ArrowArrayStream *);
+	void *private_data;
+};
+#endif
+
+/** enum stoa_arrow_format - the two forms of Arrow's IPC format */
+enum stoa_arrow_format {
+	STOA_ARROW_FILE = 0,	/* ends with a list of what is in it: for files */
+	STOA_ARROW_STREAM = 1,	/* can be read while it is written: for pipes */
+};
+
+/** enum stoa_arrow_codec - how the columns in an IPC file are compressed */
+enum stoa_arrow_codec {
+	STOA_ARROW_PLAIN = 0,
+	STOA_ARROW_ZSTD = 1,
+	STOA_ARROW_LZ4 = 2,	/* LZ4 frames; STOA_EUNSUPPORTED where stoa was built without liblz4 */
+};
+
+/**
+ * struct stoa_arrow_options - how rows become Arrow; start from STOA_ARROW_OPTIONS_INIT
+ * @size:          sizeof(struct stoa_arrow_options)
+ * @batch_rows:    rows of a batch, at most; one ends early at 64 MiB of text. 0: 65,536, and in
+ *                 stoa_arrow_export() 2,048 for the first, twice as many for each that follows up to that, so
+ *                 that the first rows come soon
+ * @plain_strings: STOA_STRING columns are plain utf8, not dictionaries
+ * @format:        enum stoa_arrow_format; of stoa_arrow_write()
+ * @codec:         enum stoa_arrow_codec; of stoa_arrow_write()
+ */
+struct stoa_arrow_options {
+	size_t size;
+	uint32_t batch_rows;
+	bool plain_strings;
+	int format;
+	int codec;
+};
+#define STOA_ARROW_OPTIONS_INIT { sizeof(struct stoa_arrow_options), 0, false, 0, 0 }
+
+/**
+ * stoa_arrow_export() - a cursor as an Arrow stream
+ * @cur:     owned by the stream from here on, whether the call succeeds or not; not read before
+ * @options: NULL for the defaults
+ * @out:     receives the stream; its release() closes the cursor
+ *
+ * The stream holds what the cursor holds, and must be released before stoa_close(). A schema or an array that it gave is its
+ * consumer's alone: its memory is its own and belongs to no cursor, transaction or database, it may be used by any
+ * thread, moved, and released at any time, after stoa_close() too; until then it holds that memory and
+ * nothing else. Columns are decoded straight into it, so that handing them over copies nothing; those that lie in the
+ * database as Arrow wants them are copied once, for the same promise. get_next() returns an errno, and
+ * get_last_error() the words; rows before an error are given first.
+ *
+ * Returns: STOA_OK; STOA_EINVAL; STOA_ENOMEM.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_arrow_export(stoa_cursor *cur,
+						 const struct stoa_arrow_options *options,
+						 struct ArrowArrayStream *out,
+						 struct stoa_error *err);
+
+/**
+ * stoa_arrow_import() - an Arrow stream as a cursor
+ * @in:  taken over, whatever is returned: its release is NULL afterwards, as of all that is moved in Arrow.
+ *       Released when the cursor is closed
+ * @out: receives the cursor
+ *
+ * It is a cursor like any other: to be mapped, filtered, chained, appended, exported again. Its batches borrow from the array that
+ * the stream gave last, in place where that has the layout of a batch and no NULLs; that is held until the cursor moves
+ * past it. What the producer says of sizes must be true, as everywhere in a process; offsets, UTF-8 and ranges are checked.
+ *
+ * Returns: STOA_OK; STOA_EUNSUPPORTED, with the column, for types without a counterpart; STOA_EINVAL for a
+ *          stream that is none; STOA_EIO with the producer's words; STOA_ENOMEM. The cursor returns
+ *          STOA_ERANGE for values that do not fit, and STOA_ECORRUPT for arrays that are not sound.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_arrow_import(struct ArrowArrayStream *in, stoa_cursor **out,
+						 struct stoa_error *err);
+
 /* ---- import ----------------------------------------------------------------------------- */
 
 /** struct stoa_progress - how far an import is; @total_bytes is 0 where it cannot be known */

@@ -83,21 +83,25 @@ int stoa__result_array(struct stoa__result_column *c, const struct stoa__vec *v,
 {
 	size_t width = stoa__type_width(type);
 	bool nulls = v->validity && stoa__bitmap_count(v->validity, 0, n) != n;
+	void *room = c->lent;
 
+	c->vec = *v;
 	out->type = (uint8_t)type;
 	out->scale = v->scale;
 	out->validity = nulls ? v->validity : NULL;
 	out->values = v->values;
 	if (v->kind == STOA__VEC_FLAT && is_wide(type) && !nulls)
 		return STOA_OK;
-	if (!c->room)
+	if (!c->room && !room)
 		c->room = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof(struct stoa_bytes));
-	if (!c->room)
+	if (!room)
+		room = c->room;
+	if (!room)
 		return stoa__fail_memory(err);
-	narrow(v, n, type, c->room);
+	narrow(v, n, type, room);
 	if (nulls)
-		zero_nulls(v->validity, n, width, c->room);
-	out->values = c->room;
+		zero_nulls(v->validity, n, width, room);
+	out->values = room;
 	return STOA_OK;
 }
 

@@ -196,6 +196,18 @@ static void query_close(stoa_cursor *cur)
 	stoa__free(q);
 }
 
+static void query_lend(stoa_cursor *cur, size_t i, void *room)
+{
+	if (of(cur)->results)
+		of(cur)->results[i].lent = room;
+}
+
+static bool query_codes(stoa_cursor *cur, size_t i, struct stoa__vec *out)
+{
+	*out = of(cur)->results[i].vec;
+	return out->kind == STOA__VEC_DICT;
+}
+
 /* Parameters may be bound to other values while the cursor is open: it has its own. */
 static struct stoa_value *copy_params(struct stoa__query_cursor *q)
 {
@@ -219,6 +231,7 @@ int stoa__query_cursor_new(stoa_stmt *stmt, struct stoa__query_cursor **out,
 {
 	static const struct stoa__cursor_ops ops = {
 		.columns = query_columns, .next_batch = query_next_batch, .close = query_close,
+		.lend = query_lend, .codes = query_codes,
 	};
 	struct stoa__query_cursor *q = stoa__calloc(1, sizeof *q);
 

@@ -6,6 +6,7 @@
 cmocka_tests += \
 	%D%/aggregate_test \
 	%D%/alloc_test \
+	%D%/arrow_test \
 	%D%/bitmap_test \
 	%D%/blob_test \
 	%D%/block_test \
@@ -87,6 +88,7 @@ script_tests += \
 check_LTLIBRARIES += %D%/libtesting.la
 tests_aggregate_test_SOURCES = %D%/aggregate_test.c %D%/array_source.c %D%/array_source.h \
 	%D%/mixed.c %D%/mixed.h
+tests_arrow_test_SOURCES = %D%/arrow_test.c %D%/every_type.c %D%/every_type.h
 tests_join_test_SOURCES = %D%/join_test.c %D%/array_source.c %D%/array_source.h
 tests_lanes_test_SOURCES = %D%/lanes_test.c %D%/array_source.c %D%/array_source.h \
 	%D%/mixed.c %D%/mixed.h
