@@ -34,6 +34,7 @@ struct command {
 	int (*run)(const struct command *self, int argc, char **argv);
 };
 
+extern const struct command command_backup;
 extern const struct command command_create;
 extern const struct command command_import;
 extern const struct command command_query;

@@ -14,6 +14,7 @@ stoa_SOURCES = \
 	bench/rounds.c \
 	bench/run.c \
 	bench/util.c \
+	%D%/backup.c \
 	%D%/bench.c \
 	%D%/check.c \
 	%D%/cli.h \

@@ -161,36 +161,52 @@ static bool is_database(const struct stoa__dir *dir)
 }
 
 /* The catalog's file as bytes, before anything in it is believed. */
-static int check_catalog(struct check *c, const char *path, int32_t wait_ms)
+static int check_catalog(struct check *c, const struct stoa__dir *dir)
 {
-	struct stoa__dir dir;
-	struct stoa__lock lock;
 	struct stoa_error why = { 0 };
+	int rc = stoa__catalog_check(dir, c->torn_ok, found, c, &why);
+
+	return rc == STOA_ECORRUPT && c->n_found ? STOA_OK : note(c, rc, "catalog.mdb", &why);
+}
+
+static int check_catalog_locked(struct check *c, const struct stoa__dir *dir)
+{
+	struct stoa__lock lock;
 	uint64_t owner = 0;
 	int rc;
 
-	STOA_TRY(stoa__dir_open(path, &dir, c->err));
 	/* A clean close leaves the lock file empty. */
-	c->torn_ok = stoa__file_size(&dir, "lock", &owner, NULL) == STOA_OK && owner > 0;
-	rc = is_database(&dir) ? stoa__lock_open(&dir, true, &lock, c->err) :
-				 stoa__fail(c->err, STOA_ENOTFOUND, "%s: there is no database", path);
-	if (rc < 0) {
-		stoa__dir_close(&dir);
-		return rc;
-	}
-	rc = stoa__lock_writer(&lock, wait_ms, c->err);
-	if (rc == STOA_OK) {
-		rc = stoa__catalog_check(&dir, c->torn_ok, found, c, &why);
-		rc = rc == STOA_ECORRUPT && c->n_found ? STOA_OK :
-							 note(c, rc, "catalog.mdb", &why);
-	}
+	c->torn_ok = stoa__file_size(dir, "lock", &owner, NULL) == STOA_OK && owner > 0;
+	STOA_TRY(stoa__lock_open(dir, true, &lock, c->err));
+	rc = stoa__lock_writer(&lock, 0, c->err);
+	if (rc == STOA_OK)
+		rc = check_catalog(c, dir);
 	/* What a crash left is for the next writer to clear up: it has to see that there was one. */
 	stoa__lock_close(&lock, !lock.crashed);
+	return rc;
+}
+
+static int check_files(struct check *c, const char *path, bool locked)
+{
+	struct stoa__dir dir;
+	int rc;
+
+	STOA_TRY(stoa__dir_open(path, &dir, c->err));
+	if (!is_database(&dir))
+		rc = stoa__fail(c->err, STOA_ENOTFOUND, "%s: there is no database", path);
+	else
+		rc = locked ? check_catalog(c, &dir) : check_catalog_locked(c, &dir);
 	stoa__dir_close(&dir);
 	return rc;
 }
 
 int stoa_check(const char *path, stoa_check_report *report, void *ctx, struct stoa_error *err)
+{
+	return stoa__check(path, false, report, ctx, err);
+}
+
+int stoa__check(const char *path, bool locked, stoa_check_report *report, void *ctx,
+		struct stoa_error *err)
 {
 	struct stoa_options options = STOA_OPTIONS_INIT;
 	struct check c = { .report = report, .ctx = ctx, .err = err };
@@ -199,7 +215,7 @@ int stoa_check(const char *path, stoa_check_report *report, void *ctx, struct st
 
 	if (!path || !*path)
 		return stoa__fail(err, STOA_EINVAL, "a directory to check is needed");
-	STOA_TRY(check_catalog(&c, path, options.busy_ms));
+	STOA_TRY(check_files(&c, path, locked));
 	if (!c.n_found) {
 		options.flags = STOA_OPEN_READ_ONLY;
 		rc = stoa_open(path, &options, &c.db, &why);

@@ -89,35 +89,37 @@ static int fill_new(const char *path, const struct stoa_options *o, struct stoa_
 	return rc;
 }
 
-/* Removes what fill_new() may have made. */
-static void remove_new(const char *path)
+static int remove_numbered(void *ctx, const char *name)
 {
-	static const char *const names[] = { "catalog.mdb", "catalog.sum", "lock",
-					     "log",	    "segments",	   "" };
-	char sub[PATH_MAX + 16];
+	const char *dot = strrchr(name, '.');
 
+	if (*name >= '0' && *name <= '9' && dot &&
+	    (!strcmp(dot, ".seg") || !strcmp(dot, ".log") || !strcmp(dot, ".new")))
+		(void)stoa__file_unlink(ctx, name, NULL);
+	return 0;
+}
+
+void stoa__database_remove(const char *path)
+{
+	static const char *const subs[] = { "segments", "log" };
+	static const char *const names[] = { "catalog.mdb", "catalog.new", "catalog.sum",
+					     "consumers",   "lock",	   "log",
+					     "segments",    "" };
+	char sub[PATH_MAX + 16];
+	struct stoa__dir dir;
+
+	for (size_t i = 0; i < sizeof subs / sizeof *subs; i++) {
+		snprintf(sub, sizeof sub, "%s/%s", path, subs[i]);
+		if (stoa__dir_open(sub, &dir, NULL) < 0)
+			continue;
+		(void)stoa__dir_list(&dir, NULL, remove_numbered, &dir, NULL);
+		stoa__dir_close(&dir);
+	}
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		snprintf(sub, sizeof sub, "%s/%s", path, names[i]);
 		if (unlink(sub) < 0)
 			(void)rmdir(sub);
 	}
-}
-
-static int sync_parent(const char *path, struct stoa_error *err)
-{
-	const char *slash = strrchr(path, '/');
-	char parent[PATH_MAX];
-	struct stoa__dir dir;
-	int rc;
-
-	if (!slash)
-		snprintf(parent, sizeof parent, ".");
-	else
-		snprintf(parent, sizeof parent, "%.*s", slash == path ? 1 : (int)(slash - path), path);
-	STOA_TRY(stoa__dir_open(parent, &dir, err));
-	rc = stoa__dir_sync(&dir, NULL, err);
-	stoa__dir_close(&dir);
-	return rc;
 }
 
 /* STOA_OK if there is a database at @path and may be; STOA_ENOTFOUND, without words, if there is none. */
@@ -159,11 +161,12 @@ static int create(const char *path, const struct stoa_options *o, struct stoa_er
 	snprintf(temporary, sizeof temporary, "%s.new-%08x", path, salt);
 	STOA_TRY(stoa__dir_create(temporary, err));
 	rc = fill_new(temporary, o, err);
-	if (rc == STOA_OK && rename(temporary, path) < 0)
-		rc = errno == ENOTEMPTY || errno == EEXIST ? find_made(path, o, err) :
-							     fail_path(path, "cannot be made", err);
-	remove_new(temporary);	/* still there unless it was renamed */
-	return rc == STOA_OK ? sync_parent(path, err) : rc;
+	if (rc == STOA_OK)
+		rc = stoa__dir_rename(temporary, path, err);
+	if (rc == STOA_EEXIST)
+		rc = find_made(path, o, err);
+	stoa__database_remove(temporary);	/* still there unless it was renamed */
+	return rc;
 }
 
 /* Is there a database at @path? Creates or refuses as the flags say. */

@@ -134,6 +134,9 @@ uint32_t stoa__savepoint_find(const struct stoa_txn *txn, const char *name, size
 /* Undoes all since @to, which the transaction froze or began on. */
 void stoa__txn_rollback(struct stoa_txn *txn, struct stoa__version *to);
 
+/* Removes a database's directory, as well as can be; files that are no database's stay, and the directory with them. */
+void stoa__database_remove(const char *path);
+
 /* ---- the writer's lock ---- */
 
 void stoa__writer_lock(struct stoa_db *db);
@@ -249,6 +252,17 @@ int stoa__schema_change_indexes(struct stoa_txn *txn, stoa_table table,
 
 /* ---- load.c, checkpoint.c ---- */
 
+/* The records that say what a catalog is and which files it names. */
+struct stoa__database_record {
+	uint64_t commit;
+	struct stoa__log_position log;
+	uint32_t next_table;
+	uint64_t next_file;
+};
+int stoa__database_read(struct stoa__reader *r, struct stoa__database_record *out,
+			struct stoa_error *err);	/* STOA_EVERSION, STOA_ECORRUPT */
+int stoa__file_record_read(struct stoa__reader *r, uint64_t *len, uint64_t *root,
+			   struct stoa_error *err);
 /* Fills working version @w from the catalog; where the log begins to matter. */
 int stoa__load(struct stoa_db *db, struct stoa__version *w, struct stoa__log_position *log,
 	       uint64_t *commit, struct stoa_error *err);
@@ -260,6 +274,10 @@ int stoa__checkpoint_working(struct stoa_db *db, struct stoa__version *w, uint64
 /* Writes the head; takes the locks it needs. */
 int stoa__checkpoint(struct stoa_db *db, struct stoa_error *err);
 void stoa__swaps_release(struct stoa_db *db);
+
+/* check.c: stoa_check(), with @locked of a directory whose writer's lock is held by the caller. */
+int stoa__check(const char *path, bool locked, stoa_check_report *report, void *ctx,
+		struct stoa_error *err);
 
 /* Numbers of tags that begin the catalog's keys; in the order in which records are loaded. */
 enum {

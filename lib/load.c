@@ -37,7 +37,8 @@ static int malformed(const char *what, struct stoa_error *err)
 
 /* ---- database, files, tables ---- */
 
-static int load_database(struct loader *l, struct stoa__reader *r, struct stoa_error *err)
+int stoa__database_read(struct stoa__reader *r, struct stoa__database_record *out,
+			struct stoa_error *err)
 {
 	uint32_t format = stoa__read_u32(r), features = stoa__read_u32(r);
 
@@ -48,24 +49,43 @@ static int load_database(struct loader *l, struct stoa__reader *r, struct stoa_e
 				  "the database has format %u (features 0x%x); this version of stoa "
 				  "reads format %u: use the version that wrote it",
 				  format, features, STOA__FORMAT);
-	l->commit = stoa__read_u64(r);
-	l->log.file = stoa__read_u64(r);
-	l->log.seq = stoa__read_u64(r);
-	l->w->next_table = stoa__read_u32(r);
-	atomic_store(&l->db->next_file, stoa__read_u64(r));
-	if (r->bad || !l->commit || !l->w->next_table)
+	out->commit = stoa__read_u64(r);
+	out->log.file = stoa__read_u64(r);
+	out->log.seq = stoa__read_u64(r);
+	out->next_table = stoa__read_u32(r);
+	out->next_file = stoa__read_u64(r);
+	if (r->bad || !out->commit || !out->next_table)
 		return malformed("the database", err);
+	return STOA_OK;
+}
+
+int stoa__file_record_read(struct stoa__reader *r, uint64_t *len, uint64_t *root,
+			   struct stoa_error *err)
+{
+	*len = stoa__read_u64(r);
+	*root = stoa__read_u64(r);
+	return r->bad ? malformed("a segment file", err) : STOA_OK;
+}
+
+static int load_database(struct loader *l, struct stoa__reader *r, struct stoa_error *err)
+{
+	struct stoa__database_record record;
+
+	STOA_TRY(stoa__database_read(r, &record, err));
+	l->commit = record.commit;
+	l->log = record.log;
+	l->w->next_table = record.next_table;
+	atomic_store(&l->db->next_file, record.next_file);
 	return STOA_OK;
 }
 
 static int load_file(struct loader *l, uint64_t number, struct stoa__reader *r,
 		     struct stoa_error *err)
 {
-	uint64_t len = stoa__read_u64(r), root = stoa__read_u64(r);
 	struct file *files;
+	uint64_t len, root;
 
-	if (r->bad)
-		return malformed("a segment file", err);
+	STOA_TRY(stoa__file_record_read(r, &len, &root, err));
 	files = stoa__realloc_array(l->files, l->n_files + 1, sizeof *files);
 	if (!files)
 		return stoa__fail_memory(err);

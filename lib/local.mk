@@ -7,6 +7,7 @@ EXTRA_DIST += %D%/libstoa.pc.in
 libstoa_all_la_SOURCES += \
 	%D%/appender.c \
 	%D%/background.c \
+	%D%/backup.c \
 	%D%/base.c \
 	%D%/base.h \
 	%D%/blob.c \

@@ -465,6 +465,73 @@ typedef void stoa_check_report(void *ctx, const char *file, uint64_t offset, con
 STOA_API STOA_CHECK_RESULT int stoa_check(const char *path, stoa_check_report *report, void *ctx,
 					  struct stoa_error *err);
 
+/**
+ * struct stoa_backup_stat - what a backup did, or has done so far
+ * @commit:       the newest commit that is in it
+ * @n_files:      segment files that it consists of, and their bytes: most of a database
+ * @bytes:        of these
+ * @n_copied:     files that had to be copied; the others were there from an earlier backup
+ * @bytes_copied: of these
+ */
+struct stoa_backup_stat {
+	size_t size;
+	uint64_t commit;
+	uint64_t n_files;
+	uint64_t bytes;
+	uint64_t n_copied;
+	uint64_t bytes_copied;
+};
+#define STOA_BACKUP_STAT_INIT { sizeof(struct stoa_backup_stat), 0, 0, 0, 0, 0 }
+
+/*
+ * Read and verify every byte of the backup before it takes its place; files of the older backup that went bad
+ * are copied anew.
+ */
+#define STOA_BACKUP_VERIFY 1u
+
+/**
+ * struct stoa_backup_options - how to make a backup; start from STOA_BACKUP_OPTIONS_INIT
+ * @size:     sizeof(struct stoa_backup_options)
+ * @flags:    STOA_BACKUP_*
+ * @progress: called after each segment file, from the calling thread; any result but 0 cancels. May be NULL
+ * @ctx:      handed to @progress
+ */
+struct stoa_backup_options {
+	size_t size;
+	uint32_t flags;
+	int (*progress)(void *ctx, const struct stoa_backup_stat *now);
+	void *ctx;
+};
+#define STOA_BACKUP_OPTIONS_INIT { sizeof(struct stoa_backup_options), 0, NULL, NULL }
+
+/**
+ * stoa_backup() - copy a database into another directory, beside whoever is writing to it
+ * @db:      open for writing or read-only; not in memory
+ * @path:    the backup: what is not there yet, or an older backup of the same database, which is replaced
+ * @options: NULL for the defaults
+ * @out:     receives what was done; may be NULL
+ *
+ * The backup is a database directory like any other, with every commit that had returned when this was called, and perhaps some
+ * that came meanwhile, none of them in part. It is opened, checked and backed up like any other; to go back to it, open it or back
+ * it up to where the database was.
+ *
+ * It is made in @path with ".partial" added, which takes the name @path when it is complete: a crash leaves the older
+ * backup as it was. Segment files, which never change, are taken from the older backup where it has them (the two share them until
+ * the older one is removed), and from an attempt that did not get to its end; every file that is copied is verified on its
+ * way. Writers go on, but for a checkpoint, which waits while the catalog and the log are copied.
+ *
+ * Returns: STOA_OK; STOA_EEXIST if @path is something else than an older backup of this database; STOA_EBUSY if
+ *          somebody writes to the older backup, or another backup to @path is at work; STOA_ECORRUPT if a file of the
+ *          database is damaged; STOA_EUNSUPPORTED for a database in memory, and where the file system cannot put a directory
+ *          in the place of another; STOA_EFULL, STOA_EIO; STOA_ECANCELED. After a failure what was copied stays in the
+ *          partial directory, to go on from.
+ * Threads: any; a write transaction may be open, what it did is not in the backup.
+ * Cost:    reads and writes what is new; O(files) for the rest. With STOA_BACKUP_VERIFY reads all of the backup once more.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_backup(stoa_db *db, const char *path,
+					   const struct stoa_backup_options *options,
+					   struct stoa_backup_stat *out, struct stoa_error *err);
+
 /* ---- collecting garbage ------------------------------------------------------------------ */
 
 /*

@@ -195,21 +195,46 @@ static int open_parent(const char *path)
 	return open(len ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-int stoa__dir_create(const char *path, struct stoa_error *err)
+static int sync_parent(const char *path, struct stoa_error *err)
 {
-	int fd;
-	int rc = 0;
+	int fd = open_parent(path);
+	int rc = STOA_OK;
 
-	if (fault() || mkdir(path, 0777) < 0)
-		return fail_errno(err, "make", path);
-	fd = open_parent(path);
 	if (fd < 0 || sync_fd(fd, fsync) < 0)
 		rc = fail_errno(err, "sync the directory of", path);
 	if (fd >= 0)
 		close(fd);
+	return rc;
+}
+
+int stoa__dir_create(const char *path, struct stoa_error *err)
+{
+	int rc;
+
+	if (fault() || mkdir(path, 0777) < 0)
+		return fail_errno(err, "make", path);
+	rc = sync_parent(path, err);
 	if (rc < 0)
 		rmdir(path);
 	return rc;
+}
+
+int stoa__dir_rename(const char *from, const char *to, struct stoa_error *err)
+{
+	if (fault() || rename(from, to) < 0)
+		return fail_errno(err, "make", to);
+	return sync_parent(to, err);
+}
+
+int stoa__dir_exchange(const char *a, const char *b, struct stoa_error *err)
+{
+	if (fault() || renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) < 0) {
+		/* What file systems say that cannot do it. */
+		if (errno == EINVAL)
+			errno = EOPNOTSUPP;
+		return fail_errno(err, "replace", b);
+	}
+	return sync_parent(b, err);
 }
 
 int stoa__dir_open(const char *path, struct stoa__dir *out, struct stoa_error *err)
@@ -483,6 +508,18 @@ int stoa__file_rename(const struct stoa__dir *dir, const char *from, const char 
 	if (fault() || renameat(dir->fd, from, dir->fd, to) < 0)
 		return fail_errno(err, "rename", from);
 	watch(STOA__FILE_RENAME, from, 0, to, strlen(to));
+	return STOA_OK;
+}
+
+int stoa__file_link(const struct stoa__dir *from, const struct stoa__dir *to, const char *name,
+		    struct stoa_error *err)
+{
+	if (fault() || linkat(from->fd, name, to->fd, name, 0) < 0) {
+		/* Another file system, one without links, or too many of them. */
+		if (errno == EXDEV || errno == EPERM || errno == EMLINK)
+			errno = EOPNOTSUPP;
+		return fail_errno(err, "link", name);
+	}
 	return STOA_OK;
 }
 

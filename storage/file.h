@@ -26,6 +26,12 @@ int stoa__dir_create(const char *path, struct stoa_error *err);
 /* STOA_ENOTFOUND when it is not there. */
 int stoa__dir_open(const char *path, struct stoa__dir *out, struct stoa_error *err);
 void stoa__dir_close(struct stoa__dir *dir);
+/*
+ * Gives the directory @from the name @to, or has the two of them exchange names; durably. STOA_EEXIST when @to is taken by a
+ * directory that is not empty; STOA_EUNSUPPORTED where the file system cannot exchange names.
+ */
+int stoa__dir_rename(const char *from, const char *to, struct stoa_error *err);
+int stoa__dir_exchange(const char *a, const char *b, struct stoa_error *err);
 /* Refuses network file systems, whose locks and maps cannot be trusted (STOA_EUNSUPPORTED). */
 int stoa__dir_check_filesystem(const struct stoa__dir *dir, struct stoa_error *err);
 /* Makes @sub in it, and syncs @dir; one that is there already is fine. */
@@ -58,6 +64,9 @@ int stoa__file_truncate(int fd, const char *name, uint64_t size, struct stoa_err
 int stoa__file_unlink(const struct stoa__dir *dir, const char *name, struct stoa_error *err);	/* a missing one is fine */
 int stoa__file_rename(const struct stoa__dir *dir, const char *from, const char *to,
 		      struct stoa_error *err);
+/* Gives @name of @from the same name in @to, too. STOA_EUNSUPPORTED where that cannot be. */
+int stoa__file_link(const struct stoa__dir *from, const struct stoa__dir *to, const char *name,
+		    struct stoa_error *err);
 /* Read-only, shared, the first @len bytes (not 0); the descriptor may be closed at once. */
 int stoa__file_map(int fd, const char *name, size_t len, const uint8_t **out,
 		   struct stoa_error *err);

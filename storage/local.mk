@@ -8,6 +8,8 @@ libstoa_all_la_SOURCES += \
 	%D%/catalog_check.c \
 	%D%/catalog_sum.c \
 	%D%/catalog_sum.h \
+	%D%/copy.c \
+	%D%/copy.h \
 	%D%/file.c \
 	%D%/file.h \
 	%D%/lock.c \

@@ -154,6 +154,11 @@ uint64_t stoa__segment_root(const struct stoa__segment *s)
 	return stoa__hash(&s->trailer, sizeof s->trailer);
 }
 
+const uint8_t *stoa__segment_bytes(const struct stoa__segment *s)
+{
+	return s->map;
+}
+
 /* ---- directory ---- */
 
 static int fail_directory(const struct stoa__segment *s, const char *why, struct stoa_error *err)

@@ -7,6 +7,7 @@ cmocka_tests += \
 	%D%/aggregate_test \
 	%D%/alloc_test \
 	%D%/arrow_test \
+	%D%/backup_test \
 	%D%/bitmap_test \
 	%D%/blob_test \
 	%D%/block_test \

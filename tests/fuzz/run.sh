@@ -19,7 +19,7 @@ make -s -j"$(nproc)" libstoa_all.la
 ${CC_FUZZ:-clang} $flags -fsanitize=fuzzer -D_GNU_SOURCE= -DFUZZ_TARGET="fuzz_$target" -I. \
 	"$source/tests/fuzz/entry.c" "$source"/tests/fuzz/target_*.c "$source/tests/fuzz/util.c" \
 	"$source/tests/fuzz/world.c" .libs/libstoa_all.a \
-	$(sed -n 's/^LMDB_LIBS = //p; s/^XXHASH_LIBS = //p; s/^ZSTD_LIBS = //p; s/^LIBS = //p' Makefile) \
+	$(. ./libstoa_all.la && echo "$dependency_libs") $(sed -n 's/^LIBS = //p' Makefile) \
 	-pthread -lm -o "fuzz_$target"
 cd "$top"
 seeds="$source/tests/fuzz/corpus/$target"

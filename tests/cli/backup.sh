@@ -1,0 +1,20 @@
+# backups: the first copies everything, the next what is new
+run stoa import d.stoa "$data/flights.csv" -q
+run stoa backup d.stoa copy.stoa
+run stoa import d.stoa "$data/airports.csv" -q
+run stoa backup --verify d.stoa copy.stoa
+run stoa check copy.stoa
+run stoa query copy.stoa 'SELECT count(*) FROM airports' -f csv
+ls -d copy*
+echo "and back:"
+rm -r d.stoa
+run stoa backup -q copy.stoa d.stoa
+run stoa check d.stoa
+echo "what is refused:"
+run stoa backup d.stoa d.stoa
+run stoa create other.stoa
+run stoa backup d.stoa other.stoa
+run stoa backup d.stoa
+mkdir full && touch full/file
+run stoa backup d.stoa full
+run stoa backup missing.stoa copy2.stoa
