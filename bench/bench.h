@@ -96,6 +96,7 @@ extern const struct bench_case bench_set_cases[];
 extern const struct bench_case bench_tpch_cases[];
 extern const struct bench_case bench_gc_cases[];
 extern const struct bench_case bench_churn_cases[];
+extern const struct bench_case bench_refs_cases[];
 
 /* ---- what a run says, in the child ---- */
 

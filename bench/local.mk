@@ -38,6 +38,7 @@ bench_stoa_bench_SOURCES = \
 	%D%/case_query.c \
 	%D%/case_query.h \
 	%D%/case_queue.c \
+	%D%/case_refs.c \
 	%D%/case_tpch.c \
 	%D%/case_set.c \
 	%D%/case_txn.c \

@@ -49,6 +49,13 @@ void stoa__counts_set(struct stoa__counts *c, uint64_t row, uint32_t n)
 	*at = n;
 }
 
+void stoa__counts_recount(struct stoa__counts *c)
+{
+	c->n_used = 0;
+	for (uint32_t i = 0; i < STOA__COUNTS_ROWS; i++)
+		c->n_used += c->n[i] != 0;
+}
+
 void stoa__counts_tidy(struct stoa__version *w, struct stoa__table *t, uint64_t row)
 {
 	struct stoa__counts *c = stoa__counts_find(t, row);

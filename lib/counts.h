@@ -32,6 +32,8 @@ int stoa__counts_own(struct stoa__version *w, struct stoa__table *t, uint64_t ro
 		     struct stoa__counts **out);
 /* Sets the count of @row, in its block. */
 void stoa__counts_set(struct stoa__counts *c, uint64_t row, uint32_t n);
+/* Sets n_used from the counts. */
+void stoa__counts_recount(struct stoa__counts *c);
 /* Takes the block of @row out if it counts nothing. It must be the working version's own, or not there. */
 void stoa__counts_tidy(struct stoa__version *w, struct stoa__table *t, uint64_t row);
 

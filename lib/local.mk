@@ -43,6 +43,8 @@ libstoa_all_la_SOURCES += \
 	%D%/deque_store.c \
 	%D%/gc.c \
 	%D%/gc.h \
+	%D%/graph.c \
+	%D%/graph.h \
 	%D%/handle.c \
 	%D%/handle.h \
 	%D%/hints.c \

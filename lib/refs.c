@@ -571,22 +571,42 @@ static int tally_block(struct tally *y, uint64_t row, struct stoa__counts **out,
 	return STOA_OK;
 }
 
-/* Counts one up; only its range is checked. */
-static inline int tally_up(struct tally *y, uint64_t row, struct stoa_error *err)
-{
-	struct stoa__counts *c = NULL;
-	uint32_t *n;
+#define STRIP 256	/* counts on their way from memory at a time */
 
-	if (row >= y->target->next_rowid)
-		return no_row(y->def, y->target, row, err);
-	STOA_TRY(tally_block(y, row, &c, err));
-	n = &c->n[row % STOA__COUNTS_ROWS];
-	if (*n == UINT32_MAX)
-		return stoa__fail(err, STOA_EFULL, "slot \"%s\": row %llu has %u references already",
-				  y->def->name, (unsigned long long)row, UINT32_MAX);
-	c->n_used += !*n;
-	++*n;
+/*
+ * Counts up to STRIP references up; only their range is checked, and how many rows of a block have a count is left to
+ * tally_settle(): a load waits for memory here, and that would be a second line of it for each reference.
+ */
+static int tally_up(struct tally *y, const uint64_t *refs, uint32_t n, struct stoa_error *err)
+{
+	uint32_t *count[STRIP], n_counts = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct stoa__counts *c = NULL;
+
+		if (!refs[i])
+			continue;
+		if (refs[i] >= y->target->next_rowid)
+			return no_row(y->def, y->target, refs[i], err);
+		STOA_TRY(tally_block(y, refs[i], &c, err));
+		count[n_counts] = &c->n[refs[i] % STOA__COUNTS_ROWS];
+		__builtin_prefetch(count[n_counts++], 1);
+	}
+	for (uint32_t i = 0; i < n_counts; i++) {
+		if (*count[i] == UINT32_MAX)
+			return stoa__fail(err, STOA_EFULL,
+					  "slot \"%s\": a row of table \"%s\" has %u references already",
+					  y->def->name, y->target->schema->name, UINT32_MAX);
+		++*count[i];
+	}
 	return STOA_OK;
+}
+
+static void tally_settle(struct tally *y)
+{
+	for (uint64_t i = 0; i < y->n_blocks; i++)
+		if (y->block[i])
+			stoa__counts_recount(y->block[i]);
 }
 
 /* Does every row that has a count now exist? */
@@ -616,13 +636,11 @@ static int up_all(void *ctx, const uint64_t *refs, uint32_t n, struct stoa_error
 {
 	struct tally *y = ctx;
 
-	for (uint32_t i = 0; i < n; i++) {
-		if (!refs[i])
-			continue;
-		if (!y->target)
+	for (uint32_t i = 0; i < n && !y->target; i++)
+		if (refs[i])
 			return no_row(y->def, NULL, refs[i], err);
-		STOA_TRY(tally_up(y, refs[i], err));
-	}
+	for (uint32_t i = 0; i < n && y->target; i += STRIP)
+		STOA_TRY(tally_up(y, refs + i, n - i < STRIP ? n - i : STRIP, err));
 	return STOA_OK;
 }
 
@@ -721,6 +739,7 @@ int stoa__refs_count_up(struct stoa__version *w, struct stoa__table *t, uint32_t
 		rc = for_all(t, slot, from, up_all, &y, err);
 	if (rc == STOA_OK && y.block) {
 		y.target->touches += y.target->n_kept != 0;
+		tally_settle(&y);
 		rc = tally_check(&y, err);
 	}
 	stoa__free(y.block);
