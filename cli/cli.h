@@ -52,6 +52,7 @@ extern const struct command command_restore;
 extern const struct command command_plot;
 extern const struct command command_set;
 extern const struct command command_queue;
+extern const struct command command_blob;
 extern const struct command command_bench;
 
 /* ---- report.c: words for people ---- */

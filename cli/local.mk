@@ -16,6 +16,7 @@ stoa_SOURCES = \
 	bench/util.c \
 	%D%/backup.c \
 	%D%/bench.c \
+	%D%/blob.c \
 	%D%/check.c \
 	%D%/cli.h \
 	%D%/create.c \
