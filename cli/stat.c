@@ -36,6 +36,8 @@ static const struct field fields[] = {
 	FIELD(oldest_commit, "oldest shown", false, false),
 	FIELD(pinned_bytes, "pinned memory", true, false),
 	FIELD(pinned_disk_bytes, "pinned on disk", true, false),
+	FIELD(pinned_groups, "pinned groups", false, false),
+	FIELD(n_cursors, "cursors", false, false),
 	FIELD(commit, "commit", false, false),
 };
 

@@ -5,10 +5,16 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "visitor.h"
 
 static void list_init(struct stoa__link *head)
 {
 	head->next = head->prev = head;
+}
+
+void stoa__blocks_init(struct stoa__link *list)
+{
+	list_init(list);
 }
 
 static bool list_empty(const struct stoa__link *head)
@@ -184,6 +190,11 @@ static void free_all(struct stoa__history *h, struct stoa__link *list)
 	}
 }
 
+void stoa__blocks_free(struct stoa__history *h, struct stoa__link *list)
+{
+	free_all(h, list);
+}
+
 void stoa__history_release(struct stoa__history *h, void (*free_tree)(struct stoa__version *v))
 {
 	struct stoa__version *v = h->oldest;
@@ -259,17 +270,56 @@ static void free_retired(struct stoa__version *w, const struct stoa__version *ol
 	}
 }
 
+/* Does something hold all that @v sees? */
+static bool is_whole(const struct stoa__version *v)
+{
+	return v->holds > v->n_visitors;
+}
+
+/* Each block of @list goes to the newest version from @v back that needs it, or where none does to @doomed. Mutex held. */
+static void pass_on(struct stoa__link *list, struct stoa__version *v, struct stoa__link *doomed)
+{
+	while (!list_empty(list)) {
+		struct stoa__block *b = block_of(list->next);
+		struct stoa__version *heir = v;
+
+		while (heir && b->born <= heir->stamp && !is_whole(heir) &&
+		       !stoa__visitors_need(heir, b))
+			heir = heir->older;
+		list_remove(&b->link);
+		list_add(heir && b->born <= heir->stamp ? &heir->dead : doomed, &b->link);
+	}
+}
+
+void stoa__version_sift(struct stoa__version *v, struct stoa__link *doomed)
+{
+	struct stoa__link list;
+
+	if (is_whole(v) || list_empty(&v->dead))
+		return;
+	list_init(&list);
+	list_splice(&list, &v->dead);
+	pass_on(&list, v, doomed);
+	v->passed = v->sifted = 0;
+	for (const struct stoa__link *l = v->dead.next; l != &v->dead; l = l->next)
+		v->sifted++;
+}
+
+/* What working version @w retired is dead in its older neighbour. Mutex held. */
+static void bury(struct stoa__version *w, struct stoa__link *doomed)
+{
+	if (is_whole(w->older))
+		list_splice(&w->older->dead, &w->retired);
+	else
+		pass_on(&w->retired, w->older, doomed);
+}
+
 /* Takes @v out of the line; what nobody sees any more goes to @doomed. Mutex held. */
 static void unlink_version(struct stoa__version *v, struct stoa__link *doomed)
 {
 	struct stoa__version *older = v->older, *newer = v->newer;
 
-	while (!list_empty(&v->dead)) {
-		struct stoa__link *l = v->dead.next;
-
-		list_remove(l);
-		list_add(older && block_of(l)->born <= older->stamp ? &older->dead : doomed, l);
-	}
+	pass_on(&v->dead, older, doomed);
 	if (newer) {
 		list_splice(&newer->born, &v->born);
 		newer->older = older;
@@ -285,8 +335,10 @@ static void unlink_version(struct stoa__version *v, struct stoa__link *doomed)
 /* Gives up a hold; mutex held. The version is to be freed by the caller if true is returned. */
 static bool drop_locked(struct stoa__version *v, struct stoa__link *doomed)
 {
-	if (--v->holds)
+	if (--v->holds) {
+		stoa__version_sift(v, doomed);
 		return false;
+	}
 	if (!v->gone)
 		unlink_version(v, doomed);
 	return true;
@@ -374,16 +426,19 @@ struct stoa__version *stoa__history_begin(struct stoa__history *h)
 struct stoa__version *stoa__history_freeze(struct stoa__version *w)
 {
 	struct stoa__version *next = version_new(w->history);
+	struct stoa__link doomed;
 
 	if (!next)
 		return NULL;
+	list_init(&doomed);
 	pthread_mutex_lock(&w->history->mutex);
-	list_splice(&w->older->dead, &w->retired);
+	bury(w, &doomed);
 	continue_from(next, w);
 	next->older = w;
 	next->holds = 1;
 	w->newer = next;
 	pthread_mutex_unlock(&w->history->mutex);
+	free_all(w->history, &doomed);
 	return next;
 }
 
@@ -420,6 +475,7 @@ void stoa__history_rollback(struct stoa__version *w, struct stoa__version *to,
 
 	list_init(&doomed);
 	pthread_mutex_lock(&h->mutex);
+	STOA_ASSERT(is_whole(to));
 	revive(&w->retired, to, base, &doomed);
 	for (v = w; v != to; v = older) {
 		older = v->older;
@@ -493,7 +549,7 @@ void stoa__history_commit(struct stoa__version *w, struct stoa__version *base, u
 	STOA_ASSERT(base == h->head);
 	list_init(&doomed);
 	pthread_mutex_lock(&h->mutex);
-	list_splice(&w->older->dead, &w->retired);
+	bury(w, &doomed);
 	for (struct stoa__version *v = w; !v->commit; v = v->older) {
 		list_init(&v->born);
 		v->commit = commit;
@@ -575,6 +631,17 @@ uint64_t stoa__history_n_snapshots(struct stoa__history *h)
 	pthread_mutex_lock(&h->mutex);
 	for (struct stoa__version *v = h->oldest; v && v != h->head; v = v->newer)
 		n += v != h->published && v->holds > (uint32_t)v->pending + v->quiet;
+	pthread_mutex_unlock(&h->mutex);
+	return n;
+}
+
+uint64_t stoa__history_n_cursors(struct stoa__history *h)
+{
+	uint64_t n = 0;
+
+	pthread_mutex_lock(&h->mutex);
+	for (struct stoa__version *v = h->oldest; v; v = v->newer)
+		n += stoa__visitors_count_cursors(v);
 	pthread_mutex_unlock(&h->mutex);
 	return n;
 }

@@ -12,7 +12,8 @@
  * replaced it. dead(X) holds the blocks that X sees and its newer neighbour does not. When X goes,
  * each of them either was born after X's older neighbour, and nobody else sees it, or moves to
  * that neighbour's list. Copying a node therefore costs its own size and nothing for its children, and a
- * version pins exactly what it sees. (ZFS keeps the dead lists of its snapshots like this.)
+ * version pins exactly what it sees, or less: what its visitors still need (visitor.h). (ZFS keeps the dead lists of its
+ * snapshots like this.)
  *
  * Invariants:
  * (1) A block born under the working version's stamp is seen by nobody else and may be changed.
@@ -57,11 +58,14 @@ struct stoa__block {
 	/* Gives up what the block owns beside its own memory; NULL where that is nothing. */
 	void (*release)(struct stoa__block *b);
 	size_t size;
+	uint64_t group;			/* first rowid of the row group it is part of */
+	uint32_t table;			/* whose; 0: part of none, or not in a table yet */
 	uint8_t kind;
 };
 
 struct stoa__node;
 struct stoa__history;
+struct stoa__visited;
 struct stoa__symbols;
 
 struct stoa__version {
@@ -71,6 +75,10 @@ struct stoa__version {
 	uint64_t commit;		/* number of the commit it shows */
 	uint32_t holds;
 	uint32_t quiet;			/* of these, holds of our own background work */
+	uint32_t n_visitors;		/* of these, holds that do not need all: visitor.h */
+	struct stoa__visited *visited;
+	uint64_t sifted;		/* dead blocks that were left when it was last looked what visitors need */
+	uint64_t passed;		/* row groups that they have passed since */
 	bool pending;			/* was head, is to be published: held until then */
 	bool gone;			/* rolled back: its cursors may no longer read */
 	struct stoa__link born;		/* only until it is committed */
@@ -151,6 +159,13 @@ uint64_t stoa__history_pinned(struct stoa__history *h,
 			      void (*each)(void *ctx, const struct stoa__block *b), void *ctx);
 /* Versions that something holds, beyond the newest. */
 uint64_t stoa__history_n_snapshots(struct stoa__history *h);
+/* Cursors of the application's that are open, on whatever version. */
+uint64_t stoa__history_n_cursors(struct stoa__history *h);
+/* The mutex is held: dead blocks of @v that it does not need go to who does, or to @doomed. For visitor.c. */
+void stoa__version_sift(struct stoa__version *v, struct stoa__link *doomed);
+void stoa__blocks_init(struct stoa__link *list);
+/* Frees a list of blocks that no version sees. */
+void stoa__blocks_free(struct stoa__history *h, struct stoa__link *list);
 
 /* A zeroed block of @size bytes, born in @w. NULL when memory is out. */
 void *stoa__block_new(struct stoa__version *w, enum stoa__block_kind kind, size_t size);
@@ -165,6 +180,12 @@ void stoa__block_retire(struct stoa__version *w, struct stoa__block *b);
 int stoa__block_own(struct stoa__version *w, void *slot);
 /* A block just born becomes part of another one, whose release frees it: it follows no version by itself. */
 void stoa__block_adopt(struct stoa__block *b);
+/* @b is part of the same row group as @other. */
+static inline void stoa__block_place(struct stoa__block *b, const struct stoa__block *other)
+{
+	b->group = other->group;
+	b->table = other->table;
+}
 /* Counts @extra bytes that a block just born owns beside its own. */
 void stoa__block_grow(struct stoa__history *h, struct stoa__block *b, size_t extra);
 /* Frees a block at once; for those that no version sees. */

@@ -766,6 +766,7 @@ static int apply_swaps(struct stoa_db *db, struct stoa__version *w, struct stoa_
 			return stoa__fail_memory(err);
 		info = stoa__base_info_of(g->base);
 		STOA_TRY(stoa__base_new_mapped(w, &info, s->segment, s->index, &base, err));
+		stoa__block_place(&base->block, &g->block);
 		stoa__block_retire(w, &g->base->block);
 		g->base = base;
 	}

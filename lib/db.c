@@ -697,7 +697,7 @@ static void measure_disk(struct stoa_db *db, struct stoa_stat *s)
 
 /* What snapshots pin: bytes of blocks, and the segment files that some of them map. */
 struct pins {
-	uint64_t bytes;
+	uint64_t bytes, n_groups;
 	struct pinned_file {
 		uint64_t number, len;
 	} file[64];
@@ -713,6 +713,7 @@ static void pin(void *ctx, const struct stoa__block *b)
 	size_t i = p->n_files;
 
 	p->bytes += b->size;
+	p->n_groups += b->kind == STOA__KIND_BASE || b->kind == STOA__KIND_TAIL;
 	if (b->kind != STOA__KIND_BASE || !base->segment)
 		return;
 	number = stoa__segment_file(base->segment);
@@ -731,6 +732,8 @@ static void measure_pins(struct stoa_db *db, struct stoa_stat *s)
 
 	s->oldest_commit = stoa__history_pinned(&db->history, pin, &p);
 	s->pinned_bytes = p.bytes;
+	s->pinned_groups = p.n_groups;
+	s->n_cursors = stoa__history_n_cursors(&db->history);
 	for (size_t i = 0; i < p.n_files; i++) {
 		stoa__segment_name(p.file[i].number, name);
 		if (stoa__file_size(&db->dir, name, &size, NULL) == STOA_ENOTFOUND)

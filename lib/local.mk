@@ -86,7 +86,9 @@ libstoa_all_la_SOURCES += \
 	%D%/temp.h \
 	%D%/tree.c \
 	%D%/tree.h \
-	%D%/txn.c
+	%D%/txn.c \
+	%D%/visitor.c \
+	%D%/visitor.h
 
 ## lib/core/
 libstoa_all_la_SOURCES += \

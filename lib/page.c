@@ -76,6 +76,7 @@ int stoa__page_own(struct stoa__version *w, struct stoa__page **slot)
 	page = stoa__page_new(w, old->symbols, old->type);
 	if (!page)
 		return STOA_ENOMEM;
+	stoa__block_place(&page->block, &old->block);
 	page->n_rows = old->n_rows;
 	memcpy(page->null, old->null, sizeof page->null);
 	memcpy(page->values, old->values, (size_t)page->width * STOA__PAGE_ROWS);

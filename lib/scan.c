@@ -17,6 +17,7 @@
 #include "core/type.h"
 #include "cursor.h"
 #include "db.h"
+#include "visitor.h"
 #include "scan.h"
 #include "set.h"
 
@@ -60,6 +61,8 @@ struct scan {
 	struct stoa__source source;
 	struct stoa_cursor cursor;
 	struct stoa__version *version;
+	struct stoa__visitor visitor;	/* our hold on it; while it has not begun, a whole one */
+	bool looks_elsewhere;		/* weak references fade: it has a whole hold, too */
 	const struct stoa__table *table;
 	const struct stoa__group *group;	/* NULL before the first, and at the end */
 	struct walk walk;
@@ -98,11 +101,20 @@ static const struct stoa__group *walk_next(const struct stoa__table *t, struct w
 	return g;
 }
 
+/* Groups before @g are done with: what batches borrowed from them was good until now. */
 static void begin_group(struct scan *s, const struct stoa__group *g)
 {
 	s->group = g;
 	s->from = s->n_stored = 0;
 	s->group_rows = g ? stoa__group_rows(s->table, g) : 0;
+	if (g)
+		stoa__visitor_advance(&s->visitor, g->first);
+}
+
+static int end_walk(struct scan *s)
+{
+	stoa__visitor_advance(&s->visitor, STOA__VISITOR_DONE);
+	return STOA_END;
 }
 
 /* Moves to the next group, without reading it: false at the end. Where groups are dealt out, that is the end. */
@@ -174,7 +186,7 @@ static int next_listed(struct scan *s, struct stoa_error *err)
 		s->rows[s->n++] = (uint16_t)(at.row - s->from);
 		s->n_stored = at.row - s->from + 1;
 	}
-	return s->n ? STOA_ROW : STOA_END;
+	return s->n ? STOA_ROW : end_walk(s);
 }
 
 /* The next batch with a row in it: STOA_ROW or STOA_END. */
@@ -192,7 +204,7 @@ static int next_batch(struct scan *s, struct stoa_error *err)
 			if (s->n)
 				return STOA_ROW;
 		if (!next_group(s))
-			return STOA_END;
+			return s->shared ? STOA_END : end_walk(s);
 	}
 }
 
@@ -722,7 +734,12 @@ static void scan_close(struct scan *s)
 	stoa__free(s->names);
 	stoa__free(s->arrays);
 	leave_walk(s->shared);
-	stoa__version_drop(s->version);
+	if (s->looks_elsewhere)
+		stoa__version_drop(s->version);
+	if (s->visitor.version)
+		stoa__visitor_end(&s->visitor);
+	else
+		stoa__version_drop(s->version);
 	stoa__free(s);
 }
 
@@ -749,7 +766,7 @@ static int source_deal(struct stoa__source *source, uint64_t *place, struct stoa
 	*place = s->shared->walk.n;
 	begin_group(s, walk_next(s->table, &s->shared->walk));
 	pthread_mutex_unlock(&s->shared->lock);
-	return s->group ? STOA_ROW : STOA_END;
+	return s->group ? STOA_ROW : end_walk(s);
 }
 
 static int source_split(struct stoa__source *source, struct stoa__source **out,
@@ -855,9 +872,20 @@ static int init_column(struct scan *s, size_t i, uint32_t slot)
 	return col->wide && col->narrow && col->codes ? STOA_OK : STOA_ENOMEM;
 }
 
+/* Of the version it needs what it has still to visit, unless columns look into other tables. */
+static int begin_visit(struct scan *s)
+{
+	STOA_TRY(stoa__visitor_begin(&s->visitor, s->version, s->table->id, 0));
+	for (size_t i = 0; i < s->n_columns; i++)
+		s->looks_elsewhere |= s->columns[i].fading;
+	if (s->looks_elsewhere)
+		stoa__version_hold(s->version);
+	return STOA_OK;
+}
+
 /* A scan of table @id at @version, of which it takes over a hold. */
 static int scan_at(struct stoa__version *version, uint32_t id, const uint32_t *slots, size_t n,
-		   struct scan **out, struct stoa_error *err)
+		   bool is_cursor, struct scan **out, struct stoa_error *err)
 {
 	struct scan *s = stoa__calloc(1, sizeof *s + n * sizeof s->columns[0]);
 	int rc;
@@ -874,6 +902,9 @@ static int scan_at(struct stoa__version *version, uint32_t id, const uint32_t *s
 	rc = s->names && s->arrays ? STOA_OK : STOA_ENOMEM;
 	for (size_t i = 0; i < n && rc == STOA_OK; i++)
 		rc = init_column(s, i, slots ? slots[i] : (uint32_t)i);
+	s->visitor.is_cursor = is_cursor;
+	if (rc == STOA_OK)
+		rc = begin_visit(s);
 	if (rc < 0) {
 		scan_close(s);
 		return stoa__fail_memory(err);
@@ -911,7 +942,7 @@ static int source_split(struct stoa__source *source, struct stoa__source **out,
 	int rc = share_walk(s, err);
 	if (rc == STOA_OK) {
 		stoa__version_hold(s->version);
-		rc = scan_at(s->version, s->table->id, slots, s->n_columns, &twin, err);
+		rc = scan_at(s->version, s->table->id, slots, s->n_columns, false, &twin, err);
 	}
 	stoa__free(slots);
 	if (rc < 0)
@@ -925,7 +956,7 @@ static int source_split(struct stoa__source *source, struct stoa__source **out,
 }
 
 static int scan_open(stoa_txn *txn, stoa_table table, const uint32_t *slots, size_t n_slots,
-		     struct scan **out, struct stoa_error *err)
+		     bool is_cursor, struct scan **out, struct stoa_error *err)
 {
 	struct stoa__table *t;
 
@@ -939,7 +970,7 @@ static int scan_open(stoa_txn *txn, stoa_table table, const uint32_t *slots, siz
 					  t->schema->name, slots[i]);
 	struct stoa__version *version;
 	STOA_TRY(stoa__txn_freeze(txn, &version, err));
-	return scan_at(version, table, slots, n_slots, out, err);
+	return scan_at(version, table, slots, n_slots, is_cursor, out, err);
 }
 
 int stoa__scan_source(stoa_txn *txn, stoa_table table, const uint32_t *slots, size_t n_slots,
@@ -948,7 +979,7 @@ int stoa__scan_source(stoa_txn *txn, stoa_table table, const uint32_t *slots, si
 	struct scan *s;
 
 	*out = NULL;
-	STOA_TRY(scan_open(txn, table, slots, n_slots, &s, err));
+	STOA_TRY(scan_open(txn, table, slots, n_slots, false, &s, err));
 	for (size_t i = 0; i < s->n_columns; i++)
 		s->names[i].type = engine_type(s->names[i].type);
 	*out = &s->source;
@@ -963,7 +994,7 @@ int stoa_scan(stoa_txn *txn, stoa_table table, const uint32_t *slots, size_t n_s
 	if (!out)
 		return stoa__fail(err, STOA_EINVAL, "there is no room for the cursor");
 	*out = NULL;
-	STOA_TRY(scan_open(txn, table, slots, n_slots, &s, err));
+	STOA_TRY(scan_open(txn, table, slots, n_slots, true, &s, err));
 	*out = &s->cursor;
 	return STOA_OK;
 }

@@ -423,8 +423,11 @@ STOA_API STOA_CHECK_RESULT int stoa_refresh(stoa_db *db, struct stoa_error *err)
  * @n_snapshots:    versions that transactions and cursors hold, beyond the newest
  * @commit:         number of the newest commit
  * @oldest_commit:  number of the commit that the oldest snapshot shows; @commit if there is none
- * @pinned_bytes:   heap that goes when the snapshots go: what only they see
+ * @pinned_bytes:   heap that goes when the snapshots go: what only they see and still need. A cursor needs what it
+ *                  has still to visit: row groups that it has passed are not among these
  * @pinned_disk_bytes: files that are removed already and take space until the snapshots go; not in @disk_bytes
+ * @pinned_groups:  row groups that only snapshots see and still need
+ * @n_cursors:      cursors that are open on tables, in this process
  */
 struct stoa_stat {
 	size_t size;
@@ -446,8 +449,11 @@ struct stoa_stat {
 	uint64_t oldest_commit;
 	uint64_t pinned_bytes;
 	uint64_t pinned_disk_bytes;
+	uint64_t pinned_groups;
+	uint64_t n_cursors;
 };
-#define STOA_STAT_INIT { sizeof(struct stoa_stat), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define STOA_STAT_INIT \
+	{ sizeof(struct stoa_stat), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** stoa_stat() - measure the whole database (@table 0) or one table; O(row groups) */
 STOA_API STOA_CHECK_RESULT int stoa_stat(stoa_txn *txn, stoa_table table, struct stoa_stat *out,

@@ -83,6 +83,19 @@ static void for_group_blocks(struct stoa__group *g, void (*each)(void *ctx, stru
 	each(ctx, &g->block);
 }
 
+/* Blocks know which row group they are part of, so that readers may give it up. */
+static void place_block(void *group, struct stoa__block *b)
+{
+	stoa__block_place(b, group);
+}
+
+static void place_group(struct stoa__group *g, uint32_t table)
+{
+	g->block.table = table;
+	g->block.group = g->first;
+	for_group_blocks(g, place_block, &g->block);
+}
+
 static void retire_block(void *ctx, struct stoa__block *b)
 {
 	stoa__block_retire(ctx, b);
@@ -255,6 +268,7 @@ int stoa__table_new_tail(struct stoa__version *w, struct stoa__table *t, uint64_
 	tail->first = g->first = first;
 	tail->n_slots = t->schema->n_slots;
 	g->tail = tail;
+	place_group(g, t->id);
 	t->tail = g;
 	t->tail_rows = t->tail_shared = 0;
 	return STOA_OK;
@@ -311,6 +325,7 @@ int stoa__group_own_live(struct stoa__version *w, struct stoa__group *g, uint32_
 		if (!l)
 			return STOA_ENOMEM;
 		memset(l->words, 0xff, sizeof l->words);
+		stoa__block_place(&l->block, &g->block);
 		g->live[block] = l;
 	}
 	STOA_TRY(stoa__block_own(w, &g->live[block]));
@@ -325,6 +340,7 @@ int stoa__group_own_kept(struct stoa__version *w, struct stoa__group *g, uint32_
 		g->kept[block] = stoa__block_new(w, STOA__KIND_LIVE, sizeof *g->kept[block]);
 		if (!g->kept[block])
 			return STOA_ENOMEM;
+		stoa__block_place(&g->kept[block]->block, &g->block);
 	}
 	STOA_TRY(stoa__block_own(w, &g->kept[block]));
 	*out = g->kept[block];
@@ -357,6 +373,8 @@ static int own_overlay_column(struct stoa__version *w, struct stoa__group *g, ui
 		stoa__block_retire(w, &o->block);
 		return STOA_ENOMEM;
 	}
+	stoa__block_place(&o->block, &g->block);
+	stoa__block_place(&o->column[n].pages->block, &g->block);
 	if (old)
 		stoa__block_retire(w, &old->block);
 	g->overlay = o;
@@ -474,6 +492,7 @@ int stoa__group_new_page(struct stoa__version *w, struct stoa__table *t, struct 
 	*out = stoa__page_new(w, w->history->symbols, s->def.type);
 	if (!*out)
 		return STOA_ENOMEM;
+	stoa__block_place(&(*out)->block, &g->block);
 	column->pages->page[at] = *out;
 	stoa__history_soil(w->history, g->base ? PAGE_SOIL : 0);
 	return STOA_OK;
@@ -799,6 +818,7 @@ struct stoa__group *stoa__group_new(struct stoa__version *w, struct stoa__base *
 int stoa__table_put_group(struct stoa__version *w, struct stoa__table *t, struct stoa__group *g)
 {
 	STOA_TRY(stoa__tree_put(w, &t->groups, g->first, g));
+	place_group(g, t->id);
 	g->made = w->stamp;
 	t->n_groups++;
 	t->n_rows += g->n_rows - g->n_dead;

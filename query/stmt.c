@@ -191,7 +191,9 @@ static void query_close(stoa_cursor *cur)
 	stoa__free(q->rowids);
 	stoa__arena_release(&q->arena);
 	stmt_release(q->stmt);
-	if (q->version)
+	if (q->visitor.version)
+		stoa__visitor_end(&q->visitor);
+	else if (q->version)
 		stoa__version_drop(q->version);
 	stoa__free(q);
 }
@@ -313,6 +315,9 @@ void stoa__query_cursor_keep(struct stoa__query_cursor *q, struct stoa__txn_tabl
 		return;
 	q->version = t->version;
 	q->cursor.gone = &t->version->gone;
+	q->visitor.is_cursor = true;
+	/* Its scans hold the rows. Without memory for saying so it holds them once more: no harm. */
+	(void)stoa__visitor_begin(&q->visitor, q->version, 0, STOA__VISITOR_DONE);
 	t->version = NULL;	/* handed over */
 }
 

@@ -9,6 +9,7 @@
 #define STOA__STMT_H
 
 #include "../lib/cursor.h"
+#include "../lib/visitor.h"
 #include "op.h"
 #include "parse.h"
 #include "result.h"
@@ -49,7 +50,8 @@ struct stoa__query_cursor {
 	size_t n_columns;
 	struct stoa__result_column *results;
 	struct stoa_array *arrays;
-	struct stoa__version *version;	/* held: what rows may borrow from; NULL without a table */
+	struct stoa__version *version;	/* held: its schemas lend names; NULL without a table */
+	struct stoa__visitor visitor;	/* the hold */
 	stoa_rowid *rowids;		/* heap: rows that RETURNING speaks of; NULL: none */
 	struct stoa__row_list only;
 	bool counting;			/* before it is opened: count what nodes cost */

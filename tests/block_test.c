@@ -4,15 +4,15 @@
  *
  * A version's content is an array of blocks. The oracle keeps the arrays of all versions that
  * something may still look at, and after every step asks of every block there ever was: is it freed
- * if, and only if, none of them has it?
+ * if, and only if, none of them has it? Visitors look at part of an array, and at less and less of it.
  */
 #include "testing.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "../lib/block.h"
 #include "../lib/core/alloc.h"
+#include "../lib/visitor.h"
 
 #define N_SLOTS 12
 #define BLOCKS_MAX 200000
@@ -34,9 +34,23 @@ struct content {
 	uint64_t value[N_SLOTS];
 };
 
+/* What block of an array is part of which row group: the rest of tree, index or none that is known. */
+static const struct {
+	uint8_t kind;
+	uint32_t table;
+	uint64_t group;
+} places[N_SLOTS] = {
+	{ STOA__KIND_NODE, 0, 0 },  { STOA__KIND_INDEX, 0, 0 }, { STOA__KIND_PAGE, 0, 0 },
+	{ STOA__KIND_PAGE, 1, 1 },  { STOA__KIND_BASE, 1, 10 }, { STOA__KIND_LIVE, 1, 10 },
+	{ STOA__KIND_GROUP, 1, 20 }, { STOA__KIND_TAIL, 1, 30 }, { STOA__KIND_PAGE, 2, 1 },
+	{ STOA__KIND_PAGES, 2, 10 }, { STOA__KIND_PAGE, 2, 20 }, { STOA__KIND_COUNTS, 0, 0 },
+};
+
 /* A version that the test holds: a savepoint or a cursor, of the transaction or an earlier one. */
 struct held {
 	struct stoa__version *v;
+	struct stoa__visitor visitor;	/* begun: the hold is its */
+	uint32_t table;
 	struct content content;
 	bool of_txn, gone;
 	uint64_t serial;
@@ -65,10 +79,19 @@ static void release(struct stoa__block *b)
 
 /* ---- the oracle ---- */
 
-static void see(const struct content *c, bool seen[BLOCKS_MAX])
+/* Does a visitor of @table look at slot @i, when it is at row group @from? */
+static bool is_visited(int i, uint32_t table, uint64_t from)
+{
+	if (places[i].kind == STOA__KIND_INDEX || places[i].kind == STOA__KIND_COUNTS)
+		return false;
+	return !places[i].table || (places[i].table == table && places[i].group >= from);
+}
+
+static void see(const struct content *c, const struct held *by, bool seen[BLOCKS_MAX])
 {
 	for (int i = 0; i < N_SLOTS; i++) {
-		if (!c->thing[i])
+		if (!c->thing[i] ||
+		    (by && by->visitor.version && !is_visited(i, by->table, by->visitor.from)))
 			continue;
 		seen[c->index[i]] = true;
 		assert_false(freed[c->index[i]]);
@@ -81,14 +104,17 @@ static void consult(const struct run *r)
 	static bool seen[BLOCKS_MAX];
 
 	memset(seen, 0, n_things);
-	see(&r->head, seen);
+	see(&r->head, NULL, seen);
 	if (r->w)
-		see(&r->working, seen);
+		see(&r->working, NULL, seen);
+	/* What the transaction has retired waits for its end, or the next version frozen, where only visitors saw it. */
+	for (struct stoa__link *l = r->w ? r->w->retired.next : NULL; l && l != &r->w->retired; l = l->next)
+		seen[((struct thing *)(void *)l)->index] = true;
 	for (uint64_t c = r->published; c < r->commit; c++)
-		see(&r->pending[c % PENDING_MAX], seen);
+		see(&r->pending[c % PENDING_MAX], NULL, seen);
 	for (int i = 0; i < HELD_MAX; i++)
 		if (r->held[i].v && !r->held[i].gone)
-			see(&r->held[i].content, seen);
+			see(&r->held[i].content, &r->held[i], seen);
 	for (unsigned i = 0; i < n_things; i++)
 		if (!seen[i] && !freed[i])
 			fail_msg("block %u is seen by nobody and still there", i);
@@ -101,8 +127,10 @@ static void replace(struct run *r, int slot)
 	struct thing *old = r->working.thing[slot], *t = NULL;
 
 	if (n_things < BLOCKS_MAX && testing_below(&r->rng, 5)) {
-		t = stoa__block_new(r->w, STOA__KIND_NODE, sizeof *t);
+		t = stoa__block_new(r->w, places[slot].kind, sizeof *t);
 		t->block.release = release;
+		t->block.table = places[slot].table;
+		t->block.group = places[slot].group;
 		t->index = n_things++;
 		r->working.index[slot] = t->index;
 		r->working.value[slot] = t->value = testing_random(&r->rng);
@@ -137,7 +165,8 @@ static void freeze(struct run *r)
 
 	if (!held)
 		return;
-	*held = (struct held){ r->w, r->working, true, false, ++r->serial };
+	*held = (struct held){ .v = r->w, .content = r->working, .of_txn = true,
+			       .serial = ++r->serial };
 	r->w = stoa__history_freeze(r->w);
 }
 
@@ -153,11 +182,20 @@ static void rollback(struct run *r)
 {
 	struct held *to = &r->held[testing_below(&r->rng, HELD_MAX)];
 
-	if (!to->v || !to->of_txn || to->gone)
+	if (!to->v || !to->of_txn || to->gone || to->visitor.version)
 		return;
 	stoa__history_rollback(r->w, to->v, r->base);
 	r->working = to->content;
 	lose(r, to->serial);
+}
+
+static void let_go(struct held *held)
+{
+	if (held->visitor.version)
+		stoa__visitor_end(&held->visitor);
+	else
+		stoa__version_drop(held->v);
+	held->v = NULL;
 }
 
 static void drop(struct run *r)
@@ -166,8 +204,26 @@ static void drop(struct run *r)
 
 	if (!held->v)
 		return;
-	stoa__version_drop(held->v);
-	held->v = NULL;
+	let_go(held);
+}
+
+/* A hold becomes a visitor's, or a visitor goes on. */
+static void visit(struct run *r)
+{
+	struct held *held = &r->held[testing_below(&r->rng, HELD_MAX)];
+
+	if (!held->v)
+		return;
+	if (held->visitor.version) {
+		stoa__visitor_advance(&held->visitor,
+				      testing_below(&r->rng, 8) ? testing_below(&r->rng, 35) :
+								  STOA__VISITOR_DONE);
+		return;
+	}
+	held->table = (uint32_t)testing_below(&r->rng, 3);
+	assert_int_equal(stoa__visitor_begin(&held->visitor, held->v, held->table,
+					     testing_below(&r->rng, 2) * 10),
+			 STOA_OK);
 }
 
 static void over(struct run *r)
@@ -209,7 +265,7 @@ static void abort_all(struct run *r)
 
 static void step_inside(struct run *r)
 {
-	switch (testing_below(&r->rng, 20)) {
+	switch (testing_below(&r->rng, 24)) {
 	case 0: commit(r); break;
 	case 1: abort_all(r); break;
 	case 2:
@@ -222,6 +278,9 @@ static void step_inside(struct run *r)
 		if (r->published < r->commit)
 			publish(r, r->published + 1);
 		break;
+	case 9:
+	case 10:
+	case 11: visit(r); break;
 	default: change(r, (int)testing_below(&r->rng, N_SLOTS));
 	}
 }
@@ -230,7 +289,7 @@ static void step_outside(struct run *r)
 {
 	struct held *held = free_place(r);
 
-	switch (testing_below(&r->rng, 5)) {
+	switch (testing_below(&r->rng, 8)) {
 	case 0:
 		drop(r);
 		break;
@@ -241,10 +300,13 @@ static void step_outside(struct run *r)
 		if (!held)
 			break;
 		held->v = stoa__history_snapshot(&r->h);
+		held->visitor.version = NULL;
 		held->gone = held->of_txn = false;
 		held->content = r->published == r->commit ? r->head :
 							    r->pending[r->published % PENDING_MAX];
 		break;
+	case 3:
+	case 4: visit(r); break;
 	default:
 		r->base = r->h.head;
 		r->w = stoa__history_begin(&r->h);
@@ -264,7 +326,7 @@ static void finish(struct run *r)
 		abort_all(r);
 	for (int i = 0; i < HELD_MAX; i++)
 		if (r->held[i].v)
-			stoa__version_drop(r->held[i].v);
+			let_go(&r->held[i]);
 	memset(r->held, 0, sizeof r->held);
 	assert_false(stoa__history_is_held(&r->h));
 	r->base = r->h.head;

@@ -71,7 +71,8 @@ cmocka_tests += \
 	%D%/type_test \
 	%D%/tree_test \
 	%D%/validate_test \
-	%D%/version_test
+	%D%/version_test \
+	%D%/visitor_test
 
 sqlite_tests += \
 	%D%/change_differential_test \
