@@ -65,6 +65,8 @@ libstoa_all_la_SOURCES += \
 	%D%/refs.h \
 	%D%/row.c \
 	%D%/rows.c \
+	%D%/look.c \
+	%D%/look.h \
 	%D%/scan.c \
 	%D%/scan.h \
 	%D%/schema.c \

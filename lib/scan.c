@@ -17,9 +17,10 @@
 #include "core/type.h"
 #include "cursor.h"
 #include "db.h"
-#include "visitor.h"
+#include "look.h"
 #include "scan.h"
 #include "set.h"
+#include "visitor.h"
 
 /* A column of the scan, and the memory its batches are decoded into. */
 struct column {
@@ -73,6 +74,7 @@ struct scan {
 	bool gathered;
 	const struct stoa__row_list *only;	/* rows to read instead of all; NULL: all */
 	size_t only_at;				/* of them that come next */
+	struct stoa__look *look;		/* rows that were looked up; NULL: none ever were */
 	stoa_rowid rowids[STOA__BATCH_ROWS];
 	struct stoa_column *names;
 	struct stoa_array *arrays;		/* of the public batch */
@@ -515,6 +517,17 @@ static int read_vec(struct scan *s, struct column *col, struct stoa__vec *out,
 	return STOA_OK;
 }
 
+/* The same of rows that were looked up. */
+static int read_looked(struct scan *s, struct column *col, struct stoa__vec *out,
+		       struct stoa_error *err)
+{
+	bool any_null;
+
+	STOA_TRY(stoa__look_column(s->look, col->slot, col->narrow, col->validity, &col->bytes, out,
+				   err));
+	return col->fading ? fade(s, col, &any_null, err) : STOA_OK;
+}
+
 /* ---- as a source ---- */
 
 static struct scan *of_source(struct stoa__source *source)
@@ -558,11 +571,30 @@ static int source_column(struct stoa__source *source, size_t i, struct stoa__vec
 	struct column *col = &s->columns[i];
 
 	if (!col->ready) {
-		STOA_TRY(read_vec(s, col, &col->vec, err));
+		STOA_TRY(s->look ? read_looked(s, col, &col->vec, err) :
+				   read_vec(s, col, &col->vec, err));
 		col->ready = true;
 	}
 	*out = col->vec;
 	return STOA_OK;
+}
+
+static int source_look(struct stoa__source *source, const int64_t *rowids, const uint64_t *valid,
+		       size_t n, bool members, uint64_t *found, struct stoa_error *err)
+{
+	struct scan *s = of_source(source);
+
+	if (s->version->gone)
+		return stoa__fail(err, STOA_ESTATE,
+				  "the rows that this cursor reads were rolled back");
+	if (!s->look)
+		s->look = stoa__alloc(sizeof *s->look);
+	if (!s->look)
+		return stoa__fail_memory(err);
+	for (size_t i = 0; i < s->n_columns; i++)
+		s->columns[i].ready = false;
+	s->n = n;
+	return stoa__look_rows(s->look, s->table, rowids, valid, n, members, found, err);
 }
 
 /* The chunk of an integer column whose batch lies in it as it is; NULL: it does not. */
@@ -734,6 +766,7 @@ static void scan_close(struct scan *s)
 	stoa__free(s->names);
 	stoa__free(s->arrays);
 	leave_walk(s->shared);
+	stoa__free(s->look);
 	if (s->looks_elsewhere)
 		stoa__version_drop(s->version);
 	if (s->visitor.version)
@@ -783,6 +816,7 @@ static const struct stoa__source_ops source_ops = {
 	.within = source_within,
 	.pick = source_pick,
 	.only = source_only,
+	.look = source_look,
 	.find = source_find,
 	.split = source_split,
 	.deal = source_deal,

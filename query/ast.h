@@ -34,6 +34,7 @@ enum stoa__ast_kind {
 	STOA__AST_INTERVAL,	/* INTERVAL 'text' [unit]; type: the unit */
 	STOA__AST_PARAM,	/* op: its number, from 1 */
 	STOA__AST_NAME,		/* [qualifier.]text */
+	STOA__AST_DEREF,	/* a.text, where a is a name of two parts or more */
 	STOA__AST_STAR,		/* [qualifier.]* */
 	STOA__AST_UNARY,	/* op a */
 	STOA__AST_BINARY,	/* a op b */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bind.c - expressions: names looked up, types worked out, constants computed
+ * bind.c - expressions: types worked out, constants computed
  *
  * The tree's height is bounded by the parser, so the walk recurses. A node whose arguments are all
  * constants is run on the spot, by the machine that would run it later, so that there is one
@@ -273,7 +273,7 @@ static struct stoa__bound *bind_value(struct stoa__binder *bn, const struct stoa
 				      struct stoa_value v)
 {
 	struct stoa__type type = { v.type, v.type == STOA_DECIMAL ? STOA_DECIMAL_PRECISION_MAX : 0,
-				   v.type == STOA_DECIMAL ? v.scale : 0 };
+				   v.type == STOA_DECIMAL ? v.scale : 0, 0 };
 
 	if (stoa__type_is_int(v.type) && v.type >= STOA_U8)
 		v.i = (int64_t)v.u;
@@ -331,127 +331,6 @@ static struct stoa__bound *bind_typed(struct stoa__binder *bn, const struct stoa
 	if (!bind_type(bn, a->type, &type))
 		return NULL;
 	return stoa__cast(bn, &a->at, bind_string(bn, a), type);
-}
-
-/* ---- names ---------------------------------------------------------------------------------- */
-
-bool stoa__same_name(struct stoa_bytes name, const char *b)
-{
-	return strlen(b) == name.len && !strncasecmp(name.p, b, name.len);
-}
-
-static int shown(size_t len)
-{
-	return len > STOA_NAME_MAX ? STOA_NAME_MAX : (int)len;
-}
-
-static struct stoa__bound *no_such_column(struct stoa__binder *bn, const struct stoa__ast *a)
-{
-	const struct stoa__scope *s = bn->scope;
-	const char *hint = a->at.quoted ? ": strings are quoted with '" : "";
-	int len = shown(a->text.len);
-
-	if (!s || !s->table.p)
-		return stoa__bind_fail(bn, &a->at, STOA_ENOTFOUND,
-				       "there is no column '%.*s': the query has no FROM", len,
-				       a->text.p);
-	if (s->n_tables > 1)
-		return stoa__bind_fail(bn, &a->at, STOA_ENOTFOUND,
-				       "there is no column '%.*s' in any table of FROM%s", len,
-				       a->text.p, hint);
-	return stoa__bind_fail(bn, &a->at, STOA_ENOTFOUND, "there is no column '%.*s' in '%.*s'%s",
-			       len, a->text.p, shown(s->table.len), s->table.p, hint);
-}
-
-struct stoa__bound *stoa__bind_column(struct stoa__binder *bn, const struct stoa__token *at,
-				      struct stoa__scope_column *c, unsigned depth)
-{
-	if (c->expr)
-		return c->expr;
-	struct stoa__bound *b = stoa__bound_new(bn, STOA__BOUND_COLUMN, at, c->type, 0);
-	if (!b)
-		return NULL;
-	if (c->var == UINT32_MAX)
-		c->var = stoa__scan_add(bn, c->scan, c);
-	b->index = c->var;
-	b->not_null = c->not_null;
-	b->depth = (uint8_t)depth;
-	return b;
-}
-
-static bool same_bytes(struct stoa_bytes a, struct stoa_bytes b)
-{
-	return a.len == b.len && !strncasecmp(a.p, b.p, a.len);
-}
-
-/* Does @a name column @c? The rowid is one of no name where a slot has it. */
-static bool names(const struct stoa__ast *a, const struct stoa__scope_column *c)
-{
-	return stoa__same_name(a->text, c->name) &&
-	       (a->qualifier.p ? same_bytes(a->qualifier, c->table) : !c->merged);
-}
-
-/* The column of @s that @a names; NULL if there is none, or, after an error, several. */
-static struct stoa__scope_column *find_name(struct stoa__binder *bn, const struct stoa__scope *s,
-					    const struct stoa__ast *a)
-{
-	struct stoa__scope_column *found = NULL;
-
-	for (size_t i = 0; i < s->n; i++) {
-		struct stoa__scope_column *c = s->columns[i];
-		if (!names(a, c) || (found && c->hidden && same_bytes(found->table, c->table)))
-			continue;
-		if (found) {
-			stoa__bind_fail(bn, &a->at, STOA_EINVAL,
-					"'%.*s' may mean a column of '%.*s' or of '%.*s': say which",
-					shown(a->text.len), a->text.p, shown(found->table.len),
-					found->table.p, shown(c->table.len), c->table.p);
-			return NULL;
-		}
-		found = c;
-	}
-	return found;
-}
-
-static bool has_table(const struct stoa__scope *s, struct stoa_bytes table)
-{
-	for (; s; s = s->outer)
-		for (size_t i = 0; i < s->n; i++)
-			if (same_bytes(s->columns[i]->table, table))
-				return true;
-	return false;
-}
-
-/* Of the first table: the one that an UPDATE or DELETE is about. */
-static struct stoa__bound *bind_rowid(struct stoa__binder *bn, const struct stoa__ast *a)
-{
-	for (size_t i = 0; i < bn->scope->n; i++)
-		if (bn->scope->columns[i]->slot == STOA__SLOT_ROWID)
-			return stoa__bind_column(bn, &a->at, bn->scope->columns[i], 0);
-	return stoa__bind_fail(bn, &a->at, STOA_EINVAL, "there is no rowid here");
-}
-
-static struct stoa__bound *bind_name(struct stoa__binder *bn, const struct stoa__ast *a)
-{
-	bool plain = !a->qualifier.p && !a->at.quoted;
-	unsigned depth = 0;
-
-	for (const struct stoa__scope *s = bn->scope; s && bn->rc >= 0; s = s->outer, depth++) {
-		struct stoa__scope_column *c = find_name(bn, s, a);
-		if (c)
-			return stoa__bind_column(bn, &a->at, c, depth);
-	}
-	if (bn->rc < 0)
-		return NULL;
-	if (a->qualifier.p && !has_table(bn->scope, a->qualifier))
-		return stoa__bind_fail(bn, &a->at, STOA_ENOTFOUND, "there is no table '%.*s' here",
-				       shown(a->qualifier.len), a->qualifier.p);
-	if (plain && stoa__same_name(a->text, "current_date"))
-		return stoa__bind_now(bn, &a->at, STOA_DATE);
-	if (plain && (stoa__same_name(a->text, "current_timestamp") ||
-		      stoa__same_name(a->text, "localtimestamp")))
-		return stoa__bind_now(bn, &a->at, STOA_TIMESTAMP);
-	return no_such_column(bn, a);
 }
 
 /* ---- arithmetic ----------------------------------------------------------------------------- */
@@ -1037,7 +916,8 @@ struct stoa__bound *stoa__bind(struct stoa__binder *bn, const struct stoa__ast *
 	case STOA__AST_TYPED: return bind_typed(bn, a);
 	case STOA__AST_INTERVAL: return bind_interval(bn, a);
 	case STOA__AST_PARAM: return bind_param(bn, a);
-	case STOA__AST_NAME: return bind_name(bn, a);
+	case STOA__AST_NAME:
+	case STOA__AST_DEREF: return stoa__bind_name(bn, a);
 	case STOA__AST_UNARY: return bind_unary(bn, a);
 	case STOA__AST_BINARY: return bind_binary(bn, a);
 	case STOA__AST_AND:
@@ -1057,7 +937,7 @@ struct stoa__bound *stoa__bind(struct stoa__binder *bn, const struct stoa__ast *
 	case STOA__AST_IN_QUERY:
 	case STOA__AST_EXISTS:
 	case STOA__AST_SUBQUERY: return stoa__bind_subquery(bn, a);
-	case STOA__AST_ROWID: return bind_rowid(bn, a);
+	case STOA__AST_ROWID: return stoa__bind_rowid(bn, a);
 	case STOA__AST_ASSIGN: return bind_assign(bn, a);
 	case STOA__AST_DEFAULT:
 		return stoa__bind_fail(bn, &a->at, STOA_EINVAL,

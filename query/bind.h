@@ -2,7 +2,8 @@
 /*
  * bind.h - from syntax tree to bound expressions: what the files of the binder share
  *
- * bind.c     nodes, constants, names, operators
+ * bind.c     nodes, constants, operators
+ * bind_name.c  names, references followed
  * bind_call.c  functions, CASE
  * bind_agg.c  aggregates
  * cast.c     conversion between types, explicit and implied
@@ -19,6 +20,7 @@
 #include "ast.h"
 #include "bound.h"
 
+struct stoa__deref;
 struct stoa__node;
 struct stoa__tables;
 
@@ -31,6 +33,8 @@ struct stoa__scope_column {
 	bool hidden;			/* no part of *: the rowid */
 	bool merged;			/* of USING: named with its table only, no part of a bare * */
 	struct stoa__bound *expr;	/* what it means, where that is no variable */
+	struct stoa__node *anchor;	/* of a reference: below it is who follows it; NULL: nobody can */
+	struct stoa__deref *deref;	/* what it refers to; NULL: nobody has asked (bind_name.c) */
 	uint32_t var;			/* UINT32_MAX until it is used */
 	struct stoa__node *scan;	/* makes it, once it is used; */
 	uint32_t slot;			/* from this position in the table, or STOA__SLOT_ROWID */
@@ -139,13 +143,22 @@ struct stoa__bound *stoa__bound_done(struct stoa__binder *bn, struct stoa__bound
 struct stoa__bound *stoa__bind_compare(struct stoa__binder *bn, const struct stoa__token *at,
 				       unsigned op, struct stoa__bound *a, struct stoa__bound *b);
 struct stoa__token stoa__bound_place(const struct stoa__bound *b);
+/* zeroed elements of the binder's arena; NULL once anything failed. */
+void *stoa__bind_array(struct stoa__binder *bn, size_t n, size_t size);
+
+/* ---- bind_name.c --------------------------------------------------------------------------- */
+
 /* Is @name written as @b, in whatever case? */
 bool stoa__same_name(struct stoa_bytes name, const char *b);
 /* The column @c of a scope, @depth queries out from where we are. */
 struct stoa__bound *stoa__bind_column(struct stoa__binder *bn, const struct stoa__token *at,
 				      struct stoa__scope_column *c, unsigned depth);
-/* zeroed elements of the binder's arena; NULL once anything failed. */
-void *stoa__bind_array(struct stoa__binder *bn, size_t n, size_t size);
+/* STOA__AST_NAME and STOA__AST_DEREF; STOA__AST_ROWID. */
+struct stoa__bound *stoa__bind_name(struct stoa__binder *bn, const struct stoa__ast *a);
+struct stoa__bound *stoa__bind_rowid(struct stoa__binder *bn, const struct stoa__ast *a);
+/* @n, whose columns are @scope's, with a place to follow those of them that are references. */
+struct stoa__node *stoa__scope_anchor(struct stoa__binder *bn, struct stoa__node *n,
+				      struct stoa__scope *scope);
 
 /* ---- subquery.c ---------------------------------------------------------------------------- */
 

@@ -19,6 +19,7 @@ struct stoa__type {
 	uint8_t type;		/* enum stoa_type or STOA__TYPE_INTERVAL; STOA_NULL: not known */
 	uint8_t precision;	/* of decimals */
 	uint8_t scale;
+	stoa_table target;	/* of a reference: the table of its rows; 0: it is none */
 };
 
 struct stoa__interval {
@@ -115,15 +116,15 @@ bool stoa__type_is_text(unsigned type);		/* string, text */
 const char *stoa__type_text(unsigned type);	/* for messages: "integer", "interval", ... */
 static inline struct stoa__type stoa__type_plain(unsigned type)
 {
-	return (struct stoa__type){ (uint8_t)type, 0, 0 };
+	return (struct stoa__type){ .type = (uint8_t)type };
 }
 static inline struct stoa__type stoa__type_decimal(unsigned scale)
 {
-	return (struct stoa__type){ STOA_DECIMAL, STOA_DECIMAL_PRECISION_MAX, (uint8_t)scale };
+	return (struct stoa__type){ STOA_DECIMAL, STOA_DECIMAL_PRECISION_MAX, (uint8_t)scale, 0 };
 }
 /* The type that values of both can take without losing anything; false when there is none. */
 bool stoa__type_common(struct stoa__type a, struct stoa__type b, struct stoa__type *out);
-/* What the values of a slot are in expressions: references are rowids, numbers. */
+/* What the values of a slot are in expressions: references are rowids, numbers that know their table. */
 struct stoa__type stoa__type_of_slot(const struct stoa_slot *slot);
 /* A type's name in SQL ("bigint", "double", our own too), with its arguments; false if unknown. */
 bool stoa__type_named(const char *p, size_t len, int n_args, const uint32_t *args,

@@ -115,6 +115,20 @@ static void put_join(struct stoa__text *t, const struct stoa__node *n,
 	stoa__text_put_exprs(t, n->exprs, n->n_exprs, " AND ", in, 2);
 }
 
+static void put_lookup(struct stoa__text *t, const struct stoa__node *n,
+		       const struct stoa__node *const *in)
+{
+	size_t first = n->n_columns - n->n_looked;
+
+	stoa__text_put(t, "look up %s (", n->table_name);
+	for (size_t i = first; i < n->n_columns; i++) {
+		const char *dot = strchr(n->columns[i].name, '.');
+		stoa__text_put(t, "%s%s", i > first ? ", " : "", dot ? dot + 1 : n->columns[i].name);
+	}
+	stoa__text_put(t, ") by ");
+	stoa__text_put_exprs(t, n->exprs, 1, "", in, 1);
+}
+
 static void put_node(struct stoa__text *t, const struct stoa__node *n)
 {
 	const struct stoa__node *in[2] = { n->input[0], n->input[1] };
@@ -133,6 +147,7 @@ static void put_node(struct stoa__text *t, const struct stoa__node *n)
 		stoa__text_put(t, "repeat ");
 		stoa__text_put_exprs(t, n->exprs, n->n_exprs, ", ", in, n_in);
 		return;
+	case STOA__NODE_LOOKUP: put_lookup(t, n, in); return;
 	case STOA__NODE_FILTER:
 	case STOA__NODE_PROJECT:
 		stoa__text_put(t, n->kind == STOA__NODE_FILTER ? "filter " : "project ");

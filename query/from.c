@@ -17,6 +17,7 @@
 
 #include "../lib/core/error.h"
 #include "../lib/core/limits.h"
+#include "../lib/core/type.h"
 #include "plan.h"
 
 static int shown(size_t len)
@@ -52,6 +53,8 @@ static void table_columns(struct stoa__binder *bn, const struct stoa_table_info 
 			  struct stoa__node *scan, struct stoa_bytes alias,
 			  struct stoa__scope *scope)
 {
+	struct stoa__scope_column *c;
+
 	if (!make_columns(bn, scope, info->n_slots + rowid))
 		return;
 	for (size_t i = 0; i < info->n_slots; i++) {
@@ -74,10 +77,19 @@ static void table_columns(struct stoa__binder *bn, const struct stoa_table_info 
 			.hidden = true, .slot = STOA__SLOT_ROWID,
 		};
 	for (size_t i = 0; i < scope->n; i++) {
-		scope->columns[i]->table = alias;
-		scope->columns[i]->var = UINT32_MAX;
-		scope->columns[i]->scan = scan;
+		c = scope->columns[i];
+		c->table = alias;
+		c->var = UINT32_MAX;
+		c->scan = scan;
+		if (i < info->n_slots && stoa__type_is_ref(info->slots[i].type) && !c->type.target)
+			c->type.target = scan->table;	/* its own */
 	}
+}
+
+void stoa__table_columns(struct stoa__binder *bn, const struct stoa_table_info *info,
+			 struct stoa__node *n, struct stoa_bytes alias, struct stoa__scope *scope)
+{
+	table_columns(bn, info, true, n, alias, scope);
 }
 
 static struct stoa__node *bind_table(struct stoa__binder *bn, const struct stoa__from *f,
@@ -438,12 +450,26 @@ static struct stoa__node *bind_join(struct stoa__binder *bn, const struct stoa__
 	return n;
 }
 
-struct stoa__node *stoa__from_bind(struct stoa__binder *bn, const struct stoa__from *f,
-				   struct stoa__scope *scope)
+/* A table, query, file or function. */
+static struct stoa__node *bind_item(struct stoa__binder *bn, const struct stoa__from *f,
+				    struct stoa__scope *scope)
 {
 	const struct stoa__ctes *where;
 	const struct stoa__with *w;
 
+	scope->table = f->alias.p ? f->alias : f->name;
+	scope->n_tables = 1;
+	if (f->kind == STOA__FROM_QUERY)
+		return bind_query(bn, f, scope);
+	if (f->kind == STOA__FROM_FILE || f->kind == STOA__FROM_FUNCTION)
+		return bind_function(bn, f, scope);
+	w = find_cte(bn, f->name, &where);
+	return w ? bind_cte(bn, f, w, where, scope) : bind_table(bn, f, scope);
+}
+
+struct stoa__node *stoa__from_bind(struct stoa__binder *bn, const struct stoa__from *f,
+				   struct stoa__scope *scope)
+{
 	if (bn->rc < 0)
 		return NULL;
 	if (!f)
@@ -456,12 +482,6 @@ struct stoa__node *stoa__from_bind(struct stoa__binder *bn, const struct stoa__f
 				"counted", STOA__SQL_RELATIONS_MAX);
 		return NULL;
 	}
-	scope->table = f->alias.p ? f->alias : f->name;
-	scope->n_tables = 1;
-	if (f->kind == STOA__FROM_QUERY)
-		return bind_query(bn, f, scope);
-	if (f->kind == STOA__FROM_FILE || f->kind == STOA__FROM_FUNCTION)
-		return bind_function(bn, f, scope);
-	w = find_cte(bn, f->name, &where);
-	return w ? bind_cte(bn, f, w, where, scope) : bind_table(bn, f, scope);
+	struct stoa__node *n = bind_item(bn, f, scope);
+	return stoa__scope_anchor(bn, n, scope);
 }

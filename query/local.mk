@@ -19,6 +19,7 @@ libstoa_all_la_SOURCES += \
 	%D%/bind.h \
 	%D%/bind_agg.c \
 	%D%/bind_call.c \
+	%D%/bind_name.c \
 	%D%/bound.h \
 	%D%/cast.c \
 	%D%/change.c \
@@ -72,6 +73,7 @@ libstoa_all_la_SOURCES += \
 	%D%/op_filter.c \
 	%D%/op_gather.c \
 	%D%/op_join.c \
+	%D%/op_lookup.c \
 	%D%/op_project.c \
 	%D%/op_repeat.c \
 	%D%/op_scan.c \
@@ -83,6 +85,7 @@ libstoa_all_la_SOURCES += \
 	%D%/parse.c \
 	%D%/parse.h \
 	%D%/plan.c \
+	%D%/positional.c \
 	%D%/plan.h \
 	%D%/prog.h \
 	%D%/push.c \

@@ -72,6 +72,20 @@ void stoa__node_add_expr(struct stoa__binder *bn, struct stoa__node *n, struct s
 	exprs[n->n_exprs++] = b;
 }
 
+/* table.column, so that plans say whose it is. */
+static const char *full_name(struct stoa__binder *bn, const struct stoa__scope_column *c)
+{
+	size_t len = strlen(c->name);
+	char *name = stoa__bind_array(bn, c->table.len + len + 2, 1);
+
+	if (!name)
+		return "";
+	memcpy(name, c->table.p, c->table.len);
+	name[c->table.len] = '.';
+	memcpy(name + c->table.len + 1, c->name, len);
+	return name;
+}
+
 uint32_t stoa__scan_add(struct stoa__binder *bn, struct stoa__node *scan,
 			const struct stoa__scope_column *c)
 {
@@ -82,14 +96,16 @@ uint32_t stoa__scan_add(struct stoa__binder *bn, struct stoa__node *scan,
 		return var;
 	scan->slots = slots;
 	slots[scan->n_columns] = c->slot;
-	stoa__node_add(bn, scan, c->name, c->type, c->not_null, var);
+	stoa__node_add(bn, scan, scan->kind == STOA__NODE_LOOKUP ? full_name(bn, c) : c->name,
+		       c->type, c->not_null, var);
 	return var;
 }
 
 static bool passes_on(const struct stoa__node *n)
 {
 	return n->kind == STOA__NODE_FILTER || n->kind == STOA__NODE_SORT ||
-	       n->kind == STOA__NODE_LIMIT || n->kind == STOA__NODE_REPEAT;
+	       n->kind == STOA__NODE_LIMIT || n->kind == STOA__NODE_REPEAT ||
+	       n->kind == STOA__NODE_LOOKUP;
 }
 
 bool stoa__join_gives_left(const struct stoa__node *n)
@@ -105,8 +121,13 @@ bool stoa__join_gives_right(const struct stoa__node *n)
 
 bool stoa__node_makes(const struct stoa__node *n, uint32_t var)
 {
-	while (passes_on(n))
-		n = n->input[0];
+	for (;; n = n->input[0]) {
+		for (size_t i = 0; n->kind == STOA__NODE_LOOKUP && i < n->n_columns; i++)
+			if (n->columns[i].var == var)
+				return true;
+		if (!passes_on(n))
+			break;
+	}
 	if (n->kind == STOA__NODE_JOIN)
 		return (n->join == STOA__JOIN_MARK && n->mark == var) ||
 		       (stoa__join_gives_left(n) && stoa__node_makes(n->input[0], var)) ||

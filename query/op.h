@@ -123,6 +123,13 @@ int stoa__op_append(struct stoa__op *first, struct stoa__op *second, struct stoa
 /* @cells: row by row, constants mostly, of their column's type; none has columns. */
 int stoa__op_values(struct stoa__bound *const *cells, size_t n_rows, const struct stoa__type *types,
 		    size_t n_columns, struct stoa__op **out, struct stoa_error *err);
+/*
+ * @child's @n_child columns, then @n_own of the rows whose rowids are its column @key: those of @source, but for
+ * number @rowid (SIZE_MAX: none), which is the rowid. @members: see stoa__source_ops.look(). @source is taken over.
+ */
+int stoa__op_lookup(struct stoa__op *child, struct stoa__source *source, size_t n_child,
+		    size_t n_own, size_t rowid, size_t key, bool members, struct stoa__op **out,
+		    struct stoa_error *err);
 /* @times: an integer over @child's columns, of which there are @n_columns. */
 int stoa__op_repeat(struct stoa__op *child, struct stoa__arena *arena, struct stoa__bound *times,
 		    size_t n_columns, struct stoa__op **out, struct stoa_error *err);

@@ -213,6 +213,31 @@ static int build_aggregate(struct build *b, const struct stoa__node *n, struct s
 				  n->n_aggs, out, b->err);
 }
 
+/* Takes over @child. */
+static int build_lookup(struct build *b, const struct stoa__node *n, struct stoa__op *child,
+			struct stoa__op **out)
+{
+	uint32_t *slots = stoa__arena_array(b->arena, n->n_looked + 1, sizeof *slots);
+	struct stoa__source *source;
+	size_t n_slots = 0, rowid = SIZE_MAX;
+	int rc;
+
+	for (size_t i = 0; slots && i < n->n_looked; i++) {
+		if (n->slots[i] == STOA__SLOT_ROWID)
+			rowid = i;
+		else
+			slots[n_slots++] = n->slots[i];
+	}
+	rc = slots ? b->tables->open(b->tables, n->table, slots, n_slots, &source, b->err) :
+		     stoa__fail_memory(b->err);
+	if (rc < 0) {
+		stoa__op_close(child);
+		return rc;
+	}
+	return stoa__op_lookup(child, source, n->n_columns - n->n_looked, n->n_looked, rowid,
+			       n->exprs[0]->index, n->members, out, b->err);
+}
+
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
 /*
@@ -238,6 +263,7 @@ static int build_on(struct build *b, const struct stoa__node *n, struct stoa__op
 				     b->err);
 	case STOA__NODE_APPEND: return stoa__op_append(child, other, out, b->err);
 	case STOA__NODE_VALUES: return build_values(b, n, out);
+	case STOA__NODE_LOOKUP: return build_lookup(b, n, child, out);
 	case STOA__NODE_REPEAT:
 		return stoa__op_repeat(child, b->arena, n->exprs[0], n->n_columns, out, b->err);
 	}
@@ -267,7 +293,7 @@ static bool is_streaming_join(const struct build *b, const struct stoa__node *n)
 static const struct stoa__node *pipeline_scan(const struct build *b, const struct stoa__node *n)
 {
 	while (n->kind == STOA__NODE_FILTER || n->kind == STOA__NODE_PROJECT ||
-	       is_streaming_join(b, n))
+	       n->kind == STOA__NODE_LOOKUP || is_streaming_join(b, n))
 		n = n->input[0];
 	return n->kind == STOA__NODE_SCAN ? n : NULL;
 }

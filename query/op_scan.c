@@ -31,7 +31,6 @@ struct scan {
 	size_t n;		/* rows of the current batch */
 	const stoa_rowid *rowids;
 	uint8_t **bools;	/* by column, made when needed */
-	bool *bools_ready;
 	struct stoa__node_counts *counts;	/* NULL: nobody asks */
 	uint64_t counted;	/* columns of the batch that are in them; from the 64th on, each time */
 };
@@ -235,30 +234,17 @@ static int scan_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
 	}
 	if (rc == STOA_ROW)
 		count_read(s, s->n);
-	if (s->n_columns)
-		memset(s->bools_ready, 0, s->n_columns * sizeof *s->bools_ready);
 	return rc;
 }
 
-static int bytes_of_bools(struct scan *s, size_t i, struct stoa__vec *v, struct stoa_error *err)
+/* Column @i as the engine has it; room for its booleans is made when they first come. */
+static int narrow(struct scan *s, size_t i, struct stoa__vec *v, struct stoa_error *err)
 {
-	if (!s->bools[i])
+	if (v->type == STOA_BOOL && !s->bools[i])
 		s->bools[i] = stoa__alloc_aligned(STOA__BATCH_ROWS);
-	uint8_t *out = s->bools[i];
-	if (!out)
+	if (v->type == STOA_BOOL && !s->bools[i])
 		return stoa__fail_memory(err);
-	bool spread = v->kind == STOA__VEC_CONST && v->validity;
-	if (!s->bools_ready[i]) {
-		for (size_t k = 0; k < v->n; k++)
-			out[k] = v->i64[v->kind == STOA__VEC_CONST ? 0 : k] != 0;
-		for (size_t k = 0; v->validity && k < v->n; k++)
-			out[k] &= stoa__bit_get(v->validity, k);
-		s->bools_ready[i] = true;
-	}
-	if (spread)	/* NULL rows differ from the others */
-		v->kind = STOA__VEC_FLAT;
-	v->values = out;
-	v->phys = STOA__PHYS_BOOL;
+	stoa__vec_from_source(v, s->bools[i]);
 	return STOA_OK;
 }
 
@@ -279,11 +265,7 @@ static int scan_column(struct stoa__input *in, size_t i, struct stoa__vec *out,
 	STOA_TRY(s->source->ops->column(s->source, source_column(s, i), out, err));
 	if (s->counts)
 		count_vector(s, i, out);
-	if (out->type == STOA_BOOL)
-		return bytes_of_bools(s, i, out, err);
-	if (out->type >= STOA_U8 && out->type <= STOA_U32)
-		out->phys = STOA__PHYS_I64;
-	return STOA_OK;
+	return narrow(s, i, out, err);
 }
 
 static bool scan_within(struct stoa__op *op, size_t i, int64_t lo, int64_t hi, uint8_t *out)
@@ -315,7 +297,6 @@ static void scan_close(struct stoa__op *op)
 	for (size_t i = 0; s->bools && i < s->n_columns; i++)
 		stoa__free(s->bools[i]);
 	stoa__free(s->bools);
-	stoa__free(s->bools_ready);
 	stoa__free(s);
 }
 
@@ -340,8 +321,7 @@ int stoa__op_scan(struct stoa__source *source, size_t n_columns, size_t rowid,
 	s->n_where = n_where;
 	s->run = run;
 	s->bools = stoa__calloc(n_columns + 1, sizeof(*s->bools));
-	s->bools_ready = stoa__calloc(n_columns + 1, sizeof *s->bools_ready);
-	if (!s->bools || !s->bools_ready) {
+	if (!s->bools) {
 		scan_close(&s->op);
 		return stoa__fail_memory(err);
 	}

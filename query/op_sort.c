@@ -277,7 +277,7 @@ static int sort_init(struct sort *s, const struct stoa__type *types,
 		return stoa__fail_memory(err);
 	if (s->n_child)
 		memcpy(s->types, types, s->n_child * sizeof *types);
-	s->types[s->n_child] = (struct stoa__type){ STOA_I64, 0, 0 };
+	s->types[s->n_child] = stoa__type_plain(STOA_I64);
 	if (n_order)
 		memcpy(s->keys, order, n_order * sizeof *order);
 	s->keys[n_order] = (struct stoa__order_key){ .output = (uint32_t)s->n_child };

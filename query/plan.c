@@ -96,6 +96,7 @@ static struct stoa_bytes default_name(const struct stoa__ast *a)
 {
 	switch ((enum stoa__ast_kind)a->kind) {
 	case STOA__AST_NAME:
+	case STOA__AST_DEREF:
 	case STOA__AST_CALL: return a->text;
 	case STOA__AST_CASE: return (struct stoa_bytes){ "case", 4 };
 	case STOA__AST_EXTRACT: return (struct stoa_bytes){ "extract", 7 };

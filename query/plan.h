@@ -41,6 +41,9 @@ struct stoa__tables {
 	 */
 	int (*find)(struct stoa__tables *t, const char *name, stoa_table *table,
 		    struct stoa_table_info *info, struct stoa_error *err);
+	/* The same of a table whose number is known. NULL where no column is a reference. */
+	int (*describe)(struct stoa__tables *t, stoa_table table, struct stoa_table_info *info,
+			struct stoa_error *err);
 	int (*open)(struct stoa__tables *t, stoa_table table, const uint32_t *slots, size_t n_slots,
 		    struct stoa__source **out, struct stoa_error *err);
 	/*
@@ -64,6 +67,7 @@ enum stoa__node_kind {
 	STOA__NODE_APPEND,	/* the rows of input[0], then those of input[1] (UNION ALL) */
 	STOA__NODE_VALUES,	/* exprs: cells, row by row, each without columns */
 	STOA__NODE_REPEAT,	/* each row exprs[0] times */
+	STOA__NODE_LOOKUP,	/* each row, and slots of the row of a table whose rowid is exprs[0] */
 };
 
 /*
@@ -114,6 +118,12 @@ struct stoa__node {
 	const char *table_name;
 	const struct stoa__row_list *only;	/* of the table's rows; NULL: all */
 	uint32_t *slots;	/* by column; one may be STOA__SLOT_ROWID */
+	/*
+	 * LOOKUP: also table, table_name and slots, by its own columns; NULL where there is no row. Its columns are its
+	 * own alone until it is resolved, then its input's and the last @n_looked its own.
+	 */
+	size_t n_looked;
+	bool members;		/* only rows of the table; else also those kept for who refers to them */
 	/* AGGREGATE */
 	struct stoa__agg *aggs;
 	size_t n_aggs;
@@ -179,7 +189,7 @@ uint32_t stoa__var_new(struct stoa__binder *bn);
 void stoa__node_add(struct stoa__binder *bn, struct stoa__node *n, const char *name,
 		    struct stoa__type type, bool not_null, uint32_t var);
 void stoa__node_add_expr(struct stoa__binder *bn, struct stoa__node *n, struct stoa__bound *b);
-/* Adds slot @c of its table to a scan; the variable that is now its. */
+/* Adds slot @c of its table to a scan or a lookup; the variable that is now its. */
 uint32_t stoa__scan_add(struct stoa__binder *bn, struct stoa__node *scan,
 			const struct stoa__scope_column *c);
 /*
@@ -246,6 +256,8 @@ struct stoa__node *stoa__subqueries_filter(struct stoa__binder *bn, struct stoa_
 
 /* The same rows sooner: conditions as far down as they can be, joins in a good order. */
 struct stoa__node *stoa__plan_optimise(struct stoa__binder *bn, struct stoa__node *n);
+/* Joins of few rows with a large table on its rowid are lookups (positional.c). */
+struct stoa__node *stoa__plan_positional(struct stoa__binder *bn, struct stoa__node *n);
 /* Joins @n relations (1 or more) on @terms, all of which are used. */
 struct stoa__node *stoa__join_order(struct stoa__binder *bn, struct stoa__node **relations,
 				    size_t n, struct stoa__bound **terms, size_t n_terms);
@@ -264,6 +276,9 @@ double stoa__estimate_term(const struct stoa__node *n, const struct stoa__bound 
 
 /* ---- from.c ---------------------------------------------------------------------------------- */
 
+/* The columns of a table that @n reads, the rowid last. */
+void stoa__table_columns(struct stoa__binder *bn, const struct stoa_table_info *info,
+			 struct stoa__node *n, struct stoa_bytes alias, struct stoa__scope *scope);
 /* The tree of a FROM (NULL: none), and in *@scope its columns. */
 struct stoa__node *stoa__from_bind(struct stoa__binder *bn, const struct stoa__from *f,
 				   struct stoa__scope *scope);

@@ -137,6 +137,11 @@ struct stoa_value stoa__vec_value(const struct stoa__vec *v, size_t i);
 const void *stoa__vec_flat(const struct stoa__vec *v, void *room);
 /* Bytes of an element of a physical kind. */
 size_t stoa__phys_width(unsigned phys);
+/*
+ * A source's vector as the engine has it: integers up to u32 are int64_t, booleans bytes, which are put in
+ * @bools.
+ */
+void stoa__vec_from_source(struct stoa__vec *v, uint8_t *bools);
 /* Is a row valid and, for booleans, true? As bytes into @out. */
 void stoa__vec_true(const struct stoa__vec *v, size_t n, uint8_t *out);
 /* Rows @sel of @v: values into @room, validity into @bits. */

@@ -330,6 +330,19 @@ static void choose_build(struct stoa__node *n)
 	}
 }
 
+/* What reads no column of its own is for the rows below. */
+static struct stoa__node *push_lookup(struct stoa__binder *bn, struct stoa__node *n,
+				      struct terms above)
+{
+	struct terms below = take(bn, &above, n->input[0]);
+
+	n->input[0] = push(bn, n->input[0], below);
+	if (!n->input[0])
+		return NULL;
+	stoa__estimate(bn, n);
+	return filter(bn, n, above);
+}
+
 /* LEFT, FULL, MARK and SINGLE joins: what may go down goes, the rest stays above. */
 static struct stoa__node *push_outer(struct stoa__binder *bn, struct stoa__node *n,
 				     struct terms above)
@@ -506,6 +519,7 @@ static struct stoa__node *push(struct stoa__binder *bn, struct stoa__node *n, st
 	case STOA__NODE_AGGREGATE: return push_groups(bn, n, terms);
 	case STOA__NODE_APPEND: n = push_append(bn, n, terms); break;
 	case STOA__NODE_JOIN: return push_join(bn, n, terms);
+	case STOA__NODE_LOOKUP: return push_lookup(bn, n, terms);
 	case STOA__NODE_SCAN:
 		stoa__estimate(bn, n);
 		factor_all(bn, &terms);
@@ -528,5 +542,5 @@ struct stoa__node *stoa__plan_optimise(struct stoa__binder *bn, struct stoa__nod
 {
 	struct terms none = { 0 };
 
-	return push(bn, n, none);
+	return stoa__plan_positional(bn, push(bn, n, none));
 }

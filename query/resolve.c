@@ -105,6 +105,41 @@ static void resolve_scan(struct stoa__node *n, const uint64_t *wanted)
 	n->n_columns = k;
 }
 
+/* The columns of its input, then those of its own that are wanted. */
+static void lookup_columns(struct resolver *r, struct stoa__node *n, const uint64_t *wanted)
+{
+	const struct stoa__node *in = n->input[0];
+	struct stoa__node_column *c =
+		stoa__bind_array(r->bn, in->n_columns + n->n_columns, sizeof *c);
+
+	if (!c)
+		return;
+	if (in->n_columns)
+		memcpy(c, in->columns, in->n_columns * sizeof *c);
+	for (size_t i = 0; i < n->n_columns; i++) {
+		if (!stoa__bit_get(wanted, n->columns[i].var))
+			continue;
+		c[in->n_columns + n->n_looked] = n->columns[i];
+		n->slots[n->n_looked++] = n->slots[i];
+	}
+	n->columns = c;
+	n->n_columns = in->n_columns + n->n_looked;
+}
+
+static void resolve_lookup(struct resolver *r, struct stoa__node *n, const uint64_t *wanted)
+{
+	uint64_t *set = set_copy(r, wanted);
+
+	if (!set)
+		return;
+	add_all(set, n->exprs, n->n_exprs);
+	resolve(r, n->input[0], set);
+	if (r->bn->rc < 0)
+		return;
+	n->exprs = over(r, n->exprs, n->n_exprs, n->input[0]);
+	lookup_columns(r, n, wanted);
+}
+
 static void resolve_filter(struct resolver *r, struct stoa__node *n, const uint64_t *wanted)
 {
 	uint64_t *set = set_copy(r, wanted);
@@ -296,6 +331,7 @@ static void resolve(struct resolver *r, struct stoa__node *n, const uint64_t *wa
 	case STOA__NODE_ONE:
 	case STOA__NODE_VALUES: break;
 	case STOA__NODE_SCAN: resolve_scan(n, wanted); break;
+	case STOA__NODE_LOOKUP: resolve_lookup(r, n, wanted); break;
 	case STOA__NODE_FILTER: resolve_filter(r, n, wanted); break;
 	case STOA__NODE_PROJECT: resolve_project(r, n, wanted); break;
 	case STOA__NODE_AGGREGATE: resolve_aggregate(r, n, wanted); break;

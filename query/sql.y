@@ -321,10 +321,15 @@ expr(R) ::= STRING(T). { R = stoa__ast_text(ps, STOA__AST_STRING, T); }
 expr(R) ::= BLOB(T). { R = stoa__ast_blob(ps, T); }
 expr(R) ::= PARAM(T). { R = stoa__ast_param(ps, T); }
 expr(R) ::= IDENT(N). { R = stoa__ast_name(ps, NULL, N); }
-expr(R) ::= IDENT(Q) DOT IDENT(N). { R = stoa__ast_name(ps, &Q, N); }
-expr(R) ::= IDENT DOT IDENT DOT(T) IDENT. {
-	R = NULL;
-	stoa__parse_unsupported(ps, &T, "a name of more than two parts");
+expr(R) ::= path(P). { R = P; }
+/* [table.]column, and further columns of the rows that references refer to. */
+path(R) ::= IDENT(Q) DOT IDENT(N). { R = stoa__ast_name(ps, &Q, N); }
+path(R) ::= path(P) DOT IDENT(N). {
+	R = stoa__ast_unary(ps, STOA__AST_DEREF, 0, N, P);
+	if (R) {
+		R->text.p = N.p;
+		R->text.len = N.len;
+	}
 }
 expr(R) ::= IDENT(N) STRING(S). {
 	R = stoa__ast_text(ps, STOA__AST_TYPED, S);

@@ -273,7 +273,7 @@ static int assign(struct stoa__query_cursor *q, const struct stoa_slot *const *s
 		return stoa__fail_memory(err);
 	for (size_t i = 0; i < n; i++) {
 		const struct stoa_column *c = &q->columns[i];
-		struct stoa__type type = { c->type, c->precision, c->scale };
+		struct stoa__type type = { c->type, c->precision, c->scale, 0 };
 		struct stoa__bound *b = stoa__bound_new(&bn, STOA__BOUND_COLUMN, &at, type, 0);
 		if (b)
 			b->index = (uint32_t)i;
@@ -350,6 +350,12 @@ static int txn_find(struct stoa__tables *t, const char *name, stoa_table *table,
 	return stoa_table_info(txn, *table, info, err);
 }
 
+static int txn_describe(struct stoa__tables *t, stoa_table table, struct stoa_table_info *info,
+			struct stoa_error *err)
+{
+	return stoa_table_info(((struct stoa__txn_tables *)t)->txn, table, info, err);
+}
+
 /* Numbers that no table has, as they are given in order from 1: those of relations. */
 #define RELATION (UINT32_MAX - STOA__SQL_RELATIONS_MAX * 2)
 
@@ -398,7 +404,9 @@ void stoa__txn_tables_init(struct stoa__txn_tables *t, stoa_txn *txn)
 	struct stoa__means *m = &t->tables.means;
 
 	*t = (struct stoa__txn_tables){
-		.tables = { .find = txn_find, .open = txn_open, .call = txn_call }, .txn = txn,
+		.tables = { .find = txn_find, .describe = txn_describe, .open = txn_open,
+			    .call = txn_call },
+		.txn = txn,
 	};
 	stoa__txn_means(txn, &m->budget, &m->dir, &m->n_threads, &m->no_background);
 }

@@ -356,6 +356,11 @@ static void pull_up(struct pull *p, struct stoa__node **at, bool top)
 		break;
 	case STOA__NODE_AGGREGATE: pull_groups(p, n, top); break;
 	case STOA__NODE_JOIN: pull_join(p, n); break;
+	case STOA__NODE_LOOKUP:
+		if (node_reads_outer(p, n))
+			refuse(p);
+		pull_up(p, &n->input[0], false);
+		break;
 	case STOA__NODE_SORT:
 		if (n->limit != UINT64_MAX) {
 			refuse(p);

@@ -44,7 +44,7 @@ const char *stoa__type_text(unsigned type)
 struct stoa__type stoa__type_normal(struct stoa__type t)
 {
 	if (stoa__type_is_int(t.type))
-		return stoa__type_plain(STOA_I64);
+		return (struct stoa__type){ STOA_I64, 0, 0, t.target };
 	if (t.type == STOA_F32)
 		return stoa__type_plain(STOA_F64);
 	if (t.type == STOA_STRING)
@@ -73,6 +73,7 @@ bool stoa__type_common(struct stoa__type a, struct stoa__type b, struct stoa__ty
 	}
 	if (a.type == b.type && a.type != STOA_DECIMAL) {
 		*out = a;
+		out->target = a.target == b.target ? a.target : 0;
 		return true;
 	}
 	if (stoa__type_is_number(a.type) && stoa__type_is_number(b.type))
@@ -114,21 +115,21 @@ static const struct {
 static bool decimal_arguments(int n_args, const uint32_t *args, struct stoa__type *out)
 {
 	if (n_args == 0) {
-		*out = (struct stoa__type){ STOA_DECIMAL, STOA_DECIMAL_PRECISION_MAX, 6 };
+		*out = (struct stoa__type){ STOA_DECIMAL, STOA_DECIMAL_PRECISION_MAX, 6, 0 };
 		return true;
 	}
 	uint32_t scale = n_args > 1 ? args[1] : 0;
 	if (args[0] < 1 || args[0] > STOA_DECIMAL_PRECISION_MAX || scale > args[0])
 		return false;
-	*out = (struct stoa__type){ STOA_DECIMAL, (uint8_t)args[0], (uint8_t)scale };
+	*out = (struct stoa__type){ STOA_DECIMAL, (uint8_t)args[0], (uint8_t)scale, 0 };
 	return true;
 }
 
 struct stoa__type stoa__type_of_slot(const struct stoa_slot *slot)
 {
 	if (stoa__type_is_ref(slot->type))
-		return stoa__type_plain(STOA_I64);
-	return (struct stoa__type){ slot->type, slot->precision, slot->scale };
+		return (struct stoa__type){ STOA_I64, 0, 0, slot->target };
+	return (struct stoa__type){ slot->type, slot->precision, slot->scale, 0 };
 }
 
 bool stoa__type_named(const char *p, size_t len, int n_args, const uint32_t *args,

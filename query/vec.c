@@ -34,9 +34,31 @@ unsigned stoa__prog_phys(unsigned type)
 	}
 }
 
+static void bytes_of_bools(struct stoa__vec *v, uint8_t *out)
+{
+	bool spread = v->kind == STOA__VEC_CONST && v->validity;
+
+	for (size_t k = 0; k < v->n; k++)
+		out[k] = v->i64[v->kind == STOA__VEC_CONST ? 0 : k] != 0;
+	for (size_t k = 0; v->validity && k < v->n; k++)
+		out[k] &= stoa__bit_get(v->validity, k);
+	if (spread)	/* NULL rows differ from the others */
+		v->kind = STOA__VEC_FLAT;
+	v->values = out;
+	v->phys = STOA__PHYS_BOOL;
+}
+
+void stoa__vec_from_source(struct stoa__vec *v, uint8_t *bools)
+{
+	if (v->type == STOA_BOOL)
+		bytes_of_bools(v, bools);
+	else if (v->type >= STOA_U8 && v->type <= STOA_U32)
+		v->phys = STOA__PHYS_I64;
+}
+
 struct stoa_value stoa__vec_value(const struct stoa__vec *v, size_t i)
 {
-	struct stoa__type t = { v->type, 0, v->scale };
+	struct stoa__type t = { v->type, 0, v->scale, 0 };
 
 	if (!stoa__bit_get(v->validity, i) || v->type == STOA_NULL)
 		return stoa_null();

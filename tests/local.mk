@@ -27,6 +27,7 @@ cmocka_tests += \
 	%D%/csv_work_test \
 	%D%/cursor_test \
 	%D%/deque_test \
+	%D%/deref_test \
 	%D%/explain_test \
 	%D%/fault_test \
 	%D%/file_table_test \

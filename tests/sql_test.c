@@ -59,7 +59,7 @@ static void errors_say_where(void **state)
 		{ "select \xff", STOA_ESYNTAX, 1, 8, "UTF-8" },
 		{ "select 'a\n\xc3'", STOA_ESYNTAX, 2, 1, "UTF-8" },
 		{ "select 1; select 2", STOA_ESYNTAX, 1, 11, "'select'" },
-		{ "select a.b.c from t", STOA_EUNSUPPORTED, 1, 11, "two parts" },
+		{ "select a.b..c from t", STOA_ESYNTAX, 1, 12, "'.'" },
 		{ "INSERT INTO t VALUE (1)", STOA_ESYNTAX, 1, 15, "'VALUE'" },
 		{ " update t set a == 1, = 2", STOA_ESYNTAX, 1, 23, "'='" },
 		{ "update t a = 1", STOA_ESYNTAX, 1, 12, "'='" },

@@ -109,6 +109,14 @@ struct stoa__source_ops {
 	 */
 	void (*only)(struct stoa__source *s, const struct stoa__row_list *rowids);
 	/*
+	 * Makes the batch @n rows by rowid, in that order: those that @valid (NULL: none) says are NULL, and those that
+	 * are not there, are NULL in all columns; @found receives a bit for each that is there. @members: only
+	 * rows of the table; else also rows that are kept since something refers to them. No next() afterwards.
+	 * NULL: the source cannot.
+	 */
+	int (*look)(struct stoa__source *s, const int64_t *rowids, const uint64_t *valid, size_t n,
+		    bool members, uint64_t *found, struct stoa_error *err);
+	/*
 	 * Rows that meet all of @equal, by an index: STOA_ROW with @out, ascending, whose rowids the caller frees; others may be
 	 * among them. STOA_END: there is no index for it, or reading all rows takes no longer. NULL: the source cannot.
 	 */
