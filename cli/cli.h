@@ -145,6 +145,7 @@ struct writer_options {
 	char delimiter;		/* csv: 0 for a comma */
 	const char *null_text;	/* csv, tsv: NULL for the empty field */
 	const char *table;	/* insert: into this one; NULL for "t" */
+	bool base64;		/* blobs so; otherwise \x and hexadecimal digits. Not insert */
 	bool fit;		/* table: cut cells to the terminal's width */
 	bool color;		/* table: names bold, NULL faint */
 	uint64_t max_rows;	/* table: show so many; 0 shows all */
@@ -157,17 +158,21 @@ bool format_of(const char *name, enum format *out);
 #define WRITER_OPTIONS_HELP                                                                        \
 	"      --no-header      csv and tsv: leave the line of names out\n"                        \
 	"      --null TEXT      csv and tsv: write NULL so; otherwise as an empty field\n"         \
-	"  -d, --delimiter C    csv: the character between fields, or tab; otherwise a comma\n"
+	"  -d, --delimiter C    csv: the character between fields, or tab; otherwise a comma\n"        \
+	"      --blobs HOW      hex (\\x and digits) or base64; otherwise hex\n"
 /* For getopt_long(): "f:d:" and these. */
 #define WRITER_OPTIONS                                                                             \
 	{ "format", required_argument, NULL, 'f' }, { "no-header", no_argument, NULL, 'N' },       \
 		{ "null", required_argument, NULL, 'n' },                                          \
-		{ "delimiter", required_argument, NULL, 'd' }
+		{ "delimiter", required_argument, NULL, 'd' },                                     \
+		{ "blobs", required_argument, NULL, 'B' }
 /* Takes one of them: CLI_OK, or what bad_usage() returned. */
 int writer_option(const struct command *self, int option, const char *arg,
 		  struct writer_options *out);
 /* A field separator as an option gives it: one ASCII character, "tab" or "\\t". */
 bool parse_delimiter(const char *s, char *out);
+/* STOA_BLOBS_* of hex or base64; -1 for any other word. */
+int parse_blobs(const char *s);
 struct writer *writer_new(FILE *out, const struct writer_options *options,
 			  const struct stoa_column *columns, size_t n_columns);
 void writer_row(struct writer *w, const struct stoa_value *values);

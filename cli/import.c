@@ -308,6 +308,7 @@ static int parse_options(const struct command *self, int argc, char **argv, stru
 		{ "max-rejects", required_argument, NULL, 'M' },
 		{ "unique", required_argument, NULL, 'u' },
 		{ "on-conflict", required_argument, NULL, 'C' },
+		{ "blobs", required_argument, NULL, 'B' },
 		{ "header", no_argument, NULL, 'H' },
 		{ "no-header", no_argument, NULL, 'N' },
 		{ "quiet", no_argument, NULL, 'q' },
@@ -369,6 +370,11 @@ static int parse_options(const struct command *self, int argc, char **argv, stru
 			im->csv.on_conflict = parse_conflict(optarg);
 			if (im->csv.on_conflict < 0)
 				return bad_usage(self, "--on-conflict wants error, ignore or replace");
+			break;
+		case 'B':
+			im->csv.blobs = parse_blobs(optarg);
+			if (im->csv.blobs < 0)
+				return bad_usage(self, "--blobs wants hex or base64");
 			break;
 		case 'H':
 			im->csv.header = 1;
@@ -433,6 +439,7 @@ const struct command command_import = {
 	"                       on them unless it has one\n"
 	"      --on-conflict P  where a key is there already: error, ignore (the first row stays) or\n"
 	"                       replace (the last one does); otherwise error\n"
+	"      --blobs HOW      what blobs are in: hex (\\x and digits) or base64; otherwise hex\n"
 	"      --header         the first line names the columns\n"
 	"      --no-header      it does not: they are c1, c2, ...; otherwise found out\n"
 	"  -q, --quiet          say nothing when all is well\n"

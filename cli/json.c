@@ -17,6 +17,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <nettle/base64.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -322,8 +323,25 @@ static int hex_digit(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+static int put_base64(struct json *j, struct key *k, const char *s, size_t len)
+{
+	struct base64_decode_ctx ctx;
+	struct text bytes = { 0 };
+	int rc;
+
+	bytes.p = xrealloc(NULL, BASE64_DECODE_LENGTH(len) + 1);
+	base64_decode_init(&ctx);
+	if (base64_decode_update(&ctx, &bytes.len, (uint8_t *)bytes.p, len, s) &&
+	    base64_decode_final(&ctx))
+		rc = put_bytes(j, k, bytes.p, bytes.len);
+	else
+		rc = stop_key(j, k, "not a blob: base64 is wanted");
+	text_release(&bytes);
+	return rc;
+}
+
 /* \x and hexadecimal digits, as blobs print. */
-static int put_blob(struct json *j, struct key *k, const char *s, size_t len)
+static int put_hex(struct json *j, struct key *k, const char *s, size_t len)
 {
 	struct text bytes = { 0 };
 	bool good = len >= 2 && len % 2 == 0 && s[0] == '\\' && s[1] == 'x';
@@ -377,7 +395,7 @@ static int keep(struct json *j, struct key *k, enum token token, const char *s, 
 	if (type == STOA_STRING || type == STOA_TEXT)
 		return put_bytes(j, k, s, len);
 	if (type == STOA_BLOB)
-		return put_blob(j, k, s, len);
+		return j->options->blobs == STOA_BLOBS_BASE64 ? put_base64(j, k, s, len) : put_hex(j, k, s, len);
 	if (stoa_value_parse((enum stoa_type)type, k->slot.scale, s, len, &v, &err) < 0)
 		return stop_key(j, k, err.text);
 	put_fixed(k, j->n_batch, &v);

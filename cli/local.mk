@@ -2,7 +2,7 @@
 
 bin_PROGRAMS += stoa
 stoa_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS) $(ZLIB_CFLAGS) $(EDIT_CFLAGS)
-stoa_LDADD = libstoa.la $(YAJL_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(EDIT_LIBS) -lm
+stoa_LDADD = libstoa.la $(YAJL_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(NETTLE_LIBS) $(EDIT_LIBS) -lm
 stoa_SOURCES = \
 	bench/bench.h \
 	bench/duckdb.c \

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <nettle/base64.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,13 @@ bool parse_delimiter(const char *s, char *out)
 	return s[0] > 0 && !s[1] && s[0] != '"' && s[0] != '\n' && s[0] != '\r';
 }
 
+int parse_blobs(const char *s)
+{
+	if (strcmp(s, "hex") == 0)
+		return STOA_BLOBS_HEX;
+	return strcmp(s, "base64") == 0 ? STOA_BLOBS_BASE64 : -1;
+}
+
 int writer_option(const struct command *self, int option, const char *arg,
 		  struct writer_options *out)
 {
@@ -67,6 +75,11 @@ int writer_option(const struct command *self, int option, const char *arg,
 	case 'd':
 		if (!parse_delimiter(arg, &out->delimiter))
 			return bad_usage(self, "--delimiter wants one character, or tab");
+		return CLI_OK;
+	case 'B':
+		out->base64 = parse_blobs(arg) == STOA_BLOBS_BASE64;
+		if (parse_blobs(arg) < 0)
+			return bad_usage(self, "--blobs wants hex or base64");
 		return CLI_OK;
 	default:
 		return bad_usage(self, NULL);
@@ -143,13 +156,43 @@ struct writer *writer_new(FILE *out, const struct writer_options *options,
 		w->columns[i] = columns[i];
 		w->columns[i].name = xstrdup(columns[i].name);
 	}
+	if (options->base64 && options->format != FORMAT_INSERT)
+		w->values = xrealloc(NULL, n_columns * sizeof(*w->values));
 	w->ops->begin(w);
 	return w;
 }
 
+/* The row with its blobs as texts in base64. Borrows from the writer. */
+static const struct stoa_value *in_base64(struct writer *w, const struct stoa_value *values)
+{
+	size_t size = 0;
+	char *to;
+
+	for (size_t i = 0; i < w->n_columns; i++)
+		if (values[i].type == STOA_BLOB)
+			size += BASE64_ENCODE_RAW_LENGTH((size_t)values[i].len);
+	if (size > w->coded.cap) {
+		w->coded.p = xrealloc(w->coded.p, size);
+		w->coded.cap = size;
+	}
+	to = w->coded.p;
+	for (size_t i = 0; i < w->n_columns; i++) {
+		size_t n = BASE64_ENCODE_RAW_LENGTH((size_t)values[i].len);
+
+		w->values[i] = values[i];
+		if (values[i].type != STOA_BLOB)
+			continue;
+		if (n)
+			base64_encode_raw(to, values[i].len, (const uint8_t *)values[i].p);
+		w->values[i] = stoa_bytes_value(STOA_TEXT, n ? to : "", (uint32_t)n);
+		to += n;
+	}
+	return w->values;
+}
+
 void writer_row(struct writer *w, const struct stoa_value *values)
 {
-	w->ops->row(w, values);
+	w->ops->row(w, w->values ? in_base64(w, values) : values);
 	w->n_rows++;
 }
 
@@ -162,6 +205,8 @@ void writer_discard(struct writer *w)
 	for (size_t i = 0; i < w->n_columns; i++)
 		free((char *)w->columns[i].name);
 	free(w->columns);
+	free(w->values);
+	text_release(&w->coded);
 	text_release(&w->line);
 	free(w);
 }

@@ -21,6 +21,8 @@ struct writer {
 	struct stoa_column *columns;	/* names are ours */
 	size_t n_columns;
 	uint64_t n_rows;
+	struct stoa_value *values;	/* a row with blobs in base64, which lie in @coded; NULL: as they are */
+	struct text coded;
 	struct text line;		/* scratch of the format */
 	void *state;			/* of the format */
 };

@@ -1827,6 +1827,9 @@ struct stoa_progress {
 	double seconds;
 };
 
+#define STOA_BLOBS_HEX 0	/* blobs as \x and hexadecimal digits */
+#define STOA_BLOBS_BASE64 1	/* blobs in base64, RFC 4648, padded */
+
 #define STOA_CSV_EXACT 0	/* each record has as many fields as the first */
 #define STOA_CSV_FILL 1		/* missing fields at its end are NULL; empty ones too many are passed over */
 
@@ -1871,6 +1874,7 @@ struct stoa_csv_reject {
  * @unique:    names of slots, with commas between them, by which rows are to be unique: the table gets a unique
  *             set index on them unless it has one; NULL for none
  * @on_conflict: enum stoa_conflict, by the index of @unique; other unique indexes refuse
+ * @blobs:     STOA_BLOBS_HEX or STOA_BLOBS_BASE64: what fields of blob slots are in
  */
 struct stoa_csv_options {
 	size_t size;
@@ -1887,10 +1891,11 @@ struct stoa_csv_options {
 	void *ctx;
 	const char *unique;
 	int on_conflict;
+	int blobs;
 };
 #define STOA_CSV_OPTIONS_INIT                                                                      \
 	{ sizeof(struct stoa_csv_options), 0, 0, -1, NULL, NULL, STOA_CSV_EXACT, NULL, 0, 0,  \
-	  NULL, NULL, NULL, STOA_CONFLICT_ERROR }
+	  NULL, NULL, NULL, STOA_CONFLICT_ERROR, STOA_BLOBS_HEX }
 
 /**
  * stoa_import_csv() - load a CSV file into a table

@@ -56,7 +56,7 @@ static int check_mark(const struct stoa__csv_input *in, uint64_t *skip, struct s
 static int read_sample(const struct stoa__csv_input *in, char quote, uint64_t offset,
 		       struct sample *s, struct stoa_error *err)
 {
-	const struct stoa__csv_dialect any = { ',', quote, "", 0 };
+	const struct stoa__csv_dialect any = { ',', quote, "", 0, false };
 	struct stoa__csv_splitter splitter;
 	int rc;
 
@@ -390,7 +390,8 @@ static int read_head(const struct stoa__csv_input *in, const struct stoa__csv_wi
 		return STOA_OK;
 	find_first(s, quote);
 	h->dialect = (struct stoa__csv_dialect){ wishes->delimiter, quote,
-						 wishes->null_text, strlen(wishes->null_text) };
+						 wishes->null_text, strlen(wishes->null_text),
+						 wishes->base64 };
 	if (!h->dialect.delimiter)
 		h->dialect.delimiter =
 			stoa__csv_sniff_delimiter(s->block.text, s->block.len, quote, NULL);

@@ -22,6 +22,7 @@ struct stoa__csv_wishes {
 	 */
 	const struct stoa_slot *known;
 	size_t n_known;
+	bool base64;		/* blobs */
 	bool fill, reject;	/* what becomes of bad records: repair.h */
 };
 

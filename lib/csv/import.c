@@ -523,10 +523,13 @@ static int check_options(const struct stoa_csv_options *given, struct stoa_csv_o
 		return stoa__fail(err, STOA_EINVAL, "header is 1, 0 or -1");
 	if (out->ragged != STOA_CSV_EXACT && out->ragged != STOA_CSV_FILL)
 		return stoa__fail(err, STOA_EINVAL, "ragged is STOA_CSV_EXACT or STOA_CSV_FILL");
+	if (out->blobs != STOA_BLOBS_HEX && out->blobs != STOA_BLOBS_BASE64)
+		return stoa__fail(err, STOA_EINVAL, "blobs is STOA_BLOBS_HEX or STOA_BLOBS_BASE64");
 	*wishes = (struct stoa__csv_wishes){ .delimiter = out->delimiter,
 					     .quote = out->quote,
 					     .header = out->header,
 					     .null_text = out->null_text ? out->null_text : "",
+					     .base64 = out->blobs == STOA_BLOBS_BASE64,
 					     .fill = out->ragged == STOA_CSV_FILL,
 					     .reject = out->reject != NULL };
 	return STOA_OK;

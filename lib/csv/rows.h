@@ -20,6 +20,7 @@ struct stoa__csv_dialect {
 	char quote;
 	const char *null_text;	/* an unquoted field of these bytes is NULL */
 	size_t null_len;
+	bool base64;		/* what blobs are in; otherwise \x and hexadecimal digits */
 };
 
 /* What is wrong with a block, and where. */
