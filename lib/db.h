@@ -296,6 +296,6 @@ enum {
 	STOA__REC_DEQUE = 13,	/* to 15: deque_index.h */
 	STOA__REC_LAST = 15,
 };
-#define STOA__FORMAT 2u
+#define STOA__FORMAT 3u
 
 #endif

@@ -47,23 +47,34 @@ unsigned stoa__hints_match_scalar(const stoa__hint *bucket, uint64_t tag)
 	return bits;
 }
 
+/* Puts an entry into a bucket: false if there is no room. */
+static bool put_into(struct stoa__hints *h, stoa__hint *bucket, uint64_t entry)
+{
+	for (unsigned k = 0; k < STOA__HINTS_WIDTH; k++) {
+		uint64_t now = stoa__hint_load(&bucket[k]);
+
+		if ((now & ~STOA__HINTS_WENT_ON) == entry)
+			return true;
+		if (now)
+			continue;
+		atomic_store_explicit(&bucket[k], entry, memory_order_relaxed);
+		h->n++;
+		return true;
+	}
+	return false;
+}
+
 void stoa__hints_put(struct stoa__hints *h, uint64_t hash, uint64_t rowid)
 {
-	uint64_t entry = stoa__hints_tag(hash) | rowid;
+	uint64_t entry = stoa__hints_tag(hash) | rowid, b = stoa__hints_bucket_of(h, hash);
+	stoa__hint *bucket = h->buckets + b * STOA__HINTS_WIDTH;
 
-	for (uint64_t b = stoa__hints_bucket_of(h, hash);; b = b + 1 == h->n_buckets ? 0 : b + 1) {
-		stoa__hint *bucket = h->buckets + b * STOA__HINTS_WIDTH;
+	while (!put_into(h, bucket, entry)) {
+		stoa__hint *last = &bucket[STOA__HINTS_WIDTH - 1];
 
-		for (unsigned k = 0; k < STOA__HINTS_WIDTH; k++) {
-			uint64_t now = stoa__hint_load(&bucket[k]);
-
-			if (now == entry)
-				return;
-			if (now)
-				continue;
-			atomic_store_explicit(&bucket[k], entry, memory_order_relaxed);
-			h->n++;
-			return;
-		}
+		atomic_store_explicit(last, stoa__hint_load(last) | STOA__HINTS_WENT_ON,
+				      memory_order_relaxed);
+		b = stoa__hints_next(h, b);
+		bucket = h->buckets + b * STOA__HINTS_WIDTH;
 	}
 }

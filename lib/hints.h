@@ -3,10 +3,12 @@
  * hints.h - a hash table of hints: key hash -> rowids that may have the key
  *
  *     bucket, 64 bytes   entry 0 .. entry 7, filled in this order; 0 is empty
- *     entry, 8 bytes     bits 48..63: tag, the low 16 bits of the hash; bits 0..47: rowid
+ *     entry, 8 bytes     bits 48..63: tag, the low 16 bits of the hash; bits 0..46: rowid
+ *                        bit 47, of entry 7 alone: a hint found this bucket full, and is in one behind it
  *
  * The high bits of a hash choose a bucket (multiply and shift, so that any number of buckets will do); what finds it
- * full goes to the next one. So one cache line has nearly always all that a key could be, and the row itself, which the
+ * full goes to the next one, and says so: a third of the buckets are full, but a search goes on behind a fifth
+ * only. So one cache line has nearly always all that a key could be, and the row itself, which the
  * caller looks at, is the only other one. Tags let through one entry in 65,536 that is not the key's.
  *
  * A hint says "look there" and no more. What it names may have died, been given another key, or not be
@@ -17,7 +19,8 @@
  * Heap tables are one run of buckets. Those in a segment lie there in parts of 256 KiB, each a chunk, verified and opened on
  * first touch (parts of the set index, set_run.c).
  *
- * (1) Entries of a bucket are filled from 0 on; a bucket with entry 7 empty ends the search.
+ * (1) Entries of a bucket are filled from 0 on. A hint is in its own bucket, or all buckets from there to the one before its
+ *     own place are full and say that it went on.
  * (2) There is an empty entry: at most STOA__HINTS_LOAD percent are in use.
  *
  * Threads: one writer puts, any number of readers look meanwhile; entries are stored and loaded whole. Linear probing of
@@ -33,7 +36,8 @@
 
 #define STOA__HINTS_WIDTH 8	/* entries of a bucket */
 #define STOA__HINTS_LOAD 82	/* percent */
-#define STOA__HINTS_ROWID_MAX (((uint64_t)1 << 48) - 1)
+#define STOA__HINTS_ROWID_MAX (((uint64_t)1 << 47) - 1)
+#define STOA__HINTS_WENT_ON ((uint64_t)1 << 47)
 #define STOA__HINTS_PART 4096	/* buckets of a part */
 
 typedef _Atomic uint64_t stoa__hint;
@@ -86,9 +90,14 @@ static inline uint64_t stoa__hint_load(const stoa__hint *e)
 {
 	return atomic_load_explicit(e, memory_order_relaxed);
 }
-static inline bool stoa__hints_bucket_full(const stoa__hint *bucket)
+/* Has a hint that found the bucket full gone on to the next? */
+static inline bool stoa__hints_went_on(const stoa__hint *bucket)
 {
-	return stoa__hint_load(&bucket[STOA__HINTS_WIDTH - 1]) != 0;
+	return stoa__hint_load(&bucket[STOA__HINTS_WIDTH - 1]) & STOA__HINTS_WENT_ON;
+}
+static inline uint64_t stoa__hints_next(const struct stoa__hints *h, uint64_t b)
+{
+	return b + 1 == h->n_buckets ? 0 : b + 1;
 }
 
 /* Bit k is set where entry k of a bucket has @tag (in place, as stoa__hints_tag() gives it). Empty ones have tag 0. */

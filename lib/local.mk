@@ -58,6 +58,8 @@ libstoa_all_la_SOURCES += \
 	%D%/load.c \
 	%D%/page.c \
 	%D%/page.h \
+	%D%/places.c \
+	%D%/places.h \
 	%D%/queue.c \
 	%D%/record.h \
 	%D%/redo.c \
@@ -76,8 +78,11 @@ libstoa_all_la_SOURCES += \
 	%D%/set.h \
 	%D%/set_find.c \
 	%D%/set_key.c \
+	%D%/set_many.c \
 	%D%/set_run.c \
 	%D%/set_run.h \
+	%D%/set_view.c \
+	%D%/set_view.h \
 	%D%/stoa.h \
 	%D%/survivors.c \
 	%D%/symbol.c \

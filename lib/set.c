@@ -72,108 +72,64 @@ void stoa__set_tables(const struct stoa__set *set, struct stoa__set_tables *out)
 	}
 }
 
-/* The key of one row that a table may have, and what is wanted of it. */
+/* A key, and what is wanted of its rows. */
 struct search {
 	const struct stoa__table *t;
 	const struct stoa__index_def *def;
-	uint64_t hash;
 	const struct stoa_value *values;
-	uint64_t but;	/* a row that does not count */
+	uint64_t but;			/* a row that does not count */
+	uint64_t rowid;			/* the first that was found */
+	struct stoa__rowlist *list;	/* or all of them */
 };
 
-/* Bucket @b of a table, opened if need be. */
-static inline int bucket_of(const struct stoa__hints *h, struct stoa__set_run *run, uint64_t b,
-			    const stoa__hint **out, struct stoa_error *err)
+static int find_first(void *ctx, uint64_t rowid, struct stoa_error *err)
 {
-	*out = stoa__hints_bucket(h, b);
-	if (*out)
-		return STOA_OK;
-	STOA_TRY(stoa__set_run_open_part(run, b / STOA__HINTS_PART, err));
-	*out = stoa__hints_bucket(h, b);
-	return STOA_OK;
-}
+	struct search *s = ctx;
 
-/* Looks through one table: 1 with the first row that has the key in *@rowid, 0, or an error. */
-static int search_table(const struct search *s, const struct stoa__hints *h, struct stoa__set_run *run,
-			uint64_t *rowid, struct stoa_error *err)
-{
-	uint64_t b = stoa__hints_bucket_of(h, s->hash), tag = stoa__hints_tag(s->hash);
-
-	const stoa__hint *bucket;
-
-	for (uint64_t seen = 0; seen < h->n_buckets; seen++) {
-		STOA_TRY(bucket_of(h, run, b, &bucket, err));
-		for (unsigned m = stoa__hints_match(bucket, tag); m; m &= m - 1) {
-			uint64_t found = stoa__hints_rowid(
-				stoa__hint_load(&bucket[__builtin_ctz(m)]));
-			int rc;
-
-			if (!found || found == s->but)
-				continue;
-			rc = stoa__set_matches(s->t, s->def, found, s->values, err);
-			if (rc)
-				*rowid = found;
-			if (rc)
-				return rc;
-		}
-		if (!stoa__hints_bucket_full(bucket))
-			return 0;
-		b = b + 1 == h->n_buckets ? 0 : b + 1;
-	}
-	return 0;
+	if (rowid == s->but)
+		return 0;
+	s->rowid = rowid;
+	return stoa__set_matches(s->t, s->def, rowid, s->values, err);
 }
 
 int stoa__set_first(const struct stoa__table *t, uint32_t i, uint64_t hash,
 		    const struct stoa_value *values, uint64_t but, uint64_t *rowid,
 		    struct stoa_error *err)
 {
-	struct search s = { t, def_of(t, i), hash, values, but };
+	struct search s = { .t = t, .def = def_of(t, i), .values = values, .but = but };
 	const struct stoa__set *set = stoa__set_of(t, i);
 	int rc = 0;
 
 	if (set->delta)
-		rc = search_table(&s, &set->delta->hints, NULL, rowid, err);
+		rc = stoa__set_probe(&set->delta->hints, NULL, hash, find_first, &s, err);
 	for (uint32_t r = set->n_runs; !rc && r-- > 0;)
-		rc = search_table(&s, &set->run[r]->hints, set->run[r], rowid, err);
+		rc = stoa__set_probe(&set->run[r]->hints, set->run[r], hash, find_first, &s, err);
+	if (rc > 0)
+		*rowid = s.rowid;
 	return rc;
 }
 
-/* Adds to the list what one table has for the key. */
-static int list_table(const struct search *s, const struct stoa__hints *h, struct stoa__set_run *run,
-		      struct stoa__rowlist *list, struct stoa_error *err)
+static int list_all(void *ctx, uint64_t rowid, struct stoa_error *err)
 {
-	uint64_t b = stoa__hints_bucket_of(h, s->hash), tag = stoa__hints_tag(s->hash);
-	const stoa__hint *bucket;
+	struct search *s = ctx;
+	int rc = stoa__set_matches(s->t, s->def, rowid, s->values, err);
 
-	for (uint64_t seen = 0; seen < h->n_buckets; seen++) {
-		STOA_TRY(bucket_of(h, run, b, &bucket, err));
-		for (unsigned m = stoa__hints_match(bucket, tag); m; m &= m - 1) {
-			uint64_t found = stoa__hints_rowid(
-				stoa__hint_load(&bucket[__builtin_ctz(m)]));
-			int rc = found ? stoa__set_matches(s->t, s->def, found, s->values, err) : 0;
-
-			if (rc > 0)
-				rc = stoa__rowlist_add(list, found);
-			if (rc < 0)
-				return rc == STOA_ENOMEM ? stoa__fail_memory(err) : rc;
-		}
-		if (!stoa__hints_bucket_full(bucket))
-			return STOA_OK;
-		b = b + 1 == h->n_buckets ? 0 : b + 1;
-	}
-	return STOA_OK;
+	if (rc <= 0)
+		return rc;
+	rc = stoa__rowlist_add(s->list, rowid);
+	return rc == STOA_ENOMEM ? stoa__fail_memory(err) : rc;
 }
 
 int stoa__set_all(const struct stoa__table *t, uint32_t i, uint64_t hash,
 		  const struct stoa_value *values, struct stoa__rowlist *list,
 		  struct stoa_error *err)
 {
-	struct search s = { t, def_of(t, i), hash, values, 0 };
+	struct search s = { .t = t, .def = def_of(t, i), .values = values, .list = list };
 	struct stoa__set_tables tables;
 
 	stoa__set_tables(stoa__set_of(t, i), &tables);
 	for (uint32_t k = 0; k < tables.n; k++)
-		STOA_TRY(list_table(&s, tables.hints[k], tables.run[k], list, err));
+		STOA_TRY(stoa__set_probe(tables.hints[k], tables.run[k], hash, list_all, &s, err));
 	stoa__rowlist_sort(list);
 	return STOA_OK;
 }
@@ -243,6 +199,7 @@ struct filling {
 	bool check;			/* no two rows may have the same key */
 	struct stoa__conflicts *conflicts;	/* NULL: that is an error */
 	struct stoa__set_tables tables;	/* to be looked through for it; @into is one */
+	uint64_t rowid;			/* the row at hand */
 	struct stoa__buf scratch;
 };
 
@@ -270,45 +227,21 @@ static int settle(struct filling *f, const struct stoa_value *key, uint64_t rowi
 	return later;
 }
 
-/* A row's tag is in a bucket: is it the same key in another row? 1 if the row is not to be added; an error. */
-static int check_candidate(struct filling *f, uint64_t rowid, uint64_t other,
-			   struct stoa_error *err)
+/* Does another row have the key of the one at hand? 1 if that is not to be added; an error. */
+static int check_candidate(void *ctx, uint64_t other, struct stoa_error *err)
 {
+	struct filling *f = ctx;
 	struct stoa_value key[STOA_INDEX_SLOTS_MAX];
 	const struct stoa__index_def *def = def_of(f->t, f->i);
 	struct stoa__place at;
 	int rc;
 
-	if (!other || other == rowid)
+	if (other == f->rowid)
 		return STOA_OK;
-	STOA_TRY(stoa__table_locate(f->t, rowid, &at, err));
+	STOA_TRY(stoa__table_locate(f->t, f->rowid, &at, err));
 	STOA_TRY(stoa__set_key_of(f->t, def, at, &f->scratch, key, err));
 	rc = stoa__set_matches(f->t, def, other, key, err);
-	return rc > 0 ? settle(f, key, rowid, other, err) : rc;
-}
-
-static int check_table(struct filling *f, const struct stoa__hints *h, struct stoa__set_run *run,
-		       uint64_t hash, uint64_t rowid, struct stoa_error *err)
-{
-	uint64_t b = stoa__hints_bucket_of(h, hash), tag = stoa__hints_tag(hash);
-
-	const stoa__hint *bucket;
-
-	for (uint64_t seen = 0; seen < h->n_buckets; seen++) {
-		STOA_TRY(bucket_of(h, run, b, &bucket, err));
-		for (unsigned m = stoa__hints_match(bucket, tag); m; m &= m - 1) {
-			uint64_t other = stoa__hints_rowid(
-				stoa__hint_load(&bucket[__builtin_ctz(m)]));
-			int rc = check_candidate(f, rowid, other, err);
-
-			if (rc)
-				return rc;
-		}
-		if (!stoa__hints_bucket_full(bucket))
-			return STOA_OK;
-		b = b + 1 == h->n_buckets ? 0 : b + 1;
-	}
-	return STOA_OK;
+	return rc > 0 ? settle(f, key, f->rowid, other, err) : rc;
 }
 
 static void prefetch(const struct stoa__hints *h, const struct stoa__set_batch *batch)
@@ -333,9 +266,10 @@ static int fill_batch(void *ctx, const struct stoa__set_batch *batch, struct sto
 	for (uint32_t k = 0; k < batch->n; k++) {
 		int rc = 0;
 
+		f->rowid = batch->rowid[k];
 		for (uint32_t j = 0; f->check && j < f->tables.n && !rc; j++)
-			rc = check_table(f, f->tables.hints[j], f->tables.run[j], batch->hash[k],
-					 batch->rowid[k], err);
+			rc = stoa__set_probe(f->tables.hints[j], f->tables.run[j], batch->hash[k],
+					     check_candidate, f, err);
 		if (rc < 0)
 			return rc;
 		if (!rc)
@@ -360,25 +294,22 @@ static uint64_t count(struct filling *f)
 	return stoa__set_count(&walk);
 }
 
+static int is_it(void *ctx, uint64_t rowid, struct stoa_error *err)
+{
+	(void)err;
+	return rowid == *(const uint64_t *)ctx;
+}
+
 /* Does a table hint at the row under the hash? */
 static int is_hinted(const struct filling *f, uint64_t hash, uint64_t rowid,
 		     struct stoa_error *err)
 {
-	const stoa__hint *bucket;
+	int rc = 0;
 
-	for (uint32_t k = 0; k < f->tables.n; k++) {
-		const struct stoa__hints *h = f->tables.hints[k];
-		uint64_t b = stoa__hints_bucket_of(h, hash), seen = 0;
-
-		do {
-			STOA_TRY(bucket_of(h, f->tables.run[k], b, &bucket, err));
-			for (unsigned m = 0; m < STOA__HINTS_WIDTH; m++)
-				if (stoa__hint_load(&bucket[m]) == (stoa__hints_tag(hash) | rowid))
-					return 1;
-			b = b + 1 == h->n_buckets ? 0 : b + 1;
-		} while (stoa__hints_bucket_full(bucket) && ++seen < h->n_buckets);
-	}
-	return 0;
+	for (uint32_t k = 0; k < f->tables.n && !rc; k++)
+		rc = stoa__set_probe(f->tables.hints[k], f->tables.run[k], hash, is_it, &rowid,
+				     err);
+	return rc;
 }
 
 static int check_batch(void *ctx, const struct stoa__set_batch *batch, struct stoa_error *err)
@@ -590,7 +521,7 @@ static int before(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 	if (!whole)
 		change->skip |= (uint32_t)1 << i;
 	if (rc == STOA_OK && whole && change->rowid > STOA__HINTS_ROWID_MAX)
-		rc = stoa__fail(err, STOA_EFULL, "table \"%s\": rowids of a set index end at 2^48",
+		rc = stoa__fail(err, STOA_EFULL, "table \"%s\": rowids of a set index end at 2^47",
 				t->schema->name);
 	if (rc == STOA_OK && whole)
 		rc = check_key(t, i, change, key, err);

@@ -66,6 +66,13 @@ static inline struct stoa__set *stoa__set_of(const struct stoa__table *t, uint32
 
 /* ---- set_key.c: keys and rows ---- */
 
+/* Mixes a word into a hash. */
+static inline uint64_t stoa__set_mix(uint64_t h, uint64_t word)
+{
+	unsigned __int128 p = (unsigned __int128)(h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return (uint64_t)p ^ (uint64_t)(p >> 64);
+}
 /* The hash of @values, one for each slot of the index, none NULL. def->number[0] is the seed. */
 uint64_t stoa__set_hash(const struct stoa__index_def *def, const struct stoa_value *values);
 /* The hashes of keys [from, from + n) given as arrays; @n up to STOA__PAGE_ROWS. That of a key with a NULL is of no use. */
@@ -80,6 +87,10 @@ void stoa__set_prefetch(const struct stoa__table *t, const struct stoa__index_de
  */
 int stoa__set_matches(const struct stoa__table *t, const struct stoa__index_def *def,
 		      uint64_t rowid, const struct stoa_value *values, struct stoa_error *err);
+/* The same for a member that lies at @at. */
+int stoa__set_matches_at(const struct stoa__table *t, const struct stoa__index_def *def,
+			 struct stoa__place at, const struct stoa_value *values,
+			 struct stoa_error *err);
 /* The key of a row: STOA_OK; bytes borrow from the version or from @scratch. */
 int stoa__set_key_of(const struct stoa__table *t, const struct stoa__index_def *def,
 		     struct stoa__place at, struct stoa__buf *scratch, struct stoa_value *out,
@@ -109,6 +120,48 @@ int stoa__set_walk(const struct stoa__set_walk *walk, struct stoa_error *err);
 /* At most how many rows the walk will give. */
 uint64_t stoa__set_count(const struct stoa__set_walk *walk);
 
+/* ---- probing ---- */
+
+/* set_run.c: what stoa__set_bucket() does the first time. */
+int stoa__set_open_bucket(struct stoa__set_run *run, uint64_t b, const stoa__hint **out,
+			  struct stoa_error *err);
+/* Bucket @b of a table of hints, of the run @run unless that is NULL; opened if need be. */
+static inline int stoa__set_bucket(const struct stoa__hints *h, struct stoa__set_run *run, uint64_t b,
+				   const stoa__hint **out, struct stoa_error *err)
+{
+	*out = stoa__hints_bucket(h, b);
+	return *out ? STOA_OK : stoa__set_open_bucket(run, b, out, err);
+}
+
+/* Told of a row that may have the key: 0 goes on, anything else ends the probe and is its result. */
+typedef int stoa__set_candidate(void *ctx, uint64_t rowid, struct stoa_error *err);
+
+/* Goes through what a table hints at under @hash. To be inlined with @each, as it is the heart of every look-up. */
+static inline __attribute__((always_inline)) int
+stoa__set_probe(const struct stoa__hints *h, struct stoa__set_run *run, uint64_t hash,
+		stoa__set_candidate *each, void *ctx, struct stoa_error *err)
+{
+	uint64_t b = stoa__hints_bucket_of(h, hash), tag = stoa__hints_tag(hash);
+	const stoa__hint *bucket;
+
+	/* In a file of nonsense all buckets may say that there is more. */
+	for (uint64_t seen = 0; seen < h->n_buckets; seen++) {
+		STOA_TRY(stoa__set_bucket(h, run, b, &bucket, err));
+		for (unsigned m = stoa__hints_match(bucket, tag); m; m &= m - 1) {
+			uint64_t found = stoa__hints_rowid(
+				stoa__hint_load(&bucket[__builtin_ctz(m)]));
+			int rc = found ? each(ctx, found, err) : 0;
+
+			if (rc)
+				return rc;
+		}
+		if (!stoa__hints_went_on(bucket))
+			return 0;
+		b = stoa__hints_next(h, b);
+	}
+	return 0;
+}
+
 /* ---- set.c ---- */
 
 /* The hash tables of a state, the delta first; those without a hint are left out. */
@@ -127,10 +180,33 @@ int stoa__set_first(const struct stoa__table *t, uint32_t i, uint64_t hash,
 		    struct stoa_error *err);
 /* Is the group's base covered by a run? */
 bool stoa__set_covers(const struct stoa__set *set, const struct stoa__base *base);
+/*
+ * Can a row of @t be found under a key of the index's own types? Not if a weak reference among @values is to a row
+ * that version @v has not any more, since such a slot reads as NULL. 1, 0, or an error.
+ */
+int stoa__set_key_lives(const struct stoa__version *v, const struct stoa__table *t,
+			const struct stoa__index_def *def, const struct stoa_value *values,
+			struct stoa_error *err);
 /* All rows that have the key, ascending; the caller frees list->rows. */
 int stoa__set_all(const struct stoa__table *t, uint32_t i, uint64_t hash,
 		  const struct stoa_value *values, struct stoa__rowlist *list,
 		  struct stoa_error *err);
+/* ---- set_find.c: arguments ---- */
+
+/*
+ * Converts a key to the slots' types: 1; 0 if no row can have it, as it has a NULL or a value that its slot
+ * cannot hold; an error if a value is of another kind. *@out is @key itself, or @room, which is for as many values.
+ */
+int stoa__set_convert(const struct stoa__table *t, const struct stoa__index_def *def,
+		      const struct stoa_value *key, struct stoa_value *room,
+		      const struct stoa_value **out, struct stoa_error *err);
+/* Are there as many values, or arrays, as the index has slots? STOA_EINVAL. */
+int stoa__set_check_count(const struct stoa__index_def *def, const void *key, size_t n,
+			  struct stoa_error *err);
+/* Are arrays, one for each slot, of the slots' types? STOA_ETYPE, STOA_EINVAL. */
+int stoa__set_check_columns(const struct stoa__table *t, const struct stoa__index_def *def,
+			    const struct stoa_array *columns, struct stoa_error *err);
+
 /*
  * For a query: rows that meet all of @equal, by the set index that suits it best. As source_ops->find().
  */

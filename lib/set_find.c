@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * set_find.c - the public look-ups of a set index
+ * set_find.c - the public look-ups of a set index, and those of queries
  *
- * Many keys at once are taken through the same steps together, 64 at a time: hash all and ask the processor for their buckets, match
- * all and ask for the rows they hint at, compare all. What one key would wait for, the others use: a look-up in a large
- * table is two cache misses, and a processor can have ten on their way.
+ * A single one finds table and index anew each time. Who has many to make opens the set: that freezes what the transaction sees,
+ * as a cursor does, and keeps all that can be known beforehand (set_view.h).
  */
 #include <string.h>
 
@@ -12,46 +11,72 @@
 #include "core/bitmap.h"
 #include "core/type.h"
 #include "db.h"
-#include "set.h"
+#include "set_view.h"
 
 /* ---- keys ---- */
 
-/*
- * Converts a key to the slots' types: 1; 0 if no row can have it, as it has a NULL or a value that its slot
- * cannot hold; an error if a value is of another kind.
- */
-static int convert(const struct stoa__table *t, const struct stoa__index_def *def,
-		   const struct stoa_value *key, struct stoa_value *out, struct stoa_error *err)
+/* Are all values integers of the slots' own types? They are not copied then: a key that has just been made is still on its way to memory. */
+static bool is_exact(const struct stoa__table *t, const struct stoa__index_def *def,
+		     const struct stoa_value *key)
 {
 	for (uint32_t k = 0; k < def->n_slots; k++) {
-		struct stoa_slot slot = t->schema->slots[def->slots[k]].def;
+		unsigned type = t->schema->slots[def->slots[k]].def.type;
+
+		if (key[k].type != type || type == STOA_DECIMAL ||
+		    stoa__type_family(type) > STOA__UINT)
+			return false;
+	}
+	return true;
+}
+
+int stoa__set_convert(const struct stoa__table *t, const struct stoa__index_def *def,
+		      const struct stoa_value *key, struct stoa_value *room,
+		      const struct stoa_value **out, struct stoa_error *err)
+{
+	if (is_exact(t, def, key)) {
+		*out = key;
+		return 1;
+	}
+	for (uint32_t k = 0; k < def->n_slots; k++) {
 		int rc;
 
-		if (key[k].type == slot.type && stoa__type_family(slot.type) <= STOA__UINT &&
-		    slot.type != STOA_DECIMAL) {
-			out[k] = key[k];
-			continue;
-		}
 		if (key[k].type == STOA_NULL)
 			return 0;
-		rc = stoa__convert(&slot, &key[k], &out[k], err);
+		rc = stoa__convert(&t->schema->slots[def->slots[k]].def, &key[k], &room[k], err);
 		if (rc < 0)
 			return rc == STOA_ERANGE ? 0 : rc;
 	}
+	*out = room;
 	return 1;
 }
 
-static int enter(stoa_txn *txn, stoa_table table, stoa_index index, const struct stoa_value *key,
-		 size_t n, struct stoa__table **t, uint32_t *i, struct stoa_error *err)
+int stoa__set_check_count(const struct stoa__index_def *def, const void *key, size_t n,
+		       struct stoa_error *err)
+{
+	if (!key || n != def->n_slots)
+		return stoa__fail(err, STOA_EINVAL,
+				  "index \"%s\" is on %u slots, but %zu values came", def->name,
+				  def->n_slots, key ? n : 0);
+	return STOA_OK;
+}
+
+static int enter(stoa_txn *txn, stoa_table table, stoa_index index, const void *key, size_t n,
+		 struct stoa__table **t, uint32_t *i, struct stoa_error *err)
 {
 	STOA_TRY(stoa__txn_enter(txn, err));
 	STOA_TRY(stoa__index_find(txn, table, index, STOA_INDEX_SET, t, i, err));
-	if (!key || n != (*t)->schema->indexes[*i].n_slots)
-		return stoa__fail(err, STOA_EINVAL,
-				  "index \"%s\" is on %u slots, but %zu values came",
-				  (*t)->schema->indexes[*i].name,
-				  (*t)->schema->indexes[*i].n_slots, key ? n : 0);
-	return STOA_OK;
+	return stoa__set_check_count(&(*t)->schema->indexes[*i], key, n, err);
+}
+
+/* As convert(), and for who looks from outside: 0 too where a weak reference is to a row that has gone. */
+static int convert_alive(const struct stoa__version *v, const struct stoa__table *t,
+			 const struct stoa__index_def *def, const struct stoa_value *key,
+			 struct stoa_value *room, const struct stoa_value **out,
+			 struct stoa_error *err)
+{
+	int rc = stoa__set_convert(t, def, key, room, out, err);
+
+	return rc > 0 ? stoa__set_key_lives(v, t, def, *out, err) : rc;
 }
 
 /* ---- one key ---- */
@@ -59,7 +84,8 @@ static int enter(stoa_txn *txn, stoa_table table, stoa_index index, const struct
 int stoa_set_find(stoa_txn *txn, stoa_table table, stoa_index index, const struct stoa_value *key,
 		  size_t n, stoa_rowid *row, struct stoa_error *err)
 {
-	struct stoa_value values[STOA_INDEX_SLOTS_MAX];
+	struct stoa_value room[STOA_INDEX_SLOTS_MAX];
+	const struct stoa_value *values;
 	const struct stoa__index_def *def;
 	struct stoa__table *t;
 	uint64_t rowid = 0;
@@ -68,7 +94,7 @@ int stoa_set_find(stoa_txn *txn, stoa_table table, stoa_index index, const struc
 
 	STOA_TRY(enter(txn, table, index, key, n, &t, &i, err));
 	def = &t->schema->indexes[i];
-	rc = convert(t, def, key, values, err);
+	rc = convert_alive(txn->version, t, def, key, room, &values, err);
 	if (rc > 0)
 		rc = stoa__set_first(t, i, stoa__set_hash(def, values), values, 0, &rowid, err);
 	if (rc > 0 && row)
@@ -80,7 +106,8 @@ int stoa_set_rows(stoa_txn *txn, stoa_table table, stoa_index index, const struc
 		  size_t n, stoa_rowid *rows, size_t n_max, size_t *n_rows,
 		  struct stoa_error *err)
 {
-	struct stoa_value values[STOA_INDEX_SLOTS_MAX];
+	struct stoa_value room[STOA_INDEX_SLOTS_MAX];
+	const struct stoa_value *values;
 	const struct stoa__index_def *def;
 	struct stoa__rowlist list = { 0 };
 	struct stoa__table *t;
@@ -91,7 +118,7 @@ int stoa_set_rows(stoa_txn *txn, stoa_table table, stoa_index index, const struc
 	if (!n_rows || (n_max && !rows))
 		return stoa__fail(err, STOA_EINVAL, "there is no room for the answer");
 	def = &t->schema->indexes[i];
-	rc = convert(t, def, key, values, err);
+	rc = convert_alive(txn->version, t, def, key, room, &values, err);
 	if (rc > 0)
 		rc = stoa__set_all(t, i, stoa__set_hash(def, values), values, &list, err);
 	if (rc >= 0) {
@@ -106,9 +133,7 @@ int stoa_set_rows(stoa_txn *txn, stoa_table table, stoa_index index, const struc
 
 /* ---- many keys ---- */
 
-#define LOT 64
-
-static int check_columns(const struct stoa__table *t, const struct stoa__index_def *def,
+int stoa__set_check_columns(const struct stoa__table *t, const struct stoa__index_def *def,
 			 const struct stoa_array *columns, struct stoa_error *err)
 {
 	for (uint32_t k = 0; k < def->n_slots; k++) {
@@ -126,53 +151,33 @@ static int check_columns(const struct stoa__table *t, const struct stoa__index_d
 	return STOA_OK;
 }
 
-/* Asks for what the keys of a lot will touch: their buckets, then the rows that these hint at. */
-static void fetch_lot(const struct stoa__table *t, uint32_t i, const struct stoa__set_tables *tables,
-		      const uint64_t *hash, size_t n)
-{
-	for (uint32_t j = 0; j < tables->n; j++)
-		for (size_t k = 0; k < n; k++)
-			__builtin_prefetch((const void *)stoa__hints_bucket(
-				tables->hints[j], stoa__hints_bucket_of(tables->hints[j], hash[k])));
-	for (uint32_t j = 0; j < tables->n; j++)
-		for (size_t k = 0; k < n; k++) {
-			const struct stoa__hints *h = tables->hints[j];
-			const stoa__hint *b =
-				stoa__hints_bucket(h, stoa__hints_bucket_of(h, hash[k]));
-			unsigned m = b ? stoa__hints_match(b, stoa__hints_tag(hash[k])) : 0;
-
-			if (m)
-				stoa__set_prefetch(t, &t->schema->indexes[i],
-						   stoa__hints_rowid(stoa__hint_load(
-							   &b[__builtin_ctz(m)])));
-		}
-}
-
-/* Looks up keys [from, from + n). */
-static int find_lot(const struct stoa__table *t, uint32_t i, const struct stoa_array *columns,
-		    size_t from, size_t n, const uint64_t *hash, uint64_t *found,
-		    stoa_rowid *rows, struct stoa_error *err)
+/* Looks keys up one after the other: fewer than it pays to make a view for. */
+static int find_few(const struct stoa__version *v, const struct stoa__table *t, uint32_t i,
+		    const struct stoa_array *columns, size_t n, uint64_t *found, stoa_rowid *rows,
+		    struct stoa_error *err)
 {
 	const struct stoa__index_def *def = &t->schema->indexes[i];
 
+	if (found)
+		memset(found, 0, STOA__WORDS(n) * sizeof *found);
 	for (size_t k = 0; k < n; k++) {
-		struct stoa_value key[STOA_INDEX_SLOTS_MAX];
+		struct stoa_value key[STOA_INDEX_SLOTS_MAX], room[STOA_INDEX_SLOTS_MAX];
+		const struct stoa_value *values;
 		uint64_t rowid = 0;
-		bool null = false;
-		int rc = 0;
+		int rc;
 
-		for (uint32_t j = 0; j < def->n_slots; j++) {
-			key[j] = stoa__array_value(&columns[j], from + k);
-			null |= key[j].type == STOA_NULL;
-		}
-		if (!null)
-			rc = stoa__set_first(t, i, hash[k], key, 0, &rowid, err);
+		for (uint32_t j = 0; j < def->n_slots; j++)
+			key[j] = stoa__array_value(&columns[j], k);
+		rc = convert_alive(v, t, def, key, room, &values, err);
+		if (rc > 0)
+			rc = stoa__set_first(t, i, stoa__set_hash(def, values), values, 0, &rowid,
+					     err);
 		if (rc < 0)
 			return rc;
 		if (rc && found)
-			stoa__bit_set(found, from + k);
+			stoa__bit_set(found, k);
 		if (rows)
-			rows[from + k] = rowid;
+			rows[k] = rc ? rowid : 0;
 	}
 	return STOA_OK;
 }
@@ -181,28 +186,20 @@ int stoa_set_find_many(stoa_txn *txn, stoa_table table, stoa_index index,
 		       const struct stoa_array *columns, size_t n_columns, size_t n,
 		       uint64_t *found, stoa_rowid *rows, struct stoa_error *err)
 {
-	static const struct stoa_value none;
-	struct stoa__set_tables tables;
-	const struct stoa__index_def *def;
+	struct stoa__set_view view;
 	struct stoa__table *t;
-	uint64_t hash[LOT];
 	uint32_t i = 0;
+	int rc;
 
-	STOA_TRY(enter(txn, table, index, columns ? &none : NULL, n_columns, &t, &i, err));
-	def = &t->schema->indexes[i];
+	STOA_TRY(enter(txn, table, index, columns, n_columns, &t, &i, err));
 	if (n)
-		STOA_TRY(check_columns(t, def, columns, err));
-	if (found)
-		memset(found, 0, STOA__WORDS(n) * sizeof *found);
-	stoa__set_tables(stoa__set_of(t, i), &tables);
-	for (size_t from = 0; from < n; from += LOT) {
-		size_t lot = n - from < LOT ? n - from : LOT;
-
-		stoa__set_hash_arrays(def, columns, from, lot, hash);
-		fetch_lot(t, i, &tables, hash, lot);
-		STOA_TRY(find_lot(t, i, columns, from, lot, hash, found, rows, err));
-	}
-	return STOA_OK;
+		STOA_TRY(stoa__set_check_columns(t, &t->schema->indexes[i], columns, err));
+	if (n <= t->n_groups)
+		return find_few(txn->version, t, i, columns, n, found, rows, err);
+	STOA_TRY(stoa__set_view_init(&view, txn->version, t, i, err));
+	rc = stoa__set_view_find_many(&view, columns, n, found, rows, err);
+	stoa__set_view_release(&view);
+	return rc;
 }
 
 /* ---- for queries ---- */
@@ -256,7 +253,8 @@ static int choose(const struct stoa__schema *s, const struct stoa__equal *equal,
 static int add_key(const struct stoa__table *t, uint32_t i, const struct stoa__equal *const *by_slot,
 		   uint64_t number, struct stoa__rowlist *list, struct stoa_error *err)
 {
-	struct stoa_value key[STOA_INDEX_SLOTS_MAX], values[STOA_INDEX_SLOTS_MAX];
+	struct stoa_value key[STOA_INDEX_SLOTS_MAX], room[STOA_INDEX_SLOTS_MAX];
+	const struct stoa_value *values;
 	const struct stoa__index_def *def = &t->schema->indexes[i];
 	int rc;
 
@@ -264,7 +262,7 @@ static int add_key(const struct stoa__table *t, uint32_t i, const struct stoa__e
 		key[k] = by_slot[k]->values[number % by_slot[k]->n];
 		number /= by_slot[k]->n;
 	}
-	rc = convert(t, def, key, values, err);
+	rc = stoa__set_convert(t, def, key, room, &values, err);
 	if (rc <= 0)
 		return rc;
 	return stoa__set_all(t, i, stoa__set_hash(def, values), values, list, err);

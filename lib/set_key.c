@@ -14,16 +14,10 @@
 #include "core/bitmap.h"
 #include "core/hash.h"
 #include "core/type.h"
+#include "refs.h"
 #include "set.h"
 
 /* ---- hashing ---- */
-
-static inline uint64_t mix(uint64_t h, uint64_t word)
-{
-	unsigned __int128 p = (unsigned __int128)(h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-
-	return (uint64_t)p ^ (uint64_t)(p >> 64);
-}
 
 static uint64_t float_word(double x)
 {
@@ -39,7 +33,7 @@ static uint64_t float_word(double x)
 /* Both halves of a uuid as one word. */
 static uint64_t uuid_word(const uint8_t *p)
 {
-	return mix(stoa__load_u64(p), UINT64_C(0xd6e8feb86659fd93)) ^ stoa__load_u64(p + 8);
+	return stoa__set_mix(stoa__load_u64(p), UINT64_C(0xd6e8feb86659fd93)) ^ stoa__load_u64(p + 8);
 }
 
 uint64_t stoa__set_hash(const struct stoa__index_def *def, const struct stoa_value *values)
@@ -51,19 +45,19 @@ uint64_t stoa__set_hash(const struct stoa__index_def *def, const struct stoa_val
 
 		switch (stoa__type_family(v->type)) {
 		case STOA__INT:
-		case STOA__UINT: h = mix(h, v->u); break;
-		case STOA__FLOAT: h = mix(h, float_word(v->f)); break;
-		case STOA__UUID: h = mix(h, uuid_word(v->uuid)); break;
-		case STOA__BYTES: h = mix(h, stoa__hash(v->p, v->len)); break;
+		case STOA__UINT: h = stoa__set_mix(h, v->u); break;
+		case STOA__FLOAT: h = stoa__set_mix(h, float_word(v->f)); break;
+		case STOA__UUID: h = stoa__set_mix(h, uuid_word(v->uuid)); break;
+		case STOA__BYTES: h = stoa__set_mix(h, stoa__hash(v->p, v->len)); break;
 		}
 	}
 	return h;
 }
 
-#define MIX_ALL(word)                                     \
-	do {                                              \
-		for (uint32_t i = 0; i < n; i++)          \
-			h[i] = mix(h[i], (uint64_t)(word)); \
+#define MIX_ALL(word)                                                 \
+	do {                                                          \
+		for (uint32_t i = 0; i < n; i++)                      \
+			h[i] = stoa__set_mix(h[i], (uint64_t)(word)); \
 	} while (0)
 
 /* Mixes @n elements of @type into the hashes. */
@@ -156,18 +150,42 @@ static int slots_match(const struct stoa__table *t, const struct stoa__index_def
 	return 1;
 }
 
+int stoa__set_matches_at(const struct stoa__table *t, const struct stoa__index_def *def,
+			 struct stoa__place at, const struct stoa_value *values,
+			 struct stoa_error *err)
+{
+	struct stoa__buf scratch = STOA__BUF_INIT;
+	int rc = slots_match(t, def, at, values, &scratch, err);
+
+	stoa__buf_release(&scratch);
+	return rc;
+}
+
 int stoa__set_matches(const struct stoa__table *t, const struct stoa__index_def *def,
 		      uint64_t rowid, const struct stoa_value *values, struct stoa_error *err)
 {
-	struct stoa__buf scratch = STOA__BUF_INIT;
 	struct stoa__place at;
 	int rc = stoa__table_locate(t, rowid, &at, err);
 
 	if (rc < 0)
 		return rc == STOA_ENOTFOUND ? 0 : rc;
-	rc = slots_match(t, def, at, values, &scratch, err);
-	stoa__buf_release(&scratch);
-	return rc;
+	return stoa__set_matches_at(t, def, at, values, err);
+}
+
+int stoa__set_key_lives(const struct stoa__version *v, const struct stoa__table *t,
+			const struct stoa__index_def *def, const struct stoa_value *values,
+			struct stoa_error *err)
+{
+	for (uint32_t k = 0; k < def->n_slots; k++) {
+		const struct stoa_slot *slot = &t->schema->slots[def->slots[k]].def;
+		int rc = STOA_OK;
+
+		if (slot->type == STOA_WEAK_REF)
+			rc = stoa__row_exists(stoa__table_find(v, slot->target), values[k].u, err);
+		if (rc < 0)
+			return rc == STOA_ENOTFOUND ? 0 : rc;
+	}
+	return 1;
 }
 
 int stoa__set_key_of(const struct stoa__table *t, const struct stoa__index_def *def,

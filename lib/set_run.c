@@ -10,7 +10,7 @@
 #include "db.h"
 
 #define RUN_MAGIC 0x4e525453u	/* "STRN" */
-#define RUN_VERSION 1u
+#define RUN_VERSION 2u
 #define RUN_HEAD 64		/* bytes before the groups covered */
 #define RUN_RATIO 3		/* a run is at least so much larger than all younger ones */
 #define PART_BYTES ((size_t)STOA__HINTS_PART * STOA__HINTS_WIDTH * sizeof(stoa__hint))
@@ -138,7 +138,8 @@ static int malformed(const struct stoa__segment *s, struct stoa_error *err)
 	return stoa__fail_corrupt(err, name, 0, "it should hold a run of an index, but does not");
 }
 
-int stoa__set_run_open_part(struct stoa__set_run *run, uint64_t part, struct stoa_error *err)
+/* First touch of a part of a mapped run: verifies it. */
+static int open_part(struct stoa__set_run *run, uint64_t part, struct stoa_error *err)
 {
 	uint64_t left = run->hints.n_buckets * STOA__HINTS_WIDTH * sizeof(stoa__hint) -
 			part * PART_BYTES;
@@ -152,6 +153,14 @@ int stoa__set_run_open_part(struct stoa__set_run *run, uint64_t part, struct sto
 	STOA_TRY(rc);
 	atomic_store_explicit(&run->hints.parts[part],
 			      (const stoa__hint *)(const void *)image, memory_order_release);
+	return STOA_OK;
+}
+
+int stoa__set_open_bucket(struct stoa__set_run *run, uint64_t b, const stoa__hint **out,
+			  struct stoa_error *err)
+{
+	STOA_TRY(open_part(run, b / STOA__HINTS_PART, err));
+	*out = stoa__hints_bucket(&run->hints, b);
 	return STOA_OK;
 }
 

@@ -5,7 +5,7 @@
  *     a segment of one group; slot 1: what the run is, slots 2, 3, ...: its buckets, 256 KiB each
  *
  *     slot 1    0   "STRN"        magic
- *               4   u32           1, the version
+ *               4   u32           2, the version
  *               8   u64           buckets
  *              16   u64           hints in them
  *              24   u64           n, row groups covered
@@ -71,7 +71,5 @@ int stoa__set_runs_load(const struct stoa__restorer *from, struct stoa__table *t
 int stoa__set_run_new(struct stoa__version *w, struct stoa__hints *hints, const struct stoa__table *t,
 		  const struct stoa__set *set, uint64_t first, struct stoa__set_run **out);
 bool stoa__set_run_covers(const struct stoa__set_run *run, uint64_t file, uint64_t index);
-/* First touch of a part of a mapped run: verifies it. */
-int stoa__set_run_open_part(struct stoa__set_run *run, uint64_t part, struct stoa_error *err);
 
 #endif

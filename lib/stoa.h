@@ -196,29 +196,44 @@ struct stoa_value {
 	};
 };
 
+/*
+ * Values are made field by field, not from an initializer: compilers clear 16 bytes for that, write parts of them and
+ * read them back whole, and the processor then waits until all that it had begun is done.
+ */
+static inline struct stoa_value stoa_value_head(enum stoa_type type, uint8_t scale, uint32_t len)
+{
+	struct stoa_value v;
+	v.type = (uint8_t)type;
+	v.scale = scale;
+	v.zero = 0;
+	v.len = len;
+	return v;
+}
+
 static inline struct stoa_value stoa_null(void)
 {
-	struct stoa_value v = { STOA_NULL, 0, 0, 0, { 0 } };
+	struct stoa_value v = stoa_value_head(STOA_NULL, 0, 0);
+	v.i = 0;
 	return v;
 }
 
 static inline struct stoa_value stoa_bool(bool x)
 {
-	struct stoa_value v = { STOA_BOOL, 0, 0, 0, { 0 } };
+	struct stoa_value v = stoa_value_head(STOA_BOOL, 0, 0);
 	v.i = x;
 	return v;
 }
 
 static inline struct stoa_value stoa_i64(int64_t x)
 {
-	struct stoa_value v = { STOA_I64, 0, 0, 0, { 0 } };
+	struct stoa_value v = stoa_value_head(STOA_I64, 0, 0);
 	v.i = x;
 	return v;
 }
 
 static inline struct stoa_value stoa_u64(uint64_t x)
 {
-	struct stoa_value v = { STOA_U64, 0, 0, 0, { 0 } };
+	struct stoa_value v = stoa_value_head(STOA_U64, 0, 0);
 	v.u = x;
 	return v;
 }
@@ -226,14 +241,14 @@ static inline struct stoa_value stoa_u64(uint64_t x)
 /** stoa_ref() - a reference to row @row, for STOA_REF and STOA_WEAK_REF slots */
 static inline struct stoa_value stoa_ref(stoa_rowid row)
 {
-	struct stoa_value v = { STOA_REF, 0, 0, 0, { 0 } };
+	struct stoa_value v = stoa_value_head(STOA_REF, 0, 0);
 	v.u = row;
 	return v;
 }
 
 static inline struct stoa_value stoa_f64(double x)
 {
-	struct stoa_value v = { STOA_F64, 0, 0, 0, { 0 } };
+	struct stoa_value v = stoa_value_head(STOA_F64, 0, 0);
 	v.f = x;
 	return v;
 }
@@ -241,7 +256,7 @@ static inline struct stoa_value stoa_f64(double x)
 /** stoa_decimal() - @scaled / 10^@scale, as stoa_decimal(1999, 2) for 19.99 */
 static inline struct stoa_value stoa_decimal(int64_t scaled, uint8_t scale)
 {
-	struct stoa_value v = { STOA_DECIMAL, scale, 0, 0, { 0 } };
+	struct stoa_value v = stoa_value_head(STOA_DECIMAL, scale, 0);
 	v.i = scaled;
 	return v;
 }
@@ -249,9 +264,7 @@ static inline struct stoa_value stoa_decimal(int64_t scaled, uint8_t scale)
 /** stoa_bytes_value() - @len bytes at @p as a value of @type: STOA_STRING, STOA_TEXT or STOA_BLOB */
 static inline struct stoa_value stoa_bytes_value(enum stoa_type type, const void *p, uint32_t len)
 {
-	struct stoa_value v = { 0, 0, 0, 0, { 0 } };
-	v.type = (uint8_t)type;
-	v.len = len;
+	struct stoa_value v = stoa_value_head(type, 0, len);
 	v.p = (const char *)p;
 	return v;
 }
@@ -268,7 +281,8 @@ static inline struct stoa_value stoa_text(const char *s)
 /** stoa_default() - in stoa_insert(): the slot's default, or NULL where it has none */
 static inline struct stoa_value stoa_default(void)
 {
-	struct stoa_value v = { STOA_TYPE_DEFAULT, 0, 0, 0, { 0 } };
+	struct stoa_value v = stoa_value_head(STOA_TYPE_DEFAULT, 0, 0);
+	v.i = 0;
 	return v;
 }
 
@@ -321,6 +335,7 @@ typedef struct stoa_cursor stoa_cursor;
 typedef struct stoa_stmt stoa_stmt;
 typedef struct stoa_session stoa_session;
 typedef struct stoa_appender stoa_appender;
+typedef struct stoa_set stoa_set;
 
 /** enum stoa_durability - when a commit returns */
 enum stoa_durability {
@@ -893,7 +908,8 @@ STOA_API STOA_CHECK_RESULT int stoa_index_info(stoa_txn *txn, stoa_table table, 
  * one slot with a unique set index is a durable set.
  *
  * Keys are converted to the slots' types as in stoa_insert(); one that does not fit, or has a NULL, is in no
- * row. What a transaction sees is what its version has: a snapshot goes on finding what it found.
+ * row, and neither is a weak reference to a row that has gone, since its slot reads as NULL. What a transaction sees is
+ * what its version has: a snapshot goes on finding what it found.
  */
 
 /**
@@ -903,7 +919,7 @@ STOA_API STOA_CHECK_RESULT int stoa_index_info(stoa_txn *txn, stoa_table table, 
  * @row: receives the rowid of one such row, the only one if the index is unique; may be NULL
  *
  * Returns: STOA_ROW; STOA_END if there is none; STOA_ENOTFOUND if there is no such index; STOA_EINVAL, STOA_ETYPE.
- * Cost:    O(1): two cache misses in a large table.
+ * Cost:    O(1), plus the log of the number of row groups; stoa_set_open() is for many.
  */
 STOA_API STOA_CHECK_RESULT int stoa_set_find(stoa_txn *txn, stoa_table table, stoa_index index,
 					     const struct stoa_value *key, size_t n,
@@ -932,6 +948,36 @@ STOA_API STOA_CHECK_RESULT int stoa_set_find_many(stoa_txn *txn, stoa_table tabl
 						  const struct stoa_array *columns,
 						  size_t n_columns, size_t n, uint64_t *found,
 						  stoa_rowid *rows, struct stoa_error *err);
+
+/**
+ * stoa_set_open() - make a set index ready for many look-ups: several times as fast as stoa_set_find()
+ * @out: receives the set, to be closed before the database; NULL on failure
+ *
+ * The set is that of this moment: what the transaction changes afterwards is not in it, and the transaction may end
+ * before it. As long as it is open it holds its version, as a cursor does.
+ *
+ * Returns: STOA_OK; STOA_ENOTFOUND if there is no such index; STOA_ENOMEM.
+ * Threads: one at a time per open set; any number may be open.
+ * Cost:    O(row groups), and 64 bytes for each.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_set_open(stoa_txn *txn, stoa_table table, stoa_index index,
+					     stoa_set **out, struct stoa_error *err);
+
+/**
+ * stoa_set_has() - is there a row with this key? As stoa_set_find()
+ *
+ * Returns: STOA_ROW, STOA_END, an error; STOA_ESTATE once the transaction went back to before the set was opened.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_set_has(stoa_set *set, const struct stoa_value *key, size_t n,
+					    stoa_rowid *row, struct stoa_error *err);
+
+/** stoa_set_has_many() - look up many keys at once, twice as fast again; as stoa_set_find_many() */
+STOA_API STOA_CHECK_RESULT int stoa_set_has_many(stoa_set *set, const struct stoa_array *columns,
+						 size_t n_columns, size_t n, uint64_t *found,
+						 stoa_rowid *rows, struct stoa_error *err);
+
+/** stoa_set_close() - free an open set; NULL is fine */
+STOA_API void stoa_set_close(stoa_set *set);
 
 /* ---- rows ------------------------------------------------------------------------------- */
 

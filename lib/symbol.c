@@ -74,6 +74,12 @@ struct stoa_bytes stoa__symbol_bytes(const struct stoa__symbols *s, uint32_t id)
 	return (struct stoa_bytes){ e->p, e->len };
 }
 
+void stoa__symbol_prefetch(const struct stoa__symbols *s, uint32_t id)
+{
+	__asm__ volatile("");	/* see stoa__chunk_prefetch() */
+	__builtin_prefetch(entry_of(s, id));
+}
+
 static uint32_t hash_of(const char *p, uint32_t len)
 {
 	return (uint32_t)(stoa__hash(p, len) >> 32);

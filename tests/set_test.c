@@ -24,6 +24,7 @@
 #define KEYS 700	/* values of the unique slot */
 #define NAMES 40	/* of the string */
 #define SNAPSHOTS 3
+#define OPEN 3
 
 struct row {
 	stoa_rowid id;
@@ -84,6 +85,13 @@ struct run {
 		stoa_txn *txn;
 		struct list rows;
 	} snapshot[SNAPSHOTS];
+	struct open {
+		stoa_set *by_key, *by_name, *by_both;
+		struct list rows;
+		unsigned moment;	/* of its opening; 0: that is committed */
+		bool gone;
+	} open[OPEN];
+	unsigned moment, mark_moment;
 	struct stoa_error err;
 };
 
@@ -186,6 +194,126 @@ static void check_many(struct run *r, stoa_txn *txn, const struct list *l)
 		assert_int_equal(stoa__bit_get(found, (size_t)i), row != NULL);
 		assert_int_equal(rows[i], row ? row->id : 0);
 	}
+}
+
+/* ---- open sets ---- */
+
+static void close_sets(struct open *o)
+{
+	stoa_set_close(o->by_key);
+	stoa_set_close(o->by_name);
+	stoa_set_close(o->by_both);
+	o->by_key = o->by_name = o->by_both = NULL;
+}
+
+static void open_sets(struct run *r, stoa_txn *txn, struct open *o)
+{
+	close_sets(o);
+	ok(r, stoa_set_open(txn, r->table, r->by_key, &o->by_key, &r->err));
+	ok(r, stoa_set_open(txn, r->table, r->by_name, &o->by_name, &r->err));
+	ok(r, stoa_set_open(txn, r->table, r->by_both, &o->by_both, &r->err));
+	o->gone = false;
+}
+
+static const struct row *find_row(const struct list *l, stoa_rowid id)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->row[i].id == id)
+			return &l->row[i];
+	return NULL;
+}
+
+static bool any_row(const struct list *l, int name, int number)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->row[i].name == name && (number < 0 || l->row[i].number == number))
+			return true;
+	return false;
+}
+
+/* A set over names, or names and numbers, finds a row that has both, if there is one. */
+static void check_found(const struct list *l, int rc, stoa_rowid found, int name, int number)
+{
+	const struct row *row = find_row(l, found);
+
+	assert_int_equal(rc, any_row(l, name, number) ? STOA_ROW : STOA_END);
+	if (rc == STOA_ROW)
+		assert_true(row && row->name == name && (number < 0 || row->number == number));
+}
+
+static void check_open_one(struct run *r, struct open *o)
+{
+	int64_t key = (int64_t)below(r, KEYS);
+	int name = (int)below(r, NAMES), number = (int)below(r, 6);
+	struct stoa_value k = key_value(key), v[] = { name_value(name), stoa_i64(number) };
+	const struct row *row = find_key(&o->rows, key, 0);
+	stoa_rowid found = 0;
+	int rc = stoa_set_has(o->by_key, &k, 1, &found, &r->err);
+
+	ok(r, rc);
+	assert_int_equal(rc, row ? STOA_ROW : STOA_END);
+	assert_int_equal(found, row ? row->id : 0);
+	k = stoa_decimal((int64_t)k.u, 0);
+	assert_int_equal(stoa_set_has(o->by_key, &k, 1, NULL, &r->err), rc);
+	rc = stoa_set_has(o->by_name, v, 1, &found, &r->err);
+	check_found(&o->rows, rc, found, name, -1);
+	rc = stoa_set_has(o->by_both, v, 2, &found, &r->err);
+	check_found(&o->rows, rc, found, name, number);
+}
+
+/* All keys and names at once, with a NULL here and there. */
+static void check_open_many(struct run *r, struct open *o)
+{
+	uint64_t keys[KEYS + 100], found[STOA__WORDS(KEYS + 100)], valid[STOA__WORDS(KEYS + 100)];
+	struct stoa_bytes names[KEYS + 100];
+	int64_t numbers[KEYS + 100];
+	struct stoa_array k = { STOA_U64, 0, keys, below(r, 2) ? valid : NULL };
+	struct stoa_array v[] = { { STOA_STRING, 0, names, below(r, 2) ? valid : NULL },
+				  { STOA_I64, 0, numbers, NULL } };
+	stoa_rowid rows[KEYS + 100], by_both[KEYS + 100];
+	size_t n = below(r, KEYS + 101);
+
+	memset(valid, 0xff, sizeof valid);
+	for (size_t i = 0; i < n; i++) {
+		names[i] = (struct stoa_bytes){ name_text((int)i % NAMES),
+						(uint32_t)strlen(name_text((int)i % NAMES)) };
+		numbers[i] = (int64_t)i % 6;
+		keys[i] = (uint64_t)i * 1000003;
+		if (!below(r, 10))
+			stoa__bit_clear(valid, i);
+	}
+	ok(r, stoa_set_has_many(o->by_key, &k, 1, n, found, rows, &r->err));
+	for (size_t i = 0; i < n; i++) {
+		bool null = k.validity && !stoa__bit_get(valid, i);
+		const struct row *row = null ? NULL : find_key(&o->rows, (int64_t)i, 0);
+
+		assert_int_equal(stoa__bit_get(found, i), row != NULL);
+		assert_int_equal(rows[i], row ? row->id : 0);
+	}
+	ok(r, stoa_set_has_many(o->by_name, v, 1, n, NULL, rows, &r->err));
+	ok(r, stoa_set_has_many(o->by_both, v, 2, n, NULL, by_both, &r->err));
+	for (size_t i = 0; i < n; i++) {
+		int name = v[0].validity && !stoa__bit_get(valid, i) ? -2 : (int)i % NAMES;
+
+		check_found(&o->rows, rows[i] ? STOA_ROW : STOA_END, rows[i], name, -1);
+		check_found(&o->rows, by_both[i] ? STOA_ROW : STOA_END, by_both[i], name, (int)i % 6);
+	}
+}
+
+static void check_open(struct run *r, struct open *o)
+{
+	struct stoa_value v = stoa_u64(0);
+
+	if (!o->by_key)
+		return;
+	if (o->gone) {
+		assert_int_equal(stoa_set_has(o->by_key, &v, 1, NULL, &r->err), STOA_ESTATE);
+		close_sets(o);
+		return;
+	}
+	for (int i = 0; i < 20; i++)
+		check_open_one(r, o);
+	check_open_many(r, o);
 }
 
 /* What a query counts that goes by an index must be what the list has. */
@@ -342,8 +470,36 @@ static void step_delete(struct run *r)
 	list_remove(&r->now, at);
 }
 
+static void step_open(struct run *r)
+{
+	struct open *o = &r->open[below(r, OPEN)];
+
+	open_sets(r, r->txn, o);
+	list_copy(&o->rows, &r->now);
+	o->moment = ++r->moment;
+}
+
+static void step_ask(struct run *r)
+{
+	check_open(r, &r->open[below(r, OPEN)]);
+}
+
+/* Everything since @moment is undone. */
+static void undo_open(struct run *r, unsigned moment)
+{
+	for (int k = 0; k < OPEN; k++)
+		r->open[k].gone |= r->open[k].moment > moment;
+}
+
+static void drop_open(struct run *r)
+{
+	for (int k = 0; k < OPEN; k++)
+		close_sets(&r->open[k]);
+}
+
 static void step_savepoint(struct run *r)
 {
+	r->mark_moment = r->moment;
 	ok(r, stoa_savepoint(r->txn, &r->savepoint, &r->err));
 	list_copy(&r->mark, &r->now);
 }
@@ -353,6 +509,7 @@ static void step_rollback(struct run *r)
 	if (!r->savepoint)
 		return;
 	ok(r, stoa_rollback_to(r->txn, r->savepoint, &r->err));
+	undo_open(r, r->mark_moment);
 	list_copy(&r->now, &r->mark);
 }
 
@@ -360,6 +517,8 @@ static void step_commit(struct run *r)
 {
 	ok(r, stoa_commit(r->txn, &r->err));
 	list_copy(&r->committed, &r->now);
+	for (int k = 0; k < OPEN; k++)
+		r->open[k].moment = 0;
 	begin(r);
 }
 
@@ -374,6 +533,7 @@ static int count_slots(struct run *r)
 static void step_abort(struct run *r)
 {
 	stoa_abort(r->txn);
+	undo_open(r, 0);
 	list_copy(&r->now, &r->committed);
 	begin(r);
 	r->n_slots = count_slots(r);
@@ -403,9 +563,14 @@ static void step_snapshot(struct run *r)
 static void step_look_back(struct run *r)
 {
 	struct snapshot *s = &r->snapshot[below(r, SNAPSHOTS)];
+	struct open o = { 0 };
 
 	if (!s->txn)
 		return;
+	open_sets(r, s->txn, &o);
+	o.rows = s->rows;
+	check_open(r, &o);
+	close_sets(&o);
 	check_some(r, s->txn, &s->rows);
 	check_many(r, s->txn, &s->rows);
 }
@@ -428,6 +593,7 @@ static void step_reopen(struct run *r)
 	if (!r->dir)
 		return;
 	drop_snapshots(r);
+	drop_open(r);
 	step_commit(r);
 	stoa_abort(r->txn);
 	ok(r, stoa_close(r->db, &r->err));
@@ -509,7 +675,7 @@ static void step(struct run *r)
 		{ 50, step_insert }, { 30, step_update }, { 25, step_delete }, { 4, step_append },
 		{ 3, step_savepoint }, { 3, step_rollback }, { 6, step_commit }, { 2, step_abort },
 		{ 2, step_seal }, { 2, step_snapshot }, { 3, step_look_back }, { 2, step_checkpoint },
-		{ 1, step_reopen },
+		{ 1, step_reopen }, { 4, step_open }, { 6, step_ask },
 	};
 	unsigned sum = 0, pick;
 
@@ -575,6 +741,7 @@ static void run_model(bool durable)
 	check_all(&r);
 	step_reopen(&r);
 	drop_snapshots(&r);
+	drop_open(&r);
 	stoa_abort(r.txn);
 	ok(&r, stoa_close(r.db, &r.err));
 	if (durable)
@@ -582,6 +749,8 @@ static void run_model(bool durable)
 	testing_rmtree(r.dir);
 	for (int k = 0; k < SNAPSHOTS; k++)
 		free(r.snapshot[k].rows.row);
+	for (int k = 0; k < OPEN; k++)
+		free(r.open[k].rows.row);
 	free(r.now.row);
 	free(r.committed.row);
 	free(r.mark.row);
@@ -678,6 +847,96 @@ static void an_index_is_made_whole_or_not_at_all_when_memory_runs_out(void **sta
 	ok(&r, stoa_close(r.db, &r.err));
 }
 
+static void a_set_opens_whole_or_not_at_all_when_memory_runs_out(void **state)
+{
+	struct run r = { .seed = 1 };
+	bool fired = true;
+
+	(void)state;
+	open_again(&r);
+	begin(&r);
+	make_table(&r);
+	for (int k = 0; k < 600; k++) {
+		struct row row = { 0, k, k % NAMES, k };
+
+		ok(&r, do_insert(&r, &row));
+	}
+	for (long nth = 0; fired; nth++) {
+		struct stoa_value key = key_value(7);
+		stoa_rowid row = 0;
+		stoa_set *set;
+		int rc;
+
+		stoa__fault_arm(nth, false);
+		rc = stoa_set_open(r.txn, r.table, r.by_key, &set, &r.err);
+		fired = stoa__fault_disarm();
+		assert_int_equal(rc, fired ? STOA_ENOMEM : STOA_OK);
+		assert_true(fired == !set);
+		assert_true(fired || stoa_set_has(set, &key, 1, &row, &r.err) == STOA_ROW);
+		stoa_set_close(set);
+	}
+	stoa_abort(r.txn);
+	ok(&r, stoa_close(r.db, &r.err));
+}
+
+/* ---- weak references ---- */
+
+/* Is there a row that refers to @row? However it is asked for, the answer is the same. */
+static void check_weak(struct run *r, stoa_rowid row, stoa_rowid want)
+{
+	struct stoa_value key = stoa_ref(row);
+	struct stoa_array a = { STOA_WEAK_REF, 0, &row, NULL };
+	stoa_rowid found = 0, many = 0, open = 0, open_many = 0, rows[2];
+	size_t n = 0;
+	stoa_set *set;
+
+	ok(r, stoa_set_find(r->txn, r->table, r->by_key, &key, 1, &found, &r->err));
+	ok(r, stoa_set_find_many(r->txn, r->table, r->by_key, &a, 1, 1, NULL, &many, &r->err));
+	ok(r, stoa_set_rows(r->txn, r->table, r->by_key, &key, 1, rows, 2, &n, &r->err));
+	ok(r, stoa_set_open(r->txn, r->table, r->by_key, &set, &r->err));
+	ok(r, stoa_set_has(set, &key, 1, &open, &r->err));
+	ok(r, stoa_set_has_many(set, &a, 1, 1, NULL, &open_many, &r->err));
+	stoa_set_close(set);
+	assert_int_equal(found, want);
+	assert_int_equal(many, want);
+	assert_int_equal(n, want != 0);
+	assert_int_equal(open, want);
+	assert_int_equal(open_many, want);
+}
+
+static void a_weak_reference_to_a_row_that_has_gone_is_no_key(void **state)
+{
+	static const struct stoa_slot name = { .name = "name", .type = STOA_STRING };
+	struct stoa_slot weak = { .name = "weak", .type = STOA_WEAK_REF };
+	struct stoa_value v = stoa_text("it");
+	struct run r = { .seed = 1 };
+	stoa_rowid first, second, at[4];
+
+	(void)state;
+	open_again(&r);
+	begin(&r);
+	ok(&r, stoa_table_create(r.txn, "target", &name, 1, &weak.target, &r.err));
+	ok(&r, stoa_table_create(r.txn, "t", &weak, 1, &r.table, &r.err));
+	r.by_key = make_index(&r, NULL, STOA_INDEX_UNIQUE, (uint32_t[]){ 0 }, 1);
+	ok(&r, stoa_insert(r.txn, weak.target, &v, 1, &first, &r.err));
+	ok(&r, stoa_insert(r.txn, weak.target, &v, 1, &second, &r.err));
+	v = stoa_ref(first);
+	ok(&r, stoa_insert(r.txn, r.table, &v, 1, &at[0], &r.err));
+	v = stoa_ref(second);
+	ok(&r, stoa_insert(r.txn, r.table, &v, 1, &at[1], &r.err));
+	assert_int_equal(stoa_insert(r.txn, r.table, &v, 1, NULL, &r.err), STOA_EEXIST);
+	check_weak(&r, first, at[0]);
+	ok(&r, stoa_delete(r.txn, weak.target, first, &r.err));
+	check_weak(&r, first, 0);
+	check_weak(&r, second, at[1]);
+	/* Neither is in the way of the other: both read as NULL. */
+	v = stoa_ref(first);
+	assert_int_equal(stoa_insert(r.txn, r.table, &v, 1, &at[2], &r.err),
+			 stoa_insert(r.txn, r.table, &v, 1, &at[3], &r.err));
+	stoa_abort(r.txn);
+	ok(&r, stoa_close(r.db, &r.err));
+}
+
 /* ---- whole groups ---- */
 
 #define BULK_KEYS 100000u
@@ -722,6 +981,7 @@ static void check_owners(struct run *r, const stoa_rowid *owner, uint64_t n)
 	stoa_rowid *rows = malloc(n_keys * sizeof *rows);
 	struct stoa_array a = { STOA_U64, 0, keys, NULL };
 	struct stoa_table_info info;
+	stoa_set *set;
 
 	ok(r, stoa_table_info(r->txn, r->table, &info, &r->err));
 	assert_int_equal(info.n_rows, n);
@@ -729,6 +989,15 @@ static void check_owners(struct run *r, const stoa_rowid *owner, uint64_t n)
 		keys[k] = k;
 	ok(r, stoa_set_find_many(r->txn, r->table, r->by_key, &a, 1, n_keys, NULL, rows, &r->err));
 	assert_memory_equal(rows, owner, n_keys * sizeof *rows);
+	ok(r, stoa_set_open(r->txn, r->table, r->by_key, &set, &r->err));
+	for (size_t k = 0; k < n_keys; k++) {
+		struct stoa_value v = stoa_u64(k);
+		stoa_rowid row = 0;
+
+		ok(r, stoa_set_has(set, &v, 1, &row, &r->err));
+		assert_int_equal(row, owner[k]);
+	}
+	stoa_set_close(set);
 	free(keys);
 	free(rows);
 }
@@ -792,6 +1061,8 @@ int main(void)
 		cmocka_unit_test(a_set_in_memory_finds_what_a_list_does),
 		cmocka_unit_test(queries_go_by_the_index_that_suits_them),
 		cmocka_unit_test(an_index_is_made_whole_or_not_at_all_when_memory_runs_out),
+		cmocka_unit_test(a_set_opens_whole_or_not_at_all_when_memory_runs_out),
+		cmocka_unit_test(a_weak_reference_to_a_row_that_has_gone_is_no_key),
 		cmocka_unit_test(whole_groups_settle_their_conflicts_on_disk),
 		cmocka_unit_test(whole_groups_settle_their_conflicts_in_memory),
 	};

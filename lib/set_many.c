@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * set_many.c - many keys looked up at once
+ *
+ * Keys are taken through in lots of 64 that follow each other as on an assembly line: while one lot asks for its
+ * buckets, the one before it matches tags and asks for the values of its rows, and so on to the comparison. Each stage
+ * touches only what the one before it has asked for, so no miss is waited for while there are keys.
+ *
+ *     numbers, others   begin    match    verify
+ *     strings           begin    match    code    symbol    bytes    verify
+ *
+ * What a lot finds out for a key is a candidate: the first row that has its tag in its first bucket. That is nearly always it. Where
+ * it is not, or where the bucket has overflowed, the key is looked up by itself.
+ */
+#include <string.h>
+
+#include "core/bitmap.h"
+#include "core/type.h"
+#include "set_view.h"
+
+#define LOT 64
+#define STAGES_MAX 6
+
+/* Keys that pass through the stages together. */
+struct lot {
+	size_t from, n;			/* of all keys */
+	uint64_t more;			/* bit k: key k is not in its first bucket, or not only there */
+	uint64_t hash[LOT];
+	uint64_t word[LOT];		/* keys of one number */
+	uint64_t rowid[LOT];		/* a row that may have the key; 0: none */
+	struct stoa__spot *spot[LOT];	/* of that; NULL: none, or it is not in this version */
+	uint32_t code[LOT];		/* of its string: in its list, then the symbol id */
+};
+
+struct line {
+	struct stoa__set_view *view;
+	const struct stoa_array *columns;
+	size_t n;
+	uint64_t *found;
+	stoa_rowid *rows;
+	struct lot lots[STAGES_MAX];
+};
+
+typedef int stage(struct line *line, struct lot *lot, struct stoa_error *err);
+
+/* Hashes, and asks for buckets. */
+static int begin(struct line *line, struct lot *lot, struct stoa_error *err)
+{
+	const struct stoa__set_view *view = line->view;
+	const struct stoa_array *a = line->columns;
+
+	(void)err;
+	if (view->word_type) {
+		stoa__widen(a->type, lot->n,
+			    (const uint8_t *)a->values + lot->from * stoa__type_width(a->type),
+			    lot->word);
+		for (size_t k = 0; k < lot->n; k++)
+			lot->hash[k] = stoa__set_mix(view->def->number[0], lot->word[k]);
+	} else {
+		stoa__set_hash_arrays(view->def, a, lot->from, lot->n, lot->hash);
+	}
+	for (uint32_t j = 0; j < view->tables.n; j++) {
+		const struct stoa__hints *h = view->tables.hints[j];
+
+		for (size_t k = 0; k < lot->n; k++)
+			__builtin_prefetch((const void *)stoa__hints_bucket(
+				h, stoa__hints_bucket_of(h, lot->hash[k])));
+	}
+	return STOA_OK;
+}
+
+/* Looks for the tag of key @k in its bucket of table @j. No step depends on what is found: all are taken. */
+static inline int match_in(const struct stoa__set_view *view, struct lot *lot, size_t k, uint32_t j,
+			   struct stoa_error *err)
+{
+	const struct stoa__hints *h = view->tables.hints[j];
+	uint64_t b = stoa__hints_bucket_of(h, lot->hash[k]), rowid;
+	const stoa__hint *bucket;
+	bool on;
+	unsigned m;
+
+	STOA_TRY(stoa__set_bucket(h, view->tables.run[j], b, &bucket, err));
+	m = stoa__hints_match(bucket, stoa__hints_tag(lot->hash[k]));
+	rowid = stoa__hints_rowid(
+		stoa__hint_load(&bucket[__builtin_ctz(m | 1u << (STOA__HINTS_WIDTH - 1))]));
+	rowid &= -(uint64_t)(m != 0);
+	lot->rowid[k] = lot->rowid[k] ? lot->rowid[k] : rowid;
+	on = stoa__hints_went_on(bucket);
+	lot->more |= (uint64_t)on << k;
+	__builtin_prefetch((const void *)(bucket + (on ? STOA__HINTS_WIDTH : 0)));
+	return STOA_OK;
+}
+
+/* Asks for what a row of a plain spot has for its key; in others for what may be known. */
+static inline void prefetch_value(const struct stoa__set_view *view, const struct stoa__spot *s,
+				  uint64_t rowid)
+{
+	if (s->state == STOA__SPOT_PLAIN)
+		__builtin_prefetch(s->values + (rowid - s->first) * s->width / 8);
+	else
+		stoa__set_prefetch(view->t, view->def, rowid);
+}
+
+/* Matches tags, and asks for the values of rows. */
+static int match(struct line *line, struct lot *lot, struct stoa_error *err)
+{
+	const struct stoa__set_view *view = line->view;
+
+	lot->more = 0;
+	memset(lot->rowid, 0, sizeof lot->rowid);
+	for (uint32_t j = 0; j < view->tables.n; j++)
+		for (size_t k = 0; k < lot->n; k++)
+			STOA_TRY(match_in(view, lot, k, j, err));
+	for (size_t k = 0; k < lot->n; k++) {
+		STOA_TRY(stoa__set_view_spot(view, lot->rowid[k], &lot->spot[k], err));
+		if (lot->spot[k])
+			prefetch_value(view, lot->spot[k], lot->rowid[k]);
+	}
+	return STOA_OK;
+}
+
+/* The stages of strings: each follows a row's string one step further. */
+
+static inline bool is_followed(const struct lot *lot, size_t k)
+{
+	return lot->spot[k] && lot->spot[k]->state == STOA__SPOT_PLAIN;
+}
+
+static int follow_code(struct line *line, struct lot *lot, struct stoa_error *err)
+{
+	(void)line;
+	(void)err;
+	for (size_t k = 0; k < lot->n; k++)
+		if (is_followed(lot, k)) {
+			lot->code[k] = (uint32_t)stoa__spot_packed(lot->spot[k], lot->rowid[k]);
+			__builtin_prefetch(lot->spot[k]->chunk->list + 4 * (size_t)lot->code[k]);
+		}
+	return STOA_OK;
+}
+
+static int follow_symbol(struct line *line, struct lot *lot, struct stoa_error *err)
+{
+	(void)line;
+	(void)err;
+	for (size_t k = 0; k < lot->n; k++) {
+		const struct stoa__spot *s = lot->spot[k];
+
+		if (!is_followed(lot, k) || s->chunk->encoding != STOA__ENC_DICT_ID)
+			continue;
+		lot->code[k] = stoa__chunk_entry_id(s->chunk, lot->code[k]);
+		stoa__symbol_prefetch(s->group->base->symbols, lot->code[k]);
+	}
+	return STOA_OK;
+}
+
+static int follow_bytes(struct line *line, struct lot *lot, struct stoa_error *err)
+{
+	(void)line;
+	(void)err;
+	for (size_t k = 0; k < lot->n; k++) {
+		const struct stoa__spot *s = lot->spot[k];
+
+		if (!is_followed(lot, k))
+			continue;
+		if (s->chunk->encoding == STOA__ENC_DICT_ID)
+			__builtin_prefetch(
+				stoa__symbol_bytes(s->group->base->symbols, lot->code[k]).p);
+		else
+			__builtin_prefetch(stoa__chunk_entry(s->chunk, lot->code[k]).p);
+	}
+	return STOA_OK;
+}
+
+static void tell(struct line *line, size_t at, uint64_t rowid)
+{
+	if (rowid && line->found)
+		stoa__bit_set(line->found, at);
+	if (line->rows)
+		line->rows[at] = rowid;
+}
+
+/* Key @k by itself: compared with its candidate, and if that is not it, looked for wherever else it may be. */
+static int settle(struct line *line, struct lot *lot, size_t k, struct stoa_error *err)
+{
+	struct stoa_value key[STOA_INDEX_SLOTS_MAX];
+	const struct stoa__set_view *view = line->view;
+	uint64_t rowid = 0;
+	bool null = false;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < view->def->n_slots; i++) {
+		key[i] = stoa__array_value(&line->columns[i], lot->from + k);
+		null |= key[i].type == STOA_NULL;
+	}
+	if (!null)
+		rc = stoa__set_view_find(view, lot->hash[k], key, &rowid, err);
+	if (rc < 0)
+		return rc;
+	tell(line, lot->from + k, rc ? rowid : 0);
+	return STOA_OK;
+}
+
+static int verify(struct line *line, struct lot *lot, struct stoa_error *err)
+{
+	for (size_t k = 0; k < lot->n; k++)
+		if (lot->rowid[k] || lot->more >> k & 1)
+			STOA_TRY(settle(line, lot, k, err));
+		else
+			tell(line, lot->from + k, 0);
+	return STOA_OK;
+}
+
+/* The same for keys of one number. */
+static int verify_words(struct line *line, struct lot *lot, struct stoa_error *err)
+{
+	uint64_t found = 0, left = lot->more, rowid;
+
+	for (size_t k = 0; k < lot->n; k++) {
+		const struct stoa__spot *s = lot->spot[k];
+		bool same = s && s->state == STOA__SPOT_PLAIN &&
+			    stoa__spot_packed(s, lot->rowid[k]) == lot->word[k];
+
+		found |= (uint64_t)same << k;
+		left |= (uint64_t)(lot->rowid[k] != 0) << k;
+		if (line->rows)
+			line->rows[lot->from + k] = same ? lot->rowid[k] : 0;
+	}
+	if (line->found)
+		line->found[lot->from / LOT] = found;
+	for (left &= ~found; left; left &= left - 1) {
+		size_t k = (size_t)__builtin_ctzll(left);
+		int rc = stoa__set_view_word(line->view, lot->hash[k], lot->word[k], &rowid);
+
+		if (rc > 0)
+			tell(line, lot->from + k, rowid);
+		if (rc < 0)
+			STOA_TRY(settle(line, lot, k, err));
+	}
+	return STOA_OK;
+}
+
+int stoa__set_view_find_many(struct stoa__set_view *view, const struct stoa_array *columns, size_t n,
+			     uint64_t *found, stoa_rowid *rows, struct stoa_error *err)
+{
+	static stage *const of_words[] = { begin, match, verify_words };
+	static stage *const of_strings[] = { begin, match, follow_code, follow_symbol, follow_bytes,
+					     verify };
+	static stage *const of_others[] = { begin, match, verify };
+	bool words = view->word_type && !view->fades && !columns->validity;
+	bool strings = view->slot && view->slot->def.type == STOA_STRING;
+	stage *const *stages = words ? of_words : strings ? of_strings : of_others;
+	size_t n_stages = strings ? 6 : 3, n_lots = (n + LOT - 1) / LOT;
+	struct line line = { view, columns, n, found, rows, { { 0 } } };
+
+	_Static_assert(LOT == 64, "a lot is a word of found");
+	if (found)
+		memset(found, 0, STOA__WORDS(n) * sizeof *found);
+	for (size_t step = 0; n && step < n_lots + n_stages - 1; step++)
+		for (size_t s = n_stages; s-- > 0;) {
+			struct lot *lot = &line.lots[(step - s) % n_stages];
+
+			if (step < s || step - s >= n_lots)
+				continue;
+			if (s == 0) {
+				lot->from = step * LOT;
+				lot->n = n - lot->from < LOT ? n - lot->from : LOT;
+			}
+			STOA_TRY(stages[s](&line, lot, err));
+		}
+	return STOA_OK;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* set_view.c - see set_view.h */
+#include "set_view.h"
+
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/type.h"
+#include "cursor.h"
+#include "db.h"
+
+int stoa__set_view_init(struct stoa__set_view *view, const struct stoa__version *v,
+			const struct stoa__table *t, uint32_t i, struct stoa_error *err)
+{
+	const struct stoa__index_def *def = &t->schema->indexes[i];
+
+	*view = (struct stoa__set_view){ .t = t, .def = def, .version = v };
+	for (uint32_t k = 0; k < def->n_slots; k++)
+		view->fades |= t->schema->slots[def->slots[k]].def.type == STOA_WEAK_REF;
+	if (def->n_slots == 1) {
+		view->slot = &t->schema->slots[def->slots[0]];
+		if (stoa__type_family(view->slot->def.type) <= STOA__UINT)
+			view->word_type = view->slot->def.type;
+	}
+	stoa__set_tables(stoa__set_of(t, i), &view->tables);
+	return stoa__places_init(&view->places, t) < 0 ? stoa__fail_memory(err) : STOA_OK;
+}
+
+void stoa__set_view_release(struct stoa__set_view *view)
+{
+	stoa__places_release(&view->places);
+}
+
+/* ---- one key ---- */
+
+static inline struct stoa_bytes string_of(const struct stoa__spot *s, uint64_t rowid)
+{
+	return stoa__base_string(s->group->base, s->chunk, (uint32_t)stoa__spot_packed(s, rowid));
+}
+
+static inline bool same_bytes(struct stoa_bytes a, const char *p, size_t len)
+{
+	return a.len == len && memcmp(a.p, p, len) == 0;
+}
+
+/* Is row @rowid, which may be anywhere in the group, a member with this key? */
+static int matches_other(const struct stoa__set_view *view, const struct stoa__spot *s, uint64_t rowid,
+			 const struct stoa_value *values, struct stoa_error *err)
+{
+	struct stoa__place at = { s->group, (uint32_t)(rowid - s->first) };
+
+	if (s->group->base) {
+		int rc = stoa__base_row(s->group->base, rowid, &at.row, err);
+
+		if (rc < 0)
+			return rc == STOA_ENOTFOUND ? 0 : rc;
+	}
+	if (!stoa__group_alive(at.group, at.row))
+		return 0;
+	return stoa__set_matches_at(view->t, view->def, at, values, err);
+}
+
+/* Does a row, in its spot, have this key? */
+static inline int matches(const struct stoa__set_view *view, const struct stoa__spot *s,
+			  uint64_t rowid, const struct stoa_value *values, struct stoa_error *err)
+{
+	if (s->state != STOA__SPOT_PLAIN)
+		return matches_other(view, s, rowid, values, err);
+	if (view->word_type)
+		return stoa__spot_packed(s, rowid) == values->u;
+	return same_bytes(string_of(s, rowid), values->p, values->len);
+}
+
+struct search {
+	const struct stoa__set_view *view;
+	const struct stoa_value *values;
+	uint64_t rowid;
+};
+
+static inline int candidate(void *ctx, uint64_t rowid, struct stoa_error *err)
+{
+	struct search *search = ctx;
+	struct stoa__spot *s;
+
+	STOA_TRY(stoa__set_view_spot(search->view, rowid, &s, err));
+	search->rowid = rowid;
+	return s ? matches(search->view, s, rowid, search->values, err) : 0;
+}
+
+int stoa__set_view_find(const struct stoa__set_view *view, uint64_t hash,
+			const struct stoa_value *values, uint64_t *rowid, struct stoa_error *err)
+{
+	struct search search = { view, values, 0 };
+	int rc = 1;
+
+	if (view->fades)
+		rc = stoa__set_key_lives(view->version, view->t, view->def, values, err);
+	if (rc <= 0)
+		return rc;
+	rc = 0;
+	for (uint32_t j = 0; j < view->tables.n && !rc; j++)
+		rc = stoa__set_probe(view->tables.hints[j], view->tables.run[j], hash, candidate,
+				     &search, err);
+	*rowid = search.rowid;
+	return rc;
+}
+
+/* ---- open sets ---- */
+
+struct stoa_set {
+	struct stoa__set_view view;
+	struct stoa__version *version;	/* held */
+	uint64_t fork_generation;
+	uint8_t fast_type;		/* keys of it are words that need no conversion; 255: there is none */
+};
+
+int stoa_set_open(stoa_txn *txn, stoa_table table, stoa_index index, stoa_set **out,
+		  struct stoa_error *err)
+{
+	struct stoa__version *v;
+	struct stoa__table *t;
+	stoa_set *set;
+	uint32_t i = 0;
+	int rc;
+
+	if (!out)
+		return stoa__fail(err, STOA_EINVAL, "there is no room for the set");
+	*out = NULL;
+	STOA_TRY(stoa__txn_enter(txn, err));
+	STOA_TRY(stoa__index_find(txn, table, index, STOA_INDEX_SET, &t, &i, err));
+	set = stoa__calloc(1, sizeof *set);
+	if (!set)
+		return stoa__fail_memory(err);
+	rc = stoa__txn_freeze(txn, &v, err);
+	if (rc == STOA_OK) {
+		rc = stoa__set_view_init(&set->view, v, stoa__table_find(v, table), i, err);
+		if (rc < 0)
+			stoa__version_drop(v);
+	}
+	if (rc < 0) {
+		stoa__free(set);
+		return rc;
+	}
+	set->version = v;
+	set->fast_type = set->view.word_type && set->view.word_type != STOA_DECIMAL &&
+					 !set->view.fades ?
+				 set->view.word_type :
+				 UINT8_MAX;
+	set->fork_generation = stoa__fork_generation;
+	*out = set;
+	return STOA_OK;
+}
+
+void stoa_set_close(stoa_set *set)
+{
+	if (!set || set->fork_generation != stoa__fork_generation)
+		return;
+	stoa__set_view_release(&set->view);
+	stoa__version_drop(set->version);
+	stoa__free(set);
+}
+
+/* Why an open set cannot be used. */
+static int refuse(const stoa_set *set, struct stoa_error *err)
+{
+	if (!set)
+		return stoa__fail(err, STOA_EINVAL, "the set is NULL");
+	if (set->fork_generation != stoa__fork_generation)
+		return stoa__fail(err, STOA_EFORKED,
+				  "the set was opened by the parent process: open it again here");
+	return stoa__fail(err, STOA_ESTATE,
+			  "the transaction went back to before the set was opened");
+}
+
+static inline bool is_usable(const stoa_set *set)
+{
+	return set && set->fork_generation == stoa__fork_generation && !set->version->gone;
+}
+
+/* The long way, which is right for all keys. */
+static int has_other(stoa_set *set, const struct stoa_value *key, size_t n, uint64_t *rowid,
+		     struct stoa_error *err)
+{
+	struct stoa_value room[STOA_INDEX_SLOTS_MAX];
+	const struct stoa_value *values;
+	int rc;
+
+	STOA_TRY(stoa__set_check_count(set->view.def, key, n, err));
+	rc = stoa__set_convert(set->view.t, set->view.def, key, room, &values, err);
+	if (rc <= 0)
+		return rc;
+	return stoa__set_view_find(&set->view, stoa__set_hash(set->view.def, values), values, rowid,
+				   err);
+}
+
+static int has_slowly(stoa_set *set, const struct stoa_value *key, size_t n, stoa_rowid *row,
+		      struct stoa_error *err)
+{
+	uint64_t rowid = 0;
+	int rc;
+
+	if (!is_usable(set))
+		return refuse(set, err);
+	rc = has_other(set, key, n, &rowid, err);
+	if (rc > 0 && row)
+		*row = rowid;
+	return rc < 0 ? rc : rc ? STOA_ROW : STOA_END;
+}
+
+int stoa_set_has(stoa_set *set, const struct stoa_value *key, size_t n, stoa_rowid *row,
+		 struct stoa_error *err)
+{
+	uint64_t rowid;
+	int rc = -1;
+
+	if (is_usable(set) && n == 1 && key && key->type == set->fast_type)
+		rc = stoa__set_view_word(&set->view,
+					 stoa__set_mix(set->view.def->number[0], key->u), key->u,
+					 &rowid);
+	if (rc < 0)
+		return has_slowly(set, key, n, row, err);
+	if (rc && row)
+		*row = rowid;
+	return rc ? STOA_ROW : STOA_END;
+}
+
+int stoa_set_has_many(stoa_set *set, const struct stoa_array *columns, size_t n_columns, size_t n,
+		      uint64_t *found, stoa_rowid *rows, struct stoa_error *err)
+{
+	if (!is_usable(set))
+		return refuse(set, err);
+	STOA_TRY(stoa__set_check_count(set->view.def, columns, n_columns, err));
+	if (n)
+		STOA_TRY(stoa__set_check_columns(set->view.t, set->view.def, columns, err));
+	return stoa__set_view_find_many(&set->view, columns, n, found, rows, err);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * set_view.h - a set index of one version, made ready for many look-ups
+ *
+ * What a single look-up finds out anew each time is kept: the table, the index, its tables of hints, and a directory of
+ * the rows (places.h). What remains for a key of one number is a multiplication, a bucket, and the value itself in its
+ * column: two cache misses and some sixty instructions, few enough for a processor to be at work on several look-ups
+ * at once.
+ *
+ * set_many.c takes many keys through at once.
+ *
+ * Threads: one at a time. Costs O(row groups) to make.
+ */
+#ifndef STOA__SET_VIEW_H
+#define STOA__SET_VIEW_H
+
+#include "places.h"
+#include "set.h"
+
+struct stoa__set_view {
+	const struct stoa__table *t;
+	const struct stoa__index_def *def;
+	const struct stoa__version *version;
+	const struct stoa__slot *slot;	/* the only one of the key; else NULL */
+	uint8_t word_type;		/* of that slot, if it is of integers; else STOA_NULL */
+	bool fades;			/* a slot is a weak reference */
+	struct stoa__set_tables tables;
+	struct stoa__places places;
+};
+
+/* STOA_OK or STOA_ENOMEM with words. @v, which @t is a table of, must stay. */
+int stoa__set_view_init(struct stoa__set_view *view, const struct stoa__version *v,
+			const struct stoa__table *t, uint32_t i, struct stoa_error *err);
+void stoa__set_view_release(struct stoa__set_view *view);
+/* A row that has a key of the slots' types, without a NULL, whose hash is known: 1 with *@rowid, 0, or an error. */
+int stoa__set_view_find(const struct stoa__set_view *view, uint64_t hash,
+			const struct stoa_value *values, uint64_t *rowid, struct stoa_error *err);
+/* The spot of a row, looked at; *@out is NULL if there is none. */
+static inline int stoa__set_view_spot(const struct stoa__set_view *view, uint64_t rowid,
+				      struct stoa__spot **out, struct stoa_error *err)
+{
+	*out = stoa__places_find(&view->places, rowid);
+	if (!*out || (*out)->state != STOA__SPOT_NEW)
+		return STOA_OK;
+	if (view->slot)
+		return stoa__spot_look(*out, view->slot, err);
+	(*out)->state = STOA__SPOT_OTHER;
+	return STOA_OK;
+}
+/* set_many.c: as stoa_set_find_many(), with arguments that have been checked. @found or @rows may be NULL. */
+int stoa__set_view_find_many(struct stoa__set_view *view, const struct stoa_array *columns, size_t n,
+			     uint64_t *found, stoa_rowid *rows, struct stoa_error *err);
+
+/*
+ * A row with a key of one number, as long as all candidates are in plain spots and all parts are open: 1, 0, or -1
+ * where there is more to do. What this is made of is counted in instructions: a processor that waits for the memory of one
+ * look-up goes on to the next only as far as some three hundred of them.
+ */
+static inline int stoa__set_view_word(const struct stoa__set_view *view, uint64_t hash, uint64_t word,
+			    uint64_t *rowid)
+{
+	for (uint32_t j = 0; j < view->tables.n; j++) {
+		const struct stoa__hints *h = view->tables.hints[j];
+		uint64_t b = stoa__hints_bucket_of(h, hash), left = h->n_buckets;
+		const stoa__hint *bucket;
+
+		do {
+			bucket = stoa__hints_bucket(h, b);
+			if (!bucket)
+				return -1;
+			for (unsigned m = stoa__hints_match(bucket, stoa__hints_tag(hash)); m; m &= m - 1) {
+				uint64_t r = stoa__hints_rowid(stoa__hint_load(&bucket[__builtin_ctz(m)]));
+				const struct stoa__spot *s = stoa__places_find(&view->places, r);
+
+				if (!s)
+					continue;
+				if (s->state != STOA__SPOT_PLAIN)
+					return -1;
+				if (stoa__spot_packed(s, r) == word) {
+					*rowid = r;
+					return 1;
+				}
+			}
+			b = stoa__hints_next(h, b);
+		} while (stoa__hints_went_on(bucket) && --left);
+	}
+	return 0;
+}
+
+#endif
