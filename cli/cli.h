@@ -40,6 +40,7 @@ extern const struct command command_import;
 extern const struct command command_query;
 extern const struct command command_export;
 extern const struct command command_tables;
+extern const struct command command_refs;
 extern const struct command command_schema;
 extern const struct command command_stat;
 extern const struct command command_check;
@@ -169,6 +170,9 @@ bool format_of(const char *name, enum format *out);
 /* Takes one of them: CLI_OK, or what bad_usage() returned. */
 int writer_option(const struct command *self, int option, const char *arg,
 		  struct writer_options *out);
+/* For a subcommand with these options and --help alone: as plain_arguments(), with @n arguments. */
+bool writer_arguments(const struct command *self, int argc, char **argv, int n,
+		      const char *wanted, struct writer_options *out, int *code);
 /* A field separator as an option gives it: one ASCII character, "tab" or "\\t". */
 bool parse_delimiter(const char *s, char *out);
 /* STOA_BLOBS_* of hex or base64; -1 for any other word. */
@@ -284,6 +288,9 @@ void text_put_name(struct text *t, const char *name);
 /* ---- subcommands that the shell has, too: exit codes, with what failed reported ---- */
 
 int tables_list(struct session *s, FILE *out, const struct writer_options *options);
+/* The rows that refer to row @rowid, as text, of table @table. */
+int refs_list(struct session *s, const char *table, const char *rowid, FILE *out,
+	      const struct writer_options *options);
 /* @table may be NULL for all. */
 int schema_show(struct session *s, const char *table, FILE *out);
 /* One file, with all options as they are; @table may be NULL for the file's name. */

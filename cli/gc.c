@@ -15,6 +15,7 @@ static void print_stats(const struct stoa_gc_stats *s)
 		{ "row groups read", s->groups_read },   { "row groups made", s->groups_made },
 		{ "rows moved", s->rows_moved },         { "rows reclaimed", s->rows_reclaimed },
 		{ "bytes reclaimed", s->bytes_reclaimed }, { "runs given up", s->runs_given_up },
+		{ "rows in cycles", s->rows_in_cycles },
 	};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)

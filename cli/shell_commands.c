@@ -64,6 +64,17 @@ static int run_tables(struct shell *sh, const struct arguments *a)
 	return code;
 }
 
+static int run_refs(struct shell *sh, const struct arguments *a)
+{
+	struct session s;
+	int code = shell_begin(sh, &s, STOA_READ);
+
+	if (code == CLI_OK)
+		code = shell_end(sh, &s, refs_list(&s, a->words[1], a->words[2],
+						   sh->out ? sh->out : stdout, &sh->options));
+	return code;
+}
+
 static int run_schema(struct shell *sh, const struct arguments *a)
 {
 	struct session s;
@@ -212,6 +223,7 @@ static const struct dot_command commands[] = {
 	{ ".plot", "[KIND] [FILE] SQL", "Draw rows; FILE.png, FILE.svg, or text", 1, 999, run_plot },
 	{ ".quit", "", "End the shell", 0, 0, run_quit },
 	{ ".read", "FILE", "Run statements and commands from FILE", 1, 1, run_read },
+	{ ".refs", "TABLE ROW", "The rows that refer to a row", 2, 2, run_refs },
 	{ ".schema", "[TABLE]", "Tables as CREATE TABLE statements", 0, 1, run_schema },
 	{ ".tables", "", "The tables with their rows and slots", 0, 0, run_tables },
 	{ ".timer", "[on|off]", "Say how long a statement took", 0, 1, run_timer },

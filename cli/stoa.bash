@@ -75,7 +75,7 @@ _stoa() {
 	else
 		case $sub in
 		import | restore | backup) _stoa_files ;;
-		export | schema | freeze | drop) _stoa_tables "$1" "${COMP_WORDS[2]}" ;;
+		export | schema | freeze | drop | refs) _stoa_tables "$1" "${COMP_WORDS[2]}" ;;
 		esac
 	fi
 }

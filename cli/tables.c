@@ -4,7 +4,6 @@
 
 #include <getopt.h>
 #include <string.h>
-#include <unistd.h>
 
 static const struct stoa_column columns[] = {
 	{ "table", STOA_STRING, 0, 0 },
@@ -50,28 +49,12 @@ int tables_list(struct session *s, FILE *out, const struct writer_options *optio
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = {
-		WRITER_OPTIONS,
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	struct writer_options wo = { .format = FORMAT_TABLE };
+	struct writer_options wo;
 	struct session s;
-	int option, code;
+	int code;
 
-	wo.fit = isatty(STDOUT_FILENO);
-	while ((option = getopt_long(argc, argv, "f:d:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'h':
-			return show_help(self);
-		default:
-			code = writer_option(self, option, optarg, &wo);
-			if (code != CLI_OK)
-				return code;
-		}
-	}
-	if (argc - optind != 1)
-		return bad_usage(self, "one DB is wanted");
+	if (!writer_arguments(self, argc, argv, 1, "one DB is wanted", &wo, &code))
+		return code;
 	code = session_begin(&s, argv[optind], STOA_OPEN_READ_ONLY | STOA_OPEN_NO_CREATE,
 			     STOA_READ);
 	if (code != CLI_OK)

@@ -3,10 +3,12 @@
 #include "writer.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <nettle/base64.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
 	const char *name;
@@ -84,6 +86,30 @@ int writer_option(const struct command *self, int option, const char *arg,
 	default:
 		return bad_usage(self, NULL);
 	}
+}
+
+bool writer_arguments(const struct command *self, int argc, char **argv, int n,
+		      const char *wanted, struct writer_options *out, int *code)
+{
+	static const struct option options[] = {
+		WRITER_OPTIONS,
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	int option;
+
+	*code = CLI_OK;
+	*out = (struct writer_options){ .format = FORMAT_TABLE, .fit = isatty(STDOUT_FILENO) };
+	while (*code == CLI_OK && (option = getopt_long(argc, argv, "f:d:h", options, NULL)) != -1) {
+		if (option == 'h') {
+			*code = show_help(self);
+			return false;
+		}
+		*code = writer_option(self, option, optarg, out);
+	}
+	if (*code == CLI_OK && argc - optind != n)
+		*code = bad_usage(self, "%s", wanted);
+	return *code == CLI_OK;
 }
 
 bool is_number(unsigned type)

@@ -3,10 +3,11 @@
  * check.c - is every byte of a database what was stored?
  *
  * From the bottom up: the catalog's file, byte by byte; then the catalog's records, by loading them; the log; each segment file; each
- * chunk in it against its group and slot. What cannot be trusted is reported and not looked into further.
+ * chunk in it against its group and slot; counts of references against the references. What cannot be trusted is reported and not looked into further.
  */
 #include <string.h>
 
+#include "check_refs.h"
 #include "core/alloc.h"
 #include "core/type.h"
 #include "db.h"
@@ -132,18 +133,28 @@ static int check_table(void *ctx, uint64_t id, void *value)
 	return STOA_OK;
 }
 
+static void found_count(void *ctx, const char *what)
+{
+	found(ctx, "catalog.mdb", 0, what);
+}
+
 static int check_open(struct check *c)
 {
 	struct stoa__version *v = stoa__history_snapshot(&c->db->history);
 	struct stoa_error why = { 0 };
+	uint64_t before;
 	int rc = stoa__log_check(&c->db->dir, c->db->log_from, c->torn_ok, found, c, &why);
 
 	if (rc == STOA_ECORRUPT && c->n_found)
 		rc = STOA_OK;
 	else
 		rc = note(c, rc, "log", &why);
+	before = c->n_found;
 	if (rc == STOA_OK)
 		rc = stoa__tree_walk(v->tables, 0, check_table, c);
+	/* Of a row that cannot be read nobody knows what it refers to. */
+	if (rc == STOA_OK && c->n_found == before)
+		rc = note(c, stoa__refs_check(v, found_count, c, &why), "segments", &why);
 	stoa__version_drop(v);
 	return rc;
 }

@@ -59,6 +59,7 @@ static int look_at(struct stoa_txn *txn, struct stoa__deaths *d, struct stoa__ro
 {
 	struct stoa__table *t = stoa__table_find(txn->version, id.table);
 	struct stoa__place at;
+	uint32_t n;
 	int rc;
 
 	if (!t || !t->n_kept)
@@ -69,8 +70,9 @@ static int look_at(struct stoa_txn *txn, struct stoa__deaths *d, struct stoa__ro
 	STOA_TRY(rc);
 	if (stoa__group_alive(at.group, at.row) || stoa__row_is_held(&txn->db->lives, id.table, id.row))
 		return STOA_OK;
-	if (stoa__counts_get(t, id.row))
-		return stoa__refs_suspect_cycle(&txn->loose, t, id.row, err);
+	n = stoa__counts_get(t, id.row);
+	if (n)
+		return stoa__loose_note(&txn->loose, t, id.row, n, err);
 	return stoa__txn_kill(txn, d, t, id.row, at, err);
 }
 

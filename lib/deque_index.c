@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/type.h"
+#include "refs.h"
 
 /* ---- names ---- */
 
@@ -357,8 +358,7 @@ int stoa__deque_set_job(struct stoa__version *w, struct stoa__table *t, uint32_t
 	int rc = stoa__table_locate(t, like->row, &at, err);
 
 	if (rc == STOA_ENOTFOUND)
-		return stoa__fail(err, rc, "table \"%s\" has no row %llu", t->schema->name,
-				  (unsigned long long)like->row);
+		return stoa__row_not_found(t, like->row, err);
 	STOA_TRY(rc);
 	STOA_TRY(stoa__deque_index_own(w, t, i, &d, err));
 	waited = stoa__job_waits(stoa__job_find(d, like->row));

@@ -199,8 +199,7 @@ static int make(struct stoa_txn *txn, const struct stoa__version *v, stoa_table 
 		return stoa__fail(err, STOA_ENOTFOUND, "there is no table number %u", table);
 	rc = stoa__row_exists(t, row, err);
 	if (rc == STOA_ENOTFOUND)
-		return stoa__fail(err, rc, "table \"%s\" has no row %llu", t->schema->name,
-				  (unsigned long long)row);
+		return stoa__row_not_found(t, row, err);
 	STOA_TRY(rc);
 	h = stoa__calloc(1, sizeof *h);
 	if (!h)
@@ -317,8 +316,7 @@ int stoa_row_refcount(stoa_txn *txn, stoa_table table, stoa_rowid row, uint64_t 
 		return stoa__fail(err, STOA_EINVAL, "there is no room for the count");
 	rc = stoa__row_exists(t, row, err);
 	if (rc == STOA_ENOTFOUND)
-		return stoa__fail(err, rc, "table \"%s\" has no row %llu", t->schema->name,
-				  (unsigned long long)row);
+		return stoa__row_not_found(t, row, err);
 	STOA_TRY(rc);
 	*out = stoa__counts_get(t, row);
 	return STOA_OK;

@@ -16,6 +16,8 @@ libstoa_all_la_SOURCES += \
 	%D%/bulk.c \
 	%D%/bulk.h \
 	%D%/check.c \
+	%D%/check_refs.c \
+	%D%/check_refs.h \
 	%D%/checkpoint.c \
 	%D%/compact.c \
 	%D%/compact.h \
@@ -63,6 +65,7 @@ libstoa_all_la_SOURCES += \
 	%D%/queue.c \
 	%D%/record.h \
 	%D%/redo.c \
+	%D%/referrers.c \
 	%D%/refs.c \
 	%D%/refs.h \
 	%D%/row.c \
@@ -89,6 +92,7 @@ libstoa_all_la_SOURCES += \
 	%D%/symbol.h \
 	%D%/table.c \
 	%D%/table.h \
+	%D%/tally.c \
 	%D%/temp.c \
 	%D%/temp.h \
 	%D%/tree.c \

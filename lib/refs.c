@@ -56,8 +56,14 @@ int stoa__row_exists(const struct stoa__table *t, uint64_t row, struct stoa_erro
 	return stoa__table_is_whole(t) ? STOA_OK : stoa__table_locate_existing(t, row, &at, err);
 }
 
-static int no_row(const struct stoa_slot *def, const struct stoa__table *target, uint64_t row,
-		  struct stoa_error *err)
+int stoa__row_not_found(const struct stoa__table *t, uint64_t row, struct stoa_error *err)
+{
+	return stoa__fail(err, STOA_ENOTFOUND, "table \"%s\" has no row %llu", t->schema->name,
+			  (unsigned long long)row);
+}
+
+int stoa__no_row(const struct stoa_slot *def, const struct stoa__table *target, uint64_t row,
+		 struct stoa_error *err)
 {
 	return stoa__fail(err, STOA_ENOTFOUND,
 			  "slot \"%s\" refers to row %llu of table \"%s\", which is not there",
@@ -187,7 +193,7 @@ static int take(struct changes *c, const struct stoa_slot *def, const struct sto
 		return stoa__fail_memory(err);
 	rc = state_of(t, v->u, &kept, err);
 	if (rc == STOA_ENOTFOUND)
-		return no_row(def, t, v->u, err);
+		return stoa__no_row(def, t, v->u, err);
 	if (rc < 0 || def->type == STOA_WEAK_REF)
 		return rc;
 	if (stoa__counts_get(t, v->u) == UINT32_MAX)
@@ -196,25 +202,23 @@ static int take(struct changes *c, const struct stoa_slot *def, const struct sto
 	return add_change(c, t, v->u, 1, kept, err);
 }
 
-/* The slot is about to refer to @v no more. What it refers to is gone where a cycle is being taken apart. */
-static int give_up(struct changes *c, const struct stoa_slot *def, const struct stoa_value *v,
-		   struct stoa_error *err)
+/* A slot is about to refer to @row no more. What it refers to is gone where a cycle is being taken apart. */
+static int give_up(void *ctx, uint32_t table, uint64_t row, struct stoa_error *err)
 {
+	struct changes *c = ctx;
 	struct stoa__table *t;
 	bool kept;
 	int rc;
 
-	if (def->type != STOA_REF || v->type == STOA_NULL)
-		return STOA_OK;
-	if (own_target(c, def->target, &t) < 0)
+	if (own_target(c, table, &t) < 0)
 		return stoa__fail_memory(err);
 	if (!t)
 		return STOA_OK;
-	rc = state_of(t, v->u, &kept, err);
+	rc = state_of(t, row, &kept, err);
 	if (rc == STOA_ENOTFOUND)
 		return STOA_OK;
 	STOA_TRY(rc);
-	return add_change(c, t, v->u, -1, kept, err);
+	return add_change(c, t, row, -1, kept, err);
 }
 
 /* Room for what apply() may note. */
@@ -238,11 +242,11 @@ static void note(struct stoa__loose *loose, const struct stoa__table *t, uint64_
 	l->p[l->n++] = (struct stoa__row_id){ row, t->id };
 }
 
-int stoa__refs_suspect_cycle(struct stoa__loose *loose, const struct stoa__table *t, uint64_t row,
-			     struct stoa_error *err)
+int stoa__loose_note(struct stoa__loose *loose, const struct stoa__table *t, uint64_t row,
+		     uint32_t n, struct stoa_error *err)
 {
 	STOA_TRY(reserve(loose, 1, err));
-	note(loose, t, row, 1);
+	note(loose, t, row, n);
 	return STOA_OK;
 }
 
@@ -338,7 +342,9 @@ static int replace(struct changes *c, const struct stoa__table *t, struct stoa__
 			return STOA_OK;
 	STOA_TRY(read_ref(t, at, slots[i], &old, err));
 	STOA_TRY(take(c, def, &values[i], err));
-	return give_up(c, def, &old, err);
+	return def->type == STOA_REF && old.type != STOA_NULL ?
+		       give_up(c, def->target, old.u, err) :
+		       STOA_OK;
 }
 
 int stoa__refs_update(struct stoa__version *w, struct stoa__loose *loose, struct stoa__table *t,
@@ -367,9 +373,9 @@ int stoa__refs_update(struct stoa__version *w, struct stoa__loose *loose, struct
 	return rc;
 }
 
-/* Lists all that the row refers to, to be given up. */
-static int give_up_all(struct changes *c, const struct stoa__table *t, struct stoa__place at,
-		       struct stoa_error *err)
+int stoa__refs_of(const struct stoa__table *t, struct stoa__place at,
+		  int (*each)(void *ctx, uint32_t table, uint64_t row, struct stoa_error *err),
+		  void *ctx, struct stoa_error *err)
 {
 	for (uint32_t i = 0; i < t->schema->n_slots && t->schema->n_refs; i++) {
 		const struct stoa_slot *def = &t->schema->slots[i].def;
@@ -378,7 +384,8 @@ static int give_up_all(struct changes *c, const struct stoa__table *t, struct st
 		if (def->type != STOA_REF)
 			continue;
 		STOA_TRY(read_ref(t, at, i, &v, err));
-		STOA_TRY(give_up(c, def, &v, err));
+		if (v.type != STOA_NULL)
+			STOA_TRY(each(ctx, def->target, v.u, err));
 	}
 	return STOA_OK;
 }
@@ -404,7 +411,7 @@ static int die(struct stoa__version *w, struct stoa__loose *loose, struct stoa__
 	int rc;
 
 	changes_init(&c, w, t);
-	rc = give_up_all(&c, t, at, err);
+	rc = stoa__refs_of(t, at, give_up, &c, err);
 	if (rc == STOA_OK)
 		rc = reserve(loose, c.n, err);
 	if (rc == STOA_OK && !member && own_count(w, t, row, &counts) < 0)
@@ -442,321 +449,4 @@ int stoa__refs_die(struct stoa__version *w, struct stoa__loose *loose, struct st
 		   uint64_t row, struct stoa__place at, struct stoa_error *err)
 {
 	return die(w, loose, t, row, at, false, err);
-}
-
-int stoa__refs_of(const struct stoa__table *t, struct stoa__place at,
-		  int (*each)(void *ctx, uint32_t table, uint64_t row, struct stoa_error *err),
-		  void *ctx, struct stoa_error *err)
-{
-	for (uint32_t i = 0; i < t->schema->n_slots && t->schema->n_refs; i++) {
-		const struct stoa_slot *def = &t->schema->slots[i].def;
-		struct stoa_value v;
-
-		if (def->type != STOA_REF)
-			continue;
-		STOA_TRY(read_ref(t, at, i, &v, err));
-		if (v.type != STOA_NULL)
-			STOA_TRY(each(ctx, def->target, v.u, err));
-	}
-	return STOA_OK;
-}
-
-/* ---- many at once ---- */
-
-/* Puts what page @page says over @out, from row @from of the run that @out is of. */
-static void put_page(const struct stoa__page *page, uint32_t n, uint64_t *out)
-{
-	const uint64_t *values = (const uint64_t *)(const void *)page->values;
-
-	for (uint32_t i = 0; i < n; i++)
-		out[i] = page->null[i] ? 0 : values[i];
-}
-
-static void put_pages(const struct stoa__table *t, const struct stoa__group *g, uint32_t slot,
-		      uint32_t from, uint32_t n, uint64_t *out)
-{
-	const struct stoa__pages *overlay = stoa__group_pages(g, t->schema->slots[slot].id);
-
-	for (uint32_t i = 0; i < n && (overlay || g->tail); i += STOA__PAGE_ROWS) {
-		uint32_t p = (from + i) / STOA__PAGE_ROWS;
-		uint32_t left = n - i < STOA__PAGE_ROWS ? n - i : STOA__PAGE_ROWS;
-		const struct stoa__page *page = overlay ? overlay->page[p] : NULL;
-
-		if (g->tail)
-			put_page(g->tail->rows[p][slot], left, &out[i]);
-		if (page)
-			put_page(page, left < page->n_rows ? left : page->n_rows, &out[i]);
-	}
-}
-
-static int read_base(const struct stoa__group *g, const struct stoa__slot *slot, uint32_t from,
-		     uint32_t n, uint64_t *out, struct stoa_error *err)
-{
-	struct stoa__buf scratch = STOA__BUF_INIT;
-	const struct stoa__chunk *c;
-	int rc;
-
-	STOA_TRY(stoa__base_column(g->base, slot->id, slot->def.type, &c, err));
-	if (!c) {
-		memset(out, 0, n * sizeof *out);
-		return STOA_OK;
-	}
-	rc = stoa__chunk_read(c, from, n, out, &scratch);
-	stoa__buf_release(&scratch);
-	if (rc < 0)
-		return stoa__base_value_error(g->base, rc, err);
-	for (uint32_t i = 0; c->validity && i < n; i++)
-		if (stoa__chunk_is_null(c, from + i))
-			out[i] = 0;
-	return STOA_OK;
-}
-
-int stoa__refs_read(const struct stoa__table *t, const struct stoa__group *g, uint32_t slot,
-		    uint32_t from, uint64_t out[STOA__BATCH_ROWS], uint32_t *n,
-		    struct stoa_error *err)
-{
-	*n = stoa__group_rows(t, g) - from;
-	if (*n > STOA__BATCH_ROWS)
-		*n = STOA__BATCH_ROWS;
-	if (g->base)
-		STOA_TRY(read_base(g, &t->schema->slots[slot], from, *n, out, err));
-	put_pages(t, g, slot, from, *n, out);
-	for (uint32_t i = 0; i < *n && g->live[from / STOA__LIVE_ROWS]; i++)
-		if (!stoa__group_exists(g, from + i))
-			out[i] = 0;
-	return STOA_OK;
-}
-
-/*
- * Counts of one target on their way up or down: its blocks by rowid / 256, owned when they are first met, so that
- * counting is an array access for each reference. (A tree descent for each would cost a bulk load a third.)
- */
-struct tally {
-	struct stoa__version *w;
-	const struct stoa_slot *def;
-	struct stoa__table *target;	/* NULL: there is none, and all references dangle */
-	struct stoa__counts **block;
-	uint64_t n_blocks;
-};
-
-static int tally_init(struct tally *y, struct stoa__version *w, const struct stoa_slot *def,
-		      struct stoa_error *err)
-{
-	int rc = STOA_OK;
-
-	memset(y, 0, sizeof *y);
-	y->w = w;
-	y->def = def;
-	if (def->type == STOA_REF)
-		rc = stoa__table_own(w, def->target, &y->target);
-	else
-		y->target = stoa__table_find(w, def->target);
-	if (rc == STOA_ENOMEM)
-		return stoa__fail_memory(err);
-	if (!y->target || def->type != STOA_REF)
-		return STOA_OK;
-	y->n_blocks = (y->target->next_rowid + STOA__COUNTS_ROWS - 1) / STOA__COUNTS_ROWS;
-	y->block = stoa__calloc(y->n_blocks, sizeof *y->block);
-	return y->block ? STOA_OK : stoa__fail_memory(err);
-}
-
-static int tally_block(struct tally *y, uint64_t row, struct stoa__counts **out,
-		       struct stoa_error *err)
-{
-	struct stoa__counts **at = &y->block[row / STOA__COUNTS_ROWS];
-
-	if (!*at && stoa__counts_own(y->w, y->target, row, at) < 0)
-		return stoa__fail_memory(err);
-	*out = *at;
-	return STOA_OK;
-}
-
-#define STRIP 256	/* counts on their way from memory at a time */
-
-/*
- * Counts up to STRIP references up; only their range is checked, and how many rows of a block have a count is left to
- * tally_settle(): a load waits for memory here, and that would be a second line of it for each reference.
- */
-static int tally_up(struct tally *y, const uint64_t *refs, uint32_t n, struct stoa_error *err)
-{
-	uint32_t *count[STRIP], n_counts = 0;
-
-	for (uint32_t i = 0; i < n; i++) {
-		struct stoa__counts *c = NULL;
-
-		if (!refs[i])
-			continue;
-		if (refs[i] >= y->target->next_rowid)
-			return no_row(y->def, y->target, refs[i], err);
-		STOA_TRY(tally_block(y, refs[i], &c, err));
-		count[n_counts] = &c->n[refs[i] % STOA__COUNTS_ROWS];
-		__builtin_prefetch(count[n_counts++], 1);
-	}
-	for (uint32_t i = 0; i < n_counts; i++) {
-		if (*count[i] == UINT32_MAX)
-			return stoa__fail(err, STOA_EFULL,
-					  "slot \"%s\": a row of table \"%s\" has %u references already",
-					  y->def->name, y->target->schema->name, UINT32_MAX);
-		++*count[i];
-	}
-	return STOA_OK;
-}
-
-static void tally_settle(struct tally *y)
-{
-	for (uint64_t i = 0; i < y->n_blocks; i++)
-		if (y->block[i])
-			stoa__counts_recount(y->block[i]);
-}
-
-/* Does every row that has a count now exist? */
-static int tally_check(const struct tally *y, struct stoa_error *err)
-{
-	if (stoa__table_is_whole(y->target))
-		return STOA_OK;
-	for (uint64_t i = 0; i < y->n_blocks * STOA__COUNTS_ROWS; i++) {
-		const struct stoa__counts *c = y->block[i / STOA__COUNTS_ROWS];
-		int rc;
-
-		if (!c) {
-			i += STOA__COUNTS_ROWS - 1;
-			continue;
-		}
-		if (!c->n[i % STOA__COUNTS_ROWS])
-			continue;
-		rc = stoa__row_exists(y->target, i, err);
-		if (rc == STOA_ENOTFOUND)
-			return no_row(y->def, y->target, i, err);
-		STOA_TRY(rc);
-	}
-	return STOA_OK;
-}
-
-static int up_all(void *ctx, const uint64_t *refs, uint32_t n, struct stoa_error *err)
-{
-	struct tally *y = ctx;
-
-	for (uint32_t i = 0; i < n && !y->target; i++)
-		if (refs[i])
-			return no_row(y->def, NULL, refs[i], err);
-	for (uint32_t i = 0; i < n && y->target; i += STRIP)
-		STOA_TRY(tally_up(y, refs + i, n - i < STRIP ? n - i : STRIP, err));
-	return STOA_OK;
-}
-
-/* Weak references are not counted, only checked. */
-static int check_all(void *ctx, const uint64_t *refs, uint32_t n, struct stoa_error *err)
-{
-	const struct tally *y = ctx;
-
-	for (uint32_t i = 0; i < n; i++) {
-		int rc = refs[i] ? stoa__row_exists(y->target, refs[i], err) : STOA_OK;
-
-		if (rc == STOA_ENOTFOUND)
-			return no_row(y->def, y->target, refs[i], err);
-		STOA_TRY(rc);
-	}
-	return STOA_OK;
-}
-
-struct down {
-	struct tally tally;
-	struct stoa__loose *loose;
-};
-
-static int down_one(struct down *d, uint64_t row, struct stoa_error *err)
-{
-	struct tally *y = &d->tally;
-	struct stoa__place at;
-	struct stoa__counts *c = NULL;
-	uint32_t n;
-	int rc;
-
-	STOA_TRY(tally_block(y, row, &c, err));
-	n = c->n[row % STOA__COUNTS_ROWS];
-	if (!n)
-		return STOA_OK;
-	stoa__counts_set(c, row, n - 1);
-	if (!y->target->n_kept)
-		return STOA_OK;
-	rc = stoa__table_locate_existing(y->target, row, &at, err);
-	if (rc == STOA_ENOTFOUND || (rc == STOA_OK && stoa__group_alive(at.group, at.row)))
-		return STOA_OK;
-	STOA_TRY(rc);
-	STOA_TRY(reserve(d->loose, 1, err));
-	note(d->loose, y->target, row, n - 1);
-	return STOA_OK;
-}
-
-static int down_all(void *ctx, const uint64_t *refs, uint32_t n, struct stoa_error *err)
-{
-	struct down *d = ctx;
-
-	for (uint32_t i = 0; i < n; i++)
-		if (refs[i] && d->tally.target && refs[i] < d->tally.target->next_rowid)
-			STOA_TRY(down_one(d, refs[i], err));
-	return STOA_OK;
-}
-
-typedef int refs_each(void *ctx, const uint64_t *refs, uint32_t n, struct stoa_error *err);
-
-static int for_group(const struct stoa__table *t, const struct stoa__group *g, uint32_t slot,
-		     refs_each *each, void *ctx, struct stoa_error *err)
-{
-	uint64_t refs[STOA__BATCH_ROWS];
-	uint32_t n;
-
-	for (uint32_t from = 0; from < stoa__group_rows(t, g); from += n) {
-		STOA_TRY(stoa__refs_read(t, g, slot, from, refs, &n, err));
-		STOA_TRY(each(ctx, refs, n, err));
-	}
-	return STOA_OK;
-}
-
-/* All references of a slot in groups from rowid @from on, and in the tail. */
-static int for_all(const struct stoa__table *t, uint32_t slot, uint64_t from, refs_each *each,
-		   void *ctx, struct stoa_error *err)
-{
-	const struct stoa__group *g;
-
-	while ((g = stoa__tree_next(t->groups, from, true, &from))) {
-		STOA_TRY(for_group(t, g, slot, each, ctx, err));
-		from++;
-	}
-	return t->tail ? for_group(t, t->tail, slot, each, ctx, err) : STOA_OK;
-}
-
-int stoa__refs_count_up(struct stoa__version *w, struct stoa__table *t, uint32_t slot,
-			uint64_t from, struct stoa_error *err)
-{
-	const struct stoa_slot *def = &t->schema->slots[slot].def;
-	struct tally y;
-	int rc = tally_init(&y, w, def, err);
-
-	if (rc == STOA_OK && def->type == STOA_WEAK_REF)
-		rc = for_all(t, slot, from, check_all, &y, err);
-	else if (rc == STOA_OK)
-		rc = for_all(t, slot, from, up_all, &y, err);
-	if (rc == STOA_OK && y.block) {
-		y.target->touches += y.target->n_kept != 0;
-		tally_settle(&y);
-		rc = tally_check(&y, err);
-	}
-	stoa__free(y.block);
-	return rc;
-}
-
-int stoa__refs_count_down(struct stoa__version *w, struct stoa__loose *loose,
-			  struct stoa__table *t, uint32_t slot, struct stoa_error *err)
-{
-	struct down d = { .loose = loose };
-	int rc = tally_init(&d.tally, w, &t->schema->slots[slot].def, err);
-
-	if (rc == STOA_OK)
-		rc = for_all(t, slot, 0, down_all, &d, err);
-	for (uint64_t i = 0; i < d.tally.n_blocks && rc == STOA_OK; i++)
-		if (d.tally.block[i])
-			stoa__counts_tidy(w, d.tally.target, i * STOA__COUNTS_ROWS);
-	stoa__free(d.tally.block);
-	return rc;
 }

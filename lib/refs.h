@@ -44,6 +44,11 @@ void stoa__loose_release(struct stoa__loose *loose);
 
 /* Does the row of @t (NULL: of no table) exist? STOA_OK; STOA_ENOTFOUND without words; as stoa__table_locate(). */
 int stoa__row_exists(const struct stoa__table *t, uint64_t row, struct stoa_error *err);
+/* Words for a row that does not: STOA_ENOTFOUND. */
+int stoa__row_not_found(const struct stoa__table *t, uint64_t row, struct stoa_error *err);
+/* The same for what a slot refers to; @target is NULL where there is no such table. */
+int stoa__no_row(const struct stoa_slot *def, const struct stoa__table *target, uint64_t row,
+		 struct stoa_error *err);
 /* Did every row that @t ever had stay? Then a rowid in range exists. */
 static inline bool stoa__table_is_whole(const struct stoa__table *t)
 {
@@ -75,18 +80,9 @@ static inline int stoa__refs_delete(struct stoa__version *w, struct stoa__loose 
 int stoa__refs_die(struct stoa__version *w, struct stoa__loose *loose, struct stoa__table *t,
 		   uint64_t row, struct stoa__place at, struct stoa_error *err);
 
-/* A kept row gave up a hold and has references left: it may be part of a dead cycle. */
-int stoa__refs_suspect_cycle(struct stoa__loose *loose, const struct stoa__table *t, uint64_t row,
-			     struct stoa_error *err);
-
-/*
- * Counts all references of slot position @slot in all groups of @t from first rowid @from on, its tail included:
- * up, checking them, or down. On failure some are counted: the caller goes back to a version from before.
- */
-int stoa__refs_count_up(struct stoa__version *w, struct stoa__table *t, uint32_t slot,
-			uint64_t from, struct stoa_error *err);
-int stoa__refs_count_down(struct stoa__version *w, struct stoa__loose *loose,
-			  struct stoa__table *t, uint32_t slot, struct stoa_error *err);
+/* A kept row gave up a hold or a reference and has @n references left: to be looked at. STOA_OK, STOA_ENOMEM. */
+int stoa__loose_note(struct stoa__loose *loose, const struct stoa__table *t, uint64_t row,
+		     uint32_t n, struct stoa_error *err);
 
 /* Weak references of a row to rows that do not exist become NULL. */
 int stoa__refs_resolve(const struct stoa__version *v, const struct stoa__schema *schema,
@@ -97,6 +93,8 @@ int stoa__refs_of(const struct stoa__table *t, struct stoa__place at,
 		  int (*each)(void *ctx, uint32_t table, uint64_t row, struct stoa_error *err),
 		  void *ctx, struct stoa_error *err);
 
+/* ---- tally.c: by the column ---- */
+
 /*
  * The references in up to STOA__BATCH_ROWS rows of slot position @slot, from row @from, a multiple of that: 0 where a row
  * has none, or does not exist. *@n receives how many.
@@ -104,5 +102,21 @@ int stoa__refs_of(const struct stoa__table *t, struct stoa__place at,
 int stoa__refs_read(const struct stoa__table *t, const struct stoa__group *g, uint32_t slot,
 		    uint32_t from, uint64_t out[STOA__BATCH_ROWS], uint32_t *n,
 		    struct stoa_error *err);
+/*
+ * Calls @each with all references of slot position @slot in groups from rowid @from on, and in the tail, as
+ * stoa__refs_read() gives them. A negative result ends it and is returned.
+ */
+typedef int stoa__refs_each(void *ctx, const uint64_t *refs, uint32_t n, struct stoa_error *err);
+int stoa__refs_walk(const struct stoa__table *t, uint32_t slot, uint64_t from,
+		    stoa__refs_each *each, void *ctx, struct stoa_error *err);
+
+/*
+ * Counts all references of slot position @slot in all groups of @t from first rowid @from on, its tail included:
+ * up, checking them, or down. On failure some are counted: the caller goes back to a version from before.
+ */
+int stoa__refs_count_up(struct stoa__version *w, struct stoa__table *t, uint32_t slot,
+			uint64_t from, struct stoa_error *err);
+int stoa__refs_count_down(struct stoa__version *w, struct stoa__loose *loose,
+			  struct stoa__table *t, uint32_t slot, struct stoa_error *err);
 
 #endif

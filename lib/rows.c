@@ -86,10 +86,7 @@ int stoa_insert(stoa_txn *txn, stoa_table table, const struct stoa_value *values
 /* Words for a row that was not found. */
 static int found(int rc, const struct stoa__table *t, stoa_rowid row, struct stoa_error *err)
 {
-	if (rc != STOA_ENOTFOUND)
-		return rc;
-	return stoa__fail(err, STOA_ENOTFOUND, "table \"%s\" has no row %llu", t->schema->name,
-			  (unsigned long long)row);
+	return rc == STOA_ENOTFOUND ? stoa__row_not_found(t, row, err) : rc;
 }
 
 int stoa__row_get(struct stoa_txn *txn, const struct stoa__table *t, struct stoa__place at,

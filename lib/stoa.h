@@ -1101,6 +1101,22 @@ STOA_API void stoa_row_release(stoa_handle *handle);
 STOA_API STOA_CHECK_RESULT int stoa_death_queue(stoa_txn *txn, stoa_table table, const char *name,
 						stoa_table *out, struct stoa_error *err);
 
+/**
+ * stoa_row_referrers() - a cursor over the rows that refer to a row: why does it live?
+ * @row: a row that lives, a member or not
+ * @out: receives a cursor with columns "table" and "slot" (STOA_STRING, names), "row" (STOA_U64), "strong" (STOA_BOOL;
+ *       false: a weak reference, which keeps nothing alive) and "member" (STOA_BOOL; false: the row was deleted and
+ *       lives on itself)
+ *
+ * A row comes once for each slot of it that refers to @row. Rows come by table, slot and rowid, as the transaction sees
+ * them now. Holds of the application are not rows.
+ *
+ * Returns: STOA_OK; STOA_ENOTFOUND. Cost: a look at the slots of all tables that can refer to @row's, by row groups whose
+ *          range of rowids has it.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_row_referrers(stoa_txn *txn, stoa_table table, stoa_rowid row,
+						  stoa_cursor **out, struct stoa_error *err);
+
 /** stoa_row_refcount() - how many strong references in rows there are to a row; holds are not counted */
 STOA_API STOA_CHECK_RESULT int stoa_row_refcount(stoa_txn *txn, stoa_table table, stoa_rowid row,
 						 uint64_t *out, struct stoa_error *err);

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "../lib/core/alloc.h"
+#include "../lib/check_refs.h"
 #include "../lib/cycles.h"
 #include "../lib/db.h"
 #include "../lib/refs.h"
@@ -255,6 +256,31 @@ static void compare_handles(struct run *r, stoa_txn *txn, const struct heap *h)
 	}
 }
 
+/* The cursor over what refers to a row finds as many strong references as the graph has. */
+static void compare_referrers(struct run *r, stoa_txn *txn, const struct heap *h)
+{
+	int t = (int)below(r, TABLES);
+	uint64_t row = 1 + below(r, h->next[t]), n = 0;
+	const struct stoa_value *v;
+	stoa_cursor *cur;
+	int rc;
+
+	if (row >= h->next[t] || !h->object[t][row].exists)
+		return;
+	ok(r, stoa_row_referrers(txn, r->table[t], row, &cur, &r->err));
+	while ((rc = stoa_next(cur, &v, &r->err)) == STOA_ROW)
+		n += (uint64_t)v[3].i;
+	ok(r, rc);
+	stoa_cursor_close(cur);
+	assert_int_equal(n, count_of(h, t, row));
+}
+
+static void fail_count(void *ctx, const char *what)
+{
+	(void)ctx;
+	fail_msg("%s", what);
+}
+
 static void compare(struct run *r, stoa_txn *txn, const struct heap *h)
 {
 	for (int t = 0; t < TABLES; t++) {
@@ -271,6 +297,8 @@ static void compare_committed(struct run *r)
 	ok(r, stoa_begin(r->db, STOA_READ, &txn, &r->err));
 	compare(r, txn, r->committed);
 	compare_handles(r, txn, r->committed);
+	compare_referrers(r, txn, r->committed);
+	ok(r, stoa__refs_check(txn->version, fail_count, NULL, &r->err));
 	stoa_abort(txn);
 }
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/check_refs.h"
+#include "../lib/core/alloc.h"
 #include "../lib/cycles.h"
 #include "../lib/db.h"
 #include "../lib/stoa.h"
@@ -16,6 +18,8 @@ struct fixture {
 	stoa_txn *txn;
 	stoa_table node;	/* next -> node */
 	stoa_table item;	/* n, node -> node, weak ~> node */
+	unsigned n_reports;
+	char report[400];
 	struct stoa_error err;
 };
 
@@ -377,6 +381,183 @@ static void a_cycle_is_found_after_a_restart(void **state)
 	assert_int_equal(collect(f).n_dead, 30);
 }
 
+/* ---- who refers to a row ---- */
+
+struct referrers {
+	size_t n_strong, n_weak, n_kept;
+	uint64_t sum;	/* of their rowids */
+};
+
+/* Reads the cursor over what refers to @row; rowids ascend in each slot. */
+static struct referrers read_referrers(struct fixture *f, stoa_rowid row)
+{
+	struct referrers all = { 0 };
+	const struct stoa_value *v;
+	uint64_t last = 0;
+	stoa_cursor *cur;
+	bool strong = true;
+	int rc;
+
+	ok(f, stoa_row_referrers(f->txn, f->node, row, &cur, &f->err));
+	while ((rc = stoa_next(cur, &v, &f->err)) == STOA_ROW) {
+		if (strong != (bool)v[3].i)
+			last = 0;
+		strong = v[3].i;
+		assert_true(v[1].u > last);
+		assert_string_equal(v[2].p, strong ? v[2].p[1] == 'o' ? "node" : "next" : "weak");
+		last = v[1].u;
+		all.n_strong += strong;
+		all.n_weak += !strong;
+		all.n_kept += !v[4].i;
+		all.sum += v[1].u;
+	}
+	ok(f, rc);
+	stoa_cursor_close(cur);
+	return all;
+}
+
+/* What read_referrers() is to find, from the arrays of the load. */
+static struct referrers expect_referrers(stoa_rowid row)
+{
+	struct referrers all = { 0 };
+
+	for (uint64_t i = 0; i < BULK; i++) {
+		all.n_strong += refs[i] == row;
+		all.n_weak += weaks[i] == row;
+		all.sum += (i + 1) * ((refs[i] == row) + (weaks[i] == row));
+	}
+	return all;
+}
+
+static void assert_referrers(struct fixture *f, stoa_rowid row)
+{
+	struct referrers want = expect_referrers(row), got = read_referrers(f, row);
+
+	assert_int_equal(got.n_strong, want.n_strong);
+	assert_int_equal(got.n_weak, want.n_weak);
+	assert_int_equal(got.sum, want.sum);
+}
+
+static void who_refers_to_a_row_is_found_wherever_it_lies(void **state)
+{
+	struct fixture *f = *state;
+	const uint32_t slots[] = { 1, 2 };
+
+	for (int i = 0; i < 1000; i++)
+		add_node(f, 0);
+	for (int i = 0; i < BULK; i++) {
+		/* Row 1000 is referred to from one group alone; the others' ranges leave it out. */
+		refs[i] = i / STOA_GROUP_MAX == 1 ? 1000 - (uint64_t)i % 2 : 1 + (uint64_t)i % 900;
+		weaks[i] = i % 3 ? 1 + (uint64_t)i % 7 : 0;
+	}
+	ok(f, load_items(f));
+	for (stoa_rowid row = 1; row <= 1000; row += 333)
+		assert_referrers(f, row);
+	/* in overlays, gone with their rows, in the tail */
+	for (uint64_t i = 0; i < BULK; i += 1013) {
+		struct stoa_value v[] = { stoa_ref(refs[i] = 1000), stoa_null() };
+
+		weaks[i] = 0;
+		ok(f, stoa_update(f->txn, f->item, i + 1, slots, v, 2, &f->err));
+	}
+	for (uint64_t i = 5; i < BULK; i += 997) {
+		refs[i] = weaks[i] = 0;
+		ok(f, stoa_delete(f->txn, f->item, i + 1, &f->err));
+	}
+	assert_referrers(f, 1000);
+	assert_referrers(f, 1);
+	reopen(f);
+	assert_referrers(f, 1000);
+	assert_referrers(f, 1);
+}
+
+static void what_refers_may_be_a_row_that_was_deleted(void **state)
+{
+	struct fixture *f = *state;
+	stoa_rowid first = add_node(f, 0), middle = add_node(f, first), last = add_node(f, middle);
+	struct referrers r;
+	stoa_cursor *cur;
+
+	ok(f, stoa_delete(f->txn, f->node, first, &f->err));
+	ok(f, stoa_delete(f->txn, f->node, middle, &f->err));
+	r = read_referrers(f, first);
+	assert_true(r.n_strong == 1 && r.n_kept == 1 && r.sum == middle);
+	r = read_referrers(f, middle);
+	assert_true(r.n_strong == 1 && r.n_kept == 0 && r.sum == last);
+	assert_int_equal(read_referrers(f, last).n_strong, 0);
+	assert_int_equal(stoa_row_referrers(f->txn, f->node, last + 1, &cur, &f->err),
+			 STOA_ENOTFOUND);
+	assert_null(cur);
+}
+
+/* ---- counted once more ---- */
+
+static void keep_report(void *ctx, const char *what)
+{
+	struct fixture *f = ctx;
+
+	f->n_reports++;
+	snprintf(f->report, sizeof f->report, "%s", what);
+}
+
+static unsigned recount(struct fixture *f)
+{
+	f->n_reports = 0;
+	ok(f, stoa__refs_check(f->txn->base, keep_report, f, &f->err));
+	return f->n_reports;
+}
+
+static void counts_that_are_wrong_are_found(void **state)
+{
+	struct fixture *f = *state;
+	struct stoa_value v[] = { stoa_i64(1), stoa_ref(add_node(f, add_node(f, 0))), stoa_null() };
+	struct stoa__counts *c;
+
+	for (int i = 0; i < 600; i++)
+		add_node(f, 1);
+	ok(f, stoa_insert(f->txn, f->item, v, 3, NULL, &f->err));
+	commit(f);
+	assert_int_equal(recount(f), 0);
+	/* Published blocks do not change; but this is damage. */
+	c = stoa__counts_find(stoa__table_find(f->txn->base, f->node), 2);
+	c->n[2]++;
+	assert_int_equal(recount(f), 1);
+	assert_string_equal(f->report,
+			    "row 2 of table \"node\" has 1 references and is counted to have 2");
+	c->n[2] = 0;
+	assert_int_equal(recount(f), 1);
+	c->n[2] = 1;
+	for (int i = 3; i < 100; i++)
+		c->n[i] = 7;
+	assert_int_equal(recount(f), 9);
+	assert_string_equal(f->report,
+			    "table \"node\": 89 more references or counts are wrong");
+	for (int i = 3; i < 100; i++)
+		c->n[i] = 0;
+	assert_int_equal(recount(f), 0);
+}
+
+static void who_refers_and_how_often_may_run_out_of_memory(void **state)
+{
+	struct fixture *f = *state;
+	bool fired = true;
+
+	add_node(f, add_node(f, 0));
+	commit(f);
+	for (long nth = 0; fired; nth++) {
+		stoa_cursor *cur;
+		int rc;
+
+		stoa__fault_arm(nth, false);
+		rc = stoa_row_referrers(f->txn, f->node, 1, &cur, &f->err);
+		stoa_cursor_close(cur);
+		if (rc == STOA_OK)
+			rc = stoa__refs_check(f->txn->base, keep_report, f, &f->err);
+		fired = stoa__fault_disarm();
+		assert_int_equal(rc, fired ? STOA_ENOMEM : STOA_OK);
+	}
+}
+
 /* ---- tables that refer to each other ---- */
 
 static void a_table_is_dropped_after_those_that_refer_to_it(void **state)
@@ -661,6 +842,10 @@ int main(void)
 		TEST(what_a_cycle_kept_dies_with_it_and_what_keeps_a_cycle_keeps_it),
 		TEST(tables_that_cannot_form_a_cycle_are_not_looked_at),
 		TEST(a_cycle_is_found_after_a_restart),
+		TEST(who_refers_to_a_row_is_found_wherever_it_lies),
+		TEST(what_refers_may_be_a_row_that_was_deleted),
+		TEST(counts_that_are_wrong_are_found),
+		TEST(who_refers_and_how_often_may_run_out_of_memory),
 		TEST(a_table_is_dropped_after_those_that_refer_to_it),
 		TEST(rows_that_only_a_dropped_table_kept_die_with_it),
 		TEST(weak_references_to_a_dropped_table_are_null),

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tally.c - references by the column: read, and counted by the million; see refs.h
+ *
+ * A load or a dropped slot changes counts of rows in no order, as many as there are references. Looking each block of
+ * counts up in its tree would cost a bulk load a third; so a *tally* has an array of them, by rowid / 256.
+ */
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/type.h"
+#include "refs.h"
+
+/* ---- reading ---- */
+
+/* Puts what page @page says over @out, from row @from of the run that @out is of. */
+static void put_page(const struct stoa__page *page, uint32_t n, uint64_t *out)
+{
+	const uint64_t *values = (const uint64_t *)(const void *)page->values;
+
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = page->null[i] ? 0 : values[i];
+}
+
+static void put_pages(const struct stoa__table *t, const struct stoa__group *g, uint32_t slot,
+		      uint32_t from, uint32_t n, uint64_t *out)
+{
+	const struct stoa__pages *overlay = stoa__group_pages(g, t->schema->slots[slot].id);
+
+	for (uint32_t i = 0; i < n && (overlay || g->tail); i += STOA__PAGE_ROWS) {
+		uint32_t p = (from + i) / STOA__PAGE_ROWS;
+		uint32_t left = n - i < STOA__PAGE_ROWS ? n - i : STOA__PAGE_ROWS;
+		const struct stoa__page *page = overlay ? overlay->page[p] : NULL;
+
+		if (g->tail)
+			put_page(g->tail->rows[p][slot], left, &out[i]);
+		if (page)
+			put_page(page, left < page->n_rows ? left : page->n_rows, &out[i]);
+	}
+}
+
+static int read_base(const struct stoa__group *g, const struct stoa__slot *slot, uint32_t from,
+		     uint32_t n, uint64_t *out, struct stoa_error *err)
+{
+	struct stoa__buf scratch = STOA__BUF_INIT;
+	const struct stoa__chunk *c;
+	int rc;
+
+	STOA_TRY(stoa__base_column(g->base, slot->id, slot->def.type, &c, err));
+	if (!c) {
+		memset(out, 0, n * sizeof *out);
+		return STOA_OK;
+	}
+	rc = stoa__chunk_read(c, from, n, out, &scratch);
+	stoa__buf_release(&scratch);
+	if (rc < 0)
+		return stoa__base_value_error(g->base, rc, err);
+	for (uint32_t i = 0; c->validity && i < n; i++)
+		if (stoa__chunk_is_null(c, from + i))
+			out[i] = 0;
+	return STOA_OK;
+}
+
+int stoa__refs_read(const struct stoa__table *t, const struct stoa__group *g, uint32_t slot,
+		    uint32_t from, uint64_t out[STOA__BATCH_ROWS], uint32_t *n,
+		    struct stoa_error *err)
+{
+	*n = stoa__group_rows(t, g) - from;
+	if (*n > STOA__BATCH_ROWS)
+		*n = STOA__BATCH_ROWS;
+	if (g->base)
+		STOA_TRY(read_base(g, &t->schema->slots[slot], from, *n, out, err));
+	put_pages(t, g, slot, from, *n, out);
+	for (uint32_t i = 0; i < *n && g->live[from / STOA__LIVE_ROWS]; i++)
+		if (!stoa__group_exists(g, from + i))
+			out[i] = 0;
+	return STOA_OK;
+}
+
+/* ---- counting ---- */
+
+/* Counts of one target on their way up or down: its blocks, owned when they are first met. */
+struct tally {
+	struct stoa__version *w;
+	const struct stoa_slot *def;
+	struct stoa__table *target;	/* NULL: there is none, and all references dangle */
+	struct stoa__counts **block;
+	uint64_t n_blocks;
+};
+
+static int tally_init(struct tally *y, struct stoa__version *w, const struct stoa_slot *def,
+		      struct stoa_error *err)
+{
+	int rc = STOA_OK;
+
+	memset(y, 0, sizeof *y);
+	y->w = w;
+	y->def = def;
+	if (def->type == STOA_REF)
+		rc = stoa__table_own(w, def->target, &y->target);
+	else
+		y->target = stoa__table_find(w, def->target);
+	if (rc == STOA_ENOMEM)
+		return stoa__fail_memory(err);
+	if (!y->target || def->type != STOA_REF)
+		return STOA_OK;
+	y->n_blocks = (y->target->next_rowid + STOA__COUNTS_ROWS - 1) / STOA__COUNTS_ROWS;
+	y->block = stoa__calloc(y->n_blocks, sizeof *y->block);
+	return y->block ? STOA_OK : stoa__fail_memory(err);
+}
+
+static int tally_block(struct tally *y, uint64_t row, struct stoa__counts **out,
+		       struct stoa_error *err)
+{
+	struct stoa__counts **at = &y->block[row / STOA__COUNTS_ROWS];
+
+	if (!*at && stoa__counts_own(y->w, y->target, row, at) < 0)
+		return stoa__fail_memory(err);
+	*out = *at;
+	return STOA_OK;
+}
+
+#define STRIP 256	/* counts on their way from memory at a time */
+
+/*
+ * Counts up to STRIP references up; only their range is checked, and how many rows of a block have a count is left to
+ * tally_settle(): a load waits for memory here, and that would be a second line of it for each reference.
+ */
+static int tally_up(struct tally *y, const uint64_t *refs, uint32_t n, struct stoa_error *err)
+{
+	uint32_t *count[STRIP], n_counts = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct stoa__counts *c = NULL;
+
+		if (!refs[i])
+			continue;
+		if (refs[i] >= y->target->next_rowid)
+			return stoa__no_row(y->def, y->target, refs[i], err);
+		STOA_TRY(tally_block(y, refs[i], &c, err));
+		count[n_counts] = &c->n[refs[i] % STOA__COUNTS_ROWS];
+		__builtin_prefetch(count[n_counts++], 1);
+	}
+	for (uint32_t i = 0; i < n_counts; i++) {
+		if (*count[i] == UINT32_MAX)
+			return stoa__fail(err, STOA_EFULL,
+					  "slot \"%s\": a row of table \"%s\" has %u references already",
+					  y->def->name, y->target->schema->name, UINT32_MAX);
+		++*count[i];
+	}
+	return STOA_OK;
+}
+
+static void tally_settle(struct tally *y)
+{
+	for (uint64_t i = 0; i < y->n_blocks; i++)
+		if (y->block[i])
+			stoa__counts_recount(y->block[i]);
+}
+
+/* Does every row that has a count now exist? */
+static int tally_check(const struct tally *y, struct stoa_error *err)
+{
+	if (stoa__table_is_whole(y->target))
+		return STOA_OK;
+	for (uint64_t i = 0; i < y->n_blocks * STOA__COUNTS_ROWS; i++) {
+		const struct stoa__counts *c = y->block[i / STOA__COUNTS_ROWS];
+		int rc;
+
+		if (!c) {
+			i += STOA__COUNTS_ROWS - 1;
+			continue;
+		}
+		if (!c->n[i % STOA__COUNTS_ROWS])
+			continue;
+		rc = stoa__row_exists(y->target, i, err);
+		if (rc == STOA_ENOTFOUND)
+			return stoa__no_row(y->def, y->target, i, err);
+		STOA_TRY(rc);
+	}
+	return STOA_OK;
+}
+
+static int up_all(void *ctx, const uint64_t *refs, uint32_t n, struct stoa_error *err)
+{
+	struct tally *y = ctx;
+
+	for (uint32_t i = 0; i < n && !y->target; i++)
+		if (refs[i])
+			return stoa__no_row(y->def, NULL, refs[i], err);
+	for (uint32_t i = 0; i < n && y->target; i += STRIP)
+		STOA_TRY(tally_up(y, refs + i, n - i < STRIP ? n - i : STRIP, err));
+	return STOA_OK;
+}
+
+/* Weak references are not counted, only checked. */
+static int check_all(void *ctx, const uint64_t *refs, uint32_t n, struct stoa_error *err)
+{
+	const struct tally *y = ctx;
+
+	for (uint32_t i = 0; i < n; i++) {
+		int rc = refs[i] ? stoa__row_exists(y->target, refs[i], err) : STOA_OK;
+
+		if (rc == STOA_ENOTFOUND)
+			return stoa__no_row(y->def, y->target, refs[i], err);
+		STOA_TRY(rc);
+	}
+	return STOA_OK;
+}
+
+struct down {
+	struct tally tally;
+	struct stoa__loose *loose;
+};
+
+static int down_one(struct down *d, uint64_t row, struct stoa_error *err)
+{
+	struct tally *y = &d->tally;
+	struct stoa__place at;
+	struct stoa__counts *c = NULL;
+	uint32_t n;
+	int rc;
+
+	STOA_TRY(tally_block(y, row, &c, err));
+	n = c->n[row % STOA__COUNTS_ROWS];
+	if (!n)
+		return STOA_OK;
+	stoa__counts_set(c, row, n - 1);
+	if (!y->target->n_kept)
+		return STOA_OK;
+	rc = stoa__table_locate_existing(y->target, row, &at, err);
+	if (rc == STOA_ENOTFOUND || (rc == STOA_OK && stoa__group_alive(at.group, at.row)))
+		return STOA_OK;
+	STOA_TRY(rc);
+	return stoa__loose_note(d->loose, y->target, row, n - 1, err);
+}
+
+static int down_all(void *ctx, const uint64_t *refs, uint32_t n, struct stoa_error *err)
+{
+	struct down *d = ctx;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (refs[i] && d->tally.target && refs[i] < d->tally.target->next_rowid)
+			STOA_TRY(down_one(d, refs[i], err));
+	return STOA_OK;
+}
+
+static int for_group(const struct stoa__table *t, const struct stoa__group *g, uint32_t slot,
+		     stoa__refs_each *each, void *ctx, struct stoa_error *err)
+{
+	uint64_t refs[STOA__BATCH_ROWS];
+	uint32_t n;
+
+	for (uint32_t from = 0; from < stoa__group_rows(t, g); from += n) {
+		STOA_TRY(stoa__refs_read(t, g, slot, from, refs, &n, err));
+		STOA_TRY(each(ctx, refs, n, err));
+	}
+	return STOA_OK;
+}
+
+int stoa__refs_walk(const struct stoa__table *t, uint32_t slot, uint64_t from,
+		    stoa__refs_each *each, void *ctx, struct stoa_error *err)
+{
+	const struct stoa__group *g;
+
+	while ((g = stoa__tree_next(t->groups, from, true, &from))) {
+		STOA_TRY(for_group(t, g, slot, each, ctx, err));
+		from++;
+	}
+	return t->tail ? for_group(t, t->tail, slot, each, ctx, err) : STOA_OK;
+}
+
+int stoa__refs_count_up(struct stoa__version *w, struct stoa__table *t, uint32_t slot,
+			uint64_t from, struct stoa_error *err)
+{
+	const struct stoa_slot *def = &t->schema->slots[slot].def;
+	struct tally y;
+	int rc = tally_init(&y, w, def, err);
+
+	if (rc == STOA_OK && def->type == STOA_WEAK_REF)
+		rc = stoa__refs_walk(t, slot, from, check_all, &y, err);
+	else if (rc == STOA_OK)
+		rc = stoa__refs_walk(t, slot, from, up_all, &y, err);
+	if (rc == STOA_OK && y.block) {
+		y.target->touches += y.target->n_kept != 0;
+		tally_settle(&y);
+		rc = tally_check(&y, err);
+	}
+	stoa__free(y.block);
+	return rc;
+}
+
+int stoa__refs_count_down(struct stoa__version *w, struct stoa__loose *loose,
+			  struct stoa__table *t, uint32_t slot, struct stoa_error *err)
+{
+	struct down d = { .loose = loose };
+	int rc = tally_init(&d.tally, w, &t->schema->slots[slot].def, err);
+
+	if (rc == STOA_OK)
+		rc = stoa__refs_walk(t, slot, 0, down_all, &d, err);
+	for (uint64_t i = 0; i < d.tally.n_blocks && rc == STOA_OK; i++)
+		if (d.tally.block[i])
+			stoa__counts_tidy(w, d.tally.target, i * STOA__COUNTS_ROWS);
+	stoa__free(d.tally.block);
+	return rc;
+}
