@@ -169,7 +169,7 @@ int stoa__base_new_heap(struct stoa__version *w, const struct stoa__base_info *i
 	base->heap = *im;
 	memset(im, 0, sizeof *im);
 	stoa__block_grow(w->history, &base->block,
-			 base->heap.bytes.cap + base->heap.n * sizeof(struct stoa__chunk));
+			 stoa__alloc_size(base->heap.bytes.p) + stoa__alloc_size(base->heap.image));
 	*out = base;
 	return STOA_OK;
 fail:

@@ -61,17 +61,18 @@ static void bear(struct stoa__version *w, struct stoa__block *b)
 {
 	b->born = w->stamp;
 	list_add(&w->born, &b->link);
-	atomic_fetch_add_explicit(&w->history->bytes[b->kind], b->size, memory_order_relaxed);
+	atomic_fetch_add_explicit(&w->history->bytes[b->kind], stoa__block_bytes(b),
+				  memory_order_relaxed);
 }
 
 void *stoa__block_new(struct stoa__version *w, enum stoa__block_kind kind, size_t size)
 {
-	struct stoa__block *b = stoa__calloc(1, size);
+	struct stoa__block *b = size >= STOA__BLOCK_SIZE_MAX ? NULL : stoa__calloc(1, size);
 
 	if (!b)
 		return NULL;
 	b->kind = (uint8_t)kind;
-	b->size = size;
+	b->size = (uint32_t)size & (STOA__BLOCK_SIZE_MAX - 1);
 	bear(w, b);
 	return b;
 }
@@ -95,13 +96,13 @@ void stoa__block_adopt(struct stoa__block *b)
 
 void stoa__block_grow(struct stoa__history *h, struct stoa__block *b, size_t extra)
 {
-	b->size += extra;
+	b->extra += extra;
 	atomic_fetch_add_explicit(&h->bytes[b->kind], extra, memory_order_relaxed);
 }
 
 void stoa__block_free(struct stoa__history *h, struct stoa__block *b)
 {
-	atomic_fetch_sub_explicit(&h->bytes[b->kind], b->size, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&h->bytes[b->kind], stoa__block_bytes(b), memory_order_relaxed);
 	if (b->release)
 		b->release(b);
 	stoa__free(b);
@@ -149,8 +150,12 @@ int stoa__block_own(struct stoa__version *w, void *slot)
 
 static struct stoa__version *version_new(struct stoa__history *h)
 {
-	struct stoa__version *v = stoa__calloc(1, sizeof *v);
+	struct stoa__version *v = atomic_exchange_explicit(&h->spare, NULL, memory_order_acquire);
 
+	if (v)
+		memset(v, 0, sizeof *v);
+	else
+		v = stoa__calloc(1, sizeof *v);
 	if (!v)
 		return NULL;
 	v->history = h;
@@ -158,6 +163,12 @@ static struct stoa__version *version_new(struct stoa__history *h)
 	list_init(&v->retired);
 	list_init(&v->dead);
 	return v;
+}
+
+/* Every commit needs a version, and most give one up: a pair of malloc() and free() less. */
+static void version_keep(struct stoa__history *h, struct stoa__version *v)
+{
+	stoa__free(atomic_exchange_explicit(&h->spare, v, memory_order_acq_rel));
 }
 
 int stoa__history_init(struct stoa__history *h)
@@ -199,6 +210,7 @@ void stoa__history_release(struct stoa__history *h, void (*free_tree)(struct sto
 {
 	struct stoa__version *v = h->oldest;
 
+	stoa__free(h->spare);
 	while (v) {
 		struct stoa__version *newer = v->newer;
 
@@ -506,7 +518,7 @@ static void drop_pending(struct stoa__version *from, struct stoa__version *to,
 			continue;
 		v->pending = false;
 		if (drop_locked(v, doomed))
-			stoa__free(v);
+			version_keep(v->history, v);
 	}
 }
 
@@ -563,7 +575,7 @@ void stoa__history_commit(struct stoa__version *w, struct stoa__version *base, u
 	pthread_mutex_unlock(&h->mutex);
 	free_all(h, &doomed);
 	if (last)
-		stoa__free(base);
+		version_keep(h, base);
 }
 
 void stoa__history_end(struct stoa__version *w, struct stoa__version *base)
@@ -604,14 +616,15 @@ bool stoa__history_is_held(struct stoa__history *h)
 
 	pthread_mutex_lock(&h->mutex);
 	for (struct stoa__version *v = h->oldest; v; v = v->newer)
-		held |= v->holds > (uint32_t)(v == h->head) + (v == h->published) + v->pending +
-					  v->quiet;
+		held |= stoa__version_n_snapshots(v) > 0;
 	pthread_mutex_unlock(&h->mutex);
 	return held;
 }
 
 uint64_t stoa__history_pinned(struct stoa__history *h,
-			      void (*each)(void *ctx, const struct stoa__block *b), void *ctx)
+			      void (*each)(void *ctx, const struct stoa__version *v,
+					   const struct stoa__block *b),
+			      void *ctx)
 {
 	uint64_t commit;
 
@@ -619,9 +632,21 @@ uint64_t stoa__history_pinned(struct stoa__history *h,
 	commit = h->oldest->commit;
 	for (struct stoa__version *v = h->oldest; v && v != h->published; v = v->newer)
 		for (struct stoa__link *l = v->dead.next; l != &v->dead; l = l->next)
-			each(ctx, block_of(l));
+			each(ctx, v, block_of(l));
 	pthread_mutex_unlock(&h->mutex);
 	return commit;
+}
+
+uint64_t stoa__history_heap(struct stoa__history *h)
+{
+	uint64_t sum = 0;
+
+	pthread_mutex_lock(&h->mutex);
+	for (struct stoa__version *v = h->oldest; v; v = v->newer)
+		sum += stoa__alloc_size(v);
+	sum += stoa__alloc_size(atomic_load(&h->spare));
+	pthread_mutex_unlock(&h->mutex);
+	return sum;
 }
 
 uint64_t stoa__history_n_snapshots(struct stoa__history *h)

@@ -52,15 +52,18 @@ enum stoa__block_kind {
 	STOA__BLOCK_KINDS
 };
 
+#define STOA__BLOCK_SIZE_MAX ((size_t)1 << 24)
+
 struct stoa__block {
 	struct stoa__link link;
 	uint64_t born;
 	/* Gives up what the block owns beside its own memory; NULL where that is nothing. */
 	void (*release)(struct stoa__block *b);
-	size_t size;
+	size_t extra;			/* bytes that it owns beside its own, as stoa__block_grow() was told */
 	uint64_t group;			/* first rowid of the row group it is part of */
 	uint32_t table;			/* whose; 0: part of none, or not in a table yet */
-	uint8_t kind;
+	uint32_t size : 24;		/* its own bytes */
+	uint32_t kind : 8;
 };
 
 struct stoa__node;
@@ -96,9 +99,10 @@ struct stoa__history {
 	struct stoa__version *oldest;
 	struct stoa__version *head;		/* newest committed; held */
 	struct stoa__version *published;	/* newest that transactions may begin on; held */
-	_Atomic uint64_t bytes[STOA__BLOCK_KINDS];
+	_Atomic uint64_t bytes[STOA__BLOCK_KINDS];	/* stoa__block_bytes() of all that there are */
 	_Atomic uint64_t garbage;		/* what writers made since the start, in rows; about */
 	struct stoa__symbols *symbols;		/* for blocks that hold strings; not the history's own */
+	_Atomic(struct stoa__version *) spare;	/* one that is over, for the next */
 };
 
 int stoa__history_init(struct stoa__history *h);
@@ -152,11 +156,22 @@ uint64_t stoa__history_commit_of_head(struct stoa__history *h);
 /* Does anything hold a version, beside the history itself and quiet holds? */
 bool stoa__history_is_held(struct stoa__history *h);
 /*
- * Calls @each, which may not call back, with every block that only versions older than the newest see; the number of the commit
- * that the oldest of them shows. O(blocks), under the mutex: for people who ask.
+ * Calls @each, which may not call back, with every block that only versions older than the published one see, and the newest
+ * that sees it; the number of the commit that the oldest of them shows. O(blocks), under the mutex: for people who ask.
  */
 uint64_t stoa__history_pinned(struct stoa__history *h,
-			      void (*each)(void *ctx, const struct stoa__block *b), void *ctx);
+			      void (*each)(void *ctx, const struct stoa__version *v,
+					   const struct stoa__block *b),
+			      void *ctx);
+/* What of a version's holds are snapshots: not the history's own, nor those of background work. Under the mutex. */
+static inline uint32_t stoa__version_n_snapshots(const struct stoa__version *v)
+{
+	const struct stoa__history *h = v->history;
+
+	return v->holds - (uint32_t)(v == h->head) - (v == h->published) - v->pending - v->quiet;
+}
+/* Heap that versions take themselves. */
+uint64_t stoa__history_heap(struct stoa__history *h);
 /* Versions that something holds, beyond the newest. */
 uint64_t stoa__history_n_snapshots(struct stoa__history *h);
 /* Cursors of the application's that are open, on whatever version. */
@@ -167,7 +182,7 @@ void stoa__blocks_init(struct stoa__link *list);
 /* Frees a list of blocks that no version sees. */
 void stoa__blocks_free(struct stoa__history *h, struct stoa__link *list);
 
-/* A zeroed block of @size bytes, born in @w. NULL when memory is out. */
+/* A zeroed block of @size bytes, less than STOA__BLOCK_SIZE_MAX, born in @w. NULL when memory is out. */
 void *stoa__block_new(struct stoa__version *w, enum stoa__block_kind kind, size_t size);
 /* A copy of @old, which owns nothing beside its memory, born in @w. NULL when memory is out. */
 void *stoa__block_copy(struct stoa__version *w, const struct stoa__block *old);
@@ -186,7 +201,12 @@ static inline void stoa__block_place(struct stoa__block *b, const struct stoa__b
 	b->group = other->group;
 	b->table = other->table;
 }
-/* Counts @extra bytes that a block just born owns beside its own. */
+/* Its bytes, as they are counted. What the allocator gave beyond them, stoa__alloc_size() knows. */
+static inline uint64_t stoa__block_bytes(const struct stoa__block *b)
+{
+	return b->size + b->extra;
+}
+/* Counts @extra bytes, as stoa__alloc_size() has them, that a block just born owns beside its own. */
 void stoa__block_grow(struct stoa__history *h, struct stoa__block *b, size_t extra);
 /* Frees a block at once; for those that no version sees. */
 void stoa__block_free(struct stoa__history *h, struct stoa__block *b);

@@ -432,6 +432,7 @@ static int take_options(const struct stoa_options *in, struct stoa_options *out,
 static void db_free(struct stoa_db *db, bool clean)
 {
 	stoa__background_stop(db);
+	stoa__spare_release(db);
 	stoa__swaps_release(db);
 	stoa__log_close(db->log, clean);
 	stoa__catalog_close(db->catalog);
@@ -705,14 +706,15 @@ struct pins {
 };
 
 /* A base's files come one after the other, mostly; beyond so many of them the newest are not counted. */
-static void pin(void *ctx, const struct stoa__block *b)
+static void pin(void *ctx, const struct stoa__version *v, const struct stoa__block *b)
 {
 	const struct stoa__base *base = (const struct stoa__base *)b;
 	struct pins *p = ctx;
 	uint64_t number;
 	size_t i = p->n_files;
 
-	p->bytes += b->size;
+	(void)v;
+	p->bytes += stoa__block_bytes(b);
 	p->n_groups += b->kind == STOA__KIND_BASE || b->kind == STOA__KIND_TAIL;
 	if (b->kind != STOA__KIND_BASE || !base->segment)
 		return;

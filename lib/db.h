@@ -57,6 +57,7 @@ struct stoa_db {
 	bool stop, want_flush, want_checkpoint;
 
 	_Atomic uint32_t n_txns;
+	_Atomic(stoa_txn *) spare;	/* one that is over, for the next: zeros but for small buffers */
 	int64_t orphans_ms;		/* when leases were last searched for dead consumers; the writer's */
 	_Atomic bool failed;		/* a flush failed: nothing is written any more */
 	_Atomic uint64_t next_file;	/* number for the next segment file */
@@ -136,6 +137,7 @@ void stoa__txn_rollback(struct stoa_txn *txn, struct stoa__version *to);
 
 /* Removes a database's directory, as well as can be; files that are no database's stay, and the directory with them. */
 void stoa__database_remove(const char *path);
+void stoa__spare_release(struct stoa_db *db);
 
 /* ---- the writer's lock ---- */
 

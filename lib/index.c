@@ -477,7 +477,7 @@ int stoa_index_next(stoa_txn *txn, stoa_table table, stoa_index index, stoa_inde
 
 static void add_size(void *ctx, struct stoa__block *b)
 {
-	*(uint64_t *)ctx += b->size;
+	*(uint64_t *)ctx += stoa__block_bytes(b);
 }
 
 int stoa_index_info(stoa_txn *txn, stoa_table table, stoa_index index,

@@ -15,6 +15,8 @@ libstoa_all_la_SOURCES += \
 	%D%/block.h \
 	%D%/bulk.c \
 	%D%/bulk.h \
+	%D%/census.c \
+	%D%/census.h \
 	%D%/check.c \
 	%D%/check_refs.c \
 	%D%/check_refs.h \
@@ -95,6 +97,10 @@ libstoa_all_la_SOURCES += \
 	%D%/tally.c \
 	%D%/temp.c \
 	%D%/temp.h \
+	%D%/trace.c \
+	%D%/trace.h \
+	%D%/trace_json.c \
+	%D%/trace_take.c \
 	%D%/tree.c \
 	%D%/tree.h \
 	%D%/txn.c \

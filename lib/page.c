@@ -34,8 +34,7 @@ static void counted_drop(struct stoa__symbols *symbols, struct stoa__counted *c)
 {
 	if (!c || atomic_fetch_sub_explicit(&c->count, 1, memory_order_acq_rel) > 1)
 		return;
-	atomic_fetch_sub_explicit(&symbols->text_bytes, sizeof *c + c->len, memory_order_relaxed);
-	stoa__free(c);
+	atomic_fetch_sub_explicit(&symbols->text_bytes, stoa__free_told(c), memory_order_relaxed);
 }
 
 static void release(struct stoa__block *b)
@@ -97,6 +96,8 @@ int stoa__page_own(struct stoa__version *w, struct stoa__page **slot)
 int stoa__element_make(struct stoa__symbols *symbols, unsigned type, const struct stoa_value *v,
 		       struct stoa__element *out)
 {
+	size_t size;
+
 	memset(out, 0, sizeof *out);
 	out->null = v->type == STOA_NULL;
 	if (out->null)
@@ -107,14 +108,13 @@ int stoa__element_make(struct stoa__symbols *symbols, unsigned type, const struc
 		stoa__element_put(type, out->raw, 0, v);
 		return STOA_OK;
 	}
-	out->counted = stoa__alloc(sizeof *out->counted + v->len);
+	out->counted = stoa__alloc_told(sizeof *out->counted + v->len, &size);
 	if (!out->counted)
 		return STOA_ENOMEM;
 	atomic_init(&out->counted->count, 1);
 	out->counted->len = v->len;
 	memcpy(out->counted->bytes, v->p, v->len);
-	atomic_fetch_add_explicit(&symbols->text_bytes, sizeof *out->counted + v->len,
-				  memory_order_relaxed);
+	atomic_fetch_add_explicit(&symbols->text_bytes, size, memory_order_relaxed);
 	return STOA_OK;
 }
 

@@ -48,7 +48,7 @@ static struct stoa__set_run *run_alloc(struct stoa__version *w, size_t n_covered
 		stoa__block_retire(w, &run->block);
 		return NULL;
 	}
-	stoa__block_grow(w->history, &run->block, (n_covered + 1) * sizeof *run->covered);
+	stoa__block_grow(w->history, &run->block, stoa__alloc_size(run->covered));
 	return run;
 }
 
@@ -122,8 +122,7 @@ int stoa__set_run_new(struct stoa__version *w, struct stoa__hints *hints, const 
 	run->n_covered = l.n;
 	qsort(run->covered, l.n, sizeof *run->covered, by_file);
 	run->hints = *hints;
-	stoa__block_grow(w->history, &run->block,
-			 hints->n_buckets * STOA__HINTS_WIDTH * sizeof(stoa__hint));
+	stoa__block_grow(w->history, &run->block, stoa__alloc_size(run->hints.buckets));
 	*out = run;
 	return STOA_OK;
 }
@@ -204,7 +203,7 @@ static int run_open(struct stoa__version *w, struct stoa__segment *s, struct sto
 		stoa__free((void *)(uintptr_t)h.parts);
 		return stoa__fail_memory(err);
 	}
-	stoa__block_grow(w->history, &run->block, n_parts * sizeof *h.parts);
+	stoa__block_grow(w->history, &run->block, stoa__alloc_size((void *)(uintptr_t)h.parts));
 	run->hints = h;
 	run->segment = stoa__segment_ref(s);
 	run->n_covered = n;

@@ -553,6 +553,144 @@ STOA_API STOA_CHECK_RESULT int stoa_backup(stoa_db *db, const char *path,
 					   const struct stoa_backup_options *options,
 					   struct stoa_backup_stat *out, struct stoa_error *err);
 
+/* ---- tracing memory and disk -------------------------------------------------------------- */
+
+/*
+ * A *trace* says where all bytes are: a tree of nodes, the database at its root, then tables, their slots and
+ * indexes, and what each consists of. The numbers of a node are the sums of those below it, and the root's are exact: its
+ * memory is what the library has allocated (stoa_trace_memory()), its disk what du says of the directory.
+ * Mapped files are disk, not memory: the kernel keeps of them what it has room for. Counting goes on
+ * all the time, some instructions an allocation; taking a trace is a walk.
+ *
+ *     stoa_trace *before, *after, *grown;
+ *     size_t top[5];
+ *
+ *     stoa_trace_take(db, &before, &err);
+ *     work(db);
+ *     stoa_trace_take(db, &after, &err);
+ *     stoa_trace_compare(before, after, &grown, &err);
+ *     n = stoa_trace_top(grown, STOA_TRACE_BY_MEMORY, top, 5);
+ *     for (size_t i = 0; i < n; i++) {
+ *             stoa_trace_path(grown, top[i], path, sizeof path);
+ *             printf("%s %+lld\n", path, (long long)stoa_trace_node(grown, top[i])->memory);
+ *     }
+ *
+ * A trace belongs to nobody but the caller: it outlives its database. Threads: one at a time each.
+ */
+typedef struct stoa_trace stoa_trace;
+
+/** enum stoa_trace_kind - what a node is; comments say what its @count counts */
+enum stoa_trace_kind {
+	STOA_TRACE_DATABASE = 1,	/* tables */
+	STOA_TRACE_TABLE = 2,		/* rows */
+	STOA_TRACE_SLOT = 3,		/* nothing */
+	STOA_TRACE_COLUMN = 4,		/* of sealed row groups, encoded: row groups */
+	STOA_TRACE_TAIL = 5,		/* of the newest rows, plain: pages of 256 values */
+	STOA_TRACE_OVERLAY = 6,		/* changed values of sealed rows: pages of 256 values */
+	STOA_TRACE_ROWS = 7,		/* which rows there are: live bitmaps, counts of references, groups */
+	STOA_TRACE_INDEX = 8,		/* entries; 0 where that is not known */
+	STOA_TRACE_STRINGS = 9,		/* interned: strings */
+	STOA_TRACE_FILES = 10,		/* log, catalog, what surrounds columns in segments: files */
+	STOA_TRACE_PINNED = 11,		/* what only older versions see: snapshots */
+	STOA_TRACE_WORK = 12,		/* transactions and queries that are open */
+	STOA_TRACE_SITE = 13,		/* a place in the program: blocks of memory */
+	STOA_TRACE_OTHER = 14,		/* the rest */
+};
+
+/** stoa_trace_kind_name() - "table", "column", ...; never NULL */
+STOA_API const char *stoa_trace_kind_name(int kind);
+
+/**
+ * struct stoa_trace_node - a node of a trace; in a comparison, what has changed: then numbers may be negative
+ * @name:     of a table, slot, index, place, or words for it; borrows from the trace
+ * @kind:     enum stoa_trace_kind
+ * @parent:   number of the node it is below; the root's is its own, 0
+ * @end:      number behind those of the nodes below it: @end - 1 is the last of them
+ * @depth:    0 for the root
+ * @memory:   bytes of heap
+ * @disk:     bytes of files, as du counts them
+ * @unlinked: bytes of files that have no name any more: free when their last user is gone, and not in @disk
+ * @memory_garbage: of @memory, what nothing needs any more: rows that have died, values that were changed
+ *            since. By the numbers of rows: values of a column are taken to be of one size
+ * @disk_garbage: the same of @disk
+ * @count:    see enum stoa_trace_kind
+ */
+struct stoa_trace_node {
+	const char *name;
+	int kind;
+	uint32_t parent;
+	uint32_t end;
+	uint32_t depth;
+	int64_t memory;
+	int64_t disk;
+	int64_t unlinked;
+	int64_t memory_garbage;
+	int64_t disk_garbage;
+	int64_t count;
+};
+
+/** enum stoa_trace_measure - by what nodes are put in order */
+enum stoa_trace_measure {
+	STOA_TRACE_BY_MEMORY = 0,
+	STOA_TRACE_BY_DISK = 1,
+	STOA_TRACE_BY_BYTES = 2,	/* memory and disk */
+	STOA_TRACE_BY_GARBAGE = 3,	/* of both */
+	STOA_TRACE_BY_UNLINKED = 4,
+	STOA_TRACE_BY_COUNT = 5,
+};
+
+/** stoa_trace_measure_of() - that number of a node */
+STOA_API int64_t stoa_trace_measure_of(const struct stoa_trace_node *node, int measure);
+
+/**
+ * stoa_trace_take() - say where the bytes of a database are now
+ *
+ * Of the newest commit that is published; what older snapshots and open transactions hold beside it has nodes of its own.
+ * While other threads work, numbers of different moments meet, and a node "elsewhere" takes up the difference.
+ *
+ * Returns: STOA_OK; STOA_ENOMEM; STOA_EIO, STOA_ECORRUPT if a segment's directory cannot be read.
+ * Threads: any. Waits for a checkpoint that runs, not for writers. Cost: about 20 ns for each block of memory, and a system call for each file.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_trace_take(stoa_db *db, stoa_trace **out,
+					       struct stoa_error *err);
+
+/** stoa_trace_free() - NULL is fine */
+STOA_API void stoa_trace_free(stoa_trace *trace);
+
+/** stoa_trace_node() - node @i, in the order of a walk, each before those below it; NULL behind the last */
+STOA_API const struct stoa_trace_node *stoa_trace_node(const stoa_trace *trace, size_t i);
+
+/** stoa_trace_path() - the names from below the root to node @i, as "hits / url / tail"; as stoa_value_print() */
+STOA_API size_t stoa_trace_path(const stoa_trace *trace, size_t i, char *buf, size_t size);
+
+/**
+ * stoa_trace_top() - the nodes that matter most
+ * @out: receives the numbers of at most @n nodes without nodes below them, the largest change or size first; none
+ *       that measures 0
+ *
+ * Returns: how many.
+ */
+STOA_API size_t stoa_trace_top(const stoa_trace *trace, int measure, size_t *out, size_t n);
+
+/** stoa_trace_compare() - what @newer has beyond @older: nodes of either, matched by kind and name. STOA_OK, STOA_ENOMEM */
+STOA_API STOA_CHECK_RESULT int stoa_trace_compare(const stoa_trace *older, const stoa_trace *newer,
+						  stoa_trace **out, struct stoa_error *err);
+
+/** stoa_trace_json() - a trace as JSON, NUL-terminated; borrows from the trace. STOA_OK, STOA_ENOMEM */
+STOA_API STOA_CHECK_RESULT int stoa_trace_json(stoa_trace *trace, const char **out, size_t *len,
+					       struct stoa_error *err);
+
+/**
+ * stoa_trace_parse() - read what stoa_trace_json() wrote
+ *
+ * Returns: STOA_OK; STOA_ESYNTAX with line and column; STOA_EFULL for more nodes than a trace may have; STOA_ENOMEM.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_trace_parse(const char *json, size_t len, stoa_trace **out,
+						struct stoa_error *err);
+
+/** stoa_trace_memory() - bytes of heap that the library has now, for all databases of the process */
+STOA_API uint64_t stoa_trace_memory(void);
+
 /* ---- collecting garbage ------------------------------------------------------------------ */
 
 /*

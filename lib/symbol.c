@@ -34,12 +34,12 @@ struct stoa__symbol_slot {
 int stoa__symbols_init(struct stoa__symbols *s)
 {
 	memset(s, 0, sizeof *s);
-	/* Eight megabytes of address space; only pages in use cost memory. */
-	s->pages = stoa__calloc(N_PAGES, sizeof *s->pages);
+	/* Eight megabytes of address space. */
+	s->pages = stoa__reserve(N_PAGES * sizeof *s->pages);
 	if (!s->pages)
 		return STOA_ENOMEM;
 	if (pthread_mutex_init(&s->mutex, NULL)) {
-		stoa__free(s->pages);
+		stoa__unreserve(s->pages, N_PAGES * sizeof *s->pages);
 		s->pages = NULL;
 		return STOA_ENOMEM;
 	}
@@ -61,7 +61,7 @@ void stoa__symbols_release(struct stoa__symbols *s)
 		stoa__free(entry_of(s, id)->p);
 	for (uint32_t i = 0; i <= (s->n_entries - 1) >> PAGE_BITS; i++)
 		stoa__free(s->pages[i]);
-	stoa__free(s->pages);
+	stoa__unreserve(s->pages, N_PAGES * sizeof *s->pages);
 	stoa__free(s->slots);
 	pthread_mutex_destroy(&s->mutex);
 	memset(s, 0, sizeof *s);
@@ -128,7 +128,7 @@ static int resize(struct stoa__symbols *s, uint32_t n_slots)
 			to = (to + 1) & mask;
 		slots[to] = slot;
 	}
-	count_bytes(s, (int64_t)((uint64_t)n_slots - s->n_slots) * (int64_t)sizeof *slots);
+	count_bytes(s, (int64_t)stoa__alloc_size(slots) - (int64_t)stoa__alloc_size(s->slots));
 	stoa__free(s->slots);
 	s->slots = slots;
 	s->n_slots = n_slots;
@@ -153,7 +153,7 @@ static uint32_t new_id(struct stoa__symbols *s)
 
 		if (!e)
 			return 0;
-		count_bytes(s, (int64_t)(PAGE_ENTRIES * sizeof *e));
+		count_bytes(s, (int64_t)stoa__alloc_size(e));
 		atomic_store_explicit(&s->pages[page], e, memory_order_release);
 	}
 	s->n_entries++;
@@ -173,6 +173,7 @@ static int intern_locked(struct stoa__symbols *s, const char *p, uint32_t len, u
 {
 	struct stoa__symbol_slot *slot;
 	struct stoa__symbol_entry *e;
+	size_t size;
 	char *copy;
 	uint32_t id;
 
@@ -184,9 +185,11 @@ static int intern_locked(struct stoa__symbols *s, const char *p, uint32_t len, u
 		*out = slot->id;
 		return STOA_OK;
 	}
-	copy = stoa__strndup(p, len);
+	copy = stoa__alloc_told(len, &size);
 	if (!copy)
 		return STOA_ENOMEM;
+	if (len)
+		memcpy(copy, p, len);
 	id = new_id(s);
 	if (!id) {
 		stoa__free(copy);
@@ -196,7 +199,7 @@ static int intern_locked(struct stoa__symbols *s, const char *p, uint32_t len, u
 	*e = (struct stoa__symbol_entry){ .p = copy, .len = len, .count = 1, .hash = hash };
 	*slot = (struct stoa__symbol_slot){ id, hash };
 	s->n_live++;
-	count_bytes(s, (int64_t)len + 1);
+	count_bytes(s, (int64_t)size);
 	*out = id;
 	return STOA_OK;
 }
@@ -264,8 +267,7 @@ static void drop_locked(struct stoa__symbols *s, uint32_t id)
 		return;
 	unslot(s, id);
 	s->n_live--;
-	count_bytes(s, -(int64_t)e->len - 1);
-	stoa__free(e->p);
+	count_bytes(s, -(int64_t)stoa__free_told(e->p));
 	free_id(s, id);
 }
 
@@ -289,6 +291,16 @@ uint32_t stoa__symbol_count(struct stoa__symbols *s, uint32_t id)
 	count = entry_of(s, id)->count;
 	pthread_mutex_unlock(&s->mutex);
 	return count;
+}
+
+uint64_t stoa__symbols_table_bytes(const struct stoa__symbols *s, uint64_t *unused)
+{
+	uint64_t bytes = stoa__alloc_size(s->slots);
+
+	for (uint32_t i = 0; i <= (s->n_entries - 1) >> PAGE_BITS; i++)
+		bytes += stoa__alloc_size(s->pages[i]);
+	*unused = (uint64_t)(s->n_entries - 1 - s->n_live) * sizeof(struct stoa__symbol_entry);
+	return bytes;
 }
 
 static bool check_locked(struct stoa__symbols *s, const char **why)

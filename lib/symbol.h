@@ -51,6 +51,8 @@ void stoa__symbol_hold_all(struct stoa__symbols *s, const uint32_t *ids, size_t 
 struct stoa_bytes stoa__symbol_bytes(const struct stoa__symbols *s, uint32_t id);
 /* Hints the processor at what stoa__symbol_bytes() will read. */
 void stoa__symbol_prefetch(const struct stoa__symbols *s, uint32_t id);
+/* What the table takes beside the strings themselves, and how much of it is unused ids. The mutex is held. */
+uint64_t stoa__symbols_table_bytes(const struct stoa__symbols *s, uint64_t *unused);
 uint32_t stoa__symbol_count(struct stoa__symbols *s, uint32_t id);
 /* Walks everything: does it keep its invariants? If not, *@why is the first broken. */
 bool stoa__symbols_check(struct stoa__symbols *s, const char **why);

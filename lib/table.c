@@ -277,19 +277,21 @@ int stoa__table_new_tail(struct stoa__version *w, struct stoa__table *t, uint64_
 struct stoa__page *stoa__tail_page(struct stoa__version *w, struct stoa__tail *tail,
 				   const struct stoa__schema *schema, uint32_t page, uint32_t slot)
 {
-	struct stoa__page *p;
+	struct stoa__page **row = tail->rows[page], *p;
 
-	if (!tail->rows[page]) {
-		tail->rows[page] = stoa__calloc(tail->n_slots, sizeof *tail->rows[page]);
-		if (!tail->rows[page])
+	if (!row) {
+		row = stoa__calloc(tail->n_slots, sizeof *row);
+		if (!row)
 			return NULL;
+		__atomic_store_n(&tail->rows[page], row, __ATOMIC_RELEASE);
 	}
-	p = tail->rows[page][slot];
+	p = row[slot];
 	if (!p) {
 		p = stoa__page_new(w, w->history->symbols, schema->slots[slot].def.type);
-		if (p)
-			stoa__block_adopt(&p->block);
-		tail->rows[page][slot] = p;
+		if (!p)
+			return NULL;
+		stoa__block_adopt(&p->block);
+		__atomic_store_n(&row[slot], p, __ATOMIC_RELEASE);
 	}
 	return p;
 }

@@ -50,7 +50,10 @@ struct stoa__overlay {
 	} column[];
 };
 
-/* Pages of the newest rows; page p of slot position i is rows[p][i]. Shared by versions, appended to in place. */
+/*
+ * Pages of the newest rows; page p of slot position i is rows[p][i]. Shared by versions, appended to in place: who looks
+ * for pages beyond its rows (stoa__tail_row()) meets those of a transaction that is open, and those of one that was undone.
+ */
 struct stoa__tail {
 	struct stoa__block block;
 	struct stoa__history *history;
@@ -61,6 +64,12 @@ struct stoa__tail {
 	uint32_t n_slots;
 	struct stoa__page **rows[STOA__PAGES];
 };
+
+/* The pages of row of pages @p, one for each slot; NULL: there are none. Any of them may be NULL. */
+static inline struct stoa__page *const *stoa__tail_row(const struct stoa__tail *tail, uint32_t p)
+{
+	return (struct stoa__page *const *)__atomic_load_n(&tail->rows[p], __ATOMIC_ACQUIRE);
+}
 
 struct stoa__group {
 	struct stoa__block block;

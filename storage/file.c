@@ -390,6 +390,18 @@ int stoa__file_size(const struct stoa__dir *dir, const char *name, uint64_t *siz
 	return STOA_OK;
 }
 
+int stoa__file_space(const struct stoa__dir *dir, const char *name, uint64_t *bytes,
+		     struct stoa_error *err)
+{
+	struct stat st;
+
+	*bytes = 0;
+	if (fault() || fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail_errno(err, "look at", name);
+	*bytes = (uint64_t)st.st_blocks * 512;	/* the unit of st_blocks, whatever the file system's is */
+	return STOA_OK;
+}
+
 int stoa__file_size_of(int fd, const char *name, uint64_t *size, struct stoa_error *err)
 {
 	struct stat st;

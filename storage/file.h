@@ -47,6 +47,9 @@ int stoa__file_open(const struct stoa__dir *dir, const char *name, int flags, in
 void stoa__file_close(int fd);
 int stoa__file_size(const struct stoa__dir *dir, const char *name, uint64_t *size,
 		    struct stoa_error *err);
+/* What a file or directory takes of the disk, as du counts it. */
+int stoa__file_space(const struct stoa__dir *dir, const char *name, uint64_t *bytes,
+		     struct stoa_error *err);
 int stoa__file_size_of(int fd, const char *name, uint64_t *size, struct stoa_error *err);
 /* Exactly @len bytes; fewer in the file is STOA_ECORRUPT. */
 int stoa__file_read(int fd, const char *name, uint64_t offset, void *p, size_t len,

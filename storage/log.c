@@ -576,3 +576,15 @@ uint64_t stoa__log_disk_bytes(struct stoa__log *log)
 {
 	return atomic_load(&log->disk_bytes);
 }
+
+uint64_t stoa__log_heap(struct stoa__log *log)
+{
+	uint64_t bytes;
+
+	pthread_mutex_lock(&log->mutex);
+	bytes = stoa__alloc_size(log) + stoa__alloc_size(log->pending.p);
+	if (!log->busy)
+		bytes += stoa__alloc_size(log->writing.p);
+	pthread_mutex_unlock(&log->mutex);
+	return bytes;
+}

@@ -64,6 +64,7 @@ int stoa__log_rotate(struct stoa__log *log, struct stoa__log_position *out, stru
 int stoa__log_drop_before(struct stoa__log *log, uint64_t file, struct stoa_error *err);
 uint64_t stoa__log_bytes(struct stoa__log *log);	/* record bytes since the last rotate */
 uint64_t stoa__log_disk_bytes(struct stoa__log *log);
+uint64_t stoa__log_heap(struct stoa__log *log);	/* memory that it holds; without a buffer that is being written */
 /*
  * Of a log that was opened read-only: may there be records after those that were read? A read or two. False
  * is certain, true is not. The caller holds byte 1.

@@ -59,6 +59,7 @@ uint64_t stoa__segment_len(const struct stoa__segment *s);
 uint64_t stoa__segment_root(const struct stoa__segment *s);
 /* All bytes of the file, as they are: nothing vouches for them. */
 const uint8_t *stoa__segment_bytes(const struct stoa__segment *s);
+uint64_t stoa__segment_heap(const struct stoa__segment *s);	/* memory beside the map */
 uint64_t stoa__segment_chunk_bytes(const struct stoa__segment *s);	/* of all chunks together */
 int stoa__segment_n_groups(struct stoa__segment *s, uint32_t *n, struct stoa_error *err);
 int stoa__segment_group_rows(struct stoa__segment *s, uint32_t group, uint32_t *n_rows,

@@ -149,6 +149,15 @@ uint64_t stoa__segment_chunk_bytes(const struct stoa__segment *s)
 	return s->trailer.dir_offset - sizeof s->header;
 }
 
+uint64_t stoa__segment_heap(const struct stoa__segment *s)
+{
+	uint64_t bytes = stoa__alloc_size(s);
+
+	if (atomic_load_explicit(&s->dir_ready, memory_order_acquire))
+		bytes += stoa__alloc_size((const void *)s->verified);
+	return bytes;
+}
+
 uint64_t stoa__segment_root(const struct stoa__segment *s)
 {
 	return stoa__hash(&s->trailer, sizeof s->trailer);

@@ -115,6 +115,83 @@ static void a_fault_that_is_not_reached_does_not_fire(void **state)
 	assert_false(stoa__fault_disarm());
 }
 
+static void bytes_are_counted_until_they_are_freed(void **state)
+{
+	uint64_t before = stoa__alloc_bytes(), sum = 0;
+	size_t got = 0;
+	void *p[6] = { stoa__alloc(100), stoa__calloc(3, 50), stoa__calloc(3, 5000),
+		       stoa__alloc_aligned(100), stoa__strndup("name", 4),
+		       stoa__alloc_told(70, &got) };
+
+	(void)state;
+	for (int i = 0; i < 6; i++)
+		sum += stoa__alloc_size(p[i]);
+	assert_int_equal(got, stoa__alloc_size(p[5]));
+	assert_true(sum >= 100 + 150 + 15000 + 100 + 5 + 70);
+	assert_int_equal(stoa__alloc_bytes(), before + sum);
+	sum -= stoa__alloc_size(p[0]);
+	p[0] = stoa__realloc(p[0], 4000);
+	sum += stoa__alloc_size(p[0]);
+	assert_int_equal(stoa__alloc_bytes(), before + sum);
+	assert_int_equal(stoa__alloc_size(NULL), 0);
+	for (int i = 0; i < 5; i++)
+		stoa__free(p[i]);
+	assert_int_equal(stoa__free_told(p[5]), got);
+	assert_int_equal(stoa__free_told(NULL), 0);
+	assert_int_equal(stoa__alloc_bytes(), before);
+}
+
+#define HANDED 1000
+static void *handed[HANDED];
+
+static void *make_and_end(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < HANDED; i++)
+		handed[i] = stoa__alloc(100);
+	stoa__free(handed[0]);
+	handed[0] = NULL;
+	return NULL;
+}
+
+/* One thread makes what another frees, before and after it has ended. */
+static void threads_count_together(void **state)
+{
+	uint64_t before = stoa__alloc_bytes();
+	pthread_t thread;
+
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		uint64_t sum = 0;
+
+		assert_int_equal(pthread_create(&thread, NULL, make_and_end, NULL), 0);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		for (int i = 0; i < HANDED; i++)
+			sum += stoa__alloc_size(handed[i]);
+		assert_int_equal(stoa__alloc_bytes(), before + sum);
+		for (int i = 0; i < HANDED; i++)
+			stoa__free(handed[i]);
+		assert_int_equal(stoa__alloc_bytes(), before);
+	}
+}
+
+static void reserved_memory_is_zero_and_not_counted(void **state)
+{
+	uint64_t before = stoa__alloc_bytes();
+	uint8_t *p = stoa__reserve((size_t)1 << 30);
+
+	(void)state;
+	assert_non_null(p);
+	assert_int_equal(p[(1 << 30) - 1], 0);
+	p[1 << 20] = 1;
+	assert_int_equal(stoa__alloc_bytes(), before);
+	stoa__unreserve(p, (size_t)1 << 30);
+	stoa__unreserve(NULL, 1);
+	stoa__fault_arm(0, false);
+	assert_null(stoa__reserve(4096));
+	assert_true(stoa__fault_disarm());
+}
+
 #define N_THREADS 4
 #define N_EACH 5000
 static atomic_int n_failed;
@@ -230,6 +307,9 @@ static void hashes_are_those_of_xxh3(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bytes_are_counted_until_they_are_freed),
+		cmocka_unit_test(threads_count_together),
+		cmocka_unit_test(reserved_memory_is_zero_and_not_counted),
 		cmocka_unit_test(sizes_that_overflow_are_refused),
 		cmocka_unit_test(nothing_is_still_something),
 		cmocka_unit_test(aligned_memory_is_aligned_and_freed_like_any),

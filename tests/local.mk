@@ -69,6 +69,7 @@ cmocka_tests += \
 	%D%/text_test \
 	%D%/threads_test \
 	%D%/top_test \
+	%D%/trace_test \
 	%D%/type_test \
 	%D%/tree_test \
 	%D%/validate_test \
