@@ -349,6 +349,17 @@ struct stoa__from *stoa__from_new(struct stoa__parse *ps, int kind, struct stoa_
 	return f;
 }
 
+struct stoa__from *stoa__from_named(struct stoa__from *f, const struct stoa__token *alias,
+				    struct stoa__ast_list *columns)
+{
+	if (!f)
+		return NULL;
+	if (alias->kind)
+		f->alias = (struct stoa_bytes){ alias->p, alias->len };
+	f->columns = columns;
+	return f;
+}
+
 struct stoa__from *stoa__from_join(struct stoa__parse *ps, int join, struct stoa__token t,
 				   struct stoa__from *left, struct stoa__from *right)
 {
@@ -372,6 +383,17 @@ struct stoa__query *stoa__query_new(struct stoa__parse *ps, struct stoa__token t
 		q->height = 1;
 	}
 	return q;
+}
+
+struct stoa__query *stoa__query_end(struct stoa__query *body, struct stoa__ast_items *order_by,
+				    const struct stoa__query *limits)
+{
+	if (!body || !limits)
+		return NULL;
+	body->order_by = order_by;
+	body->limit = limits->limit;
+	body->offset = limits->offset;
+	return body;
 }
 
 struct stoa__query *stoa__query_set(struct stoa__parse *ps, int op, bool all, struct stoa__token t,

@@ -156,7 +156,8 @@ struct stoa__from {
 	struct stoa__ast *on;
 	struct stoa__ast_list *using_names;
 	struct stoa__ast_list *args;	/* of a function; NULL: none */
-	struct stoa__ast_list *columns;	/* names for those of @query; NULL: its own */
+	bool natural;		/* a join on all names that both sides have */
+	struct stoa__ast_list *columns;	/* names for its columns; NULL: its own */
 };
 
 enum stoa__set_op { STOA__SET_NONE, STOA__SET_UNION, STOA__SET_INTERSECT, STOA__SET_EXCEPT };

@@ -163,6 +163,30 @@ static int add_item(struct change *c, struct stoa__arena *arena, struct stoa__qu
 	return STOA_OK;
 }
 
+/*
+ * Further tables: FROM of UPDATE, USING of DELETE. A row that several of theirs match is changed once, as the
+ * first of them says.
+ */
+static int join_others(struct change *c, struct stoa__arena *arena, struct stoa__query *q)
+{
+	struct stoa__from *join = stoa__arena_zalloc(arena, sizeof *join);
+	struct stoa__ast_list *on = stoa__arena_zalloc(arena, sizeof *on);
+
+	if (!join || !on)
+		return stoa__fail_memory(c->err);
+	join->kind = STOA__FROM_JOIN;
+	join->join = STOA__JOIN_CROSS;
+	join->at = c->s->from->at;
+	join->height = (uint16_t)(c->s->from->height + 1);
+	join->left = q->from;
+	join->right = c->s->from;
+	q->from = join;
+	on->items = &q->items->first->expr;	/* the rowid */
+	on->n = on->cap = 1;
+	q->distinct_on = on;
+	return STOA_OK;
+}
+
 /* What leads an UPDATE or DELETE: rowid, new values. */
 static int make_leader(struct change *c, struct stoa__arena *arena, struct stoa__query **out)
 {
@@ -171,8 +195,11 @@ static int make_leader(struct change *c, struct stoa__arena *arena, struct stoa_
 
 	if (!q)
 		return stoa__fail_memory(c->err);
+	q->with = c->s->with;
 	q->where = c->s->where;
 	STOA_TRY(add_item(c, arena, q, STOA__AST_ROWID, NULL, NULL));
+	if (c->s->from)
+		STOA_TRY(join_others(c, arena, q));
 	for (struct stoa__assignment *a = c->s->sets; a; a = a->next, i++)
 		STOA_TRY(add_item(c, arena, q, STOA__AST_ASSIGN, a->expr,
 				  &c->info.slots[c->slots[i]]));
@@ -228,6 +255,7 @@ static int make_returning(struct change *c, struct stoa__arena *arena,
 		if (stoa__is_aggregate(i->expr))
 			return no_aggregates(c, i);
 	q->items = c->s->returning;
+	q->with = c->s->with;
 	*out = q;
 	return STOA_OK;
 }

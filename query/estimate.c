@@ -340,6 +340,7 @@ void stoa__estimate(struct stoa__binder *bn, struct stoa__node *n)
 	case STOA__NODE_PROJECT:
 	case STOA__NODE_SORT:
 	case STOA__NODE_LOOKUP:
+	case STOA__NODE_UNIQUE:
 	case STOA__NODE_REPEAT: n->rows = n->input[0]->rows; break;
 	}
 }

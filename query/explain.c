@@ -72,7 +72,7 @@ static void put_group(struct stoa__text *t, const struct stoa__node *n,
 
 static void put_sort(struct stoa__text *t, const struct stoa__node *n)
 {
-	stoa__text_put(t, "sort by ");
+	stoa__text_put(t, n->kind == STOA__NODE_SORT ? "sort by " : "first of each ");
 	for (size_t i = 0; i < n->n_order; i++)
 		stoa__text_put(t, "%s%s%s", i ? ", " : "",
 			       n->input[0]->columns[n->order[i].output].name,
@@ -138,7 +138,8 @@ static void put_node(struct stoa__text *t, const struct stoa__node *n)
 	case STOA__NODE_ONE: stoa__text_put(t, "one row"); return;
 	case STOA__NODE_SCAN: put_scan(t, n); return;
 	case STOA__NODE_AGGREGATE: put_group(t, n, in); return;
-	case STOA__NODE_SORT: put_sort(t, n); return;
+	case STOA__NODE_SORT:
+	case STOA__NODE_UNIQUE: put_sort(t, n); return;
 	case STOA__NODE_LIMIT: put_limit(t, n); return;
 	case STOA__NODE_JOIN: put_join(t, n, in); return;
 	case STOA__NODE_APPEND: stoa__text_put(t, "append"); return;

@@ -194,32 +194,43 @@ static struct stoa__node *bind_function(struct stoa__binder *bn, const struct st
 
 /* ---- queries --------------------------------------------------------------------------------- */
 
-/* Columns of a query's result, under the names that @renamed (NULL: none) gives them. */
-static void query_columns(struct stoa__binder *bn, const struct stoa__token *at,
-			  const struct stoa__node *n, size_t n_visible, struct stoa_bytes alias,
-			  const struct stoa__ast_list *renamed, struct stoa__scope *scope)
+/* Columns of a query's result. */
+static void query_columns(struct stoa__binder *bn, const struct stoa__node *n, size_t n_visible,
+			  struct stoa_bytes alias, struct stoa__scope *scope)
 {
-	if (renamed && renamed->n > n_visible) {
-		stoa__bind_fail(bn, at, STOA_EINVAL, "there are %u names for %zu columns",
-				renamed->n, n_visible);
-		return;
-	}
 	if (!make_columns(bn, scope, n_visible))
 		return;
 	for (size_t i = 0; i < n_visible; i++) {
 		const struct stoa__node_column *c = &n->columns[i];
-		const char *name = c->name;
-		if (renamed && i < renamed->n)
-			name = stoa__arena_copy(bn->arena, renamed->items[i]->text.p,
-						renamed->items[i]->text.len);
+		*scope->columns[i] = (struct stoa__scope_column){
+			.name = c->name, .table = alias, .type = c->type, .not_null = c->not_null,
+			.var = c->var,
+		};
+	}
+}
+
+/* The names that AS x (a, b) or WITH x (a, b) gives to the first of an item's columns; NULL: none. */
+static void rename_columns(struct stoa__binder *bn, const struct stoa__token *at,
+			   const struct stoa__ast_list *names, struct stoa__scope *scope)
+{
+	size_t n = 0;
+
+	if (!names || bn->rc < 0)
+		return;
+	while (n < scope->n && !scope->columns[n]->hidden)
+		n++;
+	if (names->n > n) {
+		stoa__bind_fail(bn, at, STOA_EINVAL, "there are %u names for %zu columns", names->n, n);
+		return;
+	}
+	for (uint32_t i = 0; i < names->n; i++) {
+		const struct stoa_bytes *text = &names->items[i]->text;
+		char *name = stoa__arena_copy(bn->arena, text->p, text->len);
 		if (!name) {
 			fail(bn);
 			return;
 		}
-		*scope->columns[i] = (struct stoa__scope_column){
-			.name = name, .table = alias, .type = c->type, .not_null = c->not_null,
-			.var = c->var,
-		};
+		scope->columns[i]->name = name;
 	}
 }
 
@@ -232,7 +243,7 @@ static struct stoa__node *bind_query(struct stoa__binder *bn, const struct stoa_
 	if (!f->alias.p)
 		scope->table = (struct stoa_bytes){ "", 0 };
 	if (n)
-		query_columns(bn, &f->at, n, n_visible, scope->table, f->columns, scope);
+		query_columns(bn, n, n_visible, scope->table, scope);
 	for (size_t i = 0; f->qualified && bn->rc >= 0 && i < scope->n; i++)
 		scope->columns[i]->merged = true;
 	return n;
@@ -266,8 +277,8 @@ static struct stoa__node *bind_cte(struct stoa__binder *bn, const struct stoa__f
 	bn->ctes = ctes;
 	bn->scope = outer;
 	if (n)
-		query_columns(bn, &w->name, n, n_visible, f->alias.p ? f->alias : f->name,
-			      w->columns, scope);
+		query_columns(bn, n, n_visible, f->alias.p ? f->alias : f->name, scope);
+	rename_columns(bn, &w->name, w->columns, scope);
 	return n;
 }
 
@@ -374,11 +385,37 @@ static struct stoa__bound *merge_column(struct stoa__binder *bn, int join,
 	return stoa__bind_compare(bn, &name->at, STOA__OP_EQ, x, y);
 }
 
-static void bind_using(struct stoa__binder *bn, const struct stoa__from *f,
-		       const struct stoa__scope *a, const struct stoa__scope *b,
-		       struct stoa__node *n, struct stoa__scope *out)
+/* What USING would name for a NATURAL join: the columns that both sides have. */
+static const struct stoa__ast_list *common_names(struct stoa__binder *bn, const struct stoa__token *at,
+						 const struct stoa__scope *a,
+						 const struct stoa__scope *b)
 {
-	uint32_t k = f->using_names->n;
+	struct stoa__ast_list *list = stoa__bind_array(bn, 1, sizeof *list);
+	struct stoa__ast *names = stoa__bind_array(bn, a->n, sizeof *names);
+
+	if (!list || !names)
+		return NULL;
+	list->items = stoa__bind_array(bn, a->n, sizeof(*list->items));
+	for (size_t i = 0; list->items && i < a->n; i++) {
+		const struct stoa__scope_column *c = a->columns[i];
+		struct stoa_bytes name = { c->name, (uint32_t)strlen(c->name) };
+		bool common = false;
+		for (size_t k = 0; k < b->n; k++)
+			common |= !b->columns[k]->hidden && !b->columns[k]->merged &&
+				  stoa__same_name(name, b->columns[k]->name);
+		if (!common || c->hidden || c->merged)
+			continue;
+		names[i] = (struct stoa__ast){ .kind = STOA__AST_NAME, .at = *at, .text = name };
+		list->items[list->n++] = &names[i];
+	}
+	return list->items ? list : NULL;
+}
+
+static void bind_using(struct stoa__binder *bn, const struct stoa__from *f,
+		       const struct stoa__ast_list *names, const struct stoa__scope *a,
+		       const struct stoa__scope *b, struct stoa__node *n, struct stoa__scope *out)
+{
+	uint32_t k = names->n;
 	struct stoa__scope_column **columns = stoa__bind_array(bn, out->n + k, sizeof(*columns));
 
 	if (!columns)
@@ -387,7 +424,7 @@ static void bind_using(struct stoa__binder *bn, const struct stoa__from *f,
 	out->columns = columns;
 	out->n += k;
 	for (uint32_t i = 0; i < k && bn->rc >= 0; i++)
-		stoa__node_add_expr(bn, n, merge_column(bn, f->join, f->using_names->items[i], a, b,
+		stoa__node_add_expr(bn, n, merge_column(bn, f->join, names->items[i], a, b,
 							out, i));
 }
 
@@ -426,6 +463,7 @@ static struct stoa__node *bind_join(struct stoa__binder *bn, const struct stoa__
 	struct stoa__node *left = stoa__from_bind(bn, f->left, &a);
 	struct stoa__node *right = stoa__from_bind(bn, f->right, &b);
 	struct stoa__node *n = stoa__node_new(bn, STOA__NODE_JOIN, NULL);
+	const struct stoa__ast_list *names;
 
 	if (!n || !left || !right)
 		return NULL;
@@ -436,8 +474,9 @@ static struct stoa__node *bind_join(struct stoa__binder *bn, const struct stoa__
 	join_scopes(bn, &a, &b, scope);
 	if (f->on && bn->rc >= 0)
 		bind_on(bn, f, n, scope);
-	if (f->using_names && bn->rc >= 0)
-		bind_using(bn, f, &a, &b, n, scope);
+	names = f->natural && bn->rc >= 0 ? common_names(bn, &f->at, &a, &b) : f->using_names;
+	if (names && bn->rc >= 0)
+		bind_using(bn, f, names, &a, &b, n, scope);
 	if (n->join == STOA__JOIN_LEFT || n->join == STOA__JOIN_FULL)
 		may_be_null(&b);
 	if (n->join == STOA__JOIN_RIGHT || n->join == STOA__JOIN_FULL)
@@ -483,5 +522,7 @@ struct stoa__node *stoa__from_bind(struct stoa__binder *bn, const struct stoa__f
 		return NULL;
 	}
 	struct stoa__node *n = bind_item(bn, f, scope);
+	if (n)
+		rename_columns(bn, &f->at, f->columns, scope);
 	return stoa__scope_anchor(bn, n, scope);
 }

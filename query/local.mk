@@ -13,6 +13,7 @@ libstoa_all_la_SOURCES += \
 	%D%/arena.h \
 	%D%/ast.c \
 	%D%/ast.h \
+	%D%/ast_row.c \
 	%D%/bar.c \
 	%D%/bar.h \
 	%D%/bind.c \
@@ -81,6 +82,7 @@ libstoa_all_la_SOURCES += \
 	%D%/op_stream.c \
 	%D%/order.c \
 	%D%/order.h \
+	%D%/op_unique.c \
 	%D%/op_values.c \
 	%D%/parse.c \
 	%D%/parse.h \

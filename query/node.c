@@ -105,7 +105,7 @@ static bool passes_on(const struct stoa__node *n)
 {
 	return n->kind == STOA__NODE_FILTER || n->kind == STOA__NODE_SORT ||
 	       n->kind == STOA__NODE_LIMIT || n->kind == STOA__NODE_REPEAT ||
-	       n->kind == STOA__NODE_LOOKUP;
+	       n->kind == STOA__NODE_LOOKUP || n->kind == STOA__NODE_UNIQUE;
 }
 
 bool stoa__join_gives_left(const struct stoa__node *n)

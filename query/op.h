@@ -133,6 +133,10 @@ int stoa__op_lookup(struct stoa__op *child, struct stoa__source *source, size_t 
 /* @times: an integer over @child's columns, of which there are @n_columns. */
 int stoa__op_repeat(struct stoa__op *child, struct stoa__arena *arena, struct stoa__bound *times,
 		    size_t n_columns, struct stoa__op **out, struct stoa_error *err);
+/* Of @child's neighbouring rows with equal @keys the first; its columns are of @types, borrowed during the call. */
+int stoa__op_unique(struct stoa__op *child, const struct stoa__type *types, size_t n_columns,
+		    const struct stoa__order_key *keys, size_t n_keys, struct stoa__op **out,
+		    struct stoa_error *err);
 /* The rows of lanes, of columns of @types, in the order of the table. Takes over @in. */
 int stoa__op_gather(struct stoa__lanes *in, const struct stoa__type *types, size_t n_columns,
 		    struct stoa__op **out, struct stoa_error *err);

@@ -238,6 +238,19 @@ static int build_lookup(struct build *b, const struct stoa__node *n, struct stoa
 			       n->exprs[0]->index, n->members, out, b->err);
 }
 
+/* Takes over @child. */
+static int build_unique(struct build *b, const struct stoa__node *n, struct stoa__op *child,
+			struct stoa__op **out)
+{
+	struct stoa__type *types = types_of(b, n);
+
+	if (!types) {
+		stoa__op_close(child);
+		return stoa__fail_memory(b->err);
+	}
+	return stoa__op_unique(child, types, n->n_columns, n->order, n->n_order, out, b->err);
+}
+
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
 /*
@@ -263,6 +276,7 @@ static int build_on(struct build *b, const struct stoa__node *n, struct stoa__op
 				     b->err);
 	case STOA__NODE_APPEND: return stoa__op_append(child, other, out, b->err);
 	case STOA__NODE_VALUES: return build_values(b, n, out);
+	case STOA__NODE_UNIQUE: return build_unique(b, n, child, out);
 	case STOA__NODE_LOOKUP: return build_lookup(b, n, child, out);
 	case STOA__NODE_REPEAT:
 		return stoa__op_repeat(child, b->arena, n->exprs[0], n->n_columns, out, b->err);

@@ -57,7 +57,6 @@ static const struct refusal {
 } refusals[] = {
 	{ "copy", "use stoa_import_csv()" },
 	{ "checkpoint", "use stoa_checkpoint()" },
-	{ "truncate", "use DELETE FROM" },
 	{ "merge", "use INSERT and UPDATE" },
 	{ "pragma", "use struct stoa_options" },
 	{ "set", "use struct stoa_options" },

@@ -76,6 +76,14 @@ struct stoa__ast *stoa__ast_unary(struct stoa__parse *ps, int kind, unsigned op,
 struct stoa__ast *stoa__ast_binary(struct stoa__parse *ps, unsigned op, struct stoa__token t,
 				   struct stoa__ast *a, struct stoa__ast *b);
 /* a AND b, a OR b: one node for a chain, so that its length is no depth. */
+/* a op b, a comparison; of rows one for each of their values. */
+struct stoa__ast *stoa__ast_compare(struct stoa__parse *ps, unsigned op, struct stoa__token t,
+				    struct stoa__ast *a, struct stoa__ast *b);
+/* a [NOT] IN (list) */
+struct stoa__ast *stoa__ast_in(struct stoa__parse *ps, struct stoa__token t, struct stoa__ast *a,
+			       struct stoa__ast_list *list, bool negated);
+/* The number 1. */
+struct stoa__ast *stoa__ast_one(struct stoa__parse *ps);
 struct stoa__ast *stoa__ast_logic(struct stoa__parse *ps, int kind, struct stoa__token t,
 				  struct stoa__ast *a, struct stoa__ast *b);
 /* A node with any children; counts its height. */
@@ -105,9 +113,15 @@ struct stoa__ast_items *stoa__ast_items_add(struct stoa__parse *ps, struct stoa_
 					    struct stoa__ast_item *item);
 struct stoa__from *stoa__from_new(struct stoa__parse *ps, int kind, struct stoa__token t,
 				  const struct stoa__token *alias);
+/* An alias, and names for the columns. */
+struct stoa__from *stoa__from_named(struct stoa__from *f, const struct stoa__token *alias,
+				    struct stoa__ast_list *columns);
 struct stoa__from *stoa__from_join(struct stoa__parse *ps, int join, struct stoa__token t,
 				   struct stoa__from *left, struct stoa__from *right);
 struct stoa__query *stoa__query_new(struct stoa__parse *ps, struct stoa__token t);
+/* What follows the whole of a query; @limits: carried in a query of their own. */
+struct stoa__query *stoa__query_end(struct stoa__query *body, struct stoa__ast_items *order_by,
+				    const struct stoa__query *limits);
 struct stoa__query *stoa__query_set(struct stoa__parse *ps, int op, bool all, struct stoa__token t,
 				    struct stoa__query *left, struct stoa__query *right);
 struct stoa__with *stoa__with_add(struct stoa__parse *ps, struct stoa__with *list,

@@ -35,6 +35,9 @@ struct block {
 	struct stoa__node *groups;	/* NULL: not grouped */
 	struct stoa__order_key *order;
 	size_t n_order;
+	const struct stoa__node_column *projected;	/* what is sorted: the outputs */
+	struct stoa__order_key *unique;	/* what DISTINCT ON names */
+	size_t n_unique;
 };
 
 static void refuse(struct block *b, const struct stoa__token *at, const char *what)
@@ -98,6 +101,7 @@ static struct stoa_bytes default_name(const struct stoa__ast *a)
 	case STOA__AST_NAME:
 	case STOA__AST_DEREF:
 	case STOA__AST_CALL: return a->text;
+	case STOA__AST_ROWID: return (struct stoa_bytes){ "rowid", 5 };
 	case STOA__AST_CASE: return (struct stoa_bytes){ "case", 4 };
 	case STOA__AST_EXTRACT: return (struct stoa_bytes){ "extract", 7 };
 	case STOA__AST_TYPED: return (struct stoa_bytes){ a->type->name.p, a->type->name.len };
@@ -114,10 +118,11 @@ static struct stoa_bytes default_name(const struct stoa__ast *a)
 static void bind_items(struct block *b)
 {
 	struct stoa__binder *bn = b->bn;
-	size_t n_order = b->q->order_by ? b->q->order_by->n : 0;
+	size_t n_more = b->q->order_by ? b->q->order_by->n : 0;
 
+	n_more += b->q->distinct_on ? b->q->distinct_on->n : 0;
 	b->n_visible = count_outputs(b);
-	b->outputs = stoa__bind_array(bn, b->n_visible + n_order, sizeof(*b->outputs));
+	b->outputs = stoa__bind_array(bn, b->n_visible + n_more, sizeof(*b->outputs));
 	b->item_asts = stoa__bind_array(bn, b->n_visible, sizeof(*b->item_asts));
 	b->names = stoa__bind_array(bn, b->n_visible, sizeof *b->names);
 	for (struct stoa__ast_item *i = b->q->items->first; i && bn->rc >= 0; i = i->next) {
@@ -346,6 +351,47 @@ static void bind_order(struct block *b)
 	}
 }
 
+/* Is output @at among the first of @n keys? */
+static bool is_ordered_by(const struct stoa__order_key *keys, size_t n, uint32_t at)
+{
+	for (size_t i = 0; i < n; i++)
+		if (keys[i].output == at)
+			return true;
+	return false;
+}
+
+/*
+ * DISTINCT ON: rows are ordered by what it names, in the order and direction in which ORDER BY has that first, and of each
+ * group of equals the first row stays.
+ */
+static void bind_distinct_on(struct block *b)
+{
+	const struct stoa__ast_list *on = b->q->distinct_on;
+	struct stoa__order_key *order;
+
+	if (!on || b->bn->rc < 0)
+		return;
+	b->unique = stoa__bind_array(b->bn, on->n, sizeof *b->unique);
+	for (uint32_t i = 0; i < on->n && b->bn->rc >= 0; i++) {
+		int64_t at = order_output(b, on->items[i]);
+		if (at >= 0 && !is_ordered_by(b->unique, b->n_unique, (uint32_t)at))
+			b->unique[b->n_unique++].output = (uint32_t)at;
+	}
+	for (size_t i = 0; i < b->n_order && i < b->n_unique && b->bn->rc >= 0; i++)
+		if (!is_ordered_by(b->unique, b->n_unique, b->order[i].output))
+			stoa__bind_fail(b->bn, &on->items[0]->at, STOA_EINVAL,
+					"ORDER BY must begin with what DISTINCT ON names");
+	order = stoa__bind_array(b->bn, b->n_order + b->n_unique, sizeof *order);
+	if (!order)
+		return;
+	if (b->n_order)
+		memcpy(order, b->order, b->n_order * sizeof *order);
+	b->order = order;
+	for (size_t i = 0; i < b->n_unique; i++)
+		if (!is_ordered_by(order, b->n_order, b->unique[i].output))
+			order[b->n_order++] = b->unique[i];
+}
+
 /* ---- LIMIT ---------------------------------------------------------------------------------- */
 
 static uint64_t bind_count(struct stoa__binder *bn, const struct stoa__ast *a, const char *clause,
@@ -417,12 +463,26 @@ static void sort(struct block *b, uint64_t limit, uint64_t offset)
 
 	if (!n)
 		return;
+	b->projected = b->tree->columns;
 	n->order = b->order;
 	n->n_order = b->n_order;
 	for (size_t i = 0; i < n->n_order; i++)
-		n->order[i].output = b->tree->columns[n->order[i].output].var;
+		n->order[i].output = b->projected[n->order[i].output].var;
 	if (limit != UINT64_MAX && __builtin_add_overflow(limit, offset, &n->limit))
 		n->limit = UINT64_MAX;
+	b->tree = n;
+}
+
+static void unique(struct block *b)
+{
+	struct stoa__node *n = stoa__node_new(b->bn, STOA__NODE_UNIQUE, b->tree);
+
+	if (!n)
+		return;
+	n->order = b->unique;
+	n->n_order = b->n_unique;
+	for (size_t i = 0; i < n->n_order; i++)
+		n->order[i].output = b->projected[n->order[i].output].var;
 	b->tree = n;
 }
 
@@ -454,7 +514,9 @@ static void finish(struct block *b)
 	if (b->q->distinct)
 		b->tree = stoa__node_distinct(b->bn, b->tree);
 	if (b->n_order && b->tree)
-		sort(b, limit, offset);
+		sort(b, b->n_unique ? UINT64_MAX : limit, offset);
+	if (b->n_unique && b->tree)
+		unique(b);
 	if (limit_late)
 		limit_rows(b, limit, offset);
 }
@@ -487,6 +549,7 @@ static void plan_select(struct block *b)
 	if (b->q->having && bn->rc >= 0)
 		b->having = stoa__bind_condition(bn, b->q->having, "HAVING");
 	bind_order(b);
+	bind_distinct_on(b);
 	group(b);
 	filter(b, b->having);
 	finish(b);
@@ -528,9 +591,7 @@ struct stoa__node *stoa__plan_block(struct stoa__binder *bn, const struct stoa__
 	bn->no_aggregates = NULL;
 	if (q->with)
 		bn->ctes = &ctes;
-	if (q->distinct_on)
-		refuse(&b, &q->distinct_on->items[0]->at, "DISTINCT ON is");
-	else if (q->values || q->set_op != STOA__SET_NONE)
+	if (q->values || q->set_op != STOA__SET_NONE)
 		plan_rows(&b);
 	else
 		plan_select(&b);

@@ -67,6 +67,7 @@ enum stoa__node_kind {
 	STOA__NODE_APPEND,	/* the rows of input[0], then those of input[1] (UNION ALL) */
 	STOA__NODE_VALUES,	/* exprs: cells, row by row, each without columns */
 	STOA__NODE_REPEAT,	/* each row exprs[0] times */
+	STOA__NODE_UNIQUE,	/* of neighbours that are equal in the columns of order the first */
 	STOA__NODE_LOOKUP,	/* each row, and slots of the row of a table whose rowid is exprs[0] */
 };
 
@@ -127,7 +128,7 @@ struct stoa__node {
 	/* AGGREGATE */
 	struct stoa__agg *aggs;
 	size_t n_aggs;
-	/* SORT */
+	/* SORT, UNIQUE */
 	struct stoa__order_key *order;
 	size_t n_order;
 	/* VALUES */

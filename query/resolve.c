@@ -339,6 +339,7 @@ static void resolve(struct resolver *r, struct stoa__node *n, const uint64_t *wa
 	case STOA__NODE_APPEND: resolve_append(r, n, wanted); break;
 	case STOA__NODE_SORT:
 	case STOA__NODE_LIMIT:
+	case STOA__NODE_UNIQUE:
 	case STOA__NODE_REPEAT: resolve_passing(r, n, wanted); break;
 	}
 }

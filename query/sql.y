@@ -40,7 +40,7 @@
 %fallback IDENT
 	DAY FILTER FIRST HOUR LAST MINUTE MONTH NULLS OVER PRECISION RECURSIVE ROWS ROW
 	SECOND VARYING WEEK YEAR SUBSTRING TRIM EXTRACT LEADING TRAILING BOTH UNKNOWN ESCAPE
-	VALUES PARTITION WITHIN.
+	VALUES PARTITION WITHIN NEXT ANY TRUNCATE.
 %fallback IDENT
 	ADD ALTER ANALYZE BEGIN COLUMN COMMIT CONFLICT CREATE DELETE DEQUE DO DROP EXPLAIN IF INDEX INSERT INTO
 	KEY NOTHING PRIMARY RELEASE RENAME ROLLBACK SAVEPOINT START TABLE TO
@@ -64,6 +64,7 @@
 
 %type query { struct stoa__query * }
 %type query_body { struct stoa__query * }
+%type operand { struct stoa__query * }
 %type select { struct stoa__query * }
 %type with { struct stoa__with * }
 %type with_list { struct stoa__with * }
@@ -80,9 +81,13 @@
 %type group_by { struct stoa__ast_list * }
 %type from { struct stoa__from * }
 %type table_list { struct stoa__from * }
+%type source { struct stoa__from * }
+%type joined { struct stoa__from * }
+%type join { struct stoa__from * }
 %type table { struct stoa__from * }
 %type join_kind { int }
 %type opt_alias { struct stoa__token }
+%type alias { struct stoa__token }
 %type type { struct stoa__ast_type * }
 %type opt_not { unsigned }
 %type set_all { bool }
@@ -99,17 +104,13 @@ semis ::= semis SEMI.
 
 /* ---- queries ------------------------------------------------------------------------------ */
 
+query(R) ::= query_body(B) order_by(O) limits(L). { R = stoa__query_end(B, O, L); }
 query(R) ::= with(W) query_body(B) order_by(O) limits(L). {
-	R = B;
-	if (R && L) {
+	R = stoa__query_end(B, O, L);
+	if (R)
 		R->with = W;
-		R->order_by = O;
-		R->limit = L->limit;
-		R->offset = L->offset;
-	}
 }
 
-with(R) ::= . { R = NULL; }
 with(R) ::= WITH with_list(L). { R = L; }
 with(R) ::= WITH RECURSIVE(T) with_list(L). {
 	R = L;
@@ -129,15 +130,18 @@ name_list(R) ::= name_list(L) COMMA IDENT(N). {
 }
 
 query_body(R) ::= select(S). { R = S; }
-query_body(R) ::= query_body(A) UNION(T) set_all(D) query_body(B). {
+query_body(R) ::= operand(A) UNION(T) set_all(D) operand(B). {
 	R = stoa__query_set(ps, STOA__SET_UNION, D, T, A, B);
 }
-query_body(R) ::= query_body(A) EXCEPT(T) set_all(D) query_body(B). {
+query_body(R) ::= operand(A) EXCEPT(T) set_all(D) operand(B). {
 	R = stoa__query_set(ps, STOA__SET_EXCEPT, D, T, A, B);
 }
-query_body(R) ::= query_body(A) INTERSECT(T) set_all(D) query_body(B). {
+query_body(R) ::= operand(A) INTERSECT(T) set_all(D) operand(B). {
 	R = stoa__query_set(ps, STOA__SET_INTERSECT, D, T, A, B);
 }
+/* In parentheses, with an ORDER BY and LIMIT of its own. */
+operand(R) ::= query_body(B). { R = B; }
+operand(R) ::= LP query(Q) RP. { R = Q; }
 set_all(R) ::= . { R = false; }
 set_all(R) ::= ALL. { R = true; }
 set_all(R) ::= DISTINCT. { R = false; }
@@ -198,26 +202,30 @@ item(R) ::= expr(E) IDENT(N). { R = stoa__ast_item_new(ps, E, &N); }
 
 from(R) ::= . { R = NULL; }
 from(R) ::= FROM table_list(L). { R = L; }
-table_list(R) ::= table(T). { R = T; }
-table_list(R) ::= table_list(A) COMMA(T) table(B). {
+table_list(R) ::= joined(J). { R = J; }
+table_list(R) ::= table_list(A) COMMA(T) joined(B). {
 	R = stoa__from_join(ps, STOA__JOIN_CROSS, T, A, B);
 }
-table_list(R) ::= table_list(A) CROSS JOIN(T) table(B). {
+/* A join binds closer than a comma. */
+joined(R) ::= table(T). { R = T; }
+joined(R) ::= join(J). { R = J; }
+join(R) ::= joined(A) CROSS JOIN(T) table(B). {
 	R = stoa__from_join(ps, STOA__JOIN_CROSS, T, A, B);
 }
-table_list(R) ::= table_list(A) join_kind(K) JOIN(T) table(B) ON expr(E). {
+join(R) ::= joined(A) join_kind(K) JOIN(T) table(B) ON expr(E). {
 	R = stoa__from_join(ps, K, T, A, B);
 	if (R)
 		R->on = E;
 }
-table_list(R) ::= table_list(A) join_kind(K) JOIN(T) table(B) USING LP name_list(L) RP. {
+join(R) ::= joined(A) join_kind(K) JOIN(T) table(B) USING LP name_list(L) RP. {
 	R = stoa__from_join(ps, K, T, A, B);
 	if (R)
 		R->using_names = L;
 }
-table_list(R) ::= table_list(A) NATURAL(T) join_kind JOIN table. {
-	R = A;
-	stoa__parse_unsupported(ps, &T, "NATURAL JOIN (name the columns with USING)");
+join(R) ::= joined(A) NATURAL join_kind(K) JOIN(T) table(B). {
+	R = stoa__from_join(ps, K, T, A, B);
+	if (R)
+		R->natural = true;
 }
 join_kind(R) ::= . { R = STOA__JOIN_INNER; }
 join_kind(R) ::= INNER. { R = STOA__JOIN_INNER; }
@@ -227,27 +235,28 @@ join_kind(R) ::= FULL outer. { R = STOA__JOIN_FULL; }
 outer ::= .
 outer ::= OUTER.
 
-table(R) ::= IDENT(N) opt_alias(A). { R = stoa__from_new(ps, STOA__FROM_TABLE, N, &A); }
-table(R) ::= IDENT(N) LP RP opt_alias(A). {
-	R = stoa__from_new(ps, STOA__FROM_FUNCTION, N, &A);
-}
-table(R) ::= IDENT(N) LP expr_list(L) RP opt_alias(A). {
-	R = stoa__from_new(ps, STOA__FROM_FUNCTION, N, &A);
+table(R) ::= source(S) opt_alias(A). { R = stoa__from_named(S, &A, NULL); }
+table(R) ::= source(S) alias(A) LP name_list(C) RP. { R = stoa__from_named(S, &A, C); }
+source(R) ::= IDENT(N). { R = stoa__from_new(ps, STOA__FROM_TABLE, N, NULL); }
+source(R) ::= IDENT(N) LP RP. { R = stoa__from_new(ps, STOA__FROM_FUNCTION, N, NULL); }
+source(R) ::= IDENT(N) LP expr_list(L) RP. {
+	R = stoa__from_new(ps, STOA__FROM_FUNCTION, N, NULL);
 	if (R)
 		R->args = L;
 }
-table(R) ::= STRING(N) opt_alias(A). { R = stoa__from_new(ps, STOA__FROM_FILE, N, &A); }
-table(R) ::= LP(T) query(Q) RP opt_alias(A) opt_columns(C). {
-	R = stoa__from_new(ps, STOA__FROM_QUERY, T, &A);
+source(R) ::= STRING(N). { R = stoa__from_new(ps, STOA__FROM_FILE, N, NULL); }
+source(R) ::= LP(T) query(Q) RP. {
+	R = stoa__from_new(ps, STOA__FROM_QUERY, T, NULL);
 	if (R && Q) {
 		R->query = Q;
-		R->columns = C;
 		R->height = (uint16_t)(Q->height + 1);
 	}
 }
+table(R) ::= LP join(J) RP. { R = J; }
 opt_alias(R) ::= . { memset(&R, 0, sizeof R); }
-opt_alias(R) ::= AS IDENT(N). { R = N; }
-opt_alias(R) ::= IDENT(N). { R = N; }
+opt_alias(R) ::= alias(N). { R = N; }
+alias(R) ::= AS IDENT(N). { R = N; }
+alias(R) ::= IDENT(N). { R = N; }
 
 where(R) ::= . { R = NULL; }
 where(R) ::= WHERE expr(E). { R = E; }
@@ -300,6 +309,27 @@ limits(R) ::= OFFSET(T) expr(F) rows LIMIT limit_count(E). {
 		R->offset = F;
 	}
 }
+limits(R) ::= fetch(F). { R = F; }
+limits(R) ::= OFFSET expr(F) rows fetch(L). {
+	R = L;
+	if (R)
+		R->offset = F;
+}
+/* FETCH FIRST 3 ROWS ONLY */
+%type fetch { struct stoa__query * }
+fetch(R) ::= FETCH(T) first_or_next fetch_count(E) row_or_rows ONLY. {
+	R = stoa__query_new(ps, T);
+	if (R)
+		R->limit = E;
+}
+fetch_count(R) ::= . { R = stoa__ast_one(ps); }
+fetch_count(R) ::= NUMBER(T). { R = stoa__ast_text(ps, STOA__AST_NUMBER, T); }
+fetch_count(R) ::= PARAM(T). { R = stoa__ast_param(ps, T); }
+fetch_count(R) ::= LP expr(E) RP. { R = E; }
+first_or_next ::= FIRST.
+first_or_next ::= NEXT.
+row_or_rows ::= ROW.
+row_or_rows ::= ROWS.
 limit_count(R) ::= expr(E). { R = E; }
 limit_count(R) ::= ALL. { R = NULL; }
 rows ::= .
@@ -367,12 +397,12 @@ expr(R) ::= expr(A) AND(T) expr(B). { R = stoa__ast_logic(ps, STOA__AST_AND, T, 
 expr(R) ::= expr(A) OR(T) expr(B). { R = stoa__ast_logic(ps, STOA__AST_OR, T, A, B); }
 expr(R) ::= NOT(T) expr(A). { R = stoa__ast_unary(ps, STOA__AST_NOT, 0, T, A); }
 
-expr(R) ::= expr(A) EQ(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_EQ, T, A, B); }
-expr(R) ::= expr(A) NE(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_NE, T, A, B); }
-expr(R) ::= expr(A) LT(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_LT, T, A, B); }
-expr(R) ::= expr(A) LE(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_LE, T, A, B); }
-expr(R) ::= expr(A) GT(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_GT, T, A, B); }
-expr(R) ::= expr(A) GE(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_GE, T, A, B); }
+expr(R) ::= expr(A) EQ(T) expr(B). { R = stoa__ast_compare(ps, STOA__OP_EQ, T, A, B); }
+expr(R) ::= expr(A) NE(T) expr(B). { R = stoa__ast_compare(ps, STOA__OP_NE, T, A, B); }
+expr(R) ::= expr(A) LT(T) expr(B). { R = stoa__ast_compare(ps, STOA__OP_LT, T, A, B); }
+expr(R) ::= expr(A) LE(T) expr(B). { R = stoa__ast_compare(ps, STOA__OP_LE, T, A, B); }
+expr(R) ::= expr(A) GT(T) expr(B). { R = stoa__ast_compare(ps, STOA__OP_GT, T, A, B); }
+expr(R) ::= expr(A) GE(T) expr(B). { R = stoa__ast_compare(ps, STOA__OP_GE, T, A, B); }
 expr(R) ::= expr(A) MATCH(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_MATCH, T, A, B); }
 expr(R) ::= expr(A) CONCAT(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_CONCAT, T, A, B); }
 expr(R) ::= expr(A) PLUS(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_ADD, T, A, B); }
@@ -428,11 +458,14 @@ expr(R) ::= expr(A) NOT BETWEEN(T) expr(B) AND expr(C). [BETWEEN] {
 	if (R)
 		R->flags = STOA__AST_NOT_FLAG;
 }
-expr(R) ::= expr(A) IN(T) LP expr_list(L) RP. {
-	R = stoa__ast_node(ps, STOA__AST_IN, T, A, NULL, NULL, L);
+expr(R) ::= expr(A) IN(T) LP expr_list(L) RP. { R = stoa__ast_in(ps, T, A, L, false); }
+expr(R) ::= expr(A) NOT IN(T) LP expr_list(L) RP. { R = stoa__ast_in(ps, T, A, L, true); }
+/* = ANY (query), <> ALL (query) */
+expr(R) ::= expr(A) EQ(T) ANY LP query(Q) RP. [EQ] {
+	R = stoa__ast_query(ps, STOA__AST_IN_QUERY, T, A, Q);
 }
-expr(R) ::= expr(A) NOT IN(T) LP expr_list(L) RP. {
-	R = stoa__ast_node(ps, STOA__AST_IN, T, A, NULL, NULL, L);
+expr(R) ::= expr(A) NE(T) ALL LP query(Q) RP. [EQ] {
+	R = stoa__ast_query(ps, STOA__AST_IN_QUERY, T, A, Q);
 	if (R)
 		R->flags = STOA__AST_NOT_FLAG;
 }
@@ -608,16 +641,25 @@ statement(R) ::= query(Q). {
 		R->query = Q;
 }
 statement(R) ::= change(S). { R = S; }
+statement(R) ::= with(W) change(S). { R = stoa__statement_with(S, W); }
 statement(R) ::= definition(S). { R = S; }
 statement(R) ::= control(S). { R = S; }
 statement(R) ::= EXPLAIN(T) statement(S). { R = stoa__statement_explain(ps, T, false, S); }
 statement(R) ::= EXPLAIN(T) ANALYZE statement(S). { R = stoa__statement_explain(ps, T, true, S); }
+statement(R) ::= EXPLAIN(T) LP ANALYZE RP statement(S). {
+	R = stoa__statement_explain(ps, T, true, S);
+}
 
-change(R) ::= INSERT(T) INTO word(N) as_alias(A) opt_columns(C) insert_rows(Q) conflict(F)
-	      returning(I). {
-	R = stoa__statement_table(ps, STOA__STATEMENT_INSERT, T, N, &A);
+change(R) ::= INSERT(T) INTO word(N) as_alias(A) insert_tail(S). {
+	R = stoa__statement_insert(S, T, N, &A, NULL);
+}
+change(R) ::= INSERT(T) INTO word(N) as_alias(A) LP name_list(C) RP insert_tail(S). {
+	R = stoa__statement_insert(S, T, N, &A, C);
+}
+%type insert_tail { struct stoa__statement * }
+insert_tail(R) ::= insert_rows(Q) conflict(F) returning(I). {
+	R = stoa__statement_new(ps, STOA__STATEMENT_INSERT, (struct stoa__token){ 0 });
 	if (R) {
-		R->columns = C;
 		R->query = Q;
 		R->conflict = F;
 		R->returning = I;
@@ -626,18 +668,29 @@ change(R) ::= INSERT(T) INTO word(N) as_alias(A) opt_columns(C) insert_rows(Q) c
 as_alias(R) ::= . { memset(&R, 0, sizeof R); }
 as_alias(R) ::= AS IDENT(N). { R = N; }
 insert_rows(R) ::= query(Q). { R = Q; }
+insert_rows(R) ::= LP query(Q) RP. { R = Q; }
 insert_rows(R) ::= DEFAULT VALUES. { R = NULL; }
-change(R) ::= UPDATE(T) word(N) opt_alias(A) SET assignments(S) where(W) returning(I). {
+change(R) ::= UPDATE(T) word(N) opt_alias(A) SET assignments(S) from(F) where(W) returning(I). {
 	R = stoa__statement_table(ps, STOA__STATEMENT_UPDATE, T, N, &A);
 	if (R) {
 		R->sets = S;
+		R->from = F;
 		R->where = W;
 		R->returning = I;
 	}
 }
-change(R) ::= DELETE(T) FROM word(N) opt_alias(A) where(W) returning(I). {
+change(R) ::= TRUNCATE(T) table_word word(N). {
+	R = stoa__statement_table(ps, STOA__STATEMENT_DELETE, T, N, NULL);
+}
+table_word ::= .
+table_word ::= TABLE.
+%type using { struct stoa__from * }
+using(R) ::= . { R = NULL; }
+using(R) ::= USING table_list(L). { R = L; }
+change(R) ::= DELETE(T) FROM word(N) opt_alias(A) using(F) where(W) returning(I). {
 	R = stoa__statement_table(ps, STOA__STATEMENT_DELETE, T, N, &A);
 	if (R) {
+		R->from = F;
 		R->where = W;
 		R->returning = I;
 	}
@@ -645,6 +698,9 @@ change(R) ::= DELETE(T) FROM word(N) opt_alias(A) where(W) returning(I). {
 assignments(R) ::= assignment(S). { R = S; }
 assignments(R) ::= assignments(L) COMMA assignment(S). { R = stoa__assignment_add(L, S); }
 assignment(R) ::= IDENT(N) EQ expr(E). { R = stoa__assignment_new(ps, N, E); }
+assignment(R) ::= LP(T) name_list(N) RP EQ LP expr_list(L) RP. {
+	R = stoa__assignment_rows(ps, T, N, L);
+}
 returning(R) ::= . { R = NULL; }
 returning(R) ::= RETURNING items(I). { R = I; }
 

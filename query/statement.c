@@ -2,6 +2,7 @@
 /* statement.c - how trees of statements are made; the grammar's actions call these */
 #include "statement.h"
 
+#include "../lib/core/error.h"
 #include "parse.h"
 
 bool stoa__statement_ends(const struct stoa__statement *s)
@@ -44,6 +45,21 @@ struct stoa__statement *stoa__statement_table(struct stoa__parse *ps, int kind,
 	return s;
 }
 
+struct stoa__statement *stoa__statement_insert(struct stoa__statement *s, struct stoa__token t,
+					       struct stoa__token table,
+					       const struct stoa__token *alias,
+					       struct stoa__ast_list *columns)
+{
+	if (!s)
+		return NULL;
+	s->at = t;
+	s->table = table;
+	if (alias->kind)
+		s->alias = (struct stoa_bytes){ alias->p, alias->len };
+	s->columns = columns;
+	return s;
+}
+
 struct stoa__statement *stoa__statement_explain(struct stoa__parse *ps, struct stoa__token t,
 						bool analyze, struct stoa__statement *inner)
 {
@@ -79,8 +95,49 @@ struct stoa__assignment *stoa__assignment_add(struct stoa__assignment *list,
 	if (!list || !one)
 		return NULL;
 	list->last->next = one;
-	list->last = one;
+	list->last = one->last;
 	return list;
+}
+
+struct stoa__assignment *stoa__assignment_rows(struct stoa__parse *ps, struct stoa__token t,
+					       const struct stoa__ast_list *names,
+					       const struct stoa__ast_list *values)
+{
+	struct stoa__assignment *list = NULL;
+
+	if (!names || !values)
+		return NULL;
+	if (names->n != values->n) {
+		if (ps->rc >= 0)
+			ps->rc = stoa__fail_at(ps->err, STOA_EINVAL, t.line, t.column,
+					       "%u columns are set to %u values", names->n, values->n);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < names->n; i++) {
+		struct stoa__assignment *one =
+			stoa__assignment_new(ps, names->items[i]->at, values->items[i]);
+		list = i ? stoa__assignment_add(list, one) : one;
+	}
+	return list;
+}
+
+struct stoa__statement *stoa__statement_with(struct stoa__statement *s, struct stoa__with *with)
+{
+	struct stoa__with *oldest;
+
+	if (!s || !with)
+		return s;
+	s->with = with;
+	if (!s->query)
+		return s;
+	/* An INSERT's query sees them behind its own. */
+	for (oldest = s->query->with; oldest && oldest->next;)
+		oldest = oldest->next;
+	if (oldest)
+		oldest->next = with;
+	else
+		s->query->with = with;
+	return s;
 }
 
 struct stoa__conflict *stoa__conflict_new(struct stoa__parse *ps, struct stoa__token t,

@@ -13,8 +13,8 @@
 enum stoa__statement_kind {
 	STOA__STATEMENT_QUERY,		/* query */
 	STOA__STATEMENT_INSERT,		/* table, columns, query (NULL: one row of defaults), conflict, returning */
-	STOA__STATEMENT_UPDATE,		/* table, sets, where, returning */
-	STOA__STATEMENT_DELETE,		/* table, where, returning */
+	STOA__STATEMENT_UPDATE,		/* with, table, sets, from, where, returning */
+	STOA__STATEMENT_DELETE,		/* with, table, from (USING), where, returning */
 	STOA__STATEMENT_EXPLAIN,	/* inner; analyze */
 	STOA__STATEMENT_CREATE,		/* table, defs, keys; if_exists: IF NOT EXISTS */
 	STOA__STATEMENT_CREATE_AS,	/* table, query */
@@ -82,6 +82,8 @@ struct stoa__statement {
 	struct stoa__token new_name;
 	struct stoa_bytes alias;	/* p is NULL where there is none */
 	struct stoa__query *query;
+	struct stoa__from *from;	/* further tables */
+	struct stoa__with *with;
 	struct stoa__statement *inner;
 	struct stoa__ast_list *columns;
 	struct stoa__assignment *sets;
@@ -105,12 +107,23 @@ struct stoa__statement *stoa__statement_new(struct stoa__parse *ps, int kind,
 struct stoa__statement *stoa__statement_table(struct stoa__parse *ps, int kind,
 					      struct stoa__token t, struct stoa__token table,
 					      const struct stoa__token *alias);
+/* @s: of an INSERT what follows its columns. */
+struct stoa__statement *stoa__statement_insert(struct stoa__statement *s, struct stoa__token t,
+					       struct stoa__token table,
+					       const struct stoa__token *alias,
+					       struct stoa__ast_list *columns);
 struct stoa__statement *stoa__statement_explain(struct stoa__parse *ps, struct stoa__token t,
 						bool analyze, struct stoa__statement *inner);
 struct stoa__assignment *stoa__assignment_new(struct stoa__parse *ps, struct stoa__token name,
 					      struct stoa__ast *expr);
 struct stoa__assignment *stoa__assignment_add(struct stoa__assignment *list,
 					      struct stoa__assignment *one);
+/* (names) = (values) */
+struct stoa__assignment *stoa__assignment_rows(struct stoa__parse *ps, struct stoa__token t,
+					       const struct stoa__ast_list *names,
+					       const struct stoa__ast_list *values);
+/* Puts WITH before INSERT, UPDATE or DELETE. */
+struct stoa__statement *stoa__statement_with(struct stoa__statement *s, struct stoa__with *with);
 struct stoa__conflict *stoa__conflict_new(struct stoa__parse *ps, struct stoa__token t,
 					  struct stoa__ast_list *columns,
 					  struct stoa__assignment *sets, struct stoa__ast *where);

@@ -403,11 +403,11 @@ static void every_allocation_that_fails_leaves_all_as_it_was(void **state)
 			stoa__fault_arm(nth, false);
 			int rc = stoa_query(txn, statements[i], &cur, &err);
 			bool fired = stoa__fault_disarm();
-			if (!fired) {
-				assert_int_equal(rc, STOA_OK);
+			/* Saying what a cursor needs of its version may fail: it needs all then. */
+			if (rc == STOA_OK) {
 				stoa_cursor_close(cur);
 				assert_int_equal(stoa_rollback_to(txn, mark, &err), STOA_OK);
-			} else if (rc != STOA_ENOMEM) {
+			} else if (!fired || rc != STOA_ENOMEM) {
 				fail_msg("%s, allocation %ld: %d", statements[i], nth, rc);
 			}
 			after = all();

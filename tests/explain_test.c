@@ -230,7 +230,9 @@ static void it_survives_every_allocation_that_fails(void **state)
 			stoa__fault_arm(nth, false);
 			int rc = stoa_query(txn, statements[i], &cur, &err);
 			bool fired = stoa__fault_disarm();
-			assert_int_equal(rc, fired ? STOA_ENOMEM : STOA_OK);
+			/* Saying what a cursor needs of its version may fail: it needs all then. */
+			if (rc != STOA_OK)
+				assert_true(fired && rc == STOA_ENOMEM);
 			stoa_cursor_close(cur);
 			if (!fired)
 				break;

@@ -319,7 +319,6 @@ static void what_cannot_be_says_where(void **state)
 	refused("select x.v from l, r", STOA_ENOTFOUND, 8, "no table 'x'");
 	refused("select nope from l, r", STOA_ENOTFOUND, 8, "in any table");
 	refused("select 1 from l join r using (w)", STOA_ENOTFOUND, 31, "'w'");
-	refused("select 1 from l natural join r", STOA_EUNSUPPORTED, 17, "NATURAL");
 	refused("select 1 from l join r on l.k", STOA_ETYPE, 27, "condition");
 	refused("select k from l union select k, w from r", STOA_EINVAL, 17, "as many columns");
 	refused("select v from l union select w from r", STOA_ETYPE, 17, "");

@@ -28,6 +28,7 @@ cmocka_tests += \
 	%D%/cursor_test \
 	%D%/deque_test \
 	%D%/deref_test \
+	%D%/dialect_test \
 	%D%/explain_test \
 	%D%/fault_test \
 	%D%/file_table_test \
