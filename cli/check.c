@@ -23,8 +23,9 @@ static void on_damage(void *ctx, const char *file, uint64_t offset, const char *
 	fflush(stdout);
 }
 
-static int check(const char *path)
+static int check(const void *ctx)
 {
+	const char *path = ctx;
 	struct stoa_error err;
 	int rc = stoa_check(path, on_damage, NULL, &err);
 
@@ -33,7 +34,7 @@ static int check(const char *path)
 	return CLI_OK;
 }
 
-static int check_in_child(const char *path)
+int run_in_child(const char *path, int (*work)(const void *ctx), const void *ctx)
 {
 	int status;
 	pid_t pid;
@@ -41,18 +42,17 @@ static int check_in_child(const char *path)
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
-		int code = check(path);
+		int code = work(ctx);
 
 		_exit(fflush(stdout) == 0 ? code : CLI_FAILURE);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0) {
-		report("cannot run the check: %s", strerror(errno));
+		report("cannot start a process for it: %s", strerror(errno));
 		return CLI_FAILURE;
 	}
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
-	report("%s: damaged so that the check itself died (%s)", path,
-	       strsignal(WTERMSIG(status)));
+	report("%s: damaged so that what looks at it died (%s)", path, strsignal(WTERMSIG(status)));
 	return CLI_DAMAGE;
 }
 
@@ -79,7 +79,7 @@ static int run(const struct command *self, int argc, char **argv)
 	}
 	if (argc - optind != 1)
 		return bad_usage(self, "one DB is wanted");
-	code = check_in_child(argv[optind]);
+	code = run_in_child(argv[optind], check, argv[optind]);
 	if (code == CLI_OK && !quiet)
 		printf("%s: every byte is as it was written\n", argv[optind]);
 	return code;

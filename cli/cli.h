@@ -50,11 +50,17 @@ extern const struct command command_drop;
 extern const struct command command_shell;
 extern const struct command command_dump;
 extern const struct command command_restore;
+extern const struct command command_recover;
 extern const struct command command_plot;
 extern const struct command command_set;
 extern const struct command command_queue;
 extern const struct command command_blob;
 extern const struct command command_bench;
+
+/* ---- check.c ---- */
+
+/* An exit code: that of @work, done in a process of its own, or of damage if it dies of what it meets in @path. */
+int run_in_child(const char *path, int (*work)(const void *ctx), const void *ctx);
 
 /* ---- report.c: words for people ---- */
 

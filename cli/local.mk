@@ -35,6 +35,7 @@ stoa_SOURCES = \
 	%D%/queue.h \
 	%D%/queue_lease.c \
 	%D%/queue_work.c \
+	%D%/recover.c \
 	%D%/refs.c \
 	%D%/report.c \
 	%D%/schema.c \

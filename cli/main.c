@@ -18,7 +18,7 @@ static const struct command *const commands[] = {
 	&command_create, &command_import, &command_query,  &command_export, &command_tables,
 	&command_schema, &command_stat,	  &command_check,  &command_gc,
 	&command_freeze, &command_drop,   &command_refs,
-	&command_dump,	 &command_restore, &command_backup, &command_shell,
+	&command_dump,	 &command_restore, &command_backup, &command_recover, &command_shell,
 	&command_plot,
 	&command_set,
 	&command_queue,

@@ -74,7 +74,7 @@ _stoa() {
 		_stoa_databases
 	else
 		case $sub in
-		import | restore | backup) _stoa_files ;;
+		import | restore | backup | recover) _stoa_files ;;
 		export | schema | freeze | drop | refs) _stoa_tables "$1" "${COMP_WORDS[2]}" ;;
 		esac
 	fi

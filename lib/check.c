@@ -85,6 +85,21 @@ static int check_segment(struct check *c, struct stoa__segment *s, bool is_run)
 	return rc == STOA_ECORRUPT && c->n_found > before ? STOA_OK : note(c, rc, name, &why);
 }
 
+int stoa__group_verify(const struct stoa__group *g, const struct stoa__schema *schema,
+		       struct stoa_error *err)
+{
+	uint64_t rowid;
+
+	STOA_TRY(stoa__base_rowids(g->base, 0, 1, &rowid, err));
+	for (uint32_t i = 0; i < schema->n_slots; i++) {
+		const struct stoa__slot *slot = &schema->slots[i];
+		const struct stoa__chunk *chunk;
+
+		STOA_TRY(stoa__base_column(g->base, slot->id, slot->def.type, &chunk, err));
+	}
+	return STOA_OK;
+}
+
 /* Do the columns of a group fit its table? */
 static int check_group(void *ctx, uint64_t first, void *value)
 {
@@ -92,22 +107,13 @@ static int check_group(void *ctx, uint64_t first, void *value)
 	const struct stoa__group *g = value;
 	struct stoa_error why = { 0 };
 	char name[32] = "memory";
-	uint64_t rowid;
-	int rc;
 
 	(void)first;
 	if (g->base->segment) {
 		STOA_TRY(check_segment(c, g->base->segment, false));
 		stoa__segment_name(stoa__segment_file(g->base->segment), name);
 	}
-	rc = stoa__base_rowids(g->base, 0, 1, &rowid, &why);
-	for (uint32_t i = 0; i < c->table->schema->n_slots && rc == STOA_OK; i++) {
-		const struct stoa__slot *slot = &c->table->schema->slots[i];
-		const struct stoa__chunk *chunk;
-
-		rc = stoa__base_column(g->base, slot->id, slot->def.type, &chunk, &why);
-	}
-	return note(c, rc, name, &why);
+	return note(c, stoa__group_verify(g, c->table->schema, &why), name, &why);
 }
 
 static int check_run(void *ctx, const struct stoa__segment *s, bool is_new)
@@ -160,7 +166,7 @@ static int check_open(struct check *c)
 }
 
 /* One that lost its catalog is still one, and damaged. Nothing is written into what is not. */
-static bool is_database(const struct stoa__dir *dir)
+bool stoa__dir_is_database(const struct stoa__dir *dir)
 {
 	static const char *const names[] = { "catalog.mdb", "catalog.sum", "log", "segments" };
 	uint64_t size;
@@ -203,7 +209,7 @@ static int check_files(struct check *c, const char *path, bool locked)
 	int rc;
 
 	STOA_TRY(stoa__dir_open(path, &dir, c->err));
-	if (!is_database(&dir))
+	if (!stoa__dir_is_database(&dir))
 		rc = stoa__fail(c->err, STOA_ENOTFOUND, "%s: there is no database", path);
 	else
 		rc = locked ? check_catalog(c, &dir) : check_catalog_locked(c, &dir);

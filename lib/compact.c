@@ -362,6 +362,33 @@ int stoa__rewrite_finish(struct stoa__rewrite *r, struct stoa_error *err)
 				  &r->segment, err);
 }
 
+int stoa__rewrite_append(struct stoa__rewrite *r, size_t i, struct stoa__version *w,
+			 struct stoa_error *err)
+{
+	struct run *run = &r->runs[i];
+	struct stoa__table *t;
+	int rc = stoa__table_own(w, run->table, &t);
+
+	for (size_t k = 0; k < run->n_news && rc == STOA_OK; k++) {
+		struct new_group *ng = &run->news[k];
+		struct stoa__base *base;
+
+		STOA_TRY(stoa__base_new_mapped(w, &ng->info, r->segment, ng->index, &base, err));
+		rc = stoa__table_add_group(w, t, base, &ng->group, err);
+		if (rc < 0)
+			stoa__block_retire(w, &base->block);
+	}
+	return rc;
+}
+
+uint64_t stoa__rewrite_take_file(struct stoa__rewrite *r)
+{
+	bool has_file = r->has_file;
+
+	r->has_file = false;
+	return has_file ? r->file : 0;
+}
+
 /* ---- following what writers do ---- */
 
 /* What the rows of new groups follow it in, and by what. */

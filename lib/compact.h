@@ -66,6 +66,14 @@ int stoa__rewrite_rehearse(struct stoa__rewrite *r, size_t i, struct stoa_error 
  * since the rehearsal; STOA_ESTATE as above; other errors: it is lost. In all cases but the first the head is as before.
  */
 int stoa__rewrite_install(struct stoa__rewrite *r, size_t i, struct stoa_error *err);
+/*
+ * For recovery, whose new tables nobody else sees: adds what becomes of run @i, when the rewrite is finished, to the table of that
+ * number in @w, behind all rows that it has. And the number of the file that the groups lie in, 0 where there is none, which is
+ * the caller's to remove from then on.
+ */
+int stoa__rewrite_append(struct stoa__rewrite *r, size_t i, struct stoa__version *w,
+			 struct stoa_error *err);
+uint64_t stoa__rewrite_take_file(struct stoa__rewrite *r);
 /* Gives up @v, and removes a file of which nothing was installed. */
 void stoa__rewrite_free(struct stoa__rewrite *r);
 

@@ -268,6 +268,14 @@ int stoa__file_record_read(struct stoa__reader *r, uint64_t *len, uint64_t *root
 /* Fills working version @w from the catalog; where the log begins to matter. */
 int stoa__load(struct stoa_db *db, struct stoa__version *w, struct stoa__log_position *log,
 	       uint64_t *commit, struct stoa_error *err);
+/*
+ * The same of a catalog opened to be salvaged: what cannot be loaded is left out, and @lost is told which rows that are, of which
+ * table (NULL and 0 where that is not known). Indexes are not ready: stoa__indexes_loaded() is to follow.
+ */
+typedef void stoa__lost(void *ctx, const struct stoa__table *t, uint64_t first, uint64_t last,
+			const char *why);
+int stoa__load_what_is_left(struct stoa_db *db, struct stoa__version *w, stoa__lost *lost, void *ctx,
+			    struct stoa__log_position *log, struct stoa_error *err);
 /* Makes an empty catalog's first record. */
 int stoa__checkpoint_init(struct stoa__catalog *cat, struct stoa_error *err);
 /* Writes what @w (about to be commit number @commit) shows; the writer's lock is held. */
@@ -277,6 +285,11 @@ int stoa__checkpoint_working(struct stoa_db *db, struct stoa__version *w, uint64
 int stoa__checkpoint(struct stoa_db *db, struct stoa_error *err);
 void stoa__swaps_release(struct stoa_db *db);
 
+/* Reads all bytes of a row group: are its chunks what was stored, and do they fit @schema? */
+int stoa__group_verify(const struct stoa__group *g, const struct stoa__schema *schema,
+		       struct stoa_error *err);
+/* Does it look like a database, if a damaged one? */
+bool stoa__dir_is_database(const struct stoa__dir *dir);
 /* check.c: stoa_check(), with @locked of a directory whose writer's lock is held by the caller. */
 int stoa__check(const char *path, bool locked, stoa_check_report *report, void *ctx,
 		struct stoa_error *err);

@@ -25,10 +25,21 @@ struct loader {
 	uint64_t commit;
 	struct file *files;
 	size_t n_files;
+	stoa__lost *lost;	/* told of what cannot be loaded, which is then left out; NULL: it is an error */
+	void *lost_ctx;
 	struct stoa__buf scratch;
 	struct stoa__buf image;	/* a chunk image, aligned as the catalog's values are not */
 	struct stoa_error *err;
 };
+
+static void loader_release(struct loader *l)
+{
+	for (size_t i = 0; i < l->n_files; i++)
+		stoa__segment_unref(l->files[i].segment);
+	stoa__free(l->files);
+	stoa__buf_release(&l->scratch);
+	stoa__buf_release(&l->image);
+}
 
 static int malformed(const char *what, struct stoa_error *err)
 {
@@ -449,7 +460,110 @@ static int load_of_table(struct loader *l, const uint8_t *key, size_t len,
 	return load_overlay(l, t, g, (uint32_t)stoa__key_number(key + 13, 4), key[17], r, err);
 }
 
-static int load_record(void *ctx, const uint8_t *key, size_t len, const uint8_t *value,
+/* ---- what is damaged left out ---- */
+
+/* Says what is lost with a record that cannot be taken. */
+static void lose_record(struct loader *l, const uint8_t *key, size_t len, const uint8_t *value,
+			size_t value_len, const char *why)
+{
+	struct stoa__reader r = stoa__reader_of(value, value_len);
+	uint64_t first = 0, last = 0;
+	const struct stoa__table *t = NULL;
+
+	if (len >= 5 && key[0] >= STOA__REC_TABLE)
+		t = stoa__table_find(l->w, (uint32_t)stoa__key_number(key + 1, 4));
+	if (key[0] == STOA__REC_GROUP && len == key_len(key[0])) {
+		(void)stoa__read_run(&r, 8 + 4 + 4);
+		first = stoa__key_number(key + 5, 8);
+		last = stoa__read_u64(&r);
+	}
+	l->lost(l->lost_ctx, t, first, r.bad ? first : last, why);
+}
+
+static bool hangs_on_group(uint8_t tag)
+{
+	return tag == STOA__REC_LIVE || tag == STOA__REC_OVERLAY || tag == STOA__REC_KEPT;
+}
+
+/* Is it of a table or group that is lost? That was said already. */
+static bool is_moot(const struct loader *l, const uint8_t *key, size_t len)
+{
+	const struct stoa__table *t;
+
+	if (len < 5 || key[0] <= STOA__REC_TABLE)
+		return false;
+	t = stoa__table_find(l->w, (uint32_t)stoa__key_number(key + 1, 4));
+	return !t || (hangs_on_group(key[0]) && len >= 13 &&
+		      !find_group(t, stoa__key_number(key + 5, 8)));
+}
+
+static int load_any(void *ctx, const uint8_t *key, size_t len, const uint8_t *value,
+		    size_t value_len, struct stoa_error *err);
+
+static int load_or_lose(void *ctx, const uint8_t *key, size_t len, const uint8_t *value,
+			size_t value_len, struct stoa_error *err)
+{
+	struct loader *l = ctx;
+	struct stoa_error why = { 0 };
+	int rc;
+
+	if (!l->lost)
+		return load_any(ctx, key, len, value, value_len, err);
+	if (len && is_moot(l, key, len))
+		return STOA_OK;
+	rc = load_any(ctx, key, len, value, value_len, &why);
+	if (len && key[0] == STOA__REC_DATABASE)
+		l->w->next_table = UINT32_MAX;	/* it may be wrong, or missing */
+	if (rc == STOA_ECORRUPT && len && key[0] == STOA__REC_SET)
+		return STOA_OK;	/* it is made anew from the rows */
+	if (rc == STOA_ECORRUPT) {
+		lose_record(l, key, len, value, value_len, why.text);
+		return STOA_OK;
+	}
+	if (rc < 0 && err)
+		*err = why;
+	return rc;
+}
+
+/* A tail of which a page is missing is lost as a whole. */
+static int lose_tail(void *ctx, uint64_t id, void *value)
+{
+	struct loader *l = ctx;
+	struct stoa__table *t = value;
+
+	(void)id;
+	if (check_table(&(struct checks){ l->w, NULL }, id, t) == STOA_OK || !t->tail)
+		return STOA_OK;
+	l->lost(l->lost_ctx, t, t->tail->tail->first, t->next_rowid - 1,
+		"the newest rows are not all there");
+	t->n_rows -= t->tail_rows - t->tail->n_dead;
+	t->n_kept -= t->tail->n_kept;
+	stoa__group_retire(l->w, t->tail);
+	t->tail = NULL;
+	t->tail_rows = 0;
+	return STOA_OK;
+}
+
+int stoa__load_what_is_left(struct stoa_db *db, struct stoa__version *w, stoa__lost *lost, void *ctx,
+			    struct stoa__log_position *log, struct stoa_error *err)
+{
+	struct loader l = { .db = db, .w = w, .err = err, .lost = lost, .lost_ctx = ctx, .commit = 1 };
+	int rc;
+
+	w->next_table = UINT32_MAX;
+	rc = stoa__catalog_load(db->catalog, load_or_lose, &l, err);
+	if (rc == STOA_END) {
+		lost(ctx, NULL, 0, 0, "catalog.mdb: records of it are damaged");
+		rc = STOA_OK;
+	}
+	if (rc == STOA_OK)
+		rc = stoa__tree_walk(w->tables, 0, lose_tail, &l);
+	loader_release(&l);
+	*log = l.log;
+	return rc;
+}
+
+static int load_any(void *ctx, const uint8_t *key, size_t len, const uint8_t *value,
 		       size_t value_len, struct stoa_error *err)
 {
 	struct loader *l = ctx;
@@ -469,7 +583,7 @@ int stoa__load(struct stoa_db *db, struct stoa__version *w, struct stoa__log_pos
 	       uint64_t *commit, struct stoa_error *err)
 {
 	struct loader l = { .db = db, .w = w, .err = err };
-	int rc = stoa__catalog_load(db->catalog, load_record, &l, err);
+	int rc = stoa__catalog_load(db->catalog, load_any, &l, err);
 
 	if (rc == STOA_OK && !l.commit)
 		rc = stoa__fail_corrupt(err, "catalog.mdb", 0,
@@ -478,11 +592,7 @@ int stoa__load(struct stoa_db *db, struct stoa__version *w, struct stoa__log_pos
 		rc = stoa__tree_walk(w->tables, 0, check_table, &(struct checks){ w, err });
 	if (rc == STOA_OK)
 		rc = stoa__tree_walk(w->tables, 0, load_indexes, &l);
-	for (size_t i = 0; i < l.n_files; i++)
-		stoa__segment_unref(l.files[i].segment);
-	stoa__free(l.files);
-	stoa__buf_release(&l.scratch);
-	stoa__buf_release(&l.image);
+	loader_release(&l);
 	*log = l.log;
 	*commit = l.commit;
 	return rc;

@@ -66,6 +66,9 @@ libstoa_all_la_SOURCES += \
 	%D%/places.h \
 	%D%/queue.c \
 	%D%/record.h \
+	%D%/recover.c \
+	%D%/recover.h \
+	%D%/recover_segments.c \
 	%D%/redo.c \
 	%D%/referrers.c \
 	%D%/refs.c \

@@ -553,6 +553,52 @@ STOA_API STOA_CHECK_RESULT int stoa_backup(stoa_db *db, const char *path,
 					   const struct stoa_backup_options *options,
 					   struct stoa_backup_stat *out, struct stoa_error *err);
 
+/**
+ * stoa_recover_report - told what stoa_recover() could not save, or not as it was
+ * @table: its name; NULL where that is not known, or where it is not about one
+ * @first: rows from this rowid
+ * @last:  to this one are lost; both 0 where no rows are
+ * @what:  words for it
+ */
+typedef void stoa_recover_report(void *ctx, const char *table, stoa_rowid first, stoa_rowid last,
+				 const char *what);
+
+/**
+ * struct stoa_recover_stat - what stoa_recover() saved
+ * @n_tables: tables in the new database
+ * @n_rows:   rows in them
+ * @n_losses: how often @report was called, or would have been
+ */
+struct stoa_recover_stat {
+	size_t size;
+	uint64_t n_tables;
+	uint64_t n_rows;
+	uint64_t n_losses;
+};
+#define STOA_RECOVER_STAT_INIT { sizeof(struct stoa_recover_stat), 0, 0, 0 }
+
+/**
+ * stoa_recover() - make a new database of what is not damaged in another
+ * @path:   the damaged one; it is read, and nothing in it changes
+ * @to:     the new one, which must not be there yet
+ * @report: may be NULL, as may @out
+ *
+ * Row groups are saved whose every byte is as it was written, with the changes and deletes that hang on them; newest rows; and what
+ * the redo log has, but commits that do not fit what is left. Rows keep their rowids, tables their numbers and indexes.
+ * References to rows that are lost become NULL; where that is not allowed the row that refers is lost, too. Queues are in the order
+ * in which their rows were inserted, and no row is claimed.
+ *
+ * Where the catalog itself cannot be read, row groups are gathered from the segment files, which know slots by number and type alone:
+ * tables are then recovered_1, recovered_2, ..., with slots slot_0, slot_1, ...; changes and deletes since a group was written
+ * are lost, and so are references, newest rows and the log.
+ *
+ * Returns: STOA_OK if there is a new database, whatever was lost; STOA_EEXIST; STOA_ENOTFOUND; STOA_EBUSY if somebody
+ *          writes to the damaged one; STOA_EVERSION; STOA_EIO, STOA_EFULL, STOA_ENOMEM: then there is none.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_recover(const char *path, const char *to,
+					    stoa_recover_report *report, void *ctx,
+					    struct stoa_recover_stat *out, struct stoa_error *err);
+
 /* ---- tracing memory and disk -------------------------------------------------------------- */
 
 /*

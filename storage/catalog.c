@@ -66,6 +66,7 @@ _Static_assert(sizeof(struct root) == 64, "the root record is 64 bytes");
 struct stoa__catalog {
 	const struct stoa__dir *dir;
 	bool read_only;
+	bool salvage;
 	uint64_t map_bytes;
 	uint8_t uuid[16];
 	uint64_t seed;		/* of all hashes: the uuid's */
@@ -303,7 +304,8 @@ static int validate(struct stoa__catalog *cat, int fd, struct stoa_error *err)
 	if (!size)
 		return stoa__fail_corrupt(err, CATALOG_NAME, 0, "the file is empty");
 	STOA_TRY(stoa__validate_lmdb(fd, CATALOG_NAME, &shape, err));
-	STOA_TRY(stoa__catalog_sum_accept(cat->dir, shape.txnid, err));
+	if (!cat->salvage)
+		STOA_TRY(stoa__catalog_sum_accept(cat->dir, shape.txnid, err));
 	cat->txnid = shape.txnid;
 	cat->size = size;
 	return STOA_OK;
@@ -527,6 +529,7 @@ int stoa__catalog_open(const struct stoa__dir *dir, const struct stoa__catalog_o
 		return stoa__fail_memory(err);
 	cat->dir = dir;
 	cat->read_only = options->read_only;
+	cat->salvage = options->salvage;
 	cat->map_bytes = map_size(options->map_bytes);
 	memcpy(uuid, options->uuid, 16);
 	if (options->create && all_zero(uuid))
@@ -604,7 +607,7 @@ static int load_record(const struct stoa__catalog *cat, struct load *load, const
 	if (k->mv_size < 2 || k->mv_size > KEY_SIZE || key[0] != KEY_PREFIX)
 		return fail_record(err, "it has a record with a key that stoa does not write");
 	if (!record_valid(cat->seed, k, v))
-		return fail_record(err, "a record fails its checksum");
+		return cat->salvage ? STOA_OK : fail_record(err, "a record fails its checksum");
 	load->count++;
 	load->sum += stored_hash(v);
 	return load->each(load->ctx, key + 1, k->mv_size - 1, v->mv_data, v->mv_size - HASH_SIZE,
@@ -631,6 +634,8 @@ static int load_all(const struct stoa__catalog *cat, MDB_cursor *cursor, struct 
 	}
 	if (e != MDB_NOTFOUND)
 		return fail_lmdb(err, "read", e);
+	if (load->count != root.count && cat->salvage)
+		return STOA_END;
 	if (load->count != root.count || (uint64_t)load->sum != root.sum_low ||
 	    (uint64_t)(load->sum >> 64) != root.sum_high)
 		return fail_record(err, "its records are not those that were committed");

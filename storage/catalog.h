@@ -36,6 +36,7 @@ struct stoa__catalog;
 struct stoa__catalog_options {
 	bool create;		/* make an empty one; it must not exist */
 	bool read_only;
+	bool salvage;		/* with read_only: records that fail their checksum are left out, and no sum is asked */
 	uint64_t map_bytes;	/* address space to begin with; 0: 16 GiB */
 	uint8_t uuid[16];	/* with create, random if all zero; else checked to be the stored one unless all zero */
 };
@@ -55,7 +56,7 @@ int stoa__catalog_peek(const struct stoa__dir *dir, uint64_t *txnid, struct stoa
 /*
  * Calls @each with every record, in key order, verified; only STOA_OK at the end says that these are all of them.
  * Key and value borrow for the call, at any alignment. A non-zero
- * result ends the walk and is returned. STOA_ECORRUPT names "catalog.mdb" and the page's offset where known.
+ * result ends the walk and is returned. When records were left out, with options.salvage, STOA_END. STOA_ECORRUPT names "catalog.mdb" and the page's offset where known.
  */
 int stoa__catalog_load(struct stoa__catalog *cat,
 		       int (*each)(void *ctx, const uint8_t *key, size_t key_len,

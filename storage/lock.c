@@ -150,6 +150,13 @@ int stoa__lock_writer(struct stoa__lock *lock, int32_t wait_ms, struct stoa_erro
 	return STOA_OK;
 }
 
+int stoa__lock_keep_writers_out(struct stoa__lock *lock, struct stoa_error *err)
+{
+	if (set(lock->fd, F_RDLCK, BYTE_WRITER, false) == 0)
+		return STOA_OK;
+	return errno == EAGAIN || errno == EACCES ? fail_busy(lock, err) : fail_lock(err);
+}
+
 int stoa__lock_catalog(struct stoa__lock *lock, bool exclusive, struct stoa_error *err)
 {
 	if (set(lock->fd, exclusive ? F_WRLCK : F_RDLCK, BYTE_CATALOG, true) < 0)

@@ -34,6 +34,11 @@ int stoa__lock_open(const struct stoa__dir *dir, bool writer, struct stoa__lock 
 		    struct stoa_error *err);
 /* Takes byte 0, and sets @lock->crashed. STOA_EBUSY with the owner's pid after @wait_ms (0 none, -1 for ever). */
 int stoa__lock_writer(struct stoa__lock *lock, int32_t wait_ms, struct stoa_error *err);
+/*
+ * Takes byte 0 shared, with a lock opened as a reader's: until it is closed nobody writes, and the file is left as it is. STOA_EBUSY
+ * if somebody does.
+ */
+int stoa__lock_keep_writers_out(struct stoa__lock *lock, struct stoa_error *err);
 /* Takes byte 1; waits. */
 int stoa__lock_catalog(struct stoa__lock *lock, bool exclusive, struct stoa_error *err);
 void stoa__unlock_catalog(struct stoa__lock *lock);

@@ -51,6 +51,11 @@ struct stoa__segment;	/* counted */
 int stoa__segment_open(const struct stoa__dir *dir, uint64_t file, const uint8_t uuid[16],
 		       uint64_t len, uint64_t root, struct stoa__segment **out,
 		       struct stoa_error *err);
+/*
+ * The same of a file that no catalog vouches for: uuid and root are its own. STOA_ECORRUPT if it does not hang together.
+ */
+int stoa__segment_open_stray(const struct stoa__dir *dir, uint64_t file, struct stoa__segment **out,
+			     struct stoa_error *err);
 struct stoa__segment *stoa__segment_ref(struct stoa__segment *s);
 /* Unmaps with the last count. */
 void stoa__segment_unref(struct stoa__segment *s);

@@ -118,6 +118,42 @@ int stoa__segment_open(const struct stoa__dir *dir, uint64_t file, const uint8_t
 	return STOA_OK;
 }
 
+/* What the file itself says that the catalog would. */
+static int read_claims(const struct stoa__dir *dir, const char *name, struct segment_header *header,
+		       uint64_t *len, uint64_t *root, struct stoa_error *err)
+{
+	struct segment_trailer trailer;
+	int fd;
+	int rc = stoa__file_open(dir, name, O_RDONLY, &fd, err);
+
+	if (rc < 0)
+		return rc;
+	rc = stoa__file_size_of(fd, name, len, err);
+	if (rc == STOA_OK && *len < sizeof *header + sizeof trailer)
+		rc = stoa__fail_corrupt(err, name, *len, "it is too short to be a segment file");
+	if (rc == STOA_OK)
+		rc = stoa__file_read(fd, name, 0, header, sizeof *header, err);
+	if (rc == STOA_OK)
+		rc = stoa__file_read(fd, name, *len - sizeof trailer, &trailer, sizeof trailer, err);
+	stoa__file_close(fd);
+	if (rc == STOA_OK)
+		*root = stoa__hash(&trailer, sizeof trailer);
+	return rc;
+}
+
+int stoa__segment_open_stray(const struct stoa__dir *dir, uint64_t file, struct stoa__segment **out,
+			     struct stoa_error *err)
+{
+	struct segment_header header;
+	uint64_t len = 0, root = 0;
+	char name[32];
+
+	*out = NULL;
+	stoa__segment_name(file, name);
+	STOA_TRY(read_claims(dir, name, &header, &len, &root, err));
+	return stoa__segment_open(dir, file, header.uuid, len, root, out, err);
+}
+
 struct stoa__segment *stoa__segment_ref(struct stoa__segment *s)
 {
 	atomic_fetch_add_explicit(&s->count, 1, memory_order_relaxed);

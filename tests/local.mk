@@ -55,6 +55,7 @@ cmocka_tests += \
 	%D%/process_test \
 	%D%/query_test \
 	%D%/queue_test \
+	%D%/recover_test \
 	%D%/rowids_test \
 	%D%/refs_model_test \
 	%D%/refs_test \
