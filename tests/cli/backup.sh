@@ -1,8 +1,12 @@
 # backups: the first copies everything, the next what is new
 run stoa import d.stoa "$data/flights.csv" -q
-run stoa backup d.stoa copy.stoa
+# Sizes are those of this version's encodings.
+backup() {
+	stoa backup "$@" | sed 's/, [0-9]* of [0-9]* bytes$//'
+}
+run backup d.stoa copy.stoa
 run stoa import d.stoa "$data/airports.csv" -q
-run stoa backup --verify d.stoa copy.stoa
+run backup --verify d.stoa copy.stoa
 run stoa check copy.stoa
 run stoa query copy.stoa 'SELECT count(*) FROM airports' -f csv
 ls -d copy*
