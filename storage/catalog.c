@@ -21,7 +21,9 @@
  * (3) cat->env is NULL once a failed commit could not be cleared up; every call then fails.
  * (4) A read transaction lives within a call. A write transaction, cat->txn, lives from begin to commit or
  *     abort; after a failed write in it, commit refuses.
- * (5) The sum file is at most one transaction behind: a writer mends it at open, and begin before
+ * (5) A commit that leaves little in a large file puts a compact copy in its place, at the same transaction id. The
+ *     lock is held by us alone, and whoever reads looks under it which file has the name.
+ * (6) The sum file is at most one transaction behind: a writer mends it at open, and begin before
  *     another transaction can be added.
  */
 #include "catalog.h"
@@ -43,6 +45,8 @@
 #define KEY_PREFIX 'r'
 #define KEY_SIZE (STOA__CATALOG_KEY_MAX + 1)
 #define HASH_SIZE sizeof(uint64_t)
+#define SHRINK_MIN ((uint64_t)512 << 10)	/* a smaller file is left as it is */
+#define SHRINK_FACTOR 4			/* one is copied that has so many times the pages in use */
 #define VALUE_MAX ((size_t)256 << 20)
 #define MAP_DEFAULT ((uint64_t)16 << 30)
 #define MAP_UNIT ((uint64_t)1 << 20)
@@ -361,9 +365,30 @@ static int revalidate(struct stoa__catalog *cat, struct stoa_error *err)
 	return rc;
 }
 
+/* A reader goes on with the file that has taken the place of the one it opened, if one has: see shrink(). */
+static int follow(struct stoa__catalog *cat, struct stoa_error *err)
+{
+	int fd;
+	int rc = stoa__file_open(cat->dir, CATALOG_NAME, O_RDONLY, &fd, err);
+
+	if (rc < 0)
+		return rc;
+	rc = same_file(cat->env, fd, NULL);
+	stoa__file_close(fd);
+	if (rc == STOA_OK)
+		return STOA_OK;
+	detach(cat);
+	rc = attach(cat, err);
+	if (rc < 0)
+		detach(cat);
+	return rc;
+}
+
 /* Begins a read transaction on a snapshot that was validated. */
 static int begin_read(struct stoa__catalog *cat, MDB_txn **out, struct stoa_error *err)
 {
+	if (cat->read_only)
+		STOA_TRY(follow(cat, err));
 	for (int i = 0; i < 3; i++) {
 		int e = mdb_txn_begin(cat->env, NULL, MDB_RDONLY, out);
 
@@ -944,6 +969,62 @@ static int recover(struct stoa__catalog *cat, int e, struct stoa_error *err)
 	return fail_lmdb(err, "commit", e);
 }
 
+/*
+ * Does the file have so little in it that a copy is worth it? What was once there, a queue of a million jobs say, leaves free pages
+ * behind, which LMDB uses again and never gives back.
+ */
+static bool is_hollow(struct stoa__catalog *cat)
+{
+	MDB_envinfo info;
+	MDB_stat stat;
+	uint64_t used;
+
+	if (mdb_env_info(cat->env, &info) != MDB_SUCCESS ||
+	    mdb_env_stat(cat->env, &stat) != MDB_SUCCESS)
+		return false;
+	used = stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+	return (info.me_last_pgno + 1) * stat.ms_psize > SHRINK_MIN &&
+	       info.me_last_pgno / SHRINK_FACTOR > used;
+}
+
+/* Fills catalog.new with the pages in use, at the same transaction; durable. */
+static int copy_used(struct stoa__catalog *cat, struct stoa_error *err)
+{
+	int fd, rc, e;
+
+	STOA_TRY(stoa__file_unlink(cat->dir, NEW_NAME, err));
+	STOA_TRY(stoa__file_open(cat->dir, NEW_NAME, O_RDWR | O_CREAT | O_EXCL, &fd, err));
+	e = mdb_env_copyfd2(cat->env, fd, MDB_CP_COMPACT);
+	rc = e == MDB_SUCCESS ? stoa__lmdb_renumber(fd, NEW_NAME, cat->txnid, err) :
+				fail_lmdb(err, "copy", e);
+	if (rc == STOA_OK)
+		rc = stoa__file_sync(fd, NEW_NAME, err);
+	stoa__file_close(fd);
+	return rc;
+}
+
+/*
+ * Puts a copy in the place of the file. Until the rename there is nothing but a file left over; after it the same
+ * transaction is there, so that who compares transactions sees no news, and the sum is written after either.
+ */
+static int shrink(struct stoa__catalog *cat, struct stoa_error *err)
+{
+	int rc = copy_used(cat, err);
+
+	if (rc == STOA_OK)
+		rc = stoa__file_rename(cat->dir, NEW_NAME, CATALOG_NAME, err);
+	if (rc < 0) {
+		(void)stoa__file_unlink(cat->dir, NEW_NAME, NULL);
+		return rc;
+	}
+	(void)stoa__dir_sync(cat->dir, NULL, NULL);	/* either file will do */
+	detach(cat);
+	rc = attach(cat, err);
+	if (rc < 0)
+		detach(cat);
+	return rc;
+}
+
 /* What there is to do once LMDB has committed. The catalog is durable, so none of it is an error of the commit. */
 static void after_commit(struct stoa__catalog *cat, uint64_t txnid)
 {
@@ -951,6 +1032,8 @@ static void after_commit(struct stoa__catalog *cat, uint64_t txnid)
 
 	cat->txnid = txnid;
 	cat->sum_behind = true;
+	if (is_hollow(cat))
+		(void)shrink(cat, NULL);
 	if (stoa__file_size(cat->dir, CATALOG_NAME, &size, NULL) == STOA_OK)
 		cat->size = size;
 	(void)write_sum(cat, NULL);	/* else the next begin does it, or fails */

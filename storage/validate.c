@@ -41,6 +41,7 @@
 #define META_MAGIC 0xbeefc0deu
 #define META_VERSION 1
 #define META_SIZE 152		/* with the page header */
+#define META_TXNID 144
 #define PAGE_HEADER 16
 #define NODE_HEADER 8
 #define TREE_SIZE 48
@@ -475,4 +476,26 @@ int stoa__validate_metas(int fd, const char *name, struct stoa__lmdb_shape *out,
 			 struct stoa_error *err)
 {
 	return validate(fd, name, NULL, out, err);
+}
+
+int stoa__lmdb_renumber(int fd, const char *name, uint64_t txnid, struct stoa_error *err)
+{
+	uint8_t bytes[2][META_SIZE];
+	struct stoa__lmdb_shape shape = { 0 };
+
+	STOA_TRY(stoa__validate_metas(fd, name, &shape, err));
+	if (shape.txnid != 1)
+		return stoa__fail_corrupt(err, name, 0, "it is not a copy");
+	for (uint64_t slot = 0; slot < 2; slot++)
+		STOA_TRY(stoa__file_read(fd, name, slot * shape.page_size, bytes[slot], META_SIZE,
+					 err));
+	for (uint64_t old = 0; old < 2; old++) {
+		uint64_t id = txnid - (old == 0), slot = id % 2;
+
+		memcpy(bytes[old], &slot, sizeof slot);
+		memcpy(bytes[old] + META_TXNID, &id, sizeof id);
+		STOA_TRY(stoa__file_write(fd, name, slot * shape.page_size, bytes[old], META_SIZE,
+					  err));
+	}
+	return STOA_OK;
 }

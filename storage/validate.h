@@ -27,4 +27,10 @@ int stoa__validate_lmdb(int fd, const char *name, struct stoa__lmdb_shape *out,
 int stoa__validate_metas(int fd, const char *name, struct stoa__lmdb_shape *out,
 			 struct stoa_error *err);
 
+/*
+ * Makes a file whose newest transaction is its first, as a copy made by LMDB is, one whose newest is @txnid: the
+ * meta page goes where such a one has its place, and the empty one before it to the other. Not synced.
+ */
+int stoa__lmdb_renumber(int fd, const char *name, uint64_t txnid, struct stoa_error *err);
+
 #endif

@@ -717,6 +717,92 @@ static void memory_may_run_out_at_any_point(void **state)
 	}
 }
 
+/* ---- shrinking ---- */
+
+#define BIG ((size_t)3 << 20)
+
+/* Puts a large value into a catalog, then takes it out and puts small ones in. */
+static int fill_and_empty(struct place *p, struct stoa__catalog *cat, uint32_t round)
+{
+	static uint8_t value[BIG];
+	int rc = stoa__catalog_begin(cat, &p->err);
+
+	if (rc == STOA_OK)
+		rc = stoa__catalog_put(cat, "large", 5, value, sizeof value, &p->err);
+	if (rc == STOA_OK)
+		rc = stoa__catalog_commit(cat, &p->err);
+	if (rc == STOA_OK)
+		rc = stoa__catalog_begin(cat, &p->err);
+	if (rc == STOA_OK)
+		rc = stoa__catalog_delete(cat, "large", 5, &p->err);
+	if (rc == STOA_OK)
+		rc = stoa__catalog_put(cat, &round, sizeof round, value, round * 100 % 5000, &p->err);
+	return rc == STOA_OK ? stoa__catalog_commit(cat, &p->err) : rc;
+}
+
+static void a_catalog_that_has_become_hollow_is_copied(void **state)
+{
+	struct place *p = *state;
+	struct stoa__catalog *cat, *reader;
+	struct digest d, seen;
+	uint64_t size, txnid = 0;
+
+	make_catalog(p);
+	cat = must_open(p, false);
+	assert_int_equal(try_open(p, false, true, &reader), STOA_OK);
+	for (uint32_t round = 1; round < 12; round++) {
+		if (fill_and_empty(p, cat, round) != STOA_OK)
+			fail_msg("%s", p->err.text);
+		assert_int_equal(stoa__file_size(&p->dir, MDB, &size, &p->err), STOA_OK);
+		assert_true(size < (512 << 10));
+		assert_int_equal(stoa__catalog_size(cat), size);
+		assert_true(stoa__catalog_txnid(cat) > txnid);
+		txnid = stoa__catalog_txnid(cat);
+		d = seen = (struct digest){ 0 };
+		assert_int_equal(load_digest(p, &d), STOA_OK);
+		assert_int_equal(stoa__catalog_load(reader, digest_record, &seen, &p->err), STOA_OK);
+		assert_int_equal(seen.n, d.n);
+		assert_int_equal(check(p), STOA_OK);
+		/* The next round is of the other parity, and now and then a fresh writer's. */
+		begin(p, cat);
+		put(p, cat, "more", round % 2 ? "odd" : "even");
+		commit(p, cat);
+		assert_int_equal(check(p), STOA_OK);
+		if (round % 3 == 0) {
+			stoa__catalog_close(cat);
+			cat = must_open(p, false);
+		}
+	}
+	stoa__catalog_close(reader);
+	stoa__catalog_close(cat);
+}
+
+static void a_copy_that_fails_loses_no_commit(void **state)
+{
+	struct place *p = *state;
+	bool fired = true;
+
+	make_catalog(p);
+	for (long nth = 0; fired; nth++) {
+		struct stoa__catalog *cat = must_open(p, false);
+		uint64_t before = stoa__catalog_txnid(cat);
+		struct digest d;
+		int rc;
+
+		stoa__file_fault_arm(nth, EIO, false);
+		rc = fill_and_empty(p, cat, (uint32_t)nth);
+		fired = stoa__file_fault_disarm();
+		assert_true(rc == STOA_OK || fired);
+		stoa__catalog_close(cat);
+		if (load_digest(p, &d) != STOA_OK)
+			fail_msg("operation %ld: %s", nth, p->err.text);
+		check_after_crash(p);
+		cat = must_open(p, false);
+		assert_true(rc < 0 || stoa__catalog_txnid(cat) == before + 2);
+		stoa__catalog_close(cat);
+	}
+}
+
 /* In a child, since a limit on the size of files is for the whole process. */
 static int commit_on_a_full_disk(struct place *p)
 {
@@ -828,6 +914,8 @@ int main(void)
 		TEST(empty_and_missing_files_are_corrupt),
 		TEST(a_failed_file_operation_loses_no_commit),
 		TEST(memory_may_run_out_at_any_point),
+		TEST(a_catalog_that_has_become_hollow_is_copied),
+		TEST(a_copy_that_fails_loses_no_commit),
 		TEST(a_full_disk_leaves_the_catalog_as_it_was),
 		TEST(a_killed_writer_leaves_every_commit_it_told_of),
 	};
