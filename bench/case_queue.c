@@ -21,7 +21,7 @@
 #define THREADS_MAX 8
 
 enum { FAST = 1000000, SINGLE = 200000, DURABLE_BATCHED = 200000, DURABLE = 2000, ROUND_TRIP = 20000 };
-#define DRAINED 5000000
+#define DRAINED 10000000
 #define DRAINED_LONG 100000000
 
 static void make_payload(char p[PAYLOAD], uint64_t i)

@@ -115,10 +115,13 @@ void stoa__deques_cut_all(struct stoa_txn *txn, uint32_t id)
 
 /* ---- popping ---- */
 
-/*
- * Copies the bytes of @values that may go with the row they are of: not those of a tail, whose pages stay while the
- * transaction does.
- */
+/* Do the bytes of a row go with it? Those of a tail stay while it does, and that goes with its last row at the earliest. */
+static bool is_fleeting(const struct stoa__table *t, const struct stoa__group *g)
+{
+	return !g->tail || stoa__group_n_existing(t, g) == 1;
+}
+
+/* Copies the bytes of @values. */
 static int keep_bytes(struct stoa_txn *txn, struct stoa_value *values, size_t n)
 {
 	struct stoa__buf *lent = &txn->lent;
@@ -153,7 +156,7 @@ static int take(struct stoa__aim *aim, uint64_t row, struct stoa_value *out, siz
 	STOA_TRY(rc);
 	if (out) {
 		STOA_TRY(stoa__row_get(txn, aim->t, at, out, n_out, err));
-		if (!at.group->tail && keep_bytes(txn, out, n_out) < 0)
+		if (is_fleeting(aim->t, at.group) && keep_bytes(txn, out, n_out) < 0)
 			return stoa__fail_memory(err);
 	}
 	return stoa__row_delete(txn, aim->t, row, at, err);

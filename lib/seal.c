@@ -127,14 +127,6 @@ static int encode(const struct stoa__table *t, struct survivors *s, struct stoa_
 	return STOA_OK;
 }
 
-/* Takes the tail out of the table and retires it. */
-static void retire_tail(struct stoa__version *w, struct stoa__table *t)
-{
-	stoa__group_retire(w, t->tail);
-	t->tail = NULL;
-	t->tail_rows = t->tail_shared = 0;
-}
-
 /* Rows that are kept in the tail are kept in @g, the group of the survivors. */
 static int carry_kept(struct stoa__version *w, const struct stoa__table *t,
 		      const struct survivors *s, struct stoa__group *g)
@@ -167,7 +159,7 @@ int stoa__table_seal(struct stoa__version *w, struct stoa__table *t, struct stoa
 	if (!t->tail)
 		return STOA_OK;
 	if (!stoa__group_n_existing(t, t->tail)) {
-		retire_tail(w, t);
+		stoa__table_drop_tail(w, t);
 		return STOA_OK;
 	}
 	if (survivors_init(&s, t) < 0)
@@ -199,7 +191,7 @@ int stoa__table_seal(struct stoa__version *w, struct stoa__table *t, struct stoa
 		rc = stoa__fail_memory(err);
 		goto out;
 	}
-	retire_tail(w, t);
+	stoa__table_drop_tail(w, t);
 out:
 	stoa__images_release(&im);
 	survivors_release(&s);

@@ -735,6 +735,26 @@ static void set_bit(struct stoa__live *l, uint32_t row, bool on)
 	*word = on ? *word | bit : *word & ~bit;
 }
 
+/*
+ * A tail of which nothing exists any more would be in memory and in every checkpoint until rows that follow fill it up: for
+ * a queue that has been drained, for ever. A small one is used on, since a new one costs pages.
+ */
+uint32_t stoa__tail_rows_min = 1024;
+#define TAIL_TEXT_MIN 65536
+
+void stoa__table_drop_tail(struct stoa__version *w, struct stoa__table *t)
+{
+	stoa__group_retire(w, t->tail);
+	t->tail = NULL;
+	t->tail_rows = t->tail_shared = 0;
+}
+
+static bool is_spent(const struct stoa__table *t, const struct stoa__group *g)
+{
+	return !stoa__group_n_existing(t, g) &&
+	       (t->tail_rows >= stoa__tail_rows_min || g->tail->text_bytes >= TAIL_TEXT_MIN);
+}
+
 /* Is @g a sealed group whose last row is about to go? */
 static bool is_last(const struct stoa__table *t, const struct stoa__group *g)
 {
@@ -790,6 +810,8 @@ void stoa__table_end_out(struct stoa__version *w, struct stoa__table *t, struct 
 	}
 	if (member)
 		stoa__indexes_after(w, t, change);
+	if (t->tail && is_spent(t, t->tail))
+		stoa__table_drop_tail(w, t);
 }
 
 int stoa__table_delete(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,

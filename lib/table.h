@@ -225,6 +225,10 @@ int stoa__table_seal(struct stoa__version *w, struct stoa__table *t, struct stoa
 
 /* Retires a group, sealed or a tail, and all it has. */
 void stoa__group_retire(struct stoa__version *w, struct stoa__group *g);
+/* Takes the tail out of the table and retires it. */
+void stoa__table_drop_tail(struct stoa__version *w, struct stoa__table *t);
+/* A tail that had so many rows goes with the last of them. Tests lower it. */
+extern uint32_t stoa__tail_rows_min;
 
 /* After a rollback to @v: tails give up what their rows beyond those that @v counts hold. */
 void stoa__table_forget_undone(const struct stoa__version *v);

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../lib/core/alloc.h"
@@ -602,6 +603,95 @@ static void a_call_that_finds_no_memory_changes_nothing(void **state)
 	random_steps(false, false, true);
 }
 
+/* ---- what a drained queue leaves ---- */
+
+#define WAVE 5000u
+#define LETTERS 100u
+
+static void push_wave(struct run *r, uint64_t from)
+{
+	char letters[LETTERS];
+
+	ok(r, stoa_begin(r->db, STOA_WRITE, &r->txn, &r->err));
+	for (uint64_t i = from; i < from + WAVE; i++) {
+		struct stoa_value v = stoa_bytes_value(STOA_BLOB, letters, LETTERS);
+
+		memset(letters, 'a' + (int)(i % 26), LETTERS);
+		ok(r, stoa_insert(r->txn, r->table, &v, 1, NULL, &r->err));
+	}
+	ok(r, stoa_commit(r->txn, &r->err));
+}
+
+static void pop_wave(struct run *r, uint64_t from)
+{
+	char letters[LETTERS];
+
+	ok(r, stoa_begin(r->db, STOA_WRITE, &r->txn, &r->err));
+	for (uint64_t i = from; i < from + WAVE; i++) {
+		struct stoa_value v;
+
+		ok(r, stoa_deque_pop(r->txn, r->table, r->index, NULL, STOA_FRONT, &v, 1, NULL,
+				     &r->err));
+		memset(letters, 'a' + (int)(i % 26), LETTERS);
+		assert_int_equal(v.len, LETTERS);
+		assert_memory_equal(v.p, letters, LETTERS);
+	}
+	ok(r, stoa_commit(r->txn, &r->err));
+}
+
+static uint64_t bytes_of(const char *dir, const char *name)
+{
+	const char *path = testing_path(dir, name);
+	struct stat st;
+
+	return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+/* A reader from before goes on seeing what has been drained since. */
+static void a_drained_queue_leaves_nothing_behind(void **state)
+{
+	static const struct stoa_slot slot = { .name = "letters", .type = STOA_BLOB };
+	struct stoa_index_options o = STOA_INDEX_OPTIONS_INIT;
+	struct run r = { .rng = testing_seed() };
+	uint64_t n = testing_long() ? 200 : 6;
+	char *path;
+
+	(void)state;
+	testing_in_memory();
+	r.dir = testing_tempdir();
+	path = strdup(testing_path(r.dir, "queue.stoa"));
+	o.kind = STOA_INDEX_DEQUE;
+	ok(&r, stoa_open(path, NULL, &r.db, &r.err));
+	ok(&r, stoa_begin(r.db, STOA_WRITE, &r.txn, &r.err));
+	ok(&r, stoa_table_create(r.txn, "queue", &slot, 1, &r.table, &r.err));
+	ok(&r, stoa_index_create(r.txn, r.table, &o, &r.index, &r.err));
+	ok(&r, stoa_commit(r.txn, &r.err));
+	for (uint64_t wave = 0; wave < n; wave++) {
+		stoa_txn *before;
+		uint64_t len;
+
+		push_wave(&r, wave * WAVE);
+		ok(&r, stoa_begin(r.db, STOA_READ, &before, &r.err));
+		if (wave % 2)
+			ok(&r, stoa_checkpoint(r.db, &r.err));
+		pop_wave(&r, wave * WAVE);
+		ok(&r, stoa_deque_len(before, r.table, r.index, NULL, &len, &r.err));
+		assert_int_equal(len, WAVE);
+		assert_null(stoa__table_find(r.db->history.published, r.table)->tail);
+		stoa_abort(before);
+		if (wave % 3 == 2) {
+			ok(&r, stoa_close(r.db, &r.err));
+			assert_true(bytes_of(path, "catalog.mdb") < 200000);
+			assert_int_equal(bytes_of(path, "log/00000001.log"), 0);
+			ok(&r, stoa_check(path, NULL, NULL, &r.err));
+			ok(&r, stoa_open(path, NULL, &r.db, &r.err));
+		}
+	}
+	ok(&r, stoa_close(r.db, &r.err));
+	free(path);
+	testing_rmtree(r.dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -610,7 +700,10 @@ int main(void)
 		cmocka_unit_test(a_durable_deque_is_like_an_array_through_crashes),
 		cmocka_unit_test(durable_named_queues_are_like_arrays_through_crashes),
 		cmocka_unit_test(a_call_that_finds_no_memory_changes_nothing),
+		cmocka_unit_test(a_drained_queue_leaves_nothing_behind),
 	};
+
+	stoa__tail_rows_min = 5;
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -762,5 +762,6 @@ int main(void)
 	};
 
 	testing_in_memory();
+	stoa__tail_rows_min = 5;	/* so that tails go with their last rows */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
