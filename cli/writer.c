@@ -182,7 +182,8 @@ struct writer *writer_new(FILE *out, const struct writer_options *options,
 		w->columns[i] = columns[i];
 		w->columns[i].name = xstrdup(columns[i].name);
 	}
-	if (options->base64 && options->format != FORMAT_INSERT)
+	if (options->base64 && options->format != FORMAT_INSERT &&
+	    options->format != FORMAT_CSV && options->format != FORMAT_TSV)
 		w->values = xrealloc(NULL, n_columns * sizeof(*w->values));
 	w->ops->begin(w);
 	return w;

@@ -1,119 +1,59 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * writer_csv.c - comma-separated values after RFC 4180, but with plain newlines; with tabs, too
- *
- * NULL is an empty field, or the text of --null, and never in quotes; a string that would read as
- * NULL, the empty one above all, always is. So import, told of the same text, reads back what
- * export wrote. A record of one NULL would be an empty line, which readers skip; it is written as
- * it is all the same, since "" would be a string.
- */
+/* writer_csv.c - values with commas or tabs between them: stoa_csv_print() knows how */
 #include "writer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static void put_quoted(struct text *t, const char *s, size_t len)
+static void put_field(struct writer *w, const struct stoa_value *v)
 {
-	text_put(t, "\"", 1);
-	while (len > 0) {
-		const char *quote = memchr(s, '"', len);
-		size_t n = quote ? (size_t)(quote - s) + 1 : len;
+	const struct stoa_csv_options *o = w->state;
+	struct text *t = &w->line;
+	size_t n = stoa_csv_print(v, o, t->p ? t->p + t->len : NULL, t->cap - t->len);
 
-		text_put(t, s, n);
-		if (quote)
-			text_put(t, "\"", 1);
-		s += n;
-		len -= n;
+	if (n >= t->cap - t->len) {
+		t->cap = t->cap * 2 + n + 1;
+		t->p = xrealloc(t->p, t->cap);
+		stoa_csv_print(v, o, t->p + t->len, t->cap - t->len);
 	}
-	text_put(t, "\"", 1);
+	t->len += n;
 }
 
-static char delimiter(const struct writer *w)
+static void put_record(struct writer *w, const struct stoa_value *values)
 {
-	if (w->options.format == FORMAT_TSV)
-		return '\t';
-	return w->options.delimiter ? w->options.delimiter : ',';
-}
+	const struct stoa_csv_options *o = w->state;
 
-static bool reads_as_null(const struct writer *w, const char *s, size_t len)
-{
-	const char *null = w->options.null_text;
-
-	return null && strlen(null) == len && memcmp(s, null, len) == 0;
-}
-
-/* Blanks at an end are quoted for the sake of readers that trim. */
-static bool needs_quotes(const struct writer *w, const char *s, size_t len)
-{
-	char between = delimiter(w);
-
-	if (len == 0 || s[0] == ' ' || s[len - 1] == ' ' || reads_as_null(w, s, len))
-		return true;
-	for (size_t i = 0; i < len; i++)
-		if (s[i] == between || s[i] == '"' || s[i] == '\n' || s[i] == '\r')
-			return true;
-	return false;
-}
-
-static void put_field(struct writer *w, const char *s, size_t len)
-{
-	if (needs_quotes(w, s, len))
-		put_quoted(&w->line, s, len);
-	else
-		text_put(&w->line, s, len);
-}
-
-static void put_delimiter(struct writer *w)
-{
-	char c = delimiter(w);
-
-	text_put(&w->line, &c, 1);
+	for (size_t i = 0; i < w->n_columns; i++) {
+		if (i)
+			text_put(&w->line, &o->delimiter, 1);
+		put_field(w, &values[i]);
+	}
+	put_line(w);
 }
 
 static void begin(struct writer *w)
 {
-	w->state = xrealloc(NULL, sizeof(struct text));
-	*(struct text *)w->state = (struct text){ 0 };
+	struct stoa_csv_options *o = xrealloc(NULL, sizeof(*o));
+	struct stoa_value *names;
+
+	*o = (struct stoa_csv_options)STOA_CSV_OPTIONS_INIT;
+	o->delimiter = w->options.format == FORMAT_TSV ? '\t' :
+		       w->options.delimiter		? w->options.delimiter : ',';
+	o->null_text = w->options.null_text;
+	o->blobs = w->options.base64 ? STOA_BLOBS_BASE64 : STOA_BLOBS_HEX;
+	w->state = o;
 	if (w->options.no_header)
 		return;
-	for (size_t i = 0; i < w->n_columns; i++) {
-		if (i)
-			put_delimiter(w);
-		put_field(w, w->columns[i].name, strlen(w->columns[i].name));
-	}
-	put_line(w);
+	names = xrealloc(NULL, w->n_columns * sizeof(*names));
+	for (size_t i = 0; i < w->n_columns; i++)
+		names[i] = stoa_text(w->columns[i].name);
+	put_record(w, names);
+	free(names);
 }
 
-/* Numbers and dates, too, hold the delimiter if somebody chose a digit or a hyphen for it. */
-static void put_value(struct writer *w, const struct stoa_value *v)
+static void free_options(struct writer *w)
 {
-	struct text *plain = w->state;
-
-	if (v->type == STOA_NULL) {
-		text_puts(&w->line, w->options.null_text ? w->options.null_text : "");
-	} else if (v->type == STOA_STRING || v->type == STOA_TEXT) {
-		put_field(w, v->p, v->len);
-	} else {
-		plain->len = 0;
-		text_put_value(plain, v);
-		put_field(w, plain->p, plain->len);
-	}
-}
-
-static void row(struct writer *w, const struct stoa_value *values)
-{
-	for (size_t i = 0; i < w->n_columns; i++) {
-		if (i)
-			put_delimiter(w);
-		put_value(w, &values[i]);
-	}
-	put_line(w);
-}
-
-static void free_plain(struct writer *w)
-{
-	text_release(w->state);
 	free(w->state);
 }
 
-const struct writer_ops writer_csv = { begin, row, nothing, free_plain };
+const struct writer_ops writer_csv = { begin, put_record, nothing, free_options };

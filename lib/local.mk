@@ -184,6 +184,7 @@ libstoa_all_la_SOURCES += \
 libstoa_all_la_SOURCES += \
 	%D%/csv/dict.c \
 	%D%/csv/dict.h \
+	%D%/csv/export.c \
 	%D%/csv/fast.h \
 	%D%/csv/head.c \
 	%D%/csv/head.h \

@@ -2159,6 +2159,70 @@ STOA_API STOA_CHECK_RESULT int stoa_import_csv(stoa_txn *txn, const char *table,
 					       const struct stoa_csv_options *options, uint64_t *rows,
 					       struct stoa_error *err);
 
+/**
+ * stoa_import_csv_bytes() - the same from memory: @len bytes at @p, which stay as they are until it returns
+ *
+ * Messages call them options->name, or "memory".
+ */
+STOA_API STOA_CHECK_RESULT int stoa_import_csv_bytes(stoa_txn *txn, const char *table, const void *p,
+						     size_t len,
+						     const struct stoa_csv_options *options,
+						     uint64_t *rows, struct stoa_error *err);
+
+/** stoa_read_fn - the next bytes, up to @size; *@n is 0 at the end. STOA_OK or an error */
+typedef int stoa_read_fn(void *ctx, void *buf, size_t size, size_t *n, struct stoa_error *err);
+/** stoa_write_fn - takes @len bytes. STOA_OK, or an error that ends the export */
+typedef int stoa_write_fn(void *ctx, const void *p, size_t len, struct stoa_error *err);
+
+/**
+ * stoa_import_csv_read() - the same from a callback of the application
+ *
+ * An import goes over its bytes more than once, so what comes is first put in a temporary file without a name, in $TMPDIR.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_import_csv_read(stoa_txn *txn, const char *table,
+						    stoa_read_fn *read, void *ctx,
+						    const struct stoa_csv_options *options,
+						    uint64_t *rows, struct stoa_error *err);
+
+/* ---- export ----------------------------------------------------------------------------- */
+
+/**
+ * stoa_export_csv() - write all rows of a cursor as CSV, and close it whatever is returned
+ * @options: of these delimiter (0: a comma), quote (0: "), header (0: no names in front), null_text and blobs
+ *           count; NULL for the defaults. Import with the same options reads the same values
+ * @write:   receives the text in pieces of some 64 KiB
+ * @rows:    receives how many rows were written; may be NULL
+ *
+ * Returns: STOA_OK; what @write returned; the errors of stoa_next(); STOA_EINVAL; STOA_ENOMEM.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_export_csv(stoa_cursor *in,
+					       const struct stoa_csv_options *options,
+					       stoa_write_fn *write, void *ctx, uint64_t *rows,
+					       struct stoa_error *err);
+
+/**
+ * stoa_csv_print() - write a value as a field of CSV
+ * @options: as above
+ * @buf:     receives at most @size bytes, without a NUL; what is there is not whole unless less than @size is returned
+ *
+ * Returns: the bytes that the whole field has.
+ */
+STOA_API size_t stoa_csv_print(const struct stoa_value *v, const struct stoa_csv_options *options,
+			       char *buf, size_t size);
+
+/** struct stoa_buffer - bytes in memory that grow; start from STOA_BUFFER_INIT */
+struct stoa_buffer {
+	char *p;
+	size_t len;
+	size_t cap;
+};
+#define STOA_BUFFER_INIT { NULL, 0, 0 }
+
+/** stoa_buffer_write() - a stoa_write_fn: adds bytes to the struct stoa_buffer that @buffer is */
+STOA_API int stoa_buffer_write(void *buffer, const void *p, size_t len, struct stoa_error *err);
+/** stoa_buffer_free() - give its memory back and make it empty */
+STOA_API void stoa_buffer_free(struct stoa_buffer *b);
+
 #ifdef __cplusplus
 }
 #endif

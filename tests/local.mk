@@ -30,6 +30,7 @@ cmocka_tests += \
 	%D%/deref_test \
 	%D%/dialect_test \
 	%D%/explain_test \
+	%D%/export_test \
 	%D%/fault_test \
 	%D%/file_table_test \
 	%D%/file_test \

@@ -535,8 +535,33 @@ static int check_options(const struct stoa_csv_options *given, struct stoa_csv_o
 	return STOA_OK;
 }
 
-int stoa_import_csv(stoa_txn *txn, const char *table, const char *path,
-		    const struct stoa_csv_options *options, uint64_t *rows, struct stoa_error *err)
+/* Where the bytes come from: one of the three. */
+struct origin {
+	const char *path;
+	const char *bytes;
+	size_t len;
+	stoa_read_fn *read;
+	void *ctx;
+};
+
+static int open_input(const struct origin *from, const char *name, struct stoa__csv_input *out,
+		      struct stoa_error *err)
+{
+	if (from->path) {
+		STOA_TRY(stoa__csv_input_open(from->path, out, err));
+		out->path = name ? name : out->path;
+		return STOA_OK;
+	}
+	if (!name)
+		name = from->read ? "callback" : "memory";
+	if (from->read)
+		return stoa__csv_input_pull(from->read, from->ctx, name, out, err);
+	*out = (struct stoa__csv_input){ -1, from->len ? from->bytes : "", name, from->len };
+	return STOA_OK;
+}
+
+static int import_from(stoa_txn *txn, const char *table, const struct origin *from,
+		       const struct stoa_csv_options *options, uint64_t *rows, struct stoa_error *err)
 {
 	struct stoa__csv_wishes wishes;
 	struct import im;
@@ -544,14 +569,12 @@ int stoa_import_csv(stoa_txn *txn, const char *table, const char *path,
 	int rc;
 
 	memset(&im, 0, sizeof im);
-	if (!txn || !table || !path)
-		return stoa__fail(err, STOA_EINVAL, "transaction, table and path must be given");
+	if (!txn || !table)
+		return stoa__fail(err, STOA_EINVAL, "transaction and table must be given");
 	STOA_TRY(check_options(options, &im.options, &wishes, err));
 	im.txn = txn;
 	im.name = table;
-	STOA_TRY(stoa__csv_input_open(path, &im.in, err));
-	if (im.options.name)
-		im.in.path = im.options.name;
+	STOA_TRY(open_input(from, im.options.name, &im.in, err));
 	rc = import(&im, &wishes, &n, err);
 	stoa__free(im.plan.columns);
 	stoa__csv_rejects_release(&im.rejects);
@@ -560,4 +583,31 @@ int stoa_import_csv(stoa_txn *txn, const char *table, const char *path,
 	if (rc == STOA_OK && rows)
 		*rows = n;
 	return rc;
+}
+
+int stoa_import_csv(stoa_txn *txn, const char *table, const char *path,
+		    const struct stoa_csv_options *options, uint64_t *rows, struct stoa_error *err)
+{
+	if (!path)
+		return stoa__fail(err, STOA_EINVAL, "the path is NULL");
+	return import_from(txn, table, &(struct origin){ .path = path }, options, rows, err);
+}
+
+int stoa_import_csv_bytes(stoa_txn *txn, const char *table, const void *p, size_t len,
+			  const struct stoa_csv_options *options, uint64_t *rows,
+			  struct stoa_error *err)
+{
+	if (!p && len)
+		return stoa__fail(err, STOA_EINVAL, "the bytes are NULL");
+	return import_from(txn, table, &(struct origin){ .bytes = p, .len = len }, options, rows, err);
+}
+
+int stoa_import_csv_read(stoa_txn *txn, const char *table, stoa_read_fn *read, void *ctx,
+			 const struct stoa_csv_options *options, uint64_t *rows,
+			 struct stoa_error *err)
+{
+	if (!read)
+		return stoa__fail(err, STOA_EINVAL, "there is nothing to read from");
+	return import_from(txn, table, &(struct origin){ .read = read, .ctx = ctx }, options, rows,
+			   err);
 }

@@ -58,52 +58,73 @@ static int write_all(int fd, const char *p, size_t len)
 	return 0;
 }
 
-static int copy(int from, int to, char *buf, const char *path, uint64_t *size,
+/* A stoa_read_fn over a file. */
+static int read_file(void *ctx, void *buf, size_t size, size_t *n, struct stoa_error *err)
+{
+	const struct stoa__csv_input *in = ctx;
+	ssize_t got;
+
+	do
+		got = read(in->fd, buf, size);
+	while (got < 0 && errno == EINTR);
+	*n = got < 0 ? 0 : (size_t)got;
+	return got < 0 ? fail_errno(in->path, "read", errno, err) : STOA_OK;
+}
+
+static int copy(stoa_read_fn *pull, void *ctx, int to, char *buf, const char *path, uint64_t *size,
 		struct stoa_error *err)
 {
 	int errno_value;
-	ssize_t n;
+	size_t n = 0;
 
-	for (*size = 0;; *size += (uint64_t)n) {
-		do
-			n = read(from, buf, COPY_BYTES);
-		while (n < 0 && errno == EINTR);
-		if (n < 0)
-			return fail_errno(path, "read", errno, err);
+	for (*size = 0;; *size += n) {
+		STOA_TRY(pull(ctx, buf, COPY_BYTES, &n, err));
+		if (n > COPY_BYTES)
+			return stoa__fail(err, STOA_EINVAL, "%s: more bytes came than there is room for",
+					  path);
 		if (n == 0)
 			return STOA_OK;
-		errno_value = write_all(to, buf, (size_t)n);
+		errno_value = write_all(to, buf, n);
 		if (errno_value)
 			return fail_errno(path, "copy to a temporary file", errno_value, err);
 	}
 }
 
+int stoa__csv_input_pull(stoa_read_fn *pull, void *ctx, const char *name,
+			 struct stoa__csv_input *out, struct stoa_error *err)
+{
+	struct stoa__csv_input in = { -1, NULL, name, 0 };
+	char *buf = stoa__alloc(COPY_BYTES);
+	int rc;
+
+	out->fd = -1;
+	if (!buf)
+		return stoa__fail_memory(err);
+	rc = open_temporary(&in.fd, err);
+	if (rc == STOA_OK)
+		rc = copy(pull, ctx, in.fd, buf, name, &in.size, err);
+	stoa__free(buf);
+	if (rc < 0)
+		stoa__csv_input_close(&in);
+	else
+		*out = in;
+	return rc;
+}
+
 /* Puts a copy of all that can be read from in->fd in its place. */
 static int spool(struct stoa__csv_input *in, struct stoa_error *err)
 {
-	char *buf = stoa__alloc(COPY_BYTES);
-	int fd = -1;
-	int rc;
+	struct stoa__csv_input copied = *in;
 
-	if (!buf)
-		return stoa__fail_memory(err);
-	rc = open_temporary(&fd, err);
-	if (rc == STOA_OK)
-		rc = copy(in->fd, fd, buf, in->path, &in->size, err);
-	stoa__free(buf);
-	if (rc < 0) {
-		if (fd >= 0)
-			close(fd);
-		return rc;
-	}
+	STOA_TRY(stoa__csv_input_pull(read_file, in, in->path, &copied, err));
 	close(in->fd);
-	in->fd = fd;
+	*in = copied;
 	return STOA_OK;
 }
 
 int stoa__csv_input_open(const char *path, struct stoa__csv_input *out, struct stoa_error *err)
 {
-	struct stoa__csv_input in = { -1, path, 0 };
+	struct stoa__csv_input in = { -1, NULL, path, 0 };
 	struct stat st;
 	int rc = STOA_OK;
 
@@ -139,6 +160,12 @@ int stoa__csv_input_read(const struct stoa__csv_input *in, uint64_t offset, char
 			 size_t *got, struct stoa_error *err)
 {
 	*got = 0;
+	if (in->memory) {
+		*got = offset >= in->size ? 0 : in->size - offset < len ? (size_t)(in->size - offset) : len;
+		if (*got)
+			memcpy(p, in->memory + offset, *got);
+		return STOA_OK;
+	}
 	while (*got < len) {
 		ssize_t n = pread(in->fd, p + *got, len - *got, (off_t)(offset + *got));
 

@@ -12,12 +12,16 @@
 #include "../core/error.h"
 
 struct stoa__csv_input {
-	int fd;
+	int fd;			/* -1: bytes in memory */
+	const char *memory;	/* the caller's */
 	const char *path;	/* the caller's, for messages */
 	uint64_t size;
 };
 
 int stoa__csv_input_open(const char *path, struct stoa__csv_input *out, struct stoa_error *err);
+/* What a callback gives is copied to a temporary file; @name is for messages. */
+int stoa__csv_input_pull(stoa_read_fn *read, void *ctx, const char *name,
+			 struct stoa__csv_input *out, struct stoa_error *err);
 void stoa__csv_input_close(struct stoa__csv_input *in);
 /* Up to @len bytes from @offset; *@got is less only at the end of the file. Any thread. */
 int stoa__csv_input_read(const struct stoa__csv_input *in, uint64_t offset, char *p, size_t len,
