@@ -4,8 +4,8 @@
  *
  * Again and again the two trees whose join is estimated to have the fewest rows become one, until
  * one is left: trees that a condition connects before those that none does. (Fegaras, A new
- * heuristic for optimizing large queries, DEXA 1998.) It costs relations times terms, whatever
- * the query. The side with more rows streams, the other is built into a table.
+ * heuristic for optimizing large queries, DEXA 1998.) It costs relations times the square of terms, whatever
+ * the query: which tree makes a column is looked up, not looked for. The side with more rows streams, the other is built into a table.
  */
 #include <string.h>
 
@@ -17,6 +17,7 @@ struct order {
 	size_t n;
 	struct stoa__bound **terms;	/* NULL: used */
 	size_t n_terms;
+	uint32_t *owner;		/* by variable: the tree that makes it, where a term reads it */
 };
 
 static bool is_equality(const struct stoa__bound *b)
@@ -58,19 +59,71 @@ void stoa__join_keys(struct stoa__binder *bn, struct stoa__node *join)
 	join->n_exprs = k;
 }
 
-/* The trees that @b reads: how many, the first two. */
-static size_t trees_of(const struct order *o, const struct stoa__bound *b, size_t which[2])
-{
-	size_t n = 0;
+/* ---- who makes what -------------------------------------------------------------------------- */
 
-	for (size_t i = 0; i < o->n; i++)
-		if (stoa__node_makes_any(o->trees[i], b)) {
-			if (n < 2)
-				which[n] = i;
-			n++;
-		}
+#define NOBODY UINT32_MAX
+
+/* Notes who makes the columns that @b reads. */
+static void find_owners(struct order *o, const struct stoa__bound *b)
+{
+	if (b->kind == STOA__BOUND_COLUMN && b->index < o->bn->n_vars &&
+	    o->owner[b->index] == NOBODY)
+		for (size_t i = 0; i < o->n && o->owner[b->index] == NOBODY; i++)
+			if (stoa__node_makes(o->trees[i], b->index))
+				o->owner[b->index] = (uint32_t)i;
+	for (uint32_t i = 0; i < b->n_args; i++)
+		find_owners(o, b->args[i]);
+}
+
+static bool make_owners(struct order *o)
+{
+	o->owner = stoa__bind_array(o->bn, o->bn->n_vars, sizeof *o->owner);
+	for (size_t i = 0; o->owner && i < o->bn->n_vars; i++)
+		o->owner[i] = NOBODY;
+	for (size_t i = 0; o->owner && i < o->n_terms; i++)
+		find_owners(o, o->terms[i]);
+	return o->owner != NULL;
+}
+
+/* Trees @a and @b are one now, number @to; the last has taken the place of @gone. */
+static void merge_owners(struct order *o, size_t a, size_t b, size_t to, size_t gone, size_t last)
+{
+	for (size_t i = 0; i < o->bn->n_vars; i++)
+		if (o->owner[i] == a || o->owner[i] == b)
+			o->owner[i] = (uint32_t)to;
+		else if (o->owner[i] == last)
+			o->owner[i] = (uint32_t)gone;
+}
+
+/* Is all that @b reads made by trees @x and @y? */
+static bool reads_only(const struct order *o, const struct stoa__bound *b, size_t x, size_t y)
+{
+	if (b->kind == STOA__BOUND_COLUMN)
+		return b->index < o->bn->n_vars &&
+		       (o->owner[b->index] == x || o->owner[b->index] == y);
+	for (uint32_t i = 0; i < b->n_args; i++)
+		if (!reads_only(o, b->args[i], x, y))
+			return false;
+	return true;
+}
+
+/* Adds the trees that @b reads to the @n there are in @which, up to three: more are as good as three. */
+static size_t add_trees(const struct order *o, const struct stoa__bound *b, size_t which[3], size_t n)
+{
+	if (b->kind == STOA__BOUND_COLUMN && b->index < o->bn->n_vars &&
+	    o->owner[b->index] != NOBODY) {
+		size_t tree = o->owner[b->index], i = 0;
+		while (i < n && which[i] != tree)
+			i++;
+		if (i == n && n < 3)
+			which[n++] = tree;
+	}
+	for (uint32_t i = 0; i < b->n_args && n < 3; i++)
+		n = add_trees(o, b->args[i], which, n);
 	return n;
 }
+
+/* ---- pairs ----------------------------------------------------------------------------------- */
 
 #define KEYS_MAX 16	/* more tell nothing new of a size */
 
@@ -84,8 +137,7 @@ static double size_of(const struct order *o, size_t a, size_t b)
 	for (size_t i = 0; i < o->n_terms && n < KEYS_MAX; i++) {
 		const struct stoa__bound *t = o->terms[i];
 		for (int s = 0; t && is_equality(t) && s < 2; s++) {
-			if (!stoa__node_makes_all(x, t->args[s]) ||
-			    !stoa__node_makes_all(y, t->args[1 - s]))
+			if (!reads_only(o, t->args[s], a, a) || !reads_only(o, t->args[1 - s], b, b))
 				continue;
 			left[n] = t->args[s];
 			right[n++] = t->args[1 - s];
@@ -101,9 +153,9 @@ static bool find_pair(const struct order *o, size_t *a, size_t *b)
 	bool found = false;
 
 	for (size_t i = 0; i < o->n_terms; i++) {
-		size_t which[2];
+		size_t which[3];
 		double size;
-		if (!o->terms[i] || trees_of(o, o->terms[i], which) != 2)
+		if (!o->terms[i] || add_trees(o, o->terms[i], which, 0) != 2)
 			continue;
 		size = size_of(o, which[0], which[1]);
 		if (!is_equality(o->terms[i]))
@@ -147,7 +199,7 @@ static struct stoa__node *join_pair(struct order *o, size_t a, size_t b)
 	n->input[0] = o->trees[swap ? b : a];
 	n->input[1] = o->trees[swap ? a : b];
 	for (size_t i = 0; i < o->n_terms; i++) {
-		if (!o->terms[i] || !stoa__node_makes_all(n, o->terms[i]))
+		if (!o->terms[i] || !reads_only(o, o->terms[i], a, b))
 			continue;
 		stoa__node_add_expr(o->bn, n, o->terms[i]);
 		o->terms[i] = NULL;
@@ -163,15 +215,20 @@ struct stoa__node *stoa__join_order(struct stoa__binder *bn, struct stoa__node *
 	struct order o = { .bn = bn, .trees = relations, .n = n, .terms = terms,
 			   .n_terms = n_terms };
 
+	if (n > 1 && !make_owners(&o))
+		return NULL;
 	while (o.n > 1) {
-		size_t a, b;
+		size_t a, b, to, gone;
 		if (!find_pair(&o, &a, &b))
 			smallest_pair(&o, &a, &b);
 		struct stoa__node *joined = join_pair(&o, a, b);
 		if (!joined)
 			return NULL;
-		o.trees[a < b ? a : b] = joined;
-		o.trees[a < b ? b : a] = o.trees[--o.n];
+		to = a < b ? a : b;
+		gone = a < b ? b : a;
+		o.trees[to] = joined;
+		o.trees[gone] = o.trees[--o.n];
+		merge_owners(&o, a, b, to, gone, o.n);
 	}
 	return o.trees[0];
 }
