@@ -88,6 +88,7 @@ extern const struct bench_case bench_load_cases[];
 extern const struct bench_case bench_append_cases[];
 extern const struct bench_case bench_point_cases[];
 extern const struct bench_case bench_commit_cases[];
+extern const struct bench_case bench_statement_cases[];
 extern const struct bench_case bench_txn_cases[];
 extern const struct bench_case bench_open_cases[];
 extern const struct bench_case bench_queue_cases[];

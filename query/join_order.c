@@ -164,8 +164,8 @@ static bool find_pair(const struct order *o, size_t *a, size_t *b)
 			continue;
 		found = true;
 		best = size;
-		*a = which[0];
-		*b = which[1];
+		*a = which[0] < which[1] ? which[0] : which[1];
+		*b = which[0] + which[1] - *a;
 	}
 	return found;
 }

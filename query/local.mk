@@ -30,6 +30,8 @@ libstoa_all_la_SOURCES += \
 	%D%/define.h \
 	%D%/dict.c \
 	%D%/engine.h \
+	%D%/direct.c \
+	%D%/direct.h \
 	%D%/estimate.c \
 	%D%/explain.c \
 	%D%/explain.h \

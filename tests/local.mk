@@ -29,6 +29,7 @@ cmocka_tests += \
 	%D%/deque_test \
 	%D%/deref_test \
 	%D%/dialect_test \
+	%D%/direct_test \
 	%D%/explain_test \
 	%D%/export_test \
 	%D%/fault_test \
