@@ -20,7 +20,7 @@
 static const struct bench_case *const lists[] = {
 	bench_memory_cases, bench_load_cases, bench_append_cases, bench_point_cases,
 	bench_commit_cases, bench_txn_cases,  bench_open_cases,   bench_query_cases,
-	bench_tpch_cases, bench_statement_cases,
+	bench_cursor_cases, bench_tpch_cases, bench_statement_cases,
 	bench_gc_cases, bench_churn_cases, bench_refs_cases, bench_queue_cases, bench_set_cases,
 };
 

@@ -93,6 +93,7 @@ extern const struct bench_case bench_txn_cases[];
 extern const struct bench_case bench_open_cases[];
 extern const struct bench_case bench_queue_cases[];
 extern const struct bench_case bench_query_cases[];
+extern const struct bench_case bench_cursor_cases[];
 extern const struct bench_case bench_set_cases[];
 extern const struct bench_case bench_tpch_cases[];
 extern const struct bench_case bench_gc_cases[];

@@ -26,6 +26,22 @@ struct duckdb_result {
 	void *internal;
 };
 
+struct duckdb_date {
+	int32_t days;
+};
+struct duckdb_string {
+	char *data;
+	uint64_t size;
+};
+/* An element of a vector of texts: up to 12 bytes lie in it. */
+struct duckdb_string_t {
+	uint32_t length;
+	char inlined_or_prefix[4];
+	const char *pointer;
+};
+
+enum { DUCKDB_INTEGER = 4, DUCKDB_BIGINT = 5, DUCKDB_DATE = 13, DUCKDB_VARCHAR = 17, DUCKDB_DECIMAL = 19 };
+
 /* name, return type, parameters */
 #define DUCKDB_CALLS(X)                                                                       \
 	X(library_version, const char *, (void))                                              \
@@ -42,6 +58,15 @@ struct duckdb_result {
 	X(row_count, uint64_t, (struct duckdb_result * result))                               \
 	X(column_count, uint64_t, (struct duckdb_result * result))                            \
 	X(value_varchar, char *, (struct duckdb_result * result, uint64_t col, uint64_t row)) \
+	X(value_int64, int64_t, (struct duckdb_result * result, uint64_t col, uint64_t row))  \
+	X(value_double, double, (struct duckdb_result * result, uint64_t col, uint64_t row))  \
+	X(value_date, struct duckdb_date,                                                     \
+	  (struct duckdb_result * result, uint64_t col, uint64_t row))                        \
+	X(value_string, struct duckdb_string,                                                 \
+	  (struct duckdb_result * result, uint64_t col, uint64_t row))                        \
+	X(column_type, int, (struct duckdb_result * result, uint64_t col))                    \
+	X(fetch_chunk, void *, (struct duckdb_result result))                                 \
+	X(data_chunk_get_size, uint64_t, (void *chunk))                                       \
 	X(free, void, (void *p))                                                              \
 	X(appender_create, int,                                                               \
 	  (void *connection, const char *schema, const char *table, void **out))              \
@@ -173,6 +198,84 @@ uint64_t bench_duckdb_query(struct bench_duckdb *d, const char *sql, bool answer
 	}
 	api.destroy_result(&result);
 	return n_rows;
+}
+
+/* ---- rows ---- */
+
+#define FETCH_COLUMNS_MAX 32
+
+static double value_sum(struct duckdb_result *r, int type, uint64_t col, uint64_t row)
+{
+	switch (type) {
+	case DUCKDB_INTEGER:
+	case DUCKDB_BIGINT: return (double)api.value_int64(r, col, row);
+	case DUCKDB_DATE: return api.value_date(r, col, row).days;
+	case DUCKDB_DECIMAL: return api.value_double(r, col, row) * 100;
+	default: {
+		struct duckdb_string s = api.value_string(r, col, row);
+
+		api.free(s.data);
+		return (double)s.size;
+	}
+	}
+}
+
+static double fetch_values(struct duckdb_result *r, const int *types, uint64_t n_columns)
+{
+	uint64_t n = api.row_count(r);
+	double sum = 0;
+
+	for (uint64_t row = 0; row < n; row++)
+		for (uint64_t col = 0; col < n_columns; col++)
+			sum += value_sum(r, types[col], col, row);
+	return sum;
+}
+
+static double element_sum(int type, const void *data, uint64_t row)
+{
+	switch (type) {
+	case DUCKDB_INTEGER:
+	case DUCKDB_DATE: return ((const int32_t *)data)[row];
+	case DUCKDB_BIGINT:
+	case DUCKDB_DECIMAL: return (double)((const int64_t *)data)[row];
+	default: return ((const struct duckdb_string_t *)data)[row].length;
+	}
+}
+
+static double fetch_chunks(struct duckdb_result *r, const int *types, uint64_t n_columns)
+{
+	const void *data[FETCH_COLUMNS_MAX];
+	double sum = 0;
+	void *chunk;
+
+	while ((chunk = api.fetch_chunk(*r)) != NULL) {
+		uint64_t n = api.data_chunk_get_size(chunk);
+
+		for (uint64_t col = 0; col < n_columns; col++)
+			data[col] = api.vector_get_data(api.data_chunk_get_vector(chunk, col));
+		for (uint64_t row = 0; row < n; row++)
+			for (uint64_t col = 0; col < n_columns; col++)
+				sum += element_sum(types[col], data[col], row);
+		api.destroy_data_chunk(&chunk);
+	}
+	return sum;
+}
+
+double bench_duckdb_fetch(struct bench_duckdb *d, const char *sql, bool by_chunk)
+{
+	struct duckdb_result r;
+	int types[FETCH_COLUMNS_MAX];
+
+	query(d, sql, &r);
+	uint64_t n_columns = api.column_count(&r);
+	if (n_columns > FETCH_COLUMNS_MAX)
+		bench_die("DuckDB: %s: more than %d columns", sql, FETCH_COLUMNS_MAX);
+	for (uint64_t col = 0; col < n_columns; col++)
+		types[col] = api.column_type(&r, col);
+	double sum = by_chunk ? fetch_chunks(&r, types, n_columns) :
+				fetch_values(&r, types, n_columns);
+	api.destroy_result(&r);
+	return sum;
 }
 
 /* ---- tables like stoa's ---- */

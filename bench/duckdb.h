@@ -30,6 +30,13 @@ void bench_duckdb_exec(struct bench_duckdb *d, const char *format, ...)
 /* Runs SQL; with @answer the whole result becomes this run's answer. Returns its rows. */
 uint64_t bench_duckdb_query(struct bench_duckdb *d, const char *sql, bool answer);
 
+/*
+ * Runs SQL and reads every value of every row, row by row: by one call for each value, or of vectors, a chunk at a time,
+ * as its documentation advises. Integers, dates as days, decimals of 64 bits and texts are known. Returns a sum of the integers, days and
+ * decimals (in their smallest unit) and lengths.
+ */
+double bench_duckdb_fetch(struct bench_duckdb *d, const char *sql, bool by_chunk);
+
 struct bench_record;
 /* Appends records 0 to @n - 1 to @table. */
 void bench_duckdb_append_records(struct bench_duckdb *d, const char *table, int64_t n);

@@ -30,6 +30,7 @@ bench_stoa_bench_SOURCES = \
 	%D%/case_append.c \
 	%D%/case_churn.c \
 	%D%/case_commit.c \
+	%D%/case_cursor.c \
 	%D%/case_gc.c \
 	%D%/case_load.c \
 	%D%/case_memory.c \
