@@ -447,6 +447,16 @@ static int read_dict(struct scan *s, struct column *col, const struct stoa__chun
 	return STOA_OK;
 }
 
+static void give_dict(const struct column *col, const struct stoa__chunk *c, const uint32_t *codes,
+		      struct stoa__vec *out)
+{
+	out->kind = STOA__VEC_DICT;
+	out->codes = codes;
+	out->dict = col->dict;
+	out->n_dict = c->n_dict;
+	out->dict_id = col->dict_id;
+}
+
 static int read_codes(struct scan *s, struct column *col, const struct stoa__chunk *c,
 		      struct stoa__vec *out, struct stoa_error *err)
 {
@@ -455,11 +465,7 @@ static int read_codes(struct scan *s, struct column *col, const struct stoa__chu
 	if (s->gathered)
 		for (size_t i = 0; i < s->n; i++)
 			col->codes[i] = col->codes[s->rows[i]];
-	out->kind = STOA__VEC_DICT;
-	out->codes = col->codes;
-	out->dict = col->dict;
-	out->n_dict = c->n_dict;
-	out->dict_id = col->dict_id;
+	give_dict(col, c, col->codes, out);
 	if (!c->validity)
 		return STOA_OK;
 	memset(col->validity, 0xff, sizeof col->validity);
@@ -597,28 +603,55 @@ static int source_look(struct stoa__source *source, const int64_t *rowids, const
 	return stoa__look_rows(s->look, s->table, rowids, valid, n, members, found, err);
 }
 
-/* The chunk of an integer column whose batch lies in it as it is; NULL: it does not. */
-static const struct stoa__chunk *packed_batch(struct scan *s, struct column *col)
+/* The chunk in which a column's batch lies as it is; NULL: it does not. */
+static const struct stoa__chunk *whole_batch(struct scan *s, struct column *col)
 {
 	const struct stoa__slot *slot = &s->table->schema->slots[col->slot];
 	const struct stoa__chunk *c;
 
-	if (s->gathered || col->fading || overlay_of(s, slot->id) ||
-	    find_chunk(s, col, &c, NULL) < 0 || !c)
+	if (s->look || s->gathered || col->fading || overlay_of(s, slot->id) ||
+	    find_chunk(s, col, &c, NULL) < 0)
 		return NULL;
-	return (c->encoding == STOA__ENC_PACKED || c->encoding == STOA__ENC_STEPPED) && c->type != STOA_BOOL &&
-			       c->type != STOA_U64 && !stoa__type_is_ref(c->type) ? c : NULL;
+	return c;
+}
+
+/* Are its numbers packed as the engine's are? */
+static bool is_packed(const struct stoa__chunk *c)
+{
+	return (c->encoding == STOA__ENC_PACKED || c->encoding == STOA__ENC_STEPPED) &&
+	       c->type != STOA_BOOL && c->type != STOA_U64 && !stoa__type_is_ref(c->type);
 }
 
 static bool source_within(struct stoa__source *source, size_t i, int64_t lo, int64_t hi,
 			  uint8_t *out)
 {
 	struct scan *s = of_source(source);
-	const struct stoa__chunk *c = packed_batch(s, &s->columns[i]);
+	const struct stoa__chunk *c = whole_batch(s, &s->columns[i]);
 
-	if (c)
-		stoa__chunk_within(c, s->columns[i].at, s->n, lo, hi, out);
-	return c != NULL;
+	if (!c || !is_packed(c))
+		return false;
+	stoa__chunk_within(c, s->columns[i].at, s->n, lo, hi, out);
+	return true;
+}
+
+/* Values of the chosen rows into @room, or codes: false where there is no short cut, or it fails. */
+static bool pick_values(struct scan *s, struct column *col, const struct stoa__chunk *c,
+			const uint32_t *sel, size_t n, void *room, struct stoa__vec *out)
+{
+	out->values = room;
+	if (is_packed(c)) {
+		stoa__chunk_pick(c, col->at, sel, n, room);
+		return true;
+	}
+	if (stoa__chunk_picks_bytes(c)) {
+		stoa__buf_reset(&col->bytes);
+		return stoa__chunk_pick_bytes(c, col->at, sel, n, room, &col->bytes) == STOA_OK;
+	}
+	if (c->type != STOA_STRING || read_dict(s, col, c, NULL) < 0)
+		return false;
+	stoa__chunk_pick_codes(c, col->at, sel, n, room);
+	give_dict(col, c, room, out);
+	return true;
 }
 
 static bool source_pick(struct stoa__source *source, size_t i, const uint32_t *sel, size_t n,
@@ -626,7 +659,7 @@ static bool source_pick(struct stoa__source *source, size_t i, const uint32_t *s
 {
 	struct scan *s = of_source(source);
 	struct column *col = &s->columns[i];
-	const struct stoa__chunk *c = col->ready ? NULL : packed_batch(s, col);
+	const struct stoa__chunk *c = col->ready ? NULL : whole_batch(s, col);
 
 	if (!c)
 		return false;
@@ -636,8 +669,8 @@ static bool source_pick(struct stoa__source *source, size_t i, const uint32_t *s
 	out->type = c->type;
 	out->scale = s->table->schema->slots[col->slot].def.scale;
 	out->n = n;
-	out->values = room;
-	stoa__chunk_pick(c, col->at, sel, n, room);
+	if (!pick_values(s, col, c, sel, n, room, out))
+		return false;
 	if (!c->validity)
 		return true;
 	memset(bits, 0, STOA__WORDS(n) * sizeof *bits);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pick_test.c - conditions on packed values, and reading a few of them, against decoding all */
+/* pick_test.c - conditions on packed values, and reading a few rows of a chunk, against decoding all */
 #include "testing.h"
 
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include "../lib/core/cpu.h"
 #include "../lib/core/kernels.h"
 #include "../lib/core/type.h"
+#include "../lib/db.h"
 #include "array_source.h"
 
 static uint64_t rng;
@@ -157,6 +158,96 @@ static void packed_values_answer_as_decoded_ones(void **state)
 	}
 }
 
+static char text_room[MAX_ROWS][900];
+
+/* Words again and again, or noise; short, long or of all lengths; and one that makes zstd worth while. */
+static void fill_strings(struct column *c, struct stoa_bytes *texts, unsigned type)
+{
+	static const char *const words[] = { "packages ", "of the ", "furiously ", "deposit ", "a ", "" };
+	size_t most = testing_below(&rng, 3) ? 60 : sizeof text_room[0] - 10;
+	bool noise = testing_below(&rng, 3) == 0, nulls = testing_below(&rng, 3) == 0;
+
+	c->n = 1 + testing_below(&rng, MAX_ROWS);
+	memset(c->validity, 0xff, sizeof c->validity);
+	for (size_t i = 0; i < c->n; i++) {
+		size_t len = 0, end = testing_below(&rng, most);
+
+		while (len < end) {
+			if (noise)
+				text_room[i][len++] = (char)('!' + testing_below(&rng, 90));
+			else
+				len += (size_t)sprintf(text_room[i] + len, "%s", words[testing_below(&rng, 5)]);
+		}
+		texts[i] = (struct stoa_bytes){ text_room[i], (uint32_t)(len < end ? len : end) };
+		if (nulls && testing_below(&rng, 4) == 0)
+			stoa__bit_clear(c->validity, i);
+	}
+	c->array = (struct stoa_array){ (uint8_t)type, 0, texts, nulls ? c->validity : NULL };
+}
+
+/* Rows @sel as texts, by whichever way the chunk has. */
+static void pick_strings(const struct stoa__chunk *c, size_t from, const uint32_t *sel, size_t n,
+			 struct stoa_bytes *out, struct stoa__buf *scratch)
+{
+	uint32_t codes[MAX_ROWS];
+
+	if (stoa__chunk_picks_bytes(c)) {
+		assert_int_equal(stoa__chunk_pick_bytes(c, from, sel, n, out, scratch), STOA_OK);
+		return;
+	}
+	assert_int_equal(c->encoding, STOA__ENC_DICT);
+	stoa__chunk_pick_codes(c, from, sel, n, codes);
+	for (size_t i = 0; i < n; i++)
+		out[i] = stoa__chunk_is_null(c, from + sel[i]) ? (struct stoa_bytes){ "", 0 } :
+								 stoa__chunk_entry(c, codes[i]);
+}
+
+static void check_strings(const struct stoa__chunk *c, const struct stoa_bytes *all)
+{
+	struct stoa__buf scratch = STOA__BUF_INIT;
+	size_t from = testing_below(&rng, c->n_rows), n = 0;
+	uint64_t every = 1 + testing_below(&rng, 30);
+	uint32_t sel[MAX_ROWS] = { 0 };
+	struct stoa_bytes out[MAX_ROWS];
+
+	for (size_t i = from; i < c->n_rows; i++)
+		if (testing_below(&rng, every) == 0)
+			sel[n++] = (uint32_t)(i - from);
+	pick_strings(c, from, sel, n, out, &scratch);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(out[i].len, all[from + sel[i]].len);
+		assert_memory_equal(out[i].p, all[from + sel[i]].p, out[i].len);
+	}
+	stoa__buf_release(&scratch);
+}
+
+static void some_texts_are_read_as_all_are(void **state)
+{
+	static const uint8_t kinds[] = { STOA_TEXT, STOA_STRING, STOA_BLOB };
+	static struct stoa_bytes texts[MAX_ROWS], all[MAX_ROWS];
+	static struct column column;
+	unsigned met = 0;
+
+	(void)state;
+	for (size_t round = 0; round < 300; round++) {
+		struct stoa__buf image = STOA__BUF_INIT, scratch = STOA__BUF_INIT;
+		struct stoa__chunk c;
+		const char *why;
+
+		fill_strings(&column, texts, kinds[round % 3]);
+		assert_int_equal(stoa__chunk_encode(&column.array, column.n, &image), STOA_OK);
+		assert_int_equal(stoa__chunk_open(image.p, image.len, &c, &why), STOA_OK);
+		assert_int_equal(stoa__chunk_read(&c, 0, column.n, all, &scratch), STOA_OK);
+		for (size_t i = 0; i < 4; i++)
+			check_strings(&c, all);
+		met |= 1u << c.encoding;
+		stoa__buf_release(&image);
+		stoa__buf_release(&scratch);
+	}
+	assert_int_equal(met, 1u << STOA__ENC_BYTES | 1u << STOA__ENC_FSST | 1u << STOA__ENC_DICT |
+				      1u << STOA__ENC_ZVALUES);
+}
+
 /* ---- queries -------------------------------------------------------------------------------- */
 
 static struct stoa_slot slots[] = {
@@ -219,6 +310,70 @@ static void short_cuts_change_no_answer(void **state)
 	}
 }
 
+/* ---- a table -------------------------------------------------------------------------------- */
+
+static void good(int rc, const struct stoa_error *err)
+{
+	if (rc < 0)
+		fail_msg("%s", err->text);
+}
+
+/* Rows as text, one a line: those whose first value is below @limit. */
+static char *lines(stoa_txn *txn, const char *sql, int64_t limit)
+{
+	size_t cap = 1 << 20, len = 0, n;
+	char *out = malloc(cap);
+	const struct stoa_value *row;
+	struct stoa_error err;
+	stoa_cursor *cur;
+	int rc;
+
+	good(stoa_query(txn, sql, &cur, &err), &err);
+	(void)stoa_columns(cur, &n);
+	while ((rc = stoa_next(cur, &row, &err)) == STOA_ROW) {
+		for (size_t i = 0; i < n && row[0].i < limit; i++) {
+			len += stoa_value_print(&row[i], out + len, cap - len);
+			out[len++] = i + 1 < n ? '|' : '\n';
+			assert_true(len + 1000 < cap);
+		}
+	}
+	good(rc, &err);
+	stoa_cursor_close(cur);
+	out[len] = 0;
+	return out;
+}
+
+static void a_few_rows_of_a_sealed_table_are_as_they_were_put_in(void **state)
+{
+	struct stoa_error err;
+	struct stoa__table *t;
+	stoa_table id;
+	stoa_txn *txn;
+	stoa_db *db;
+
+	(void)state;
+	good(stoa_open(NULL, NULL, &db, &err), &err);
+	good(stoa_begin(db, STOA_WRITE, &txn, &err), &err);
+	good(stoa_query(txn, "CREATE TABLE t (n i64, name string, body text, f f64, b bool)", NULL, &err), &err);
+	good(stoa_query(txn,
+			"INSERT INTO t SELECT x * 7919 % 10007, CASE WHEN x % 5 > 0 THEN 'name ' || x % 23 END, "
+			"CASE WHEN x % 7 > 0 THEN 'the text of row number ' || x * 77 END, x / 3.0, x % 2 = 0 "
+			"FROM (SELECT generate_series AS x FROM generate_series(1, 9000)) AS s",
+			NULL, &err), &err);
+	good(stoa_table_find(txn, "t", &id, &err), &err);
+	char *before = lines(txn, "SELECT * FROM t", 300);
+	good(stoa__txn_own_table(txn, id, &t, &err), &err);
+	good(stoa__table_seal(txn->version, t, &err), &err);
+	char *all = lines(txn, "SELECT * FROM t", 300), *few = lines(txn, "SELECT * FROM t WHERE n < 300", 300);
+	assert_string_equal(all, before);
+	assert_string_equal(few, before);
+	free(before);
+	free(all);
+	free(few);
+	stoa_abort(txn);
+	good(stoa_close(db, &err), &err);
+}
+
 static int set_seed(void **state)
 {
 	(void)state;
@@ -231,7 +386,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_builds_test_ranges),
 		cmocka_unit_test(packed_values_answer_as_decoded_ones),
+		cmocka_unit_test(some_texts_are_read_as_all_are),
 		cmocka_unit_test(short_cuts_change_no_answer),
+		cmocka_unit_test(a_few_rows_of_a_sealed_table_are_as_they_were_put_in),
 	};
 
 	return cmocka_run_group_tests(tests, set_seed, NULL);

@@ -162,6 +162,7 @@ static const char *const queries[] = {
 	NULL,
 	"SELECT id, body, name FROM t",
 	"SELECT id, name, body, u FROM t WHERE n % 3 = 1",
+	"SELECT id, name, body FROM t WHERE n < 300",
 	"SELECT name, count(*), max(body), min(name), sum(n) FROM t GROUP BY name",
 	"SELECT body, name, id FROM t ORDER BY body, id, rowid",
 	"SELECT DISTINCT name FROM t WHERE id > 10",

@@ -164,6 +164,14 @@ void stoa__chunk_within(const struct stoa__chunk *c, size_t from, size_t n, int6
 /* Rows from + sel[i] of PACKED, widened to 64 bits; NULLs give zero. */
 void stoa__chunk_pick(const struct stoa__chunk *c, size_t from, const uint32_t *sel, size_t n,
 		      uint64_t *out);
+/* Codes of rows from + sel[i], as stoa__chunk_codes() gives them. */
+void stoa__chunk_pick_codes(const struct stoa__chunk *c, size_t from, const uint32_t *sel, size_t n,
+			    uint32_t *out);
+/* Does stoa__chunk_pick_bytes() know it? */
+bool stoa__chunk_picks_bytes(const struct stoa__chunk *c);
+/* Rows from + sel[i] of texts or blobs, as stoa__chunk_read() gives them. */
+int stoa__chunk_pick_bytes(const struct stoa__chunk *c, size_t from, const uint32_t *sel, size_t n,
+			   struct stoa_bytes *out, struct stoa__buf *scratch);
 /*
  * Codes of rows [from, from + n) of DICT and DICT_ID, each below n_dict (0 where NULL, or n_dict
  * is 0).

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chunk_pick.c - some rows of packed numbers, and which
+ * chunk_pick.c - some rows of a chunk, and of packed numbers which
  *
  * A condition on values becomes one on differences from the base, so that it is tested at the
  * width in which they lie: 16 or 32 at a time where decoded values go 4 at a time. What lies
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "bitmap.h"
+#include "lengths.h"
 #include "packed.h"
 
 static void clear_nulls(const struct stoa__chunk *c, size_t from, size_t n, uint8_t *out)
@@ -49,4 +50,28 @@ void stoa__chunk_pick(const struct stoa__chunk *c, size_t from, const uint32_t *
 	for (size_t i = 0; c->validity && i < n; i++)
 		if (stoa__chunk_is_null(c, from + sel[i]))
 			out[i] = 0;
+}
+
+void stoa__chunk_pick_codes(const struct stoa__chunk *c, size_t from, const uint32_t *sel, size_t n,
+			    uint32_t *out)
+{
+	uint32_t last = c->n_dict ? c->n_dict - 1 : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t code = stoa__packed_get(c->values, c->width, from + sel[i]);
+
+		out[i] = code <= last ? (uint32_t)code : last;
+	}
+}
+
+bool stoa__chunk_picks_bytes(const struct stoa__chunk *c)
+{
+	return c->encoding == STOA__ENC_BYTES || c->encoding == STOA__ENC_FSST ||
+	       c->encoding == STOA__ENC_ZVALUES;
+}
+
+int stoa__chunk_pick_bytes(const struct stoa__chunk *c, size_t from, const uint32_t *sel, size_t n,
+			   struct stoa_bytes *out, struct stoa__buf *scratch)
+{
+	return stoa__lengths_pick(c, from, sel, n, out, scratch);
 }

@@ -119,17 +119,24 @@ static int decode(const struct stoa__chunk *c, const uint8_t *p, size_t stored,
 	return STOA_OK;
 }
 
-int stoa__lengths_value(const struct stoa__chunk *c, size_t row, struct stoa__buf *scratch,
-			struct stoa_bytes *out)
+/* As decode(), of @row. */
+static int decode_row(const struct stoa__chunk *c, size_t row, struct stoa__buf *scratch,
+		      struct stoa_bytes *out)
 {
 	uint64_t start = start_of(c, row);
 	uint64_t stored = c->base + stoa__packed_get(c->values, c->width, row);
-	size_t at = scratch ? scratch->len : 0;
-	int rc;
 
 	if (start > c->bytes_len || stored > c->bytes_len - start)
 		return STOA_ECORRUPT;
-	rc = decode(c, c->bytes + start, (size_t)stored, scratch, out);
+	return decode(c, c->bytes + start, (size_t)stored, scratch, out);
+}
+
+int stoa__lengths_value(const struct stoa__chunk *c, size_t row, struct stoa__buf *scratch,
+			struct stoa_bytes *out)
+{
+	size_t at = scratch ? scratch->len : 0;
+	int rc = decode_row(c, row, scratch, out);
+
 	if (rc == STOA_OK && !out->p)
 		out->p = (const char *)scratch->p + at;
 	return rc;
@@ -232,5 +239,30 @@ int stoa__lengths_read(const struct stoa__chunk *c, size_t from, size_t n, struc
 	}
 	if (c->encoding != STOA__ENC_BYTES)
 		settle(out, n, scratch, at);
+	return STOA_OK;
+}
+
+/* ---- some of them ----------------------------------------------------------------------- */
+
+int stoa__lengths_pick(const struct stoa__chunk *c, size_t from, const uint32_t *sel, size_t n,
+		       struct stoa_bytes *out, struct stoa__buf *scratch)
+{
+	size_t at = scratch->len;
+
+	for (size_t i = 0; i < n; i++)
+		stoa__chunk_prefetch(c, from + sel[i]);
+	for (size_t i = 0; i < n; i++) {
+		int rc = STOA_OK;
+
+		if (stoa__chunk_is_null(c, from + sel[i]))
+			out[i] = (struct stoa_bytes){ (const char *)c->bytes, 0 };
+		else
+			rc = decode_row(c, from + sel[i], scratch, &out[i]);
+		if (rc < 0) {
+			scratch->len = at;
+			return rc;
+		}
+	}
+	settle(out, n, scratch, at);
 	return STOA_OK;
 }

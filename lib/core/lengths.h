@@ -21,4 +21,8 @@ int stoa__lengths_value(const struct stoa__chunk *c, size_t row, struct stoa__bu
 int stoa__lengths_read(const struct stoa__chunk *c, size_t from, size_t n, struct stoa_bytes *out,
 		       struct stoa__buf *scratch);
 
+/* Values from + sel[i]; otherwise the same. */
+int stoa__lengths_pick(const struct stoa__chunk *c, size_t from, const uint32_t *sel, size_t n,
+		       struct stoa_bytes *out, struct stoa__buf *scratch);
+
 #endif

@@ -100,7 +100,10 @@ struct stoa__source_ops {
 	 * Of each row of the batch, a byte into @out: is integer column @i between @lo and @hi, and not NULL?
 	 */
 	bool (*within)(struct stoa__source *s, size_t i, int64_t lo, int64_t hi, uint8_t *out);
-	/* Rows @sel of column @i of the batch, as a FLAT vector of @n elements in @room, validity in @bits. */
+	/*
+	 * Rows @sel, ascending, of column @i of the batch: @n elements, or DICT codes, in @room, which takes as many struct
+	 * stoa_bytes; validity in @bits. Good until the next pick() of that column, or next().
+	 */
 	bool (*pick)(struct stoa__source *s, size_t i, const uint32_t *sel, size_t n, void *room,
 		     uint64_t *bits, struct stoa__vec *out);
 	/*
