@@ -43,6 +43,7 @@ extern const struct command command_tables;
 extern const struct command command_refs;
 extern const struct command command_schema;
 extern const struct command command_stat;
+extern const struct command command_trace;
 extern const struct command command_check;
 extern const struct command command_freeze;
 extern const struct command command_gc;
@@ -130,6 +131,8 @@ void text_put(struct text *t, const char *s, size_t len);
 void text_puts(struct text *t, const char *s);
 void text_printf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_release(struct text *t);
+/* Adds a number of bytes for people: "12 B", "1.5 kB", "-3.0 MB". */
+void text_put_bytes(struct text *t, int64_t bytes);
 
 /* ---- writer.c and a file per format: rows as text ---- */
 

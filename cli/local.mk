@@ -49,6 +49,9 @@ stoa_SOURCES = \
 	%D%/stat.c \
 	%D%/table.c \
 	%D%/tables.c \
+	%D%/trace.c \
+	%D%/trace.h \
+	%D%/treemap.c \
 	%D%/unpack.c \
 	%D%/width.c \
 	%D%/writer.c \

@@ -22,6 +22,7 @@ static const struct command *const commands[] = {
 	&command_plot,
 	&command_set,
 	&command_queue,
+	&command_trace,
 	&command_blob,
 	&command_bench,
 };

@@ -71,3 +71,21 @@ void text_release(struct text *t)
 	free(t->p);
 	memset(t, 0, sizeof(*t));
 }
+
+void text_put_bytes(struct text *t, int64_t bytes)
+{
+	static const char units[] = "kMGTPE";
+	double x = bytes < 0 ? -(double)bytes : (double)bytes;
+	int u = -1;
+
+	/* What would be printed as 1000.0 is one of the next unit. */
+	while (x >= (u < 0 ? 1000 : 999.95) && units[u + 1]) {
+		x /= 1000;
+		u++;
+	}
+	text_puts(t, bytes < 0 ? "-" : "");
+	if (u < 0)
+		text_printf(t, "%.0f B", x);
+	else
+		text_printf(t, "%.1f %cB", x, units[u]);
+}

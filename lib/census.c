@@ -294,7 +294,7 @@ static int use_group(void *ctx, uint64_t first, void *value)
 	heap = stoa__census_weigh(u->c, &base->block);
 	STOA_TRY(stoa__base_each_image(base, use_image, u, u->c->err));
 	u->groups.memory += (int64_t)(heap - u->images);
-	return base->segment ? STOA_OK : use_swap(u, base);
+	return base->segment || u->c->memory_only ? STOA_OK : use_swap(u, base);
 }
 
 static void use_tail(struct table_use *u, const struct stoa__group *g)
@@ -351,7 +351,7 @@ static int use_runs(struct table_use *u, uint32_t i, struct stoa__trace_sum *sum
 			return stoa__fail_memory(u->c->err);
 		credit(f, f->chunks, 0, sum);
 	}
-	for (size_t p = 0; p < plans->n; p++) {
+	for (size_t p = 0; !u->c->memory_only && p < plans->n; p++) {
 		if (plans->plan[p].table != u->t->id ||
 		    plans->plan[p].index != u->t->schema->indexes[i].id)
 			continue;

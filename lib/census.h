@@ -36,6 +36,7 @@ struct stoa__census {
 	uint64_t blocks;	/* stoa__block_bytes() of all that were weighed */
 	uint64_t texts;		/* of texts and blobs in pages */
 	uint64_t segments;	/* heap of segments that are open */
+	bool memory_only;	/* files are not looked at: the checkpoint's mutex is not held */
 	bool failed;		/* memory ran out */
 };
 

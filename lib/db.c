@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "census.h"
 #include "core/alloc.h"
 #include "cursor.h"
 
@@ -743,16 +744,47 @@ static void measure_pins(struct stoa_db *db, struct stoa_stat *s)
 	}
 }
 
-static uint64_t bytes_of(struct stoa__history *h, enum stoa__block_kind kind)
+static int weigh_table(void *ctx, uint64_t id, void *value)
 {
-	return atomic_load_explicit(&h->bytes[kind], memory_order_relaxed);
+	(void)id;
+	return stoa__census_table(ctx, value);
+}
+
+/* Sums up what a trace has of table @t, or of all if that is NULL. */
+static int measure_heap(stoa_txn *txn, const struct stoa__table *t, struct stoa_stat *s,
+			struct stoa_error *err)
+{
+	struct stoa__census c = { .db = txn->db, .err = err, .memory_only = true };
+	int rc;
+
+	c.trace = stoa__trace_new();
+	if (!c.trace)
+		return stoa__fail_memory(err);
+	rc = t ? stoa__census_table(&c, t) :
+		 stoa__tree_walk(txn->version->tables, 0, weigh_table, &c);
+	if (rc == STOA_OK && (c.failed || c.trace->failed))
+		rc = stoa__fail_memory(err);
+	for (uint32_t i = 0; rc == STOA_OK && i < c.trace->n; i++) {
+		const struct stoa_trace_node *node = &c.trace->nodes[i];
+		uint64_t bytes = (uint64_t)node->memory;
+		bool is_live = node->kind == STOA_TRACE_ROWS && !strcmp(node->name, "live bitmaps");
+
+		s->memory_bytes += bytes;
+		s->tail_bytes += node->kind == STOA_TRACE_TAIL ? bytes : 0;
+		s->overlay_bytes += is_live || node->kind == STOA_TRACE_OVERLAY ? bytes : 0;
+	}
+	stoa_trace_free(c.trace);
+	stoa__free(c.files);
+	if (!t)
+		s->memory_bytes = stoa__db_bytes(txn->db);
+	return rc;
 }
 
 int stoa_stat(stoa_txn *txn, stoa_table table, struct stoa_stat *out, struct stoa_error *err)
 {
 	struct stoa_stat s = STOA_STAT_INIT;
 	struct stoa__history *h;
-	struct stoa__table *t;
+	struct stoa__table *t = NULL;
 	size_t size;
 
 	STOA_TRY(stoa__txn_enter(txn, err));
@@ -764,16 +796,12 @@ int stoa_stat(stoa_txn *txn, stoa_table table, struct stoa_stat *out, struct sto
 	} else {
 		(void)stoa__tree_walk(txn->version->tables, 0, count_table, &s);
 	}
+	STOA_TRY(measure_heap(txn, t, &s, err));
 	h = &txn->db->history;
 	pthread_mutex_lock(&txn->db->symbols.mutex);
 	s.n_symbols = txn->db->symbols.n_live;
 	s.symbol_bytes = txn->db->symbols.bytes;
 	pthread_mutex_unlock(&txn->db->symbols.mutex);
-	s.memory_bytes = stoa__db_bytes(txn->db);
-	s.overlay_bytes = bytes_of(h, STOA__KIND_OVERLAY) + bytes_of(h, STOA__KIND_PAGES) +
-			  bytes_of(h, STOA__KIND_LIVE);
-	s.tail_bytes = bytes_of(h, STOA__KIND_TAIL) + bytes_of(h, STOA__KIND_PAGE) +
-		       txn->db->symbols.text_bytes;
 	s.n_snapshots = stoa__history_n_snapshots(h);
 	s.commit = txn->version->commit;
 	measure_pins(txn->db, &s);

@@ -2,8 +2,7 @@
 /* trace.c - traces as trees: made, added up, walked, compared; see trace.h */
 #include "trace.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "core/alloc.h"
@@ -57,25 +56,36 @@ struct stoa_trace *stoa__trace_new(void)
 	return stoa__calloc(1, sizeof(struct stoa_trace));
 }
 
-void stoa_trace_free(stoa_trace *trace)
+/* Traces are not part of what they tell of: else each would change the next. */
+static _Atomic uint64_t heap_of_all;
+
+static void count_heap(struct stoa_trace *t, uint64_t heap)
 {
-	if (!trace)
-		return;
-	for (uint32_t i = 0; i < trace->n; i++)
-		stoa__free((char *)(uintptr_t)trace->nodes[i].name);
-	stoa__free(trace->nodes);
-	stoa__buf_release(&trace->json);
-	stoa__free(trace);
+	atomic_fetch_add(&heap_of_all, heap - t->heap);
+	t->heap = heap;
 }
 
-uint64_t stoa__trace_heap(const struct stoa_trace *t)
+uint64_t stoa__trace_heap(struct stoa_trace *t)
 {
 	uint64_t sum = stoa__alloc_size(t) + stoa__alloc_size(t->nodes) +
 		       stoa__alloc_size(t->json.p);
 
 	for (uint32_t i = 0; i < t->n; i++)
 		sum += stoa__alloc_size(t->nodes[i].name);
-	return sum;
+	count_heap(t, sum);
+	return atomic_load(&heap_of_all);
+}
+
+void stoa_trace_free(stoa_trace *trace)
+{
+	if (!trace)
+		return;
+	count_heap(trace, 0);
+	for (uint32_t i = 0; i < trace->n; i++)
+		stoa__free((char *)(uintptr_t)trace->nodes[i].name);
+	stoa__free(trace->nodes);
+	stoa__buf_release(&trace->json);
+	stoa__free(trace);
 }
 
 static struct stoa_trace_node *add_node(struct stoa_trace *t, int kind, const char *name,
@@ -161,6 +171,7 @@ int stoa__trace_finish(struct stoa_trace *t)
 	/* Those below a node come behind it, so that backwards each is complete when it is its turn. */
 	for (uint32_t i = t->n; i-- > 1;)
 		add_up(&t->nodes[t->nodes[i].parent], &t->nodes[i], 1);
+	(void)stoa__trace_heap(t);
 	return STOA_OK;
 }
 

@@ -26,6 +26,7 @@ struct stoa_trace {
 	uint32_t open;			/* the node that new ones go below */
 	bool failed;
 	bool is_difference;
+	uint64_t heap;			/* as it was last added to that of all traces */
 	struct stoa_trace_node *nodes;
 	struct stoa__buf json;
 };
@@ -48,7 +49,7 @@ void stoa__trace_leaf(struct stoa_trace *t, int kind, const char *name,
 		      const struct stoa__trace_sum *sum);
 /* Adds up, once the root is closed. STOA_OK or STOA_ENOMEM, when some node could not be made. */
 int stoa__trace_finish(struct stoa_trace *t);
-/* The heap that it takes itself. */
-uint64_t stoa__trace_heap(const struct stoa_trace *t);
+/* The heap that all traces of the process take, and @t as it is now. */
+uint64_t stoa__trace_heap(struct stoa_trace *t);
 
 #endif

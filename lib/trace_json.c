@@ -122,6 +122,7 @@ int stoa_trace_json(stoa_trace *trace, const char **out, size_t *len, struct sto
 	}
 	stoa__buf_release(&trace->json);
 	trace->json = b;
+	(void)stoa__trace_heap(trace);
 	*out = (const char *)b.p;
 	if (len)
 		*len = b.len - 1;
