@@ -8,7 +8,7 @@
  * is sound, and shows no commit older than the newest that was acknowledged as being on the disk
  * and none that was refused.
  *
- * LMDB's own operations do not pass the seam that fails here; catalog_test has those.
+ * LMDB's own operations do not pass the seam that fails here; syscall_test has those.
  */
 #include "testing.h"
 

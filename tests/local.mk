@@ -26,6 +26,7 @@ cmocka_tests += \
 	%D%/csv_suite_test \
 	%D%/csv_work_test \
 	%D%/cursor_test \
+	%D%/cut_test \
 	%D%/deque_test \
 	%D%/deref_test \
 	%D%/dialect_test \
@@ -69,6 +70,7 @@ cmocka_tests += \
 	%D%/set_test \
 	%D%/sql_test \
 	%D%/symbol_test \
+	%D%/syscall_test \
 	%D%/table_test \
 	%D%/text_test \
 	%D%/threads_test \
@@ -97,6 +99,7 @@ check_LTLIBRARIES += %D%/libtesting.la
 tests_aggregate_test_SOURCES = %D%/aggregate_test.c %D%/array_source.c %D%/array_source.h \
 	%D%/mixed.c %D%/mixed.h
 tests_arrow_test_SOURCES = %D%/arrow_test.c %D%/every_type.c %D%/every_type.h
+tests_cut_test_SOURCES = %D%/cut_test.c %D%/medley.c %D%/medley.h %D%/syscalls.c %D%/syscalls.h
 tests_join_test_SOURCES = %D%/join_test.c %D%/array_source.c %D%/array_source.h
 tests_lanes_test_SOURCES = %D%/lanes_test.c %D%/array_source.c %D%/array_source.h \
 	%D%/mixed.c %D%/mixed.h
@@ -108,6 +111,8 @@ tests_model_test_SOURCES = %D%/model_test.c %D%/model.c %D%/model.h
 tests_pick_test_SOURCES = %D%/pick_test.c %D%/array_source.c %D%/array_source.h
 tests_query_test_SOURCES = %D%/query_test.c %D%/array_source.c %D%/array_source.h
 tests_sql_differential_test_SOURCES = %D%/sql_differential_test.c %D%/answer.c %D%/answer.h
+tests_syscall_test_SOURCES = %D%/syscall_test.c %D%/medley.c %D%/medley.h %D%/syscalls.c \
+	%D%/syscalls.h
 tests_top_test_SOURCES = %D%/top_test.c %D%/array_source.c %D%/array_source.h
 tests_libtesting_la_SOURCES = %D%/ledger.c %D%/ledger.h %D%/place.c %D%/place.h \
 	%D%/show.c %D%/show.h %D%/testing.c %D%/testing.h %D%/tree.c %D%/tree.h

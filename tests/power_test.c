@@ -13,7 +13,7 @@
  * name for itself. The parent opens that: it is sound, and shows some commit whole, none older than
  * those acknowledged as being on the disk. The next child goes on from there.
  *
- * LMDB syncs for itself and does not pass the seam: catalog.mdb is taken as it is. Nothing runs in
+ * LMDB syncs for itself and does not pass the seam: catalog.mdb is taken as it is; cut_test has the cuts in LMDB. Nothing runs in
  * the background, so that it is not read in the middle of a commit.
  *
  * Can it fail? It does within 60 cuts when any one of these syncs is left out: of a segment file,

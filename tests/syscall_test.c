@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * syscall_test.c - the nth system call on any file fails, LMDB's included, once or from then on
+ *
+ * Mixed work (medley.h) with a checkpoint, a collection, imports and a backup is done while call n fails with EIO, ENOSPC, ENOMEM or EINTR,
+ * or writes half. Every call into the library says so or succeeds; the database shows one commit whole; opened again without
+ * faults it is sound, has each commit that was acknowledged, and none that was refused (but where the answer was "unknown").
+ * A write that is interrupted is no failure, and a caller never hears of it; nor of half a write, but in LMDB, which calls it one.
+ *
+ * The same on a disk that is really full: a small tmpfs, where it may be mounted.
+ */
+#include "testing.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "medley.h"
+#include "syscalls.h"
+#include "tree.h"
+
+#define FIRST 6
+#define LAST 23
+
+static void must(int rc, const struct stoa_error *err)
+{
+	if (rc < 0)
+		fail_msg("%s: %s", stoa_result_name(rc), err->text);
+}
+
+static uint64_t hashes[MEDLEY_MAX + 1];
+
+struct run {
+	char *dir;
+	char path[256], csv[256], copy[256];
+	struct tree *start;	/* commit FIRST */
+	uint64_t acknowledged, possible;
+	bool failed, read_only, unknown;
+};
+
+/* What every commit shows, and the state that each attempt starts from. */
+static struct run run_make(void)
+{
+	struct run r = { .dir = testing_tempdir() };
+	struct stoa_error err;
+	uint64_t n;
+	stoa_db *db;
+
+	snprintf(r.path, sizeof r.path, "%s/a.stoa", r.dir);
+	snprintf(r.csv, sizeof r.csv, "%s/a.csv", r.dir);
+	snprintf(r.copy, sizeof r.copy, "%s/a.stoa/copy.stoa", r.dir);
+	must(stoa_open(r.path, NULL, &db, &err), &err);
+	must(medley_create(db, &err), &err);
+	for (uint64_t i = 1; i <= LAST; i++) {
+		must(medley_commit(db, i, STOA_FULL, r.csv, &err), &err);
+		must(medley_look(db, &n, &hashes[i], &err), &err);
+		if (i != FIRST)
+			continue;
+		must(stoa_close(db, &err), &err);
+		r.start = tree_read(r.path);
+		must(stoa_open(r.path, NULL, &db, &err), &err);
+	}
+	must(stoa_close(db, &err), &err);
+	return r;
+}
+
+static void run_end(struct run *r)
+{
+	tree_free(r->start);
+	testing_rmtree(r->dir);
+}
+
+/* A call came back: what it says must be one of what may be said. */
+static void hear(struct run *r, int rc, const struct stoa_error *err)
+{
+	if (rc >= 0)
+		return;
+	r->failed = true;
+	assert_true(*err->text);
+	if (rc != STOA_EIO && rc != STOA_EFULL && rc != STOA_ENOMEM && rc != STOA_EUNKNOWN &&
+	    rc != STOA_EREADONLY)
+		fail_msg("%s: %s", stoa_result_name(rc), err->text);
+	r->read_only = r->read_only || rc == STOA_EUNKNOWN || rc == STOA_EREADONLY;
+}
+
+static void assert_shows(struct run *r, stoa_db *db, uint64_t least)
+{
+	struct stoa_error err;
+	uint64_t n, hash;
+
+	must(medley_look(db, &n, &hash, &err), &err);
+	assert_true(n >= least && n <= r->possible);
+	assert_int_equal(hash, hashes[n]);
+}
+
+/* All the work there is; as far as it goes. */
+static void work(struct run *r)
+{
+	struct stoa_options options = STOA_OPTIONS_INIT;
+	struct stoa_error err;
+	stoa_db *db;
+	uint64_t n = FIRST;
+	int rc;
+
+	r->acknowledged = r->possible = FIRST;
+	r->failed = r->read_only = false;
+	options.lazy_ms = 600000;
+	rc = stoa_open(r->path, &options, &db, &err);
+	hear(r, rc, &err);
+	if (rc < 0)
+		return;
+	while (n < LAST && !r->read_only) {
+		rc = medley_commit(db, n + 1, STOA_FULL, r->csv, &err);
+		hear(r, rc, &err);
+		if (rc >= 0 || rc == STOA_EUNKNOWN)
+			r->possible = n + 1;
+		if (rc >= 0)
+			r->acknowledged = ++n;
+		/* Refused: it is as before the call, whatever was tried. */
+		assert_shows(r, db, r->acknowledged);
+		if (rc < 0)
+			break;
+		if (medley_after(n) == 1)
+			hear(r, stoa_checkpoint(db, &err), &err);
+		if (medley_after(n) == 2)
+			hear(r, stoa_gc_collect(db, 2, NULL, &err), &err);
+	}
+	rc = stoa_close(db, &err);
+	if (rc < 0 && rc != STOA_EREADONLY)
+		hear(r, rc, &err);
+}
+
+static void look_after(struct run *r)
+{
+	struct stoa_error err;
+	stoa_db *db;
+
+	for (int i = 0; i < 2; i++) {
+		must(stoa_check(r->path, NULL, NULL, &err), &err);
+		must(stoa_open(r->path, NULL, &db, &err), &err);
+		assert_shows(r, db, r->acknowledged);
+		must(stoa_close(db, &err), &err);
+	}
+}
+
+struct way {
+	const char *name;
+	int errno_value;
+	bool forever, writes_only, harmless;
+};
+
+static const struct way ways[] = {
+	{ "EIO once", EIO, false, false, false },
+	{ "EIO from then on", EIO, true, false, false },
+	{ "ENOSPC once", ENOSPC, false, false, false },
+	{ "ENOSPC from then on", ENOSPC, true, false, false },
+	{ "ENOMEM once", ENOMEM, false, false, false },
+	{ "EINTR once", EINTR, false, true, true },
+	{ "half a write", 0, false, true, false },
+};
+
+static void every_call_may_fail(void **state)
+{
+	struct run r = run_make();
+	uint64_t random = testing_seed();
+	long tried = 0, failed = 0, stride = testing_long() ? 1 : 11;
+
+	(void)state;
+	for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
+		for (long nth = (long)testing_below(&random, (uint64_t)stride);; nth += stride) {
+			bool fired;
+
+			tree_write(r.start, r.path);
+			syscalls_watch(r.path);
+			syscalls_fail(ways[w].writes_only ? ALL_WRITES : ALL_CALLS, nth,
+				      ways[w].errno_value, ways[w].forever);
+			work(&r);
+			fired = syscalls_fail_end();
+			syscalls_watch(NULL);
+			if (ways[w].harmless && r.failed)
+				fail_msg("%s, call %ld: a caller heard of it", ways[w].name, nth);
+			look_after(&r);
+			tried++;
+			failed += r.failed;
+			if (!fired)
+				break;
+		}
+	}
+	assert_true(failed > 0);
+	printf("%ld runs, in %ld a call into the library failed\n", tried, failed);
+	run_end(&r);
+}
+
+static void a_failed_sync_makes_the_database_read_only(void **state)
+{
+	struct run r = run_make();
+	struct stoa_error err;
+	stoa_db *db;
+
+	(void)state;
+	tree_write(r.start, r.path);
+	r.acknowledged = FIRST;
+	r.possible = FIRST + 1;
+	must(stoa_open(r.path, NULL, &db, &err), &err);
+	syscalls_watch(r.path);
+	syscalls_fail(ALL_SYNCS, 0, EIO, false);
+	assert_int_equal(medley_commit(db, FIRST + 1, STOA_FULL, r.csv, &err), STOA_EUNKNOWN);
+	assert_true(syscalls_fail_end());
+	/* The disk is well again; the database does not believe it. */
+	assert_int_equal(medley_commit(db, FIRST + 1, STOA_FULL, r.csv, &err), STOA_EREADONLY);
+	assert_int_equal(stoa_checkpoint(db, &err), STOA_EREADONLY);
+	assert_shows(&r, db, FIRST);
+	assert_int_equal(stoa_close(db, &err), STOA_EIO);
+	syscalls_watch(NULL);
+	look_after(&r);
+	run_end(&r);
+}
+
+/* ---- a disk that is full ---- */
+
+/* Commits, checkpoints, imports and collections until there is no room; then with some given back. */
+static void fill(const char *mounted)
+{
+	struct run r = { 0 };
+	struct stoa_error err;
+	uint64_t n = 0, shown, hash, n_full = 0;
+	stoa_db *db;
+	int rc;
+
+	snprintf(r.path, sizeof r.path, "%s/a.stoa", mounted);
+	snprintf(r.csv, sizeof r.csv, "/tmp/stoa-full-%ld.csv", (long)getpid());
+	must(stoa_open(r.path, NULL, &db, &err), &err);
+	must(medley_create(db, &err), &err);
+	while (n < MEDLEY_MAX && n_full < 20) {
+		rc = medley_commit(db, n + 1, STOA_FULL, r.csv, &err);
+		n += rc >= 0;
+		n_full += rc == STOA_EFULL || rc == STOA_EUNKNOWN || rc == STOA_EREADONLY;
+		if (rc < 0 && rc != STOA_EFULL && rc != STOA_EUNKNOWN && rc != STOA_EREADONLY)
+			fail_msg("%s: %s", stoa_result_name(rc), err.text);
+		must(medley_look(db, &shown, &hash, &err), &err);
+		assert_int_equal(shown, n);
+		rc = n % 5 ? STOA_OK : n % 10 ? stoa_checkpoint(db, &err) : stoa_gc_collect(db, 2, NULL, &err);
+		if (rc < 0 && rc != STOA_EFULL && rc != STOA_EREADONLY && rc != STOA_EUNKNOWN)
+			fail_msg("%s: %s", stoa_result_name(rc), err.text);
+	}
+	(void)stoa_close(db, &err);
+	unlink(r.csv);
+	assert_true(n_full > 0);
+	/* What was acknowledged is there, and a reader needs no room. */
+	must(stoa_open(r.path, &(struct stoa_options){ .size = sizeof(struct stoa_options),
+						       .flags = STOA_OPEN_READ_ONLY },
+		       &db, &err), &err);
+	must(medley_look(db, &shown, &hash, &err), &err);
+	assert_true(shown == n || shown == n + 1);
+	must(stoa_close(db, &err), &err);
+	printf("full after %" PRIu64 " commits\n", n);
+}
+
+static void a_full_disk_loses_nothing(void **state)
+{
+	static const char *const sizes[] = { "size=300k", "size=340k", "size=380k" };
+	char *dir = testing_tempdir();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		if (mount("none", dir, "tmpfs", 0, sizes[i]) < 0) {
+			printf("skipped: a tmpfs may not be mounted here (%s)\n", strerror(errno));
+			testing_rmtree(dir);
+			skip();
+		}
+		fill(dir);
+		assert_int_equal(umount(dir), 0);
+	}
+	testing_rmtree(dir);
+}
+
+/* ---- new files ---- */
+
+static void new_directories_and_files_have_the_users_mask(void **state)
+{
+	char *dir = testing_tempdir();
+	struct stoa_error err;
+	mode_t old = umask(077);
+	struct stat st;
+	struct tree *tree;
+	stoa_db *db;
+	char path[256];
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/a.stoa", dir);
+	must(stoa_open(path, NULL, &db, &err), &err);
+	must(medley_create(db, &err), &err);
+	must(stoa_checkpoint(db, &err), &err);
+	must(stoa_backup(db, testing_path(dir, "b.stoa"), NULL, NULL, &err), &err);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	tree = tree_read(path);
+	assert_true(tree->n > 2);
+	for (size_t i = 0; i < tree->n; i++) {
+		assert_int_equal(stat(testing_path(path, tree->files[i].name), &st), 0);
+		assert_int_equal(st.st_mode & 0777, 0600);
+	}
+	tree_free(tree);
+	must(stoa_close(db, &err), &err);
+	umask(old);
+	testing_rmtree(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_call_may_fail),
+		cmocka_unit_test(a_failed_sync_makes_the_database_read_only),
+		cmocka_unit_test(a_full_disk_loses_nothing),
+		cmocka_unit_test(new_directories_and_files_have_the_users_mask),
+	};
+
+	testing_in_memory();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
