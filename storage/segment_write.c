@@ -2,9 +2,11 @@
 /*
  * segment_write.c - making a segment file; its bytes are in segment_format.h
  *
- * Small chunks pass through a buffer, so that they make large writes; one that is large enough goes
- * to the file straight from the caller's memory. The kernel is asked to begin writing out every
- * 8 MiB, so that the sync at the end has little left to wait for.
+ * All bytes pass through a buffer of 2 MiB, which is written when it reaches a multiple of that in the
+ * file. Linux (ext4 from 6.16 on, XFS) then keeps those bytes in one huge page and maps them as such:
+ * reading a row goes to a dozen places of a file, and each is a miss of the TLB fewer. A copy costs less than
+ * the 512 small pages that it saves the kernel from making. The kernel is asked to begin writing out
+ * every 8 MiB, so that the sync at the end has little left to wait for.
  *
  * (1) offset = what is in the file + buffer.len: where the next chunk goes.
  * (2) After a failed call the writer is only good for stoa__segment_discard(); further calls fail
@@ -20,8 +22,7 @@
 #include "../lib/core/alloc.h"
 #include "../lib/core/buf.h"
 
-#define BUFFER_BYTES ((size_t)256 << 10)
-#define COPY_BYTES ((size_t)32 << 10)	/* a system call is cheaper than to copy more than this */
+#define BUFFER_BYTES ((size_t)2 << 20)	/* a huge page */
 #define WRITEBACK_BYTES ((uint64_t)8 << 20)
 
 struct stoa__segment_writer {
@@ -156,23 +157,22 @@ static int flush_buffer(struct stoa__segment_writer *w, struct stoa_error *err)
 	return STOA_OK;
 }
 
-/* Appends bytes to the file, through the buffer or past it. */
+/* Appends bytes to the file. */
 static int put(struct stoa__segment_writer *w, const void *p, size_t len, struct stoa_error *err)
 {
-	int rc;
+	const uint8_t *from = p;
 
-	if (len >= COPY_BYTES || len > BUFFER_BYTES - w->buffer.len)
-		STOA_TRY(flush_buffer(w, err));
-	if (len < COPY_BYTES) {
-		stoa__buf_put(&w->buffer, p, len);	/* room is there */
-		w->offset += len;
-		return STOA_OK;
+	while (len) {
+		size_t room = BUFFER_BYTES - (size_t)(w->offset % BUFFER_BYTES);
+		size_t n = len < room ? len : room;
+
+		stoa__buf_put(&w->buffer, from, n);	/* room is there */
+		w->offset += n;
+		from += n;
+		len -= n;
+		if (n == room)
+			STOA_TRY(flush_buffer(w, err));
 	}
-	rc = stoa__file_write(w->fd, w->name, w->offset, p, len, err);
-	if (rc < 0)
-		return broken(w, rc);
-	w->offset += len;
-	push(w);
 	return STOA_OK;
 }
 
