@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * case_point.c - whole rows of orders by their number, in one read transaction
+ * case_point.c - whole rows of orders by their number, one by one or many in a call, in one read transaction
  *
  * Row n of the table is order n. Every peer reads the same random rows, all nine values of each,
  * and copies them into a struct of the caller's, strings included: what borrows from the database
@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 
 #define LOOKUPS 1000000
+#define MANY 100	/* rows in a call */
 
 /* What the caller ends up with. */
 struct order {
@@ -29,30 +30,57 @@ struct order {
 	char status[4], priority[16], clerk[20], comment[80];
 };
 
-/* Calls for each look-up @read; answers with a sum over all values read. */
-static void measure(void (*read)(void *db, uint64_t number, struct order *out), void *db)
+static double sum_of(const struct order *o)
 {
-	uint64_t n_rows = bench_orders_count();
+	return (double)(o->orderkey + o->totalprice + o->custkey + o->orderdate) +
+	       o->shippriority + o->status[0] + o->priority[0] + o->clerk[o->clerk_len - 1] +
+	       o->comment_len + o->comment[0];
+}
+
+/* Has @read read MANY random rows again and again; answers with a sum over all values read. */
+static void measure_many(void (*read)(void *db, const uint64_t *numbers, struct order *out), void *db)
+{
+	uint64_t n_rows = bench_orders_count(), numbers[MANY];
+	struct order orders[MANY];
 	double sum = 0;
 	double start = 0;
-	struct order o;
 
 	for (int pass = 0; pass < 2; pass++) {
 		uint64_t state = bench_config.seed;
 		int n = pass ? LOOKUPS : LOOKUPS / 4;
 
 		start = bench_now();
-		for (int i = 0; i < n; i++) {
-			read(db, bench_random(&state) % n_rows + 1, &o);
-			if (pass)
-				sum += (double)(o.orderkey + o.totalprice + o.custkey +
-						o.orderdate) +
-				       o.shippriority + o.status[0] + o.priority[0] +
-				       o.clerk[o.clerk_len - 1] + o.comment_len + o.comment[0];
+		for (int i = 0; i < n; i += MANY) {
+			for (int k = 0; k < MANY; k++)
+				numbers[k] = bench_random(&state) % n_rows + 1;
+			read(db, numbers, orders);
+			for (int k = 0; pass && k < MANY; k++)
+				sum += sum_of(&orders[k]);
 		}
 	}
 	bench_metric("reads", "1/s", BENCH_MORE, LOOKUPS / (bench_now() - start));
 	bench_answer_number(sum);
+}
+
+struct one_by_one {
+	void (*read)(void *db, uint64_t number, struct order *out);
+	void *db;
+};
+
+static void read_each(void *db, const uint64_t *numbers, struct order *out)
+{
+	const struct one_by_one *o = db;
+
+	for (int k = 0; k < MANY; k++)
+		o->read(o->db, numbers[k], &out[k]);
+}
+
+/* The same with a call of @read for each row. */
+static void measure(void (*read)(void *db, uint64_t number, struct order *out), void *db)
+{
+	struct one_by_one o = { read, db };
+
+	measure_many(read_each, &o);
 }
 
 /* ---- stoa ---- */
@@ -68,15 +96,8 @@ static uint8_t copy_string(char *to, const struct stoa_value *v)
 	return (uint8_t)v->len;
 }
 
-static void read_stoa(void *db, uint64_t number, struct order *o)
+static void take_row(const struct stoa_value *v, struct order *o)
 {
-	struct ours *s = db;
-	struct stoa_value v[9];
-	struct stoa_error err;
-	int rc = stoa_get(s->txn, s->table, number, v, 9, &err);
-
-	if (rc < 0)
-		bench_stoa_check(rc, &err);
 	o->orderkey = v[0].i;
 	o->custkey = (int32_t)v[1].i;
 	o->status_len = copy_string(o->status, &v[2]);
@@ -86,6 +107,31 @@ static void read_stoa(void *db, uint64_t number, struct order *o)
 	o->clerk_len = copy_string(o->clerk, &v[6]);
 	o->shippriority = (int32_t)v[7].i;
 	o->comment_len = copy_string(o->comment, &v[8]);
+}
+
+static void read_stoa(void *db, uint64_t number, struct order *o)
+{
+	struct ours *s = db;
+	struct stoa_value v[9];
+	struct stoa_error err;
+	int rc = stoa_get(s->txn, s->table, number, v, 9, &err);
+
+	if (rc < 0)
+		bench_stoa_check(rc, &err);
+	take_row(v, o);
+}
+
+static void read_stoa_many(void *db, const uint64_t *numbers, struct order *out)
+{
+	static struct stoa_value v[9 * MANY];
+	struct ours *s = db;
+	struct stoa_error err;
+	int rc = stoa_get_many(s->txn, s->table, numbers, MANY, v, 9, NULL, &err);
+
+	if (rc < 0)
+		bench_stoa_check(rc, &err);
+	for (int k = 0; k < MANY; k++)
+		take_row(v + 9 * k, &out[k]);
 }
 
 static void prepare_stoa(const struct bench_case *c, const struct bench_entry *e)
@@ -100,10 +146,12 @@ static void run_stoa(const struct bench_case *c, const struct bench_entry *e)
 	stoa_db *db = bench_stoa_open(bench_stoa_orders());
 	struct ours s = { bench_stoa_begin(db, STOA_READ), 0 };
 
-	(void)c;
 	(void)e;
 	s.table = bench_stoa_table(s.txn, "orders");
-	measure(read_stoa, &s);
+	if (c->arg)
+		measure_many(read_stoa_many, &s);
+	else
+		measure(read_stoa, &s);
 	stoa_abort(s.txn);
 	bench_stoa_close(db);
 }
@@ -402,7 +450,7 @@ static void run_rocksdb(const struct bench_case *c, const struct bench_entry *e)
 }
 
 static const struct bench_entry entries[] = {
-	{ "stoa", "durable database, stoa_get()", prepare_stoa, run_stoa, 0 },
+	{ "stoa", "durable database, stoa_get(), or stoa_get_many() of 100 rows", prepare_stoa, run_stoa, 0 },
 	{ "sqlite",
 	  "INTEGER PRIMARY KEY, prepared statement, file mapped (mmap_size), cache_size 256 MiB",
 	  prepare_sqlite, run_sqlite, 0 },
@@ -419,5 +467,7 @@ static const struct bench_target targets[] = {
 const struct bench_case bench_point_cases[] = {
 	{ "point-read", "whole rows of orders by rowid, in one read transaction", entries,
 	  BENCH_COUNT(entries), targets, BENCH_COUNT(targets), 0 },
+	{ "point-many", "the same, 100 rows in a call where the library has one for it", entries,
+	  BENCH_COUNT(entries), targets, BENCH_COUNT(targets), 1 },
 	{ 0 },
 };

@@ -191,11 +191,17 @@ void stoa__background_collect(struct stoa_db *db);
 /* Bytes of segment files in the directory. */
 uint64_t stoa__db_segment_bytes(struct stoa_db *db);
 
-/* ---- rows.c ---- */
+/* ---- get.c ---- */
 
-/* stoa_get() and stoa_delete() of a row that has been found; the table is the working version's own to delete in. */
+/* stoa_get() of a row that has been found. */
 int stoa__row_get(struct stoa_txn *txn, const struct stoa__table *t, struct stoa__place at,
 		  struct stoa_value *out, size_t n_out, struct stoa_error *err);
+
+/* ---- rows.c ---- */
+
+/* Passes @rc on, and puts words to STOA_ENOTFOUND. */
+int stoa__row_found(int rc, const struct stoa__table *t, stoa_rowid row, struct stoa_error *err);
+/* stoa_delete() of a row that has been found, in a table that is the working version's own. */
 int stoa__row_delete(struct stoa_txn *txn, struct stoa__table *t, stoa_rowid row,
 		     struct stoa__place at, struct stoa_error *err);
 /* Heap that tables, versions and strings hold. */

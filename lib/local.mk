@@ -74,6 +74,7 @@ libstoa_all_la_SOURCES += \
 	%D%/refs.c \
 	%D%/refs.h \
 	%D%/row.c \
+	%D%/get.c \
 	%D%/rows.c \
 	%D%/look.c \
 	%D%/look.h \

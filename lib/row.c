@@ -108,6 +108,16 @@ int stoa__group_value(const struct stoa__group *g, const struct stoa__slot *slot
 	return slot_value(g, slot, i, NULL, row, scratch, out, err);
 }
 
+void stoa__group_hint(const struct stoa__group *g, const struct stoa__schema *schema, uint32_t row)
+{
+	for (uint32_t i = 0; g->base && i < schema->n_slots; i++) {
+		const struct stoa__chunk *c = stoa__base_opened(g->base, schema->slots[i].id);
+
+		if (c)
+			stoa__chunk_prefetch(c, row);
+	}
+}
+
 int stoa__group_row(const struct stoa__group *g, const struct stoa__schema *schema, uint32_t row,
 		    struct stoa__buf *scratch, struct stoa_value *out, struct stoa_error *err)
 {

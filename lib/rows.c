@@ -83,40 +83,9 @@ int stoa_insert(stoa_txn *txn, stoa_table table, const struct stoa_value *values
 	return rc;
 }
 
-/* Words for a row that was not found. */
-static int found(int rc, const struct stoa__table *t, stoa_rowid row, struct stoa_error *err)
+int stoa__row_found(int rc, const struct stoa__table *t, stoa_rowid row, struct stoa_error *err)
 {
 	return rc == STOA_ENOTFOUND ? stoa__row_not_found(t, row, err) : rc;
-}
-
-int stoa__row_get(struct stoa_txn *txn, const struct stoa__table *t, struct stoa__place at,
-		  struct stoa_value *out, size_t n_out, struct stoa_error *err)
-{
-	size_t room;
-
-	if (!out || n_out != t->schema->n_slots)
-		return stoa__fail(err, STOA_EINVAL,
-				  "table \"%s\" has %u slots, but there is room for %zu values",
-				  t->schema->name, t->schema->n_slots, out ? n_out : 0);
-	/* Where room for its bytes had to be made, they may have moved: once again, there is room now. */
-	do {
-		room = txn->scratch.cap;
-		stoa__buf_reset(&txn->scratch);
-		STOA_TRY(stoa__group_row(at.group, t->schema, at.row, &txn->scratch, out, err));
-	} while (txn->scratch.cap != room);
-	return stoa__refs_resolve(txn->version, t->schema, out, err);
-}
-
-int stoa_get(stoa_txn *txn, stoa_table table, stoa_rowid row, struct stoa_value *out, size_t n_out,
-	     struct stoa_error *err)
-{
-	struct stoa__table *t;
-	struct stoa__place at;
-
-	STOA_TRY(stoa__txn_enter(txn, err));
-	STOA_TRY(stoa__txn_table(txn, table, &t, err));
-	STOA_TRY(found(stoa__table_locate_existing(t, row, &at, err), t, row, err));
-	return stoa__row_get(txn, t, at, out, n_out, err);
 }
 
 static int update(struct stoa_txn *txn, struct stoa__table *t, stoa_rowid row,
@@ -152,7 +121,7 @@ int stoa_update(stoa_txn *txn, stoa_table table, stoa_rowid row, const uint32_t 
 		if (slots[i] >= t->schema->n_slots)
 			return stoa__fail(err, STOA_EINVAL, "table \"%s\" has no slot at position %u",
 					  t->schema->name, slots[i]);
-	STOA_TRY(found(stoa__table_locate_existing(t, row, &at, err), t, row, err));
+	STOA_TRY(stoa__row_found(stoa__table_locate_existing(t, row, &at, err), t, row, err));
 	STOA_TRY(stoa__db_within_memory(txn->db, 0, err));
 	if (n > VALUES_ON_STACK) {
 		converted = stoa__alloc(n * sizeof *converted);
@@ -191,6 +160,6 @@ int stoa_delete(stoa_txn *txn, stoa_table table, stoa_rowid row, struct stoa_err
 
 	STOA_TRY(stoa__txn_enter_write(txn, err));
 	STOA_TRY(stoa__txn_own_table(txn, table, &t, err));
-	STOA_TRY(found(stoa__table_locate(t, row, &at, err), t, row, err));
+	STOA_TRY(stoa__row_found(stoa__table_locate(t, row, &at, err), t, row, err));
 	return stoa__row_delete(txn, t, row, at, err);
 }

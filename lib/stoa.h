@@ -1210,6 +1210,25 @@ STOA_API STOA_CHECK_RESULT int stoa_get(stoa_txn *txn, stoa_table table, stoa_ro
 					struct stoa_value *out, size_t n_out, struct stoa_error *err);
 
 /**
+ * stoa_get_many() - read whole rows in one call, in whatever order
+ * @rows:  @n rowids; one may come several times
+ * @out:   receives the values of one row after the other: @n times @n_out of them
+ * @n_out: the number of slots
+ * @found: receives a bit for each, whether there is such a row; the values of one that is not there are NULL. Where
+ *         this is NULL, all must be there
+ *
+ * As stoa_get() for each, but that the memory of the rows to come is on its way while one is decoded: a few
+ * times as fast where rows are not in the processor's caches. Strings borrow as those of stoa_get(), those of all
+ * rows together.
+ *
+ * Returns: STOA_OK; STOA_ENOTFOUND, naming the row; STOA_EINVAL; STOA_ENOMEM; STOA_ECORRUPT. On an error @out has
+ *          nothing of use.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_get_many(stoa_txn *txn, stoa_table table, const stoa_rowid *rows,
+					     size_t n, struct stoa_value *out, size_t n_out,
+					     uint64_t *found, struct stoa_error *err);
+
+/**
  * stoa_update() - change some slots of a row
  * @slots:  positions of the slots in the schema, from 0
  * @values: their new values, converted as in stoa_insert()

@@ -188,6 +188,8 @@ int stoa__table_locate(const struct stoa__table *t, uint64_t rowid, struct stoa_
  */
 int stoa__group_row(const struct stoa__group *g, const struct stoa__schema *schema, uint32_t row,
 		    struct stoa__buf *scratch, struct stoa_value *out, struct stoa_error *err);
+/* row.c: asks the processor for what stoa__group_row() will read of chunks that are open. */
+void stoa__group_hint(const struct stoa__group *g, const struct stoa__schema *schema, uint32_t row);
 /* One of them: of the slot @slot, which is at position @i. */
 int stoa__group_value(const struct stoa__group *g, const struct stoa__slot *slot, uint32_t i,
 		      uint32_t row, struct stoa__buf *scratch, struct stoa_value *out,

@@ -364,6 +364,37 @@ static void compare_no_row(struct run *r, stoa_txn *txn, const struct model_tabl
 				 STOA_ENOTFOUND);
 }
 
+/* Any rowids, in one call: what is there, and what is not. */
+static void compare_many(struct run *r, stoa_txn *txn, const struct model_table *t)
+{
+	size_t n = model_below(&r->m, 200), n_there = 0;
+	struct stoa_value *out = calloc(n + 1, t->n_slots * sizeof *out);
+	stoa_rowid *rows = calloc(n + 1, sizeof *rows);
+	uint64_t found[4];
+
+	for (size_t i = 0; i < n; i++)
+		rows[i] = t->n_rows && model_below(&r->m, 4) ?
+				  t->rows[model_below(&r->m, t->n_rows)]->rowid :
+				  model_below(&r->m, t->next_rowid + 10);
+	OK(r, stoa_get_many(txn, t->id, rows, n, out, t->n_slots, found, &r->err));
+	for (size_t i = 0; i < n; i++) {
+		size_t at = model_seek(t, rows[i]);
+		bool there = at < t->n_rows && t->rows[at]->rowid == rows[i];
+
+		n_there += there;
+		assert_int_equal(found[i / 64] >> (i % 64) & 1, there);
+		for (size_t s = 0; s < t->n_slots; s++)
+			if (there)
+				compare_value(t, at, s, &out[i * t->n_slots + s]);
+			else
+				assert_int_equal(out[i * t->n_slots + s].type, STOA_NULL);
+	}
+	assert_int_equal(stoa_get_many(txn, t->id, rows, n, out, t->n_slots, NULL, &r->err),
+			 n_there == n ? STOA_OK : STOA_ENOTFOUND);
+	free(rows);
+	free(out);
+}
+
 static void compare_info(struct run *r, stoa_txn *txn, const struct model_table *t)
 {
 	struct stoa_stat stat = STOA_STAT_INIT;
@@ -425,6 +456,7 @@ static void compare_all(struct run *r, stoa_txn *txn, const struct model_state *
 			compare_get(r, txn, t, model_below(&r->m, t->n_rows));
 		for (int k = 0; k < 4; k++)
 			compare_no_row(r, txn, t);
+		compare_many(r, txn, t);
 	}
 }
 

@@ -221,7 +221,8 @@ static int step_append_group(struct script *s)
 static int step_scan(struct script *s)
 {
 	const struct stoa_value *row;
-	struct stoa_value values[4];
+	const stoa_rowid rows[] = { 5, 1, 5 };
+	struct stoa_value values[3 * 4];
 	stoa_cursor *cur;
 	int rc = stoa_scan(s->txn, s->table, NULL, 0, &cur, &s->err);
 
@@ -231,7 +232,9 @@ static int step_scan(struct script *s)
 		rc = stoa_next(cur, &row, &s->err);
 	while (rc == STOA_ROW);
 	stoa_cursor_close(cur);
-	return rc < 0 ? rc : stoa_get(s->txn, s->table, 5, values, 4, &s->err);
+	if (rc >= 0)
+		rc = stoa_get(s->txn, s->table, 5, values, 4, &s->err);
+	return rc < 0 ? rc : stoa_get_many(s->txn, s->table, rows, 3, values, 4, NULL, &s->err);
 }
 
 static int step_commit(struct script *s)
