@@ -9,6 +9,10 @@
  * Three, since a lazy commit is promised the disk in a fraction of a second, a checkpoint may take
  * seconds, and a pass of the collector more of them, while the log must not grow.
  *
+ * They follow writers at some distance. A writer that outruns them, so that the log since the checkpoint that runs is
+ * too long for one by itself, or there is garbage by the quarter of all rows that the pass that runs has not seen,
+ * waits after its commit until they have caught up: otherwise disk and memory would have no bound.
+ *
  * A want is a flag under the database's mutex; whoever raises it wakes both threads. A flush or a
  * checkpoint that is wanted when the database closes is left to the checkpoint that closing writes.
  */
@@ -51,6 +55,13 @@ static bool linger(struct stoa_db *db, uint32_t ms)
 	return !db->stop;
 }
 
+/* A thread has done what *@flag says it is at. The mutex is held. */
+static void done(struct stoa_db *db, bool *flag)
+{
+	*flag = false;
+	pthread_cond_broadcast(&db->caught_up);
+}
+
 static void *run_flusher(void *arg)
 {
 	struct stoa_db *db = arg;
@@ -75,12 +86,14 @@ static void *run_checkpointer(void *arg)
 
 	pthread_mutex_lock(&db->mutex);
 	while (await(db, &db->want_checkpoint)) {
+		db->checkpointing = true;
 		pthread_mutex_unlock(&db->mutex);
 		/* One that fails is tried again when the log has grown further. */
 		if (!atomic_load(&db->failed) &&
 		    stoa__log_bytes(db->log) > db->options.log_max_bytes)
 			(void)stoa__checkpoint(db, NULL);
 		pthread_mutex_lock(&db->mutex);
+		done(db, &db->checkpointing);
 	}
 	pthread_mutex_unlock(&db->mutex);
 	return NULL;
@@ -95,10 +108,12 @@ static void *run_collector(void *arg)
 
 	pthread_mutex_lock(&db->mutex);
 	while (await(db, &db->want_collect)) {
+		db->collecting = true;
 		pthread_mutex_unlock(&db->mutex);
 		if (!atomic_load(&db->failed))
 			stoa__gc_pass(db);
 		pthread_mutex_lock(&db->mutex);
+		done(db, &db->collecting);
 		if (!linger(db, COLLECT_MS))
 			break;
 	}
@@ -128,6 +143,10 @@ int stoa__background_init(struct stoa_db *db)
 	/* The time of day may be set back by an hour, and lazy commits must not wait for that. */
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	rc = pthread_cond_init(&db->work, &attr);
+	if (!rc && pthread_cond_init(&db->caught_up, &attr)) {
+		pthread_cond_destroy(&db->work);
+		rc = ENOMEM;
+	}
 	pthread_condattr_destroy(&attr);
 	return rc ? STOA_ENOMEM : STOA_OK;
 }
@@ -157,11 +176,39 @@ void stoa__background_stop(struct stoa_db *db)
 	has_collector = db->has_collector;
 	db->has_collector = false;
 	pthread_cond_broadcast(&db->work);
+	pthread_cond_broadcast(&db->caught_up);
 	pthread_mutex_unlock(&db->mutex);
 	if (has_collector)
 		pthread_join(db->collector, NULL);
 	while (db->n_background)
 		pthread_join(db->background[--db->n_background], NULL);
+}
+
+#define AWAIT_MS 1000
+
+/* What runs is too slow for what writers do. The mutex is held. */
+static bool is_behind(struct stoa_db *db)
+{
+	if (db->stop || atomic_load(&db->failed))
+		return false;
+	/* The log since the checkpoint that runs; that before it is as long at least. */
+	return (db->checkpointing && stoa__log_bytes(db->log) > db->options.log_max_bytes) ||
+	       (db->collecting && stoa__gc_is_outrun(db) &&
+		!pthread_equal(db->collector, pthread_self()));
+}
+
+void stoa__background_await(struct stoa_db *db)
+{
+	struct timespec until;
+
+	pthread_mutex_lock(&db->mutex);
+	if (is_behind(db)) {
+		until = in_ms(AWAIT_MS);
+		while (is_behind(db) &&
+		       pthread_cond_timedwait(&db->caught_up, &db->mutex, &until) != ETIMEDOUT)
+			;
+	}
+	pthread_mutex_unlock(&db->mutex);
 }
 
 void stoa__background_wake(struct stoa_db *db, bool flush, bool checkpoint)

@@ -154,7 +154,7 @@ static int step(struct verdict *v, struct stoa__cycles *out, struct stoa_error *
 
 	STOA_TRY(stoa_begin(db, STOA_WRITE, &txn, err));
 	before = now_ns();
-	txn->in_steps = true;
+	txn->in_steps = txn->unhurried = true;
 	v->over = touches_of(db, txn->version) != v->touches;
 	rc = v->over ? STOA_OK : kill_some(v, txn, &end, err);
 	if (rc == STOA_OK && !v->over) {
@@ -243,6 +243,7 @@ static int reap_orphans(struct stoa_db *db, struct stoa_error *err)
 		return STOA_OK;
 	STOA_TRY(stoa_begin(db, STOA_WRITE, &txn, err));
 	txn->durability = STOA_LAZY;
+	txn->unhurried = true;
 	return stoa_commit(txn, err);
 }
 

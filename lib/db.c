@@ -451,6 +451,7 @@ static void db_free(struct stoa_db *db, bool clean)
 	pthread_mutex_destroy(&db->checkpoint);
 	pthread_cond_destroy(&db->writer_free);
 	pthread_cond_destroy(&db->work);
+	pthread_cond_destroy(&db->caught_up);
 	stoa__free(db->path);
 	stoa__free(db);
 }
@@ -467,6 +468,7 @@ static struct stoa_db *db_new(const char *path)
 	}
 	if (stoa__gc_init(db) < 0) {
 		pthread_cond_destroy(&db->work);
+		pthread_cond_destroy(&db->caught_up);
 		stoa__free(db);
 		return NULL;
 	}

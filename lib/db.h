@@ -47,6 +47,8 @@ struct stoa_db {
 	pthread_mutex_t mutex;		/* guards the fields up to the blank line */
 	pthread_cond_t writer_free;
 	pthread_cond_t work;		/* for the background threads */
+	pthread_cond_t caught_up;	/* one of them is done: for writers that it could not follow */
+	bool checkpointing, collecting;	/* they are at it */
 	bool writer_busy;
 	uint32_t n_waiting;		/* for the writer's lock */
 	pthread_t writer;
@@ -106,6 +108,7 @@ struct stoa_txn {
 	size_t n_marks;
 	struct stoa_handle *handles;	/* of rows that it made */
 	struct stoa__loose loose;	/* rows that lost a reference */
+	bool unhurried;			/* a collection's: it follows writers, and waits for nobody */
 	bool in_steps;			/* a collection's: what its deaths leave behind may wait */
 	struct stoa__id_list orphans;	/* taken from the database, to be given back if it does not commit */
 	uint32_t front_of;		/* position + 1 of the deque whose front an insert is meant for */
@@ -154,6 +157,11 @@ void stoa__writer_let_others(struct stoa_db *db);
 int stoa__background_init(struct stoa_db *db);	/* makes db->work */
 int stoa__background_start(struct stoa_db *db, struct stoa_error *err);
 void stoa__background_stop(struct stoa_db *db);	/* also where none was started */
+/*
+ * After a commit, with no lock held: waits while writers are so far ahead of the background threads that log or garbage would
+ * grow without bound; AWAIT_MS at most, so that nobody waits for ever.
+ */
+void stoa__background_await(struct stoa_db *db);
 void stoa__background_wake(struct stoa_db *db, bool flush, bool checkpoint);
 
 /* ---- deaths.c ---- */

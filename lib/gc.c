@@ -18,6 +18,9 @@
 #define FREED_MAX ((uint64_t)256 << 20)	/* of old files before a checkpoint lets them go */
 #define FREED_MIN ((uint64_t)1 << 20)
 #define FREED_PART 16			/* or, of all files, one in so many bytes */
+#define PORTION_PART 4			/* of all files that there may be twice, while they are rewritten */
+#define PACE_ROWS (8 * (uint64_t)WAKE_ROWS)	/* garbage that writers may make during a pass, */
+#define PACE_PART 4			/* or one in so many of all rows; then they wait for its end */
 
 static const unsigned default_threshold[STOA__GENERATIONS] = { 15, 20, 25 };
 
@@ -41,6 +44,7 @@ int stoa__gc_init(struct stoa_db *db)
 	}
 	memcpy(gc->threshold, default_threshold, sizeof gc->threshold);
 	gc->wake_at = WAKE_ROWS;
+	gc->pace_at = UINT64_MAX;
 	return STOA_OK;
 }
 
@@ -94,12 +98,19 @@ bool stoa__gc_is_due(struct stoa_db *db)
 	       !atomic_load_explicit(&db->gc.disabled, memory_order_relaxed);
 }
 
+bool stoa__gc_is_outrun(struct stoa_db *db)
+{
+	return atomic_load_explicit(&db->history.garbage, memory_order_relaxed) >=
+	       atomic_load_explicit(&db->gc.pace_at, memory_order_relaxed);
+}
+
 /* ---- the plan ---- */
 
 /* A group that is to be rewritten, by its first rowid: the version it is read from comes later. */
 struct step {
 	uint64_t first;
 	uint32_t table;
+	uint64_t bytes;
 	bool begins;	/* a run */
 };
 
@@ -125,6 +136,7 @@ struct plan {
 	unsigned threshold[STOA__GENERATIONS];
 	uint64_t frozen;
 	size_t small_run;
+	bool all;		/* it was asked for */
 	bool cool;		/* groups that are not cold are to be */
 	struct use *uses;	/* by file number */
 	size_t n_uses, cap_uses;
@@ -271,7 +283,7 @@ static int look_at(void *ctx, uint64_t first, void *value)
 	return STOA_OK;
 }
 
-static int add_step(struct plan *p, uint64_t first, bool begins)
+static int add_step(struct plan *p, const struct look *l, bool begins)
 {
 	if (p->n_steps == p->cap_steps) {
 		size_t cap = p->cap_steps ? p->cap_steps * 2 : 64;
@@ -282,7 +294,8 @@ static int add_step(struct plan *p, uint64_t first, bool begins)
 		p->steps = steps;
 		p->cap_steps = cap;
 	}
-	p->steps[p->n_steps++] = (struct step){ first, p->table->id, begins };
+	p->steps[p->n_steps++] =
+		(struct step){ l->group->first, p->table->id, l->bytes, begins };
 	return STOA_OK;
 }
 
@@ -321,7 +334,7 @@ static int plan_table(void *ctx, uint64_t id, void *value)
 		for (n = 0; i + n < p->n_looks && (looks[i + n].due || looks[i + n].small); n++)
 			;
 		for (size_t k = 0; n && is_worth_it(p, i, n) && k < n; k++)
-			STOA_TRY(add_step(p, looks[i + k].group->first, k == 0));
+			STOA_TRY(add_step(p, &looks[i + k], k == 0));
 	}
 	return STOA_OK;
 }
@@ -334,7 +347,7 @@ static int make_plan(struct stoa_db *db, int generation, bool all, bool cool, st
 	int rc;
 
 	*p = (struct plan){ .db = db, .generation = generation, .small_run = all ? 2 : SMALL_RUN,
-			     .cool = cool };
+			     .all = all, .cool = cool };
 	pthread_mutex_lock(&db->gc.mutex);
 	p->frozen = db->gc.frozen;
 	for (int i = 0; i < STOA__GENERATIONS; i++)
@@ -349,6 +362,19 @@ static int make_plan(struct stoa_db *db, int generation, bool all, bool cool, st
 	return rc < 0 ? stoa__fail(err, rc, "a segment's directory cannot be read") : STOA_OK;
 }
 
+/*
+ * How much is rewritten before a checkpoint lets go of what it replaces: while old and new are both there, they are
+ * that much more. Who asks for a collection wants few groups and has the space.
+ */
+static uint64_t portion_of(const struct plan *p)
+{
+	uint64_t bytes = p->file_bytes / PORTION_PART;
+
+	if (p->all)
+		return FREED_MAX;
+	return bytes < FREED_MIN ? FREED_MIN : bytes < FREED_MAX ? bytes : FREED_MAX;
+}
+
 /* ---- carrying it out ---- */
 
 struct collection {
@@ -356,6 +382,7 @@ struct collection {
 	const struct plan *plan;
 	size_t at;			/* the next step */
 	struct stoa_gc_stats stats;
+	uint64_t portion;
 	uint64_t freed;			/* bytes of old groups since the last checkpoint */
 	struct stoa_error *err;
 };
@@ -380,6 +407,7 @@ static size_t next_run(struct collection *c, const struct stoa__version *v,
 		       const struct stoa__table **table, struct stoa__group **groups)
 {
 	const struct plan *p = c->plan;
+	uint64_t bytes = 0;
 	size_t n = 0;
 
 	do {
@@ -394,7 +422,8 @@ static size_t next_run(struct collection *c, const struct stoa__version *v,
 		if (!g)
 			break;
 		groups[n++] = g;
-	} while (c->at < p->n_steps && n < RUN_MAX);
+		bytes += s->bytes;
+	} while (c->at < p->n_steps && n < RUN_MAX && bytes < c->portion);
 	return n;
 }
 
@@ -415,7 +444,8 @@ static int read_runs(struct collection *c, struct stoa__rewrite *r, struct stoa_
 			STOA_TRY(stoa__rewrite_run(r, table, groups, n,
 						   c->plan->cool || is_cold(groups, n), c->err));
 		if (!c->db->path || seconds() > until ||
-		    stoa__rewrite_bytes(r) > STOA__SEGMENT_BYTES_MAX)
+		    stoa__rewrite_bytes(r) > STOA__SEGMENT_BYTES_MAX ||
+		    stoa__rewrite_bytes(r) > c->portion)
 			break;
 	}
 	return stoa__rewrite_finish(r, c->err);
@@ -551,7 +581,7 @@ static void add_stats(struct stoa_gc_stats *to, const struct stoa_gc_stats *s)
 static int carry_out(struct stoa_db *db, const struct plan *p, const struct stoa__cycles *cycles,
 		     struct stoa_gc_stats *out, struct stoa_error *err)
 {
-	struct collection c = { .db = db, .plan = p, .err = err };
+	struct collection c = { .db = db, .plan = p, .portion = portion_of(p), .err = err };
 	double from = seconds();
 	int rc = STOA_OK;
 
@@ -560,7 +590,7 @@ static int carry_out(struct stoa_db *db, const struct plan *p, const struct stoa
 	tell(db, STOA_GC_BEFORE, p->generation, &c.stats);
 	while (c.at < p->n_steps && rc == STOA_OK) {
 		rc = do_job(&c);
-		if (rc == STOA_OK && db->path && c.freed > FREED_MAX) {
+		if (rc == STOA_OK && db->path && c.freed > c.portion && c.at < p->n_steps) {
 			rc = stoa__checkpoint(db, err);
 			c.freed = 0;
 		}
@@ -577,11 +607,24 @@ static int carry_out(struct stoa_db *db, const struct plan *p, const struct stoa
 	return rc;
 }
 
+static int add_rows(void *ctx, uint64_t id, void *value)
+{
+	(void)id;
+	*(uint64_t *)ctx += ((const struct stoa__table *)value)->n_rows;
+	return STOA_OK;
+}
+
+/* A pass begins: when the next one is to, and how much garbage may be made until this one ends. */
 static void set_next_wake(struct stoa_db *db)
 {
-	atomic_store_explicit(&db->gc.wake_at,
-			      atomic_load_explicit(&db->history.garbage, memory_order_relaxed) +
-				      WAKE_ROWS,
+	uint64_t now = atomic_load_explicit(&db->history.garbage, memory_order_relaxed), rows = 0;
+	struct stoa__version *v = stoa__history_snapshot_quietly(&db->history);
+
+	(void)stoa__tree_walk(v->tables, 0, add_rows, &rows);
+	stoa__version_drop_quietly(v);
+	rows /= PACE_PART;
+	atomic_store_explicit(&db->gc.wake_at, now + WAKE_ROWS, memory_order_relaxed);
+	atomic_store_explicit(&db->gc.pace_at, now + (rows > PACE_ROWS ? rows : PACE_ROWS),
 			      memory_order_relaxed);
 }
 

@@ -14,6 +14,10 @@
  * meanwhile the log must not grow. The thread is started with the first pass, so that a database that nobody deletes
  * from has none.
  *
+ * While files are rewritten old and new are both there. So a pass works in portions, a quarter of all files each,
+ * and has a checkpoint let go of the old after each; and writers who make garbage faster than it is taken away
+ * wait for the end of the pass (background.c).
+ *
  * The bytes of rows are what thresholds are about, never process memory: a pass does the same work on any machine.
  * Generations by survival: Lieberman and Hewitt, "A real-time garbage collector based on the lifetimes of objects",
  * CACM 1983; rewriting what is emptiest, and the old at another rate than the young: Rosenblum and Ousterhout, "The design and
@@ -32,6 +36,7 @@ struct stoa__gc {
 	_Atomic bool disabled;
 	_Atomic bool cancel;		/* what runs is to end soon */
 	_Atomic uint64_t wake_at;	/* history.garbage that starts the next pass */
+	_Atomic uint64_t pace_at;	/* that has writers wait for the end of the one that runs */
 
 	pthread_mutex_t mutex;		/* a leaf; guards the fields below */
 	unsigned threshold[STOA__GENERATIONS];	/* percent of a group's bytes */
@@ -56,6 +61,8 @@ int stoa__gc_init(struct stoa_db *db);
 void stoa__gc_release(struct stoa_db *db);
 /* Has a writer made enough garbage for a pass? One load and one comparison, for every commit. */
 bool stoa__gc_is_due(struct stoa_db *db);
+/* Do writers make garbage faster than the pass that runs can follow? */
+bool stoa__gc_is_outrun(struct stoa_db *db);
 /* Notes a file; if memory is out, the next writer removes it as an orphan, should it come to that. */
 void stoa__gc_note_file(struct stoa_db *db, uint64_t file, uint64_t stamp);
 /* A checkpoint of a version with @stamp is done: forgets files noted up to it, and removes those that are not @used. */

@@ -356,7 +356,8 @@ enum stoa_durability {
  * @durability:    the default of its transactions
  * @lazy_ms:       longest time a STOA_LAZY commit may wait for the disk; 0 means 100
  * @busy_ms:       how long to wait for another process's writer lock: 0 not at all, -1 for ever
- * @log_max_bytes: redo log that starts a background checkpoint; 0 means 64 MiB
+ * @log_max_bytes: redo log that starts a background checkpoint; 0 means 64 MiB. Writers that fill as much again while it
+ *                 runs wait for it, a second at most each
  * @map_bytes:     address space reserved for the catalog; 0 means 16 GiB
  * @memory_limit:  bytes that the database and its queries may hold in memory; 0 means no limit. Writes that
  *                 would pass it are STOA_ENOMEM; a query that sorts, groups or joins more puts the rest into a
@@ -868,7 +869,8 @@ STOA_API STOA_CHECK_RESULT int stoa_begin(stoa_db *db, unsigned flags, stoa_txn 
  *          on, and reopening it shows whether the commit took place. Any other error: the
  *          transaction was aborted.
  * Cost:    one flush of the disk with STOA_FULL, shared with the commits of other threads that
- *          arrive while it runs; no flush otherwise.
+ *          arrive while it runs; no flush otherwise. Where writers outrun the checkpoint or the collection that runs, so
+ *          that log or garbage would grow without bound, a commit that is done waits for it, a second at most.
  */
 STOA_API STOA_CHECK_RESULT int stoa_commit(stoa_txn *txn, struct stoa_error *err);
 

@@ -446,7 +446,9 @@ static int make_durable(struct stoa_db *db, uint64_t commit, struct stoa_error *
 	return STOA_OK;
 }
 
-static int commit_logged(struct stoa_txn *txn, uint64_t commit, struct stoa_error *err)
+/* *@long_log: a checkpoint is due. */
+static int commit_logged(struct stoa_txn *txn, uint64_t commit, bool *long_log,
+			 struct stoa_error *err)
 {
 	struct stoa_db *db = txn->db;
 	int rc = stoa__log_append(db->log, commit, txn->redo.p, txn->redo.len, err);
@@ -456,7 +458,8 @@ static int commit_logged(struct stoa_txn *txn, uint64_t commit, struct stoa_erro
 		return rc;
 	}
 	become_head(txn, commit, txn->durability != STOA_FULL);
-	if (stoa__log_bytes(db->log) > db->options.log_max_bytes)
+	*long_log = stoa__log_bytes(db->log) > db->options.log_max_bytes;
+	if (*long_log)
 		stoa__background_wake(db, false, true);
 	if (txn->durability == STOA_LAZY)
 		stoa__background_wake(db, true, false);
@@ -505,12 +508,14 @@ static int commit_nothing(struct stoa_txn *txn, struct stoa_error *err)
 
 int stoa_commit(stoa_txn *txn, struct stoa_error *err)
 {
+	bool pushed, ahead = false;
+	struct stoa_db *db;
 	uint64_t commit;
-	bool pushed;
 	int rc = stoa__txn_enter(txn, err);
 
 	if (rc < 0)
 		return rc;
+	db = txn->db;
 	if (!txn->write || txn->n_appenders) {
 		if (txn->n_appenders)
 			rc = stoa__fail(err, STOA_ESTATE,
@@ -520,23 +525,28 @@ int stoa_commit(stoa_txn *txn, struct stoa_error *err)
 	}
 	commit = txn->base->commit + 1;
 	pushed = txn->version->pushed;
-	if (stoa__txn_has_loose(txn) || stoa__orphans_wait(&txn->db->lives))
+	if (stoa__txn_has_loose(txn) || stoa__orphans_wait(&db->lives))
 		rc = stoa__txn_reap(txn, err);
 	if (rc < 0) {
 		undo(txn);
 	} else if (!txn->dirty) {
 		rc = commit_nothing(txn, err);
-	} else if (!txn->db->path) {
+	} else if (!db->path) {
 		become_head(txn, commit, true);
 	} else if (txn->bulk) {
 		rc = commit_bulk(txn, commit, err);
 	} else {
-		rc = commit_logged(txn, commit, err);
+		rc = commit_logged(txn, commit, &ahead, err);
 	}
 	settle(txn, rc >= 0 || rc == STOA_EUNKNOWN);
-	stoa__ring(txn->db, pushed && rc == STOA_OK);
-	if (rc == STOA_OK && stoa__gc_is_due(txn->db))
-		stoa__background_collect(txn->db);
+	stoa__ring(db, pushed && rc == STOA_OK);
+	if (rc == STOA_OK && stoa__gc_is_due(db)) {
+		stoa__background_collect(db);
+		ahead |= stoa__gc_is_outrun(db);
+	}
+	ahead &= !txn->unhurried;
 	txn_free(txn);
+	if (ahead)
+		stoa__background_await(db);
 	return rc;
 }

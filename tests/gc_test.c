@@ -2,9 +2,12 @@
 /* gc_test.c - the collector as an application meets it: what comes back, when, and what it is told */
 #include "testing.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../lib/core/alloc.h"
@@ -561,6 +564,87 @@ static void a_collection_that_memory_cuts_short_changes_no_row(void **state)
 #define ON_DISK(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 #define IN_MEMORY(test) cmocka_unit_test_setup_teardown(test, set_up_in_memory, tear_down)
 
+/* ---- writers that are too fast ---- */
+
+struct background {
+	stoa_db *db;
+	bool *busy;
+	_Atomic bool over;
+};
+
+/* What a thread in the background does when it has caught up. */
+static void *catch_up(void *arg)
+{
+	const struct timespec moment = { .tv_nsec = 20000000 };
+	struct background *b = arg;
+
+	nanosleep(&moment, NULL);
+	pthread_mutex_lock(&b->db->mutex);
+	atomic_store(&b->over, true);
+	*b->busy = false;
+	pthread_cond_broadcast(&b->db->caught_up);
+	pthread_mutex_unlock(&b->db->mutex);
+	return NULL;
+}
+
+static void insert_one(struct fixture *f)
+{
+	struct stoa_value v[] = { stoa_i64(1), stoa_text("name"), stoa_i64(2) };
+	stoa_txn *txn = begin(f, STOA_WRITE);
+
+	ok(f, stoa_set_durability(txn, STOA_LAZY, &f->err));
+	ok(f, stoa_insert(txn, f->table, v, 3, NULL, &f->err));
+	commit(f, txn);
+}
+
+/* A commit waits while *@busy is set, and what is behind is too far behind. */
+static void assert_waits(struct fixture *f, bool *busy)
+{
+	struct background b = { .db = f->db, .busy = busy };
+	pthread_t thread;
+
+	pthread_mutex_lock(&f->db->mutex);
+	*busy = true;
+	pthread_mutex_unlock(&f->db->mutex);
+	assert_int_equal(pthread_create(&thread, NULL, catch_up, &b), 0);
+	insert_one(f);
+	assert_true(atomic_load(&b.over));
+	pthread_join(thread, NULL);
+}
+
+/* The threads end, and commits go on as if they were there. */
+static void stop_threads(struct fixture *f)
+{
+	stoa__background_stop(f->db);
+	f->db->stop = false;
+}
+
+static void writers_wait_for_a_checkpoint_that_cannot_follow(void **state)
+{
+	struct fixture *f = *state;
+
+	make_table(f, 1);
+	stop_threads(f);
+	f->db->options.log_max_bytes = 4096;
+	while (stoa__log_bytes(f->db->log) <= 4096)
+		insert_one(f);
+	assert_waits(f, &f->db->checkpointing);
+}
+
+static void writers_wait_for_a_collection_that_cannot_follow(void **state)
+{
+	struct fixture *f = *state;
+
+	make_table(f, 1);
+	stop_threads(f);
+	ok(f, stoa_gc_enable(f->db, true, &f->err));
+	atomic_store(&f->db->gc.wake_at, 0);
+	atomic_store(&f->db->gc.pace_at, 0);
+	f->db->has_collector = f->db->want_collect = true;	/* so that none is started */
+	assert_waits(f, &f->db->collecting);
+	f->db->has_collector = false;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -582,6 +666,9 @@ int main(void)
 		ON_DISK(a_group_with_less_than_its_threshold_is_left_alone),
 		ON_DISK(what_is_frozen_is_left_alone),
 		ON_DISK(a_callback_is_told_before_and_after),
+		ON_DISK(writers_wait_for_a_checkpoint_that_cannot_follow),
+		ON_DISK(writers_wait_for_a_collection_that_cannot_follow),
+		IN_MEMORY(writers_wait_for_a_collection_that_cannot_follow),
 		ON_DISK(what_makes_no_sense_is_refused),
 		ON_DISK(a_collection_that_memory_cuts_short_changes_no_row),
 		IN_MEMORY(a_collection_that_memory_cuts_short_changes_no_row),
