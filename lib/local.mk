@@ -174,12 +174,26 @@ libstoa_all_la_SOURCES += \
 libstoa_all_la_SOURCES += \
 	%D%/arrow/array.c \
 	%D%/arrow/array.h \
+	%D%/arrow/codec.c \
+	%D%/arrow/codec.h \
 	%D%/arrow/decode.c \
 	%D%/arrow/decode.h \
 	%D%/arrow/export.c \
+	%D%/arrow/flat.c \
+	%D%/arrow/flat.h \
 	%D%/arrow/import.c \
+	%D%/arrow/ipc.h \
+	%D%/arrow/ipc_read.c \
+	%D%/arrow/ipc_write.c \
+	%D%/arrow/message.c \
+	%D%/arrow/message.h \
+	%D%/arrow/message_write.c \
 	%D%/arrow/type.c \
-	%D%/arrow/type.h
+	%D%/arrow/type.h \
+	%D%/arrow/verify.c \
+	%D%/arrow/verify.h \
+	%D%/arrow/words.c \
+	%D%/arrow/words.h
 
 ## lib/csv/
 libstoa_all_la_SOURCES += \

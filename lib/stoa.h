@@ -2089,6 +2089,40 @@ STOA_API STOA_CHECK_RESULT int stoa_arrow_export(stoa_cursor *cur,
 STOA_API STOA_CHECK_RESULT int stoa_arrow_import(struct ArrowArrayStream *in, stoa_cursor **out,
 						 struct stoa_error *err);
 
+/** stoa_write_fn - takes @len bytes; STOA_OK or an error, which ends the writing */
+typedef int stoa_write_fn(void *ctx, const void *p, size_t len);
+
+/**
+ * stoa_arrow_write() - all rows of a cursor as an Arrow IPC file or stream
+ * @cur:     closed, whatever is returned
+ * @options: NULL for a file that is not compressed
+ * @write:   is given the bytes, in order, in pieces of any length
+ * @rows:    receives how many rows were written; may be NULL
+ *
+ * Memory is that of a batch and, for a file, of all distinct strings of its STOA_STRING columns, which have one dictionary each;
+ * in a stream each batch has its own.
+ *
+ * Returns: STOA_OK; what @write or the cursor returned, and then what is written is no whole file; STOA_EUNSUPPORTED;
+ *          STOA_EFULL for a dictionary beyond 2 GiB; STOA_EINVAL; STOA_ENOMEM.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_arrow_write(stoa_cursor *cur,
+						const struct stoa_arrow_options *options,
+						stoa_write_fn *write, void *ctx, uint64_t *rows,
+						struct stoa_error *err);
+
+/**
+ * stoa_arrow_read() - a cursor over an Arrow IPC file or stream
+ * @path: of either: its first bytes tell
+ *
+ * Read batch by batch, a pipe through a temporary file; memory is that of a batch and of the dictionaries. Every byte is looked at
+ * before it is believed. Bodies may be compressed with zstd or LZ4.
+ *
+ * Returns: STOA_OK; STOA_ECORRUPT with the offset; STOA_EUNSUPPORTED, with the column, for types
+ *          without a counterpart; STOA_EIO; STOA_ENOMEM. The cursor returns these too.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_arrow_read(const char *path, stoa_cursor **out,
+					       struct stoa_error *err);
+
 /* ---- import ----------------------------------------------------------------------------- */
 
 /** struct stoa_progress - how far an import is; @total_bytes is 0 where it cannot be known */

@@ -180,6 +180,15 @@ void stoa__arrow_array_set(struct ArrowArray *a, int64_t i, const void *p, bool 
 	b->owned[i] = owned ? (void *)(uintptr_t)p : NULL;
 }
 
+int stoa__arrow_array_give(struct ArrowArray *a, int64_t i, struct stoa__buf *b)
+{
+	if (!b->p && stoa__buf_reserve(b, 1) < 0)
+		return STOA_ENOMEM;
+	stoa__arrow_array_set(a, i, b->p, true);
+	*b = (struct stoa__buf)STOA__BUF_INIT;
+	return STOA_OK;
+}
+
 /* ---- what others made --------------------------------------------------------------------------- */
 
 static bool is_uuid(const char *metadata)

@@ -8,6 +8,7 @@
 #ifndef STOA__ARROW_ARRAY_H
 #define STOA__ARROW_ARRAY_H
 
+#include "../core/buf.h"
 #include "type.h"
 
 /* A table of these columns. STOA_OK, or STOA_ENOMEM and nothing to release. */
@@ -18,6 +19,11 @@ int stoa__arrow_array_new(int64_t n_buffers, int64_t n_children, bool dictionary
 			  struct ArrowArray *out);
 /* Buffer @i is @p; if it is @owned, the array frees it. */
 void stoa__arrow_array_set(struct ArrowArray *a, int64_t i, const void *p, bool owned);
+/*
+ * Buffer @i is what is in @b, which is empty then. One of no bytes has an address, too: some consumers want that.
+ * STOA_OK or STOA_ENOMEM.
+ */
+int stoa__arrow_array_give(struct ArrowArray *a, int64_t i, struct stoa__buf *b);
 /* Releases what is not released yet. */
 void stoa__arrow_array_drop(struct ArrowArray *a);
 void stoa__arrow_schema_drop(struct ArrowSchema *s);

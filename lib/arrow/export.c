@@ -24,13 +24,14 @@
 #include "../core/alloc.h"
 #include "../core/bitmap.h"
 #include "../core/buf.h"
-#include "../core/dict.h"
 #include "../core/error.h"
 #include "../core/limits.h"
 #include "../core/source.h"
 #include "../core/type.h"
 #include "../cursor.h"
 #include "array.h"
+#include "ipc.h"
+#include "words.h"
 
 #define ROWS_MAX 65536u			/* of an array, unless asked for otherwise */
 #define NO_CODE UINT32_MAX
@@ -43,8 +44,8 @@ struct column {
 	uint64_t *validity;		/* NULL: no row is NULL so far */
 	int64_t n_null;
 	bool lent;			/* @values, at the row that comes next, to the cursor */
-	struct stoa__buf bytes;		/* of values, or of the dictionary's strings */
-	struct stoa__dict dict;
+	struct stoa__buf bytes;		/* of values */
+	struct stoa__arrow_words words;	/* of the dictionary */
 	uint32_t *map;			/* code of the cursor's list -> our code, or NO_CODE */
 	uint32_t cap_map;
 	uint64_t map_id;		/* dict_id that the map is of; 0: none */
@@ -74,7 +75,7 @@ static void column_release(struct column *c)
 	stoa__free(c->values);
 	stoa__free(c->validity);
 	stoa__buf_release(&c->bytes);
-	stoa__dict_release(&c->dict);
+	stoa__arrow_words_release(&c->words);
 	stoa__free(c->map);
 }
 
@@ -108,8 +109,7 @@ static void forget_rows(struct exporter *x)
 		stoa__free(c->validity);
 		c->values = c->validity = NULL;
 		stoa__buf_release(&c->bytes);
-		stoa__dict_release(&c->dict);
-		c->dict = (struct stoa__dict)STOA__DICT_INIT;
+		stoa__arrow_words_release(&c->words);
 	}
 	x->n = 0;
 }
@@ -183,26 +183,6 @@ static int add_bytes(struct column *c, size_t at, const struct stoa_bytes *in,
 	return STOA_OK;
 }
 
-/* The code of a string; a new one's bytes go to c->bytes, in which all strings of the dictionary lie in order. */
-static int code_of(struct column *c, const struct stoa_bytes *s, uint32_t *code)
-{
-	uint32_t n = c->dict.n;
-	const uint8_t *before = c->bytes.p;
-
-	if (stoa__buf_reserve(&c->bytes, s->len) < 0)
-		return STOA_ENOMEM;
-	if (c->bytes.p != before) {	/* they moved */
-		size_t at = 0;
-		for (uint32_t i = 0; i < n; at += c->dict.strings[i++].len)
-			c->dict.strings[i].p = (const char *)c->bytes.p + at;
-	}
-	STOA_TRY(stoa__dict_add_string(&c->dict, s->len ? s->p : "", s->len, code));
-	if (c->dict.n == n)
-		return STOA_OK;
-	c->dict.strings[n].p = (const char *)c->bytes.p + c->bytes.len;
-	return stoa__buf_put(&c->bytes, s->len ? s->p : "", s->len);
-}
-
 static int begin_map(struct column *c, const struct stoa__vec *v)
 {
 	if (v->n_dict > c->cap_map) {
@@ -231,7 +211,8 @@ static int add_codes(struct column *c, uint32_t *out, const struct stoa__vec *v,
 		if (!stoa__bit_get(validity, from + i))
 			continue;
 		if (c->map[code] == NO_CODE)
-			STOA_TRY(code_of(c, &v->dict[code], &c->map[code]));
+			STOA_TRY(stoa__arrow_words_add(&c->words, &v->dict[code],
+					       &c->map[code]));
 		out[i] = c->map[code];
 	}
 	return STOA_OK;
@@ -249,7 +230,7 @@ static int add_strings(struct exporter *x, size_t column, const struct stoa_arra
 	for (size_t i = 0; i < n; i++) {
 		out[i] = 0;
 		if (stoa__bit_get(a->validity, x->at + i))
-			STOA_TRY(code_of(c, &in[i], &out[i]));
+			STOA_TRY(stoa__arrow_words_add(&c->words, &in[i], &out[i]));
 	}
 	return STOA_OK;
 }
@@ -286,7 +267,7 @@ static size_t rows_that_fit(const struct exporter *x)
 	for (size_t i = 0; i < x->n_columns; i++) {
 		const struct column *c = &x->columns[i];
 		const struct stoa_bytes *b = x->batch.columns[i].values;
-		uint64_t size = c->bytes.len;
+		uint64_t size = c->bytes.len + c->words.bytes.len;
 		size_t k = 0;
 
 		if (!is_bytes(c->type))
@@ -364,35 +345,6 @@ static int gather(struct exporter *x)
 
 /* ---- arrays ----------------------------------------------------------------------------------------- */
 
-/* Hands the memory of a buffer over; an empty one still has an address, as some consumers want. */
-static int give_bytes(struct ArrowArray *a, struct stoa__buf *b)
-{
-	if (!b->p && stoa__buf_reserve(b, 1) < 0)
-		return STOA_ENOMEM;
-	stoa__arrow_array_set(a, 2, b->p, true);
-	*b = (struct stoa__buf)STOA__BUF_INIT;
-	return STOA_OK;
-}
-
-static int make_dictionary(struct column *c, struct ArrowArray *out)
-{
-	int32_t *offsets;
-
-	STOA_TRY(stoa__arrow_array_new(3, 0, false, out));
-	offsets = stoa__alloc_aligned(((size_t)c->dict.n + 1) * sizeof *offsets);
-	if (!offsets)
-		return STOA_ENOMEM;
-	stoa__arrow_array_set(out, 1, offsets, true);
-	offsets[0] = 0;
-	for (uint32_t i = 0; i < c->dict.n; i++)
-		offsets[i + 1] = offsets[i] + (int32_t)c->dict.strings[i].len;
-	out->length = c->dict.n;
-	STOA_TRY(give_bytes(out, &c->bytes));
-	stoa__dict_release(&c->dict);
-	c->dict = (struct stoa__dict)STOA__DICT_INIT;
-	return STOA_OK;
-}
-
 static int make_column(struct exporter *x, struct column *c, struct ArrowArray *out)
 {
 	int64_t n_buffers = c->field.dictionary ? 2 : stoa__arrow_n_buffers(&c->field.type);
@@ -407,8 +359,8 @@ static int make_column(struct exporter *x, struct column *c, struct ArrowArray *
 	c->validity = NULL;
 	c->values = NULL;
 	if (c->field.dictionary)
-		return make_dictionary(c, out->dictionary);
-	return n_buffers == 3 ? give_bytes(out, &c->bytes) : STOA_OK;
+		return stoa__arrow_words_array(&c->words, out->dictionary);
+	return n_buffers == 3 ? stoa__arrow_array_give(out, 2, &c->bytes) : STOA_OK;
 }
 
 /* The rows gathered become an array that owns them. */
@@ -491,6 +443,11 @@ static int get_next(struct ArrowArrayStream *s, struct ArrowArray *out)
 static const char *get_last_error(struct ArrowArrayStream *s)
 {
 	return of(s)->err.text[0] ? of(s)->err.text : NULL;
+}
+
+const struct stoa_error *stoa__arrow_export_error(const struct ArrowArrayStream *s)
+{
+	return &of(s)->err;
 }
 
 static void release(struct ArrowArrayStream *s)

@@ -17,10 +17,12 @@
 #include "../cursor.h"
 #include "array.h"
 #include "decode.h"
+#include "ipc.h"
 
 struct importer {
 	struct stoa_cursor cursor;
 	struct ArrowArrayStream stream;
+	const struct stoa_error *words;	/* of a stream of our own, when a call failed; NULL: of others */
 	struct ArrowSchema schema;
 	struct ArrowArray array;	/* release is NULL: none */
 	int64_t at;			/* its row that comes next */
@@ -44,8 +46,14 @@ static const struct stoa_column *import_columns(const stoa_cursor *cur, size_t *
 /* What the producer says of a call of its own that failed. */
 static int fail_stream(struct importer *im, int errno_value, struct stoa_error *err)
 {
-	const char *words = im->stream.get_last_error ? im->stream.get_last_error(&im->stream) : NULL;
+	const char *words;
 
+	if (im->words) {
+		if (err)
+			*err = *im->words;
+		return im->words->code;
+	}
+	words = im->stream.get_last_error ? im->stream.get_last_error(&im->stream) : NULL;
 	return stoa__fail(err, STOA_EIO, "the Arrow stream failed: %.400s",
 			  words && *words ? words : strerror(errno_value));
 }
@@ -156,7 +164,8 @@ static int open_stream(struct importer *im, struct stoa_error *err)
 	return rc;
 }
 
-int stoa_arrow_import(struct ArrowArrayStream *in, stoa_cursor **out, struct stoa_error *err)
+int stoa__arrow_import(struct ArrowArrayStream *in, const struct stoa_error *words,
+		       stoa_cursor **out, struct stoa_error *err)
 {
 	static const struct stoa__cursor_ops ops = {
 		.columns = import_columns, .next_batch = import_next_batch, .close = import_close,
@@ -180,6 +189,7 @@ int stoa_arrow_import(struct ArrowArrayStream *in, stoa_cursor **out, struct sto
 	}
 	stoa__cursor_init(&im->cursor, &ops);
 	im->stream = *in;
+	im->words = words;
 	in->release = NULL;
 	rc = open_stream(im, err);
 	if (rc < 0) {
@@ -188,4 +198,9 @@ int stoa_arrow_import(struct ArrowArrayStream *in, stoa_cursor **out, struct sto
 	}
 	*out = &im->cursor;
 	return STOA_OK;
+}
+
+int stoa_arrow_import(struct ArrowArrayStream *in, stoa_cursor **out, struct stoa_error *err)
+{
+	return stoa__arrow_import(in, NULL, out, err);
 }

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arrow_ipc_test.c - Arrow files and streams: what is written comes back, what others wrote is read, and
+ * damaged bytes are an error
+ *
+ * tests/arrow has files that apache-arrow (JavaScript) and polars wrote, by tests/interop/make.mjs, which says what
+ * is in them.
+ */
+#include "testing.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/core/alloc.h"
+#include "../lib/core/buf.h"
+#include "../lib/stoa.h"
+#include "every_type.h"
+
+static char *dir;
+
+static int make_dir(void **state)
+{
+	(void)state;
+	testing_in_memory();
+	dir = testing_tempdir();
+	return 0;
+}
+
+static int remove_dir(void **state)
+{
+	(void)state;
+	testing_rmtree(dir);
+	return 0;
+}
+
+static int to_buf(void *ctx, const void *p, size_t len)
+{
+	return stoa__buf_put(ctx, p, len);
+}
+
+/* Bytes as a file of a name that is used again and again. */
+static const char *file_of(const void *p, size_t len)
+{
+	const char *path = testing_path(dir, "bytes");
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_true(fd >= 0 && write(fd, p, len) == (ssize_t)len);
+	close(fd);
+	return path;
+}
+
+static struct stoa__buf written(stoa_cursor *cur, const struct stoa_arrow_options *options,
+				uint64_t n)
+{
+	struct stoa__buf b = STOA__BUF_INIT;
+	struct stoa_error err;
+	uint64_t rows;
+
+	assert_ok(stoa_arrow_write(cur, options, to_buf, &b, &rows, &err), &err);
+	assert_int_equal(rows, n);
+	return b;
+}
+
+static stoa_cursor *reading(const struct stoa__buf *b)
+{
+	struct stoa_error err;
+	stoa_cursor *cur;
+
+	assert_ok(stoa_arrow_read(file_of(b->p, b->len), &cur, &err), &err);
+	return cur;
+}
+
+/* ---- there and back ------------------------------------------------------------------------------- */
+
+static void every_type_comes_back_from_files_and_streams(void **state)
+{
+	static const uint64_t sizes[] = { 0, 1, 3000 };
+	uint64_t seed = testing_seed();
+	struct every_type a, b;
+
+	(void)state;
+	for (unsigned k = 0; k < 3 * 2 * 3 * 2; k++) {
+		struct stoa_arrow_options o = STOA_ARROW_OPTIONS_INIT;
+		uint64_t n = sizes[k % 3];
+		struct stoa__buf bytes;
+
+		o.format = k / 3 % 2 ? STOA_ARROW_STREAM : STOA_ARROW_FILE;
+		o.codec = (int)(k / 6 % 3);
+		o.plain_strings = k / 18;
+		o.batch_rows = 700;
+		bytes = written(every_type_cursor(&a, seed, n), &o, n);
+		assert_int_equal(assert_same_rows(every_type_cursor(&a, seed, n), reading(&bytes)), n);
+		stoa__buf_release(&bytes);
+	}
+	(void)b;
+}
+
+static void a_stream_is_read_from_a_pipe(void **state)
+{
+	struct stoa_arrow_options o = STOA_ARROW_OPTIONS_INIT;
+	struct every_type e;
+	struct stoa_error err;
+	struct stoa__buf bytes;
+	stoa_cursor *cur;
+	char name[64];
+	int ends[2];
+
+	(void)state;
+	o.format = STOA_ARROW_STREAM;
+	bytes = written(every_type_cursor(&e, 1, 100), &o, 100);
+	assert_int_equal(pipe(ends), 0);
+	assert_true(write(ends[1], bytes.p, bytes.len) == (ssize_t)bytes.len);
+	close(ends[1]);
+	snprintf(name, sizeof name, "/proc/self/fd/%d", ends[0]);
+	assert_ok(stoa_arrow_read(name, &cur, &err), &err);
+	close(ends[0]);
+	assert_int_equal(assert_same_rows(every_type_cursor(&e, 1, 100), cur), 100);
+	stoa__buf_release(&bytes);
+}
+
+static void a_stream_may_end_without_a_mark(void **state)
+{
+	struct stoa_arrow_options o = STOA_ARROW_OPTIONS_INIT;
+	struct every_type e;
+	struct stoa__buf bytes;
+
+	(void)state;
+	o.format = STOA_ARROW_STREAM;
+	bytes = written(every_type_cursor(&e, 1, 100), &o, 100);
+	bytes.len -= 8;
+	assert_int_equal(assert_same_rows(every_type_cursor(&e, 1, 100), reading(&bytes)), 100);
+	stoa__buf_release(&bytes);
+}
+
+static int fail_write(void *ctx, const void *p, size_t len)
+{
+	size_t *left = ctx;
+
+	(void)p;
+	if (len > *left)
+		return STOA_EFULL;
+	*left -= len;
+	return STOA_OK;
+}
+
+static void a_writer_that_fails_ends_the_writing(void **state)
+{
+	struct stoa_error err;
+	struct every_type e;
+
+	(void)state;
+	for (size_t room = 0; room < 60000; room += 2999) {
+		size_t left = room;
+		assert_int_equal(stoa_arrow_write(every_type_cursor(&e, 1, 3000), NULL, fail_write,
+						  &left, NULL, &err), STOA_EFULL);
+	}
+}
+
+/* ---- damage ----------------------------------------------------------------------------------------- */
+
+/* Reads all that can be read of some bytes; how it ended. */
+static int read_all(const uint8_t *p, size_t len, struct stoa_error *err)
+{
+	struct stoa_batch b;
+	stoa_cursor *cur;
+	int rc = stoa_arrow_read(file_of(p, len), &cur, err);
+
+	if (rc < 0)
+		return rc;
+	while ((rc = stoa_next_batch(cur, &b, err)) == STOA_ROW)
+		;
+	stoa_cursor_close(cur);
+	return rc;
+}
+
+static struct stoa__buf small(int format, int codec)
+{
+	struct stoa_arrow_options o = STOA_ARROW_OPTIONS_INIT;
+	struct every_type e;
+
+	o.format = format;
+	o.codec = codec;
+	return written(every_type_cursor(&e, 1, 20), &o, 20);
+}
+
+static void what_is_cut_short_is_an_error(void **state)
+{
+	struct stoa_error err;
+
+	(void)state;
+	for (int k = 0; k < 2; k++) {
+		struct stoa__buf b = small(k ? STOA_ARROW_STREAM : STOA_ARROW_FILE, STOA_ARROW_ZSTD);
+
+		for (size_t len = 0; len < b.len; len += 1 + len / 97) {
+			int rc = read_all(b.p, len, &err);
+			/* A stream may end between two messages. */
+			if (rc < 0)
+				assert_true(rc == STOA_ECORRUPT || rc == STOA_EUNSUPPORTED);
+			else
+				assert_int_equal(k, 1);
+		}
+		stoa__buf_release(&b);
+	}
+}
+
+static void turned_bits_give_an_error_or_other_values_and_nothing_else(void **state)
+{
+	uint64_t rng = testing_seed();
+	struct stoa_error err;
+
+	(void)state;
+	for (int k = 0; k < 4; k++) {
+		struct stoa__buf b = small(k % 2, k / 2);
+
+		for (int i = 0; i < (testing_long() ? 50000 : 1200); i++) {
+			size_t at = testing_below(&rng, b.len);
+			uint8_t old = b.p[at];
+
+			b.p[at] ^= (uint8_t)(1u << testing_below(&rng, 8));
+			read_all(b.p, b.len, &err);
+			b.p[at] = old;
+		}
+		assert_int_equal(read_all(b.p, b.len, &err), STOA_END);
+		stoa__buf_release(&b);
+	}
+}
+
+static void what_is_not_arrow_is_said_to_be_none(void **state)
+{
+	static const char text[] = "a,b\n1,2\n3,4\n5,6\n7,8\n";
+	struct stoa_error err;
+	stoa_cursor *cur;
+
+	(void)state;
+	assert_int_equal(read_all((const uint8_t *)text, sizeof text - 1, &err), STOA_ECORRUPT);
+	assert_non_null(strstr(err.text, "no message of Arrow's"));
+	assert_int_equal(read_all((const uint8_t *)"", 0, &err), STOA_ECORRUPT);
+	assert_int_equal(stoa_arrow_read("/no/such/file", &cur, &err), STOA_ENOTFOUND);
+	assert_int_equal(stoa_arrow_read(NULL, &cur, &err), STOA_EINVAL);
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------ */
+
+static int write_and_read(long nth, bool *fired)
+{
+	struct stoa_arrow_options o = STOA_ARROW_OPTIONS_INIT;
+	struct stoa__buf b = STOA__BUF_INIT;
+	struct every_type e;
+	struct stoa_error err;
+	stoa_cursor *cur = every_type_cursor(&e, 1, 30);
+	int rc;
+
+	o.codec = STOA_ARROW_ZSTD;
+	o.batch_rows = 16;
+	stoa__fault_arm(nth, false);
+	rc = stoa_arrow_write(cur, &o, to_buf, &b, NULL, &err);
+	if (rc == STOA_OK)
+		rc = read_all(b.p, b.len, &err);
+	*fired = stoa__fault_disarm();
+	stoa__buf_release(&b);
+	return rc;
+}
+
+static void running_out_of_memory_is_an_error_and_no_more(void **state)
+{
+	bool fired = true;
+
+	(void)state;
+	for (long nth = 0; fired; nth++) {
+		int rc = write_and_read(nth, &fired);
+		assert_int_equal(rc, fired ? STOA_ENOMEM : STOA_END);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_type_comes_back_from_files_and_streams),
+		cmocka_unit_test(a_stream_is_read_from_a_pipe),
+		cmocka_unit_test(a_stream_may_end_without_a_mark),
+		cmocka_unit_test(a_writer_that_fails_ends_the_writing),
+		cmocka_unit_test(what_is_cut_short_is_an_error),
+		cmocka_unit_test(turned_bits_give_an_error_or_other_values_and_nothing_else),
+		cmocka_unit_test(what_is_not_arrow_is_said_to_be_none),
+		cmocka_unit_test(running_out_of_memory_is_an_error_and_no_more),
+	};
+
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
