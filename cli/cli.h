@@ -146,6 +146,8 @@ enum format {
 	FORMAT_HTML,
 	FORMAT_INSERT,
 	FORMAT_VERTICAL,
+	FORMAT_ARROW,		/* an IPC file; this one and the next are no text */
+	FORMAT_ARROWS,		/* an IPC stream */
 };
 
 struct writer;
@@ -155,6 +157,7 @@ struct writer_options {
 	char delimiter;		/* csv: 0 for a comma */
 	const char *null_text;	/* csv, tsv: NULL for the empty field */
 	const char *table;	/* insert: into this one; NULL for "t" */
+	int codec;		/* arrow, arrows: enum stoa_arrow_codec */
 	bool base64;		/* blobs so; otherwise \x and hexadecimal digits. Not insert */
 	bool fit;		/* table: cut cells to the terminal's width */
 	bool color;		/* table: names bold, NULL faint */
@@ -163,17 +166,20 @@ struct writer_options {
 const char *format_name(enum format format);
 /* False if there is no format of that name. */
 bool format_of(const char *name, enum format *out);
-#define FORMAT_NAMES "table, csv, tsv, jsonl, json, markdown, html, insert or vertical"
+#define FORMAT_NAMES                                                                               \
+	"table, csv, tsv, jsonl, json, markdown, html, insert, vertical, arrow or arrows"
 /* What --help says of the options below. */
 #define WRITER_OPTIONS_HELP                                                                        \
 	"      --no-header      csv and tsv: leave the line of names out\n"                        \
 	"      --null TEXT      csv and tsv: write NULL so; otherwise as an empty field\n"         \
 	"  -d, --delimiter C    csv: the character between fields, or tab; otherwise a comma\n"        \
-	"      --blobs HOW      hex (\\x and digits) or base64; otherwise hex\n"
+	"      --blobs HOW      hex (\\x and digits) or base64; otherwise hex\n"                      \
+	"      --compress HOW   arrow and arrows: zstd, lz4 or none; otherwise none\n"
 /* For getopt_long(): "f:d:" and these. */
 #define WRITER_OPTIONS                                                                             \
 	{ "format", required_argument, NULL, 'f' }, { "no-header", no_argument, NULL, 'N' },       \
 		{ "null", required_argument, NULL, 'n' },                                          \
+		{ "compress", required_argument, NULL, 'Z' },                                      \
 		{ "delimiter", required_argument, NULL, 'd' },                                     \
 		{ "blobs", required_argument, NULL, 'B' }
 /* Takes one of them: CLI_OK, or what bad_usage() returned. */
@@ -274,6 +280,14 @@ void input_close(struct input *in);
  */
 int import_json(struct session *s, const char *name, const struct input *in,
 		const struct stoa_csv_options *options, struct progress *p, uint64_t *rows);
+
+/* ---- import_arrow.c: Arrow files into a table ---- */
+
+/* Is it an Arrow file or stream? By its first bytes. */
+bool is_arrow(const struct input *in);
+/* As import_json(). */
+int import_arrow(struct session *s, const char *name, const struct input *in,
+		 const struct stoa_csv_options *options, struct progress *p, uint64_t *rows);
 
 /* ---- slots.c: "name type [not null] [default literal], ..." ---- */
 

@@ -161,9 +161,9 @@ static int run(const struct command *self, int argc, char **argv)
 }
 
 const struct command command_export = {
-	"export", "DB TABLE|SQL", "Write rows of a table or query as CSV, JSON, SQL and more",
-	"  -f, --format FORMAT  table, csv (default), tsv, jsonl, json, markdown, html, insert or\n"
-	"                       vertical\n"
+	"export", "DB TABLE|SQL", "Write rows of a table or query as CSV, JSON, Arrow and more",
+	"  -f, --format FORMAT  table, csv (default), tsv, jsonl, json, markdown, html, insert,\n"
+	"                       vertical, arrow (a file) or arrows (a stream)\n"
 	WRITER_OPTIONS_HELP
 	"  -t, --table NAME     insert: into this table; otherwise TABLE, or t\n"
 	"  -o, --output FILE    into FILE, which is replaced once all is written; otherwise on\n"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * import.c - stoa import DB FILE...: CSV and JSON files into tables
+ * import.c - stoa import DB FILE...: CSV, JSON and Arrow files into tables
  *
  * All files are one transaction: after Ctrl-C, a bad line or a power cut none of them is in the
  * database. Files are looked at before the database is made, so that a mistyped name leaves nothing
@@ -22,7 +22,7 @@ struct import {
 	const char *schema;
 	bool quiet;
 	const char *encoding;
-	int format;		/* 'c' CSV, 'j' JSON; 0 after the file's name */
+	int format;		/* 'c' CSV, 'j' JSON, 'a' Arrow; 0 after the file's first bytes or its name */
 	struct stoa_csv_options csv;
 	struct progress progress;
 	struct text done;	/* what to say once it is true: after the commit */
@@ -191,7 +191,9 @@ static int import_file(struct session *s, struct import *im, const char *path)
 
 	if (code == CLI_OK) {
 		progress_init(&im->progress, in.name);
-		code = is_json(im, path) ? import_json(s, name, &in, &im->csv, &im->progress, &rows) :
+		code = im->format == 'a' || (!im->format && is_arrow(&in)) ?
+			       import_arrow(s, name, &in, &im->csv, &im->progress, &rows) :
+		       is_json(im, path) ? import_json(s, name, &in, &im->csv, &im->progress, &rows) :
 					   import_csv(s, im, name, &in, &rows);
 		progress_end(&im->progress);
 		input_close(&in);
@@ -279,6 +281,8 @@ static int parse_format(struct import *im, const char *s)
 		im->csv.delimiter = '\t';
 	if (strcmp(s, "csv") == 0 || strcmp(s, "tsv") == 0)
 		return 'c';
+	if (strcmp(s, "arrow") == 0 || strcmp(s, "arrows") == 0)
+		return 'a';
 	return strcmp(s, "json") == 0 || strcmp(s, "jsonl") == 0 ? 'j' : 0;
 }
 
@@ -332,7 +336,7 @@ static int parse_options(const struct command *self, int argc, char **argv, stru
 		case 'f':
 			im->format = parse_format(im, optarg);
 			if (!im->format)
-				return bad_usage(self, "no format %s: csv, tsv, json or jsonl",
+				return bad_usage(self, "no format %s: csv, tsv, json, jsonl or arrow",
 						 optarg);
 			break;
 		case 'd':
@@ -417,15 +421,16 @@ static int run(const struct command *self, int argc, char **argv)
 }
 
 const struct command command_import = {
-	"import", "DB FILE...", "Load CSV and JSON files",
+	"import", "DB FILE...", "Load CSV, JSON and Arrow files",
 	"Database and table are made where they are missing, the types inferred from all of the\n"
 	"data. Into a table that is there, columns go by name. All files or none: they are one\n"
 	"transaction. A FILE of - is standard input. gzip and zstd files are unpacked. JSON is an\n"
 	"object per row, a line or an array of them; what is nested inside is kept as JSON text.\n\n"
 	"  -t, --table NAME     into this table; otherwise each file has one of its own name\n"
 	"  -s, --schema SLOTS   make that table first, with these slots: see 'stoa create --help'\n"
-	"  -f, --format FORMAT  csv, tsv, json or jsonl; otherwise JSON by the name's ending (.json,\n"
-	"                       .jsonl, .ndjson, also before .gz or .zst), CSV without one\n"
+	"  -f, --format FORMAT  csv, tsv, json, jsonl or arrow; otherwise Arrow by its first bytes, JSON\n"
+	"                       by the name's ending (.json, .jsonl, .ndjson, also before .gz or .zst),\n"
+	"                       CSV without one\n"
 	"  -j, --threads N      use N threads; otherwise one for each processor\n"
 	"  -d, --delimiter C    the character between fields, or tab; otherwise found out\n"
 	"  -n, --null TEXT      an unquoted field that is NULL; otherwise the empty one\n"

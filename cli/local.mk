@@ -24,6 +24,7 @@ stoa_SOURCES = \
 	%D%/export.c \
 	%D%/gc.c \
 	%D%/import.c \
+	%D%/import_arrow.c \
 	%D%/json.c \
 	%D%/main.c \
 	%D%/memory.c \
@@ -56,6 +57,7 @@ stoa_SOURCES = \
 	%D%/width.c \
 	%D%/writer.c \
 	%D%/writer.h \
+	%D%/writer_arrow.c \
 	%D%/writer_csv.c \
 	%D%/writer_html.c \
 	%D%/writer_insert.c \

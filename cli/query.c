@@ -207,8 +207,8 @@ const struct command command_query = {
 	"only reads is run beside a process that may be writing, on its newest commit. Without DB\n"
 	"there is an empty database in memory.\n\n"
 	"  -i, --input FILE     read the SQL from FILE\n"
-	"  -f, --format FORMAT  table (default), csv, tsv, jsonl, json, markdown, html, insert or\n"
-	"                       vertical\n"
+	"  -f, --format FORMAT  table (default), csv, tsv, jsonl, json, markdown, html, insert,\n"
+	"                       vertical, arrow (a file) or arrows (a stream)\n"
 	WRITER_OPTIONS_HELP
 	"  -m, --max-rows N     table, vertical: show the first N rows; 0 shows all; 1000 on a terminal\n"
 	"  -j, --threads N      threads a query may use; by default one for each processor\n"

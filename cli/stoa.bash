@@ -47,7 +47,7 @@ _stoa() {
 		if [ "$sub" = import ]; then
 			mapfile -t COMPREPLY < <(compgen -W 'csv tsv json jsonl' -- "$cur")
 		else
-			mapfile -t COMPREPLY < <(compgen -W 'table csv tsv jsonl json markdown html insert vertical' -- "$cur")
+			mapfile -t COMPREPLY < <(compgen -W 'table csv tsv jsonl json markdown html insert vertical arrow arrows' -- "$cur")
 		fi
 		return
 		;;

@@ -38,8 +38,15 @@ static int list(struct session *s, struct writer *w)
 
 int tables_list(struct session *s, FILE *out, const struct writer_options *options)
 {
-	struct writer *w = writer_new(out, options, columns, N_COLUMNS);
-	int code = list(s, w);
+	struct writer_options wo = *options;
+	struct writer *w;
+	int code;
+
+	/* A list is for people: what is no text gives a table. */
+	if (wo.format >= FORMAT_ARROW)
+		wo.format = FORMAT_TABLE;
+	w = writer_new(out, &wo, columns, N_COLUMNS);
+	code = list(s, w);
 
 	if (code == CLI_OK)
 		return writer_finish(w);

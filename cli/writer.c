@@ -23,6 +23,8 @@ static const struct {
 	[FORMAT_HTML] = { "html", &writer_html },
 	[FORMAT_INSERT] = { "insert", &writer_insert },
 	[FORMAT_VERTICAL] = { "vertical", &writer_vertical },
+	[FORMAT_ARROW] = { "arrow", &writer_arrow },
+	[FORMAT_ARROWS] = { "arrows", &writer_arrow },
 };
 
 const char *format_name(enum format format)
@@ -58,6 +60,16 @@ int parse_blobs(const char *s)
 	return strcmp(s, "base64") == 0 ? STOA_BLOBS_BASE64 : -1;
 }
 
+/* enum stoa_arrow_codec, or -1. */
+static int codec_of(const char *name)
+{
+	if (strcmp(name, "none") == 0)
+		return STOA_ARROW_PLAIN;
+	if (strcmp(name, "zstd") == 0)
+		return STOA_ARROW_ZSTD;
+	return strcmp(name, "lz4") == 0 ? STOA_ARROW_LZ4 : -1;
+}
+
 int writer_option(const struct command *self, int option, const char *arg,
 		  struct writer_options *out)
 {
@@ -78,6 +90,9 @@ int writer_option(const struct command *self, int option, const char *arg,
 		if (!parse_delimiter(arg, &out->delimiter))
 			return bad_usage(self, "--delimiter wants one character, or tab");
 		return CLI_OK;
+	case 'Z':
+		out->codec = codec_of(arg);
+		return out->codec >= 0 ? CLI_OK : bad_usage(self, "--compress wants zstd, lz4 or none");
 	case 'B':
 		out->base64 = parse_blobs(arg) == STOA_BLOBS_BASE64;
 		if (parse_blobs(arg) < 0)
@@ -254,8 +269,7 @@ int writer_finish(struct writer *w)
 	return code;
 }
 
-/* Now and then: shows how far it is; true to go on. */
-static bool go_on(const struct writer *w, struct progress *p)
+bool writer_goes_on(const struct writer *w, struct progress *p)
 {
 	double part = p->total_rows ? (double)w->n_rows / (double)p->total_rows : -1;
 
@@ -280,28 +294,37 @@ static int on_watch(void *ctx, const struct stoa_query_progress *now)
 	return interrupted();
 }
 
+/* Row by row; closes the cursor. */
+static int write_rows(struct writer *w, stoa_cursor *cur, struct progress *p, struct stoa_error *err)
+{
+	const struct stoa_value *row;
+	int rc = STOA_ROW;
+
+	/* Nobody can read what cannot be written: a full disk ends the query. */
+	while (!ferror(w->out) && (rc = stoa_next(cur, &row, err)) == STOA_ROW) {
+		if (p && p->until_rows && w->n_rows == 0)
+			progress_end(p);
+		writer_row(w, row);
+		if (p && w->n_rows % 4096 == 0 && !writer_goes_on(w, p))
+			break;
+	}
+	stoa_cursor_close(cur);
+	return rc;
+}
+
 int write_cursor(struct writer *w, stoa_cursor *cur, const char *sql, struct progress *p)
 {
 	struct watch watch = { w, p };
-	const struct stoa_value *row;
 	struct stoa_error err;
-	int rc = STOA_ROW;
+	int rc;
 
 	/* Without memory for it the query runs unwatched. */
 	if (p && stoa_cursor_watch(cur, on_watch, &watch, &err) < 0)
 		p->on = false;
-	/* Nobody can read what cannot be written: a full disk ends the query. */
-	while (!ferror(w->out) && (rc = stoa_next(cur, &row, &err)) == STOA_ROW) {
-		if (p && p->until_rows && w->n_rows == 0)
-			progress_end(p);
-		writer_row(w, row);
-		if (p && w->n_rows % 4096 == 0 && !go_on(w, p))
-			break;
-	}
+	rc = w->ops->cursor ? w->ops->cursor(w, cur, p, &err) : write_rows(w, cur, p, &err);
 	if (p)
 		progress_end(p);
-	stoa_cursor_close(cur);
-	if (rc < 0 && !(rc == STOA_ECANCELED && p && interrupted()))
+	if (rc < 0 && !(rc == STOA_ECANCELED && p && interrupted()) && !ferror(w->out))
 		return report_sql_error(sql, &err);
 	return p && interrupted() ? CLI_INTERRUPTED : CLI_OK;
 }

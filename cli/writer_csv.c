@@ -56,4 +56,4 @@ static void free_options(struct writer *w)
 	free(w->state);
 }
 
-const struct writer_ops writer_csv = { begin, put_record, nothing, free_options };
+const struct writer_ops writer_csv = { begin, put_record, nothing, free_options, NULL };

@@ -73,4 +73,4 @@ static void end(struct writer *w)
 	fputs("</tbody>\n</table>\n", w->out);
 }
 
-const struct writer_ops writer_html = { begin, row, end, NULL };
+const struct writer_ops writer_html = { begin, row, end, NULL, NULL };

@@ -129,4 +129,4 @@ static void end(struct writer *w)
 		fputs(";\n", w->out);
 }
 
-const struct writer_ops writer_insert = { nothing, row, end, NULL };
+const struct writer_ops writer_insert = { nothing, row, end, NULL, NULL };

@@ -149,5 +149,5 @@ static void free_json(struct writer *w)
 	free(j);
 }
 
-const struct writer_ops writer_jsonl = { begin, row, nothing, free_json };
-const struct writer_ops writer_json = { begin, row_of_array, end_of_array, free_json };
+const struct writer_ops writer_jsonl = { begin, row, nothing, free_json, NULL };
+const struct writer_ops writer_json = { begin, row_of_array, end_of_array, free_json, NULL };

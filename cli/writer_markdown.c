@@ -58,4 +58,4 @@ static void row(struct writer *w, const struct stoa_value *values)
 	text_release(&cell);
 }
 
-const struct writer_ops writer_markdown = { begin, row, nothing, NULL };
+const struct writer_ops writer_markdown = { begin, row, nothing, NULL, NULL };

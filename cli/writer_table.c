@@ -256,4 +256,4 @@ static void free_table(struct writer *w)
 	free(t);
 }
 
-const struct writer_ops writer_table = { begin, row, end, free_table };
+const struct writer_ops writer_table = { begin, row, end, free_table, NULL };

@@ -81,4 +81,4 @@ static void end(struct writer *w)
 	put_count(w);
 }
 
-const struct writer_ops writer_vertical = { nothing, row, end, NULL };
+const struct writer_ops writer_vertical = { nothing, row, end, NULL, NULL };

@@ -53,6 +53,7 @@ libstoa_all_la_SOURCES += \
 	%D%/handle.h \
 	%D%/hints.c \
 	%D%/hints.h \
+	%D%/import.c \
 	%D%/index.c \
 	%D%/index.h \
 	%D%/job.c \

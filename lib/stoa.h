@@ -2133,6 +2133,38 @@ struct stoa_progress {
 	double seconds;
 };
 
+/**
+ * struct stoa_import_options - how rows of a cursor go into a table; start from STOA_IMPORT_OPTIONS_INIT
+ *
+ * Each means what it does in struct stoa_csv_options.
+ */
+struct stoa_import_options {
+	size_t size;
+	const char *unique;
+	int on_conflict;
+	int (*progress)(void *ctx, const struct stoa_progress *now);
+	void *ctx;
+};
+#define STOA_IMPORT_OPTIONS_INIT                                                                   \
+	{ sizeof(struct stoa_import_options), NULL, STOA_CONFLICT_ERROR, NULL, NULL }
+
+/**
+ * stoa_import_cursor() - add all rows of a cursor to a table, by the names of its columns
+ * @table:   made, with the cursor's columns for slots, when it is missing; otherwise each column goes to the slot
+ *           of its name, converted as in stoa_insert() where it has another type, and other slots take their defaults
+ * @in:      any cursor: of an Arrow file or stream, a query, a callback; closed, whatever is returned
+ * @options: NULL for the defaults
+ * @rows:    receives how many rows were read; may be NULL
+ *
+ * All rows or none: part of @txn.
+ *
+ * Returns: STOA_OK; STOA_ENOTFOUND for a column without a slot; STOA_ENULL; STOA_ETYPE, STOA_ERANGE; STOA_ECANCELED;
+ *          STOA_EEXIST; any error of the cursor and of stoa_append().
+ */
+STOA_API STOA_CHECK_RESULT int stoa_import_cursor(stoa_txn *txn, const char *table, stoa_cursor *in,
+						  const struct stoa_import_options *options,
+						  uint64_t *rows, struct stoa_error *err);
+
 #define STOA_BLOBS_HEX 0	/* blobs as \x and hexadecimal digits */
 #define STOA_BLOBS_BASE64 1	/* blobs in base64, RFC 4648, padded */
 

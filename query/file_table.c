@@ -39,11 +39,6 @@ static int wrong(const struct stoa__table_call *call, const struct stoa__table_a
 				what);
 }
 
-static bool is_text(const struct stoa__table_arg *a)
-{
-	return a->value.type == STOA_TEXT || a->value.type == STOA_STRING;
-}
-
 /* delim, quote: one character. */
 static int character(const struct stoa__table_call *call, const char *name, char *out,
 		     struct stoa_error *err)
@@ -52,7 +47,7 @@ static int character(const struct stoa__table_call *call, const char *name, char
 
 	if (!a)
 		return STOA_OK;
-	if (!is_text(a) || a->value.len != 1 || a->value.p[0] <= 0 || strchr("\r\n", a->value.p[0]))
+	if (!stoa__table_arg_is_text(a) || a->value.len != 1 || a->value.p[0] <= 0 || strchr("\r\n", a->value.p[0]))
 		return wrong(call, a, "one ASCII character", err);
 	*out = a->value.p[0];
 	return STOA_OK;
@@ -71,21 +66,6 @@ static int flag(const struct stoa__table_call *call, const char *name, bool *giv
 	return STOA_OK;
 }
 
-/* A heap copy with a NUL; NULL where it is not given. */
-static int text(const struct stoa__table_call *call, size_t i, const char *name, char **out,
-		struct stoa_error *err)
-{
-	const struct stoa__table_arg *a = stoa__table_arg(call, i, name);
-
-	*out = NULL;
-	if (!a)
-		return STOA_OK;
-	if (!is_text(a) || memchr(a->value.p, 0, a->value.len))
-		return stoa__table_fail(call, a, err, STOA_ETYPE, "a text is wanted here");
-	*out = stoa__strndup(a->value.p, a->value.len);
-	return *out ? STOA_OK : stoa__fail_memory(err);
-}
-
 /* sample = 'all'; without it *@all is left alone. */
 static int sample(const struct stoa__table_call *call, bool *all, struct stoa_error *err)
 {
@@ -93,7 +73,7 @@ static int sample(const struct stoa__table_call *call, bool *all, struct stoa_er
 
 	if (!a)
 		return STOA_OK;
-	if (!is_text(a) || a->value.len != 3 || strncasecmp(a->value.p, "all", 3))
+	if (!stoa__table_arg_is_text(a) || a->value.len != 3 || strncasecmp(a->value.p, "all", 3))
 		return wrong(call, a, "'all', or left out", err);
 	*all = true;
 	return STOA_OK;
@@ -147,9 +127,9 @@ int stoa__table_read_csv(const struct stoa__table_call *call, struct stoa__relat
 
 	STOA_TRY(stoa__table_args_known(call, 1, 1, names, err));
 	STOA_TRY(wishes_of(call, &wishes, &all, &all_text, err));
-	int rc = text(call, 0, NULL, &path, err);
+	int rc = stoa__table_arg_text(call, 0, NULL, &path, err);
 	if (rc == STOA_OK)
-		rc = text(call, 0, "nullstr", &null_text, err);
+		rc = stoa__table_arg_text(call, 0, "nullstr", &null_text, err);
 	wishes.null_text = null_text ? null_text : "";
 	if (rc == STOA_OK)
 		rc = stoa__csv_file_open(path, &wishes, all, all_text, &file, err);

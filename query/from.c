@@ -148,7 +148,7 @@ static const struct stoa__table_arg *bind_args(struct stoa__binder *bn, const st
 	return bn->rc < 0 ? NULL : args;
 }
 
-/* FROM 'file' is read_csv('file'). */
+/* FROM 'file' is read_csv('file'), or read_arrow('file'). */
 static const struct stoa__table_arg *file_args(struct stoa__binder *bn, const struct stoa__from *f)
 {
 	struct stoa__table_arg *arg = stoa__bind_array(bn, 1, sizeof *arg);
@@ -166,7 +166,7 @@ static struct stoa__node *bind_function(struct stoa__binder *bn, const struct st
 	bool file = f->kind == STOA__FROM_FILE;
 	struct stoa__node *scan = stoa__node_new(bn, STOA__NODE_SCAN, NULL);
 	struct stoa__table_call call = {
-		.name = file ? (struct stoa_bytes){ "read_csv", 8 } : f->name,
+		.name = file ? stoa__table_function_of(f->name) : f->name,
 		.at = f->at,
 		.n_args = file ? 1 : f->args ? f->args->n : 0,
 		.args = file ? file_args(bn, f) : bind_args(bn, f),

@@ -11,6 +11,7 @@ libstoa_all_la_SOURCES += \
 	%D%/agg_state.h \
 	%D%/arena.c \
 	%D%/arena.h \
+	%D%/arrow_table.c \
 	%D%/ast.c \
 	%D%/ast.h \
 	%D%/ast_row.c \
@@ -26,6 +27,8 @@ libstoa_all_la_SOURCES += \
 	%D%/change.c \
 	%D%/change.h \
 	%D%/compile.c \
+	%D%/cursor_source.c \
+	%D%/cursor_source.h \
 	%D%/define.c \
 	%D%/define.h \
 	%D%/dict.c \

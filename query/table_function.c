@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "../lib/arrow/ipc.h"
+#include "../lib/core/alloc.h"
 #include "../lib/core/error.h"
 
 static const struct {
@@ -14,6 +16,7 @@ static const struct {
 	stoa__table_maker *make;
 } functions[] = {
 	{ "generate_series", stoa__table_series },
+	{ "read_arrow", stoa__table_read_arrow },
 	{ "read_csv", stoa__table_read_csv },
 };
 
@@ -77,6 +80,34 @@ const struct stoa__table_arg *stoa__table_arg(const struct stoa__table_call *cal
 			return a;
 	}
 	return NULL;
+}
+
+bool stoa__table_arg_is_text(const struct stoa__table_arg *a)
+{
+	return a->value.type == STOA_TEXT || a->value.type == STOA_STRING;
+}
+
+int stoa__table_arg_text(const struct stoa__table_call *call, size_t i, const char *name, char **out,
+			 struct stoa_error *err)
+{
+	const struct stoa__table_arg *a = stoa__table_arg(call, i, name);
+
+	*out = NULL;
+	if (!a)
+		return STOA_OK;
+	if (!stoa__table_arg_is_text(a) || memchr(a->value.p, 0, a->value.len))
+		return stoa__table_fail(call, a, err, STOA_ETYPE, "a text is wanted here");
+	*out = stoa__strndup(a->value.p, a->value.len);
+	return *out ? STOA_OK : stoa__fail_memory(err);
+}
+
+struct stoa_bytes stoa__table_function_of(struct stoa_bytes path)
+{
+	char *s = stoa__strndup(path.p, path.len);
+	bool arrow = s && strlen(s) == path.len && stoa__arrow_is_ipc(s);
+
+	stoa__free(s);
+	return arrow ? (struct stoa_bytes){ "read_arrow", 10 } : (struct stoa_bytes){ "read_csv", 8 };
 }
 
 static bool is_known(struct stoa_bytes name, const char *const *names)

@@ -68,8 +68,17 @@ const struct stoa__table_arg *stoa__table_arg(const struct stoa__table_call *cal
 int stoa__table_args_known(const struct stoa__table_call *call, size_t min, size_t max,
 			   const char *const *names, struct stoa_error *err);
 
+bool stoa__table_arg_is_text(const struct stoa__table_arg *a);
+/* An argument as a heap copy with a NUL; NULL where it is not given. */
+int stoa__table_arg_text(const struct stoa__table_call *call, size_t i, const char *name, char **out,
+			 struct stoa_error *err);
+
+/* The function that reads a file, by the file's first bytes. */
+struct stoa_bytes stoa__table_function_of(struct stoa_bytes path);
+
 /* ---- the functions ---------------------------------------------------------------------------------- */
 
+stoa__table_maker stoa__table_read_arrow;	/* arrow_table.c */
 stoa__table_maker stoa__table_read_csv;		/* file_table.c */
 stoa__table_maker stoa__table_series;		/* series.c */
 

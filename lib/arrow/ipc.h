@@ -12,7 +12,7 @@
 
 struct stoa__arrow_reader;
 
-/* Is it a file or stream of Arrow's? By its first bytes; false too for what cannot be read. */
+/* Is it a file or stream of Arrow's? By its first bytes; false too for what cannot be read twice. */
 bool stoa__arrow_is_ipc(const char *path);
 /* Opens a file or stream, and reads its schema. The words of errors name the file. */
 int stoa__arrow_reader_open(const char *path, struct stoa__arrow_reader **out,

@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "../core/alloc.h"
 #include "../core/error.h"
@@ -611,9 +612,11 @@ static bool has_magic(const struct stoa__csv_input *in, bool *file)
 bool stoa__arrow_is_ipc(const char *path)
 {
 	struct stoa__csv_input in;
+	struct stat st;
 	bool is, file;
 
-	if (stoa__csv_input_open(path, &in, NULL) < 0)
+	/* What is read from a pipe is gone. */
+	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) || stoa__csv_input_open(path, &in, NULL) < 0)
 		return false;
 	is = has_magic(&in, &file);
 	stoa__csv_input_close(&in);
