@@ -45,7 +45,7 @@ _stoa() {
 	case $prev in
 	-f | --format)
 		if [ "$sub" = import ]; then
-			mapfile -t COMPREPLY < <(compgen -W 'csv tsv json jsonl' -- "$cur")
+			mapfile -t COMPREPLY < <(compgen -W 'csv tsv json jsonl arrow' -- "$cur")
 		else
 			mapfile -t COMPREPLY < <(compgen -W 'table csv tsv jsonl json markdown html insert vertical arrow arrows' -- "$cur")
 		fi

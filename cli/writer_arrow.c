@@ -9,10 +9,11 @@ struct arrow {
 	struct progress *p;
 };
 
-static int on_bytes(void *ctx, const void *p, size_t len)
+static int on_bytes(void *ctx, const void *p, size_t len, struct stoa_error *err)
 {
 	struct arrow *a = ctx;
 
+	(void)err;	/* who asks knows by himself */
 	if (fwrite(p, 1, len, a->w->out) != len)
 		return STOA_EIO;
 	return a->p && !writer_goes_on(a->w, a->p) ? STOA_ECANCELED : STOA_OK;

@@ -1960,6 +1960,11 @@ STOA_API STOA_CHECK_RESULT int stoa_append_cursor(stoa_appender *app, stoa_curso
 /** stoa_cursor_close() - free a cursor and what it holds; NULL is fine */
 STOA_API void stoa_cursor_close(stoa_cursor *cur);
 
+/** stoa_read_fn - the next bytes, up to @size; *@n is 0 at the end. STOA_OK or an error */
+typedef int stoa_read_fn(void *ctx, void *buf, size_t size, size_t *n, struct stoa_error *err);
+/** stoa_write_fn - takes @len bytes. STOA_OK, or an error that ends the export */
+typedef int stoa_write_fn(void *ctx, const void *p, size_t len, struct stoa_error *err);
+
 /* ---- Arrow ------------------------------------------------------------------------------ */
 
 /*
@@ -2089,9 +2094,6 @@ STOA_API STOA_CHECK_RESULT int stoa_arrow_export(stoa_cursor *cur,
 STOA_API STOA_CHECK_RESULT int stoa_arrow_import(struct ArrowArrayStream *in, stoa_cursor **out,
 						 struct stoa_error *err);
 
-/** stoa_write_fn - takes @len bytes; STOA_OK or an error, which ends the writing */
-typedef int stoa_write_fn(void *ctx, const void *p, size_t len);
-
 /**
  * stoa_arrow_write() - all rows of a cursor as an Arrow IPC file or stream
  * @cur:     closed, whatever is returned
@@ -2122,6 +2124,10 @@ STOA_API STOA_CHECK_RESULT int stoa_arrow_write(stoa_cursor *cur,
  */
 STOA_API STOA_CHECK_RESULT int stoa_arrow_read(const char *path, stoa_cursor **out,
 					       struct stoa_error *err);
+
+/** stoa_arrow_read_bytes() - the same over @len bytes at @p, which stay as they are until the cursor is closed */
+STOA_API STOA_CHECK_RESULT int stoa_arrow_read_bytes(const void *p, size_t len, stoa_cursor **out,
+						     struct stoa_error *err);
 
 /* ---- import ----------------------------------------------------------------------------- */
 
@@ -2260,11 +2266,6 @@ STOA_API STOA_CHECK_RESULT int stoa_import_csv_bytes(stoa_txn *txn, const char *
 						     size_t len,
 						     const struct stoa_csv_options *options,
 						     uint64_t *rows, struct stoa_error *err);
-
-/** stoa_read_fn - the next bytes, up to @size; *@n is 0 at the end. STOA_OK or an error */
-typedef int stoa_read_fn(void *ctx, void *buf, size_t size, size_t *n, struct stoa_error *err);
-/** stoa_write_fn - takes @len bytes. STOA_OK, or an error that ends the export */
-typedef int stoa_write_fn(void *ctx, const void *p, size_t len, struct stoa_error *err);
 
 /**
  * stoa_import_csv_read() - the same from a callback of the application

@@ -209,6 +209,12 @@ static void any_text_as_a_value(void **state)
 	run_target(&fuzz_value, 20000);
 }
 
+static void any_bytes_as_an_arrow_file(void **state)
+{
+	(void)state;
+	run_target(&fuzz_arrow, 3000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +224,7 @@ int main(void)
 		cmocka_unit_test(any_bytes_as_operations_of_the_log),
 		cmocka_unit_test(any_bytes_as_a_catalog),
 		cmocka_unit_test(any_text_as_a_value),
+		cmocka_unit_test(any_bytes_as_an_arrow_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

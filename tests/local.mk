@@ -145,7 +145,7 @@ AM_TESTS_ENVIRONMENT = \
 	CC='$(CC)'; export CC; \
 	NM='$(NM)'; export NM; \
 	STOA_SANITIZER='$(STOA_SANITIZER)'; export STOA_SANITIZER;
-EXTRA_DIST += %D%/driver.sh %D%/cli %D%/csv %D%/symbols.txt $(script_tests)
+EXTRA_DIST += %D%/arrow %D%/driver.sh %D%/cli %D%/csv %D%/symbols.txt $(script_tests)
 
 check-long:
 	STOA_LONG=1 $(MAKE) $(AM_MAKEFLAGS) check
@@ -154,6 +154,7 @@ check-long:
 fuzz_sources = \
 	%D%/fuzz/fuzz.h \
 	%D%/fuzz/target_catalog.c \
+	%D%/fuzz/target_arrow.c \
 	%D%/fuzz/target_chunk.c \
 	%D%/fuzz/target_csv.c \
 	%D%/fuzz/target_redo.c \
@@ -163,7 +164,7 @@ fuzz_sources = \
 	%D%/fuzz/world.c \
 	%D%/fuzz/world.h
 tests_fuzz_test_SOURCES = %D%/fuzz_test.c $(fuzz_sources)
-EXTRA_DIST += %D%/fuzz/corpus %D%/fuzz/entry.c %D%/fuzz/run.sh
+EXTRA_DIST += %D%/interop %D%/fuzz/corpus %D%/fuzz/entry.c %D%/fuzz/run.sh
 
 TARGET = sql
 SECONDS = 60

@@ -623,8 +623,9 @@ bool stoa__arrow_is_ipc(const char *path)
 	return is;
 }
 
-int stoa__arrow_reader_open(const char *path, struct stoa__arrow_reader **out,
-			    struct stoa_error *err)
+/* @bytes: @len of them in memory, for which @path is a name; NULL: the file of that name. */
+static int open_reader(const char *path, const void *bytes, size_t len,
+		       struct stoa__arrow_reader **out, struct stoa_error *err)
 {
 	struct stoa__arrow_reader *r = stoa__calloc(1, sizeof *r);
 	bool file = false;
@@ -635,7 +636,11 @@ int stoa__arrow_reader_open(const char *path, struct stoa__arrow_reader **out,
 		return stoa__fail_memory(err);
 	r->in.fd = -1;
 	r->path = stoa__strndup(path, strlen(path));
-	rc = r->path ? stoa__csv_input_open(r->path, &r->in, err) : stoa__fail_memory(err);
+	rc = r->path ? STOA_OK : stoa__fail_memory(err);
+	if (rc == STOA_OK && bytes)
+		r->in = (struct stoa__csv_input){ -1, bytes, r->path, len };
+	else if (rc == STOA_OK)
+		rc = stoa__csv_input_open(r->path, &r->in, err);
 	if (rc == STOA_OK) {
 		(void)has_magic(&r->in, &file);	/* a stream of old begins with any bytes */
 		rc = file ? open_file(r, err) : open_stream(r, err);
@@ -646,6 +651,12 @@ int stoa__arrow_reader_open(const char *path, struct stoa__arrow_reader **out,
 	}
 	*out = r;
 	return STOA_OK;
+}
+
+int stoa__arrow_reader_open(const char *path, struct stoa__arrow_reader **out,
+			    struct stoa_error *err)
+{
+	return open_reader(path, NULL, 0, out, err);
 }
 
 void stoa__arrow_reader_close(struct stoa__arrow_reader *r)
@@ -747,5 +758,17 @@ int stoa_arrow_read(const char *path, stoa_cursor **out, struct stoa_error *err)
 	if (!path || !out)
 		return stoa__fail(err, STOA_EINVAL, "a file, and room for the cursor are wanted");
 	STOA_TRY(stoa__arrow_reader_open(path, &r, err));
+	return stoa__arrow_reader_cursor(r, out, err);
+}
+
+int stoa_arrow_read_bytes(const void *p, size_t len, stoa_cursor **out, struct stoa_error *err)
+{
+	struct stoa__arrow_reader *r;
+
+	if (out)
+		*out = NULL;
+	if (!p || !out)
+		return stoa__fail(err, STOA_EINVAL, "bytes, and room for the cursor are wanted");
+	STOA_TRY(open_reader("memory", p, len, &r, err));
 	return stoa__arrow_reader_cursor(r, out, err);
 }

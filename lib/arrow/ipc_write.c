@@ -65,13 +65,13 @@ struct writer {
 
 static int put(struct writer *w, const void *p, size_t len)
 {
-	int rc = len ? w->write(w->ctx, p, len) : STOA_OK;
+	int rc = len ? w->write(w->ctx, p, len, w->err) : STOA_OK;
 
-	if (rc < 0)
-		return stoa__fail(w->err, rc, "Arrow cannot be written: the writer returned %s",
+	if (rc < 0 && w->err && w->err->code != rc)	/* it left no words */
+		return stoa__fail(w->err, rc, "the application's writer returned %s",
 				  stoa_result_name(rc));
 	w->at += len;
-	return STOA_OK;
+	return rc;
 }
 
 static int pad(struct writer *w, size_t align)
@@ -387,7 +387,8 @@ int stoa_arrow_write(stoa_cursor *cur, const struct stoa_arrow_options *options,
 		     stoa_write_fn *write, void *ctx, uint64_t *rows, struct stoa_error *err)
 {
 	struct stoa_arrow_options o = STOA_ARROW_OPTIONS_INIT;
-	struct writer w = { .write = write, .ctx = ctx, .err = err };
+	struct stoa_error own = { 0 };
+	struct writer w = { .write = write, .ctx = ctx, .err = &own };
 	struct ArrowArrayStream s;
 	uint64_t n = 0;
 	int rc = STOA_OK;
@@ -409,6 +410,8 @@ int stoa_arrow_write(stoa_cursor *cur, const struct stoa_arrow_options *options,
 	rc = write_all(&w, &s, &n);
 	writer_release(&w);
 	s.release(&s);
+	if (rc < 0 && err)
+		*err = own;
 	if (rows)
 		*rows = n;
 	return rc;

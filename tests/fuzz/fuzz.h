@@ -28,7 +28,8 @@ struct fuzz_target {
 	size_t len_max;		/* of inputs that are worth the time */
 };
 
-extern const struct fuzz_target fuzz_sql, fuzz_csv, fuzz_chunk, fuzz_redo, fuzz_catalog, fuzz_value;
+extern const struct fuzz_target fuzz_sql, fuzz_csv, fuzz_chunk, fuzz_redo, fuzz_catalog, fuzz_value,
+	fuzz_arrow;
 
 /* Ends the program with a message: a promise was broken. */
 void fuzz_die(const char *what) __attribute__((noreturn));
