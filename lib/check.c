@@ -194,12 +194,15 @@ static int check_catalog_locked(struct check *c, const struct stoa__dir *dir)
 
 	/* A clean close leaves the lock file empty. */
 	c->torn_ok = stoa__file_size(dir, "lock", &owner, NULL) == STOA_OK && owner > 0;
-	STOA_TRY(stoa__lock_open(dir, true, &lock, c->err));
-	rc = stoa__lock_writer(&lock, 0, c->err);
+	/* Writers are kept out by a reader's lock: nothing is written, and no permission to is needed. */
+	rc = stoa__lock_open(dir, false, &lock, c->err);
+	if (rc == STOA_ENOTFOUND)
+		rc = stoa__lock_open(dir, true, &lock, c->err);	/* it was lost */
+	STOA_TRY(rc);
+	rc = stoa__lock_keep_writers_out(&lock, c->err);
 	if (rc == STOA_OK)
 		rc = check_catalog(c, dir);
-	/* What a crash left is for the next writer to clear up: it has to see that there was one. */
-	stoa__lock_close(&lock, !lock.crashed);
+	stoa__lock_close(&lock, false);
 	return rc;
 }
 

@@ -151,22 +151,86 @@ static int find_made(const char *path, const struct stoa_options *o, struct stoa
 			  path);
 }
 
+#define NEW ".new-"		/* between a database's name and eight hexadecimal digits */
+
+struct leftovers {
+	const char *parent;
+	const char *name;	/* without its folder */
+};
+
+/* What a creator that was killed left: one that lives has a claim on its directory. */
+static int remove_leftover(void *ctx, const char *entry)
+{
+	const struct leftovers *l = ctx;
+	size_t len = strlen(l->name);
+	char path[PATH_MAX + 300];
+	int fd;
+
+	if (strncmp(entry, l->name, len) || strncmp(entry + len, NEW, strlen(NEW)) ||
+	    strspn(entry + len + strlen(NEW), "0123456789abcdef") != 8 ||
+	    strlen(entry) != len + strlen(NEW) + 8)
+		return 0;
+	snprintf(path, sizeof path, "%s/%s", l->parent, entry);
+	if (stoa__dir_claim(path, &fd, NULL) < 0)
+		return 0;
+	stoa__database_remove(path);
+	stoa__file_close(fd);
+	return 0;
+}
+
+/* As well as can be: it is nobody's need that they go. */
+static void remove_leftovers(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char parent[PATH_MAX];
+	struct leftovers l = { parent, slash ? slash + 1 : path };
+	struct stoa__dir dir;
+
+	snprintf(parent, sizeof parent, "%.*s",
+		 !slash ? 1 : slash == path ? 1 : (int)(slash - path), slash ? path : ".");
+	if (stoa__dir_open(parent, &dir, NULL) < 0)
+		return;
+	(void)stoa__dir_list(&dir, NULL, remove_leftover, &l, NULL);
+	stoa__dir_close(&dir);
+}
+
+/* Makes a directory beside @path and claims it. Another creator may take it for a leftover before it is: then another one. */
+static int make_claimed(const char *path, char temporary[PATH_MAX], int *fd, struct stoa_error *err)
+{
+	struct stat st;
+	uint32_t salt;
+	int rc;
+
+	for (int tries = 0;; tries++) {
+		STOA_TRY(stoa__random(&salt, sizeof salt, err));
+		snprintf(temporary, PATH_MAX, "%s" NEW "%08x", path, salt);
+		STOA_TRY(stoa__dir_create(temporary, err));
+		rc = stoa__dir_claim(temporary, fd, err);
+		if (rc == STOA_OK && stat(temporary, &st) == 0)
+			return STOA_OK;
+		if (rc == STOA_OK)
+			stoa__file_close(*fd);
+		(void)rmdir(temporary);
+		if (tries == 8 || (rc < 0 && rc != STOA_EBUSY && rc != STOA_ENOTFOUND))
+			return rc < 0 ? rc : fail_path(temporary, "has gone", err);
+	}
+}
+
 /* Makes an empty database at @path. */
 static int create(const char *path, const struct stoa_options *o, struct stoa_error *err)
 {
 	char temporary[PATH_MAX];
-	uint32_t salt;
-	int rc;
+	int fd, rc;
 
-	STOA_TRY(stoa__random(&salt, sizeof salt, err));
-	snprintf(temporary, sizeof temporary, "%s.new-%08x", path, salt);
-	STOA_TRY(stoa__dir_create(temporary, err));
+	remove_leftovers(path);
+	STOA_TRY(make_claimed(path, temporary, &fd, err));
 	rc = fill_new(temporary, o, err);
 	if (rc == STOA_OK)
 		rc = stoa__dir_rename(temporary, path, err);
 	if (rc == STOA_EEXIST)
 		rc = find_made(path, o, err);
 	stoa__database_remove(temporary);	/* still there unless it was renamed */
+	stoa__file_close(fd);
 	return rc;
 }
 

@@ -486,7 +486,7 @@ STOA_API STOA_CHECK_RESULT int stoa_stat(stoa_txn *txn, stoa_table table, struct
  * @ctx:    handed to @report
  *
  * Returns: STOA_OK when all is well; STOA_ECORRUPT when @report was called; any error of
- *          stoa_open(). Cost: reads all files once.
+ *          stoa_open(). Writes nothing, and needs no permission to. Cost: reads all files once.
  */
 typedef void stoa_check_report(void *ctx, const char *file, uint64_t offset, const char *what);
 STOA_API STOA_CHECK_RESULT int stoa_check(const char *path, stoa_check_report *report, void *ctx,

@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -216,6 +217,23 @@ int stoa__dir_create(const char *path, struct stoa_error *err)
 	rc = sync_parent(path, err);
 	if (rc < 0)
 		rmdir(path);
+	return rc;
+}
+
+int stoa__dir_claim(const char *path, int *fd, struct stoa_error *err)
+{
+	int rc = STOA_OK;
+
+	*fd = fault() ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*fd < 0)
+		return fail_errno(err, "open", path);
+	if (flock(*fd, LOCK_EX | LOCK_NB) < 0) {
+		rc = errno == EWOULDBLOCK ?
+			     stoa__fail(err, STOA_EBUSY, "%s: another process is at work on it", path) :
+			     fail_errno(err, "lock", path);
+		close(*fd);
+		*fd = -1;
+	}
 	return rc;
 }
 

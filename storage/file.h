@@ -23,6 +23,11 @@ struct stoa__dir {
 
 /* Makes a database directory, durably: its parent is synced. STOA_EEXIST when @path is taken by anything. */
 int stoa__dir_create(const char *path, struct stoa_error *err);
+/*
+ * A mark that a process is at work on a directory, which ends with the process or when *@fd is closed (stoa__file_close()).
+ * STOA_EBUSY if another has it; STOA_ENOTFOUND when the directory is not there.
+ */
+int stoa__dir_claim(const char *path, int *fd, struct stoa_error *err);
 /* STOA_ENOTFOUND when it is not there. */
 int stoa__dir_open(const char *path, struct stoa__dir *out, struct stoa_error *err);
 void stoa__dir_close(struct stoa__dir *dir);

@@ -713,6 +713,76 @@ static void without_permission_there_is_an_error_that_says_so(void **state)
 	testing_rmtree(p.dir);
 }
 
+/* A creator that was killed leaves a directory; one that lives has a claim on its own. */
+static void what_a_killed_creator_left_is_removed(void **state)
+{
+	char *dir = testing_tempdir();
+	struct stoa_error err;
+	char path[300], left[300], live[300], other[300];
+	stoa_db *db;
+	int fd;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s", testing_path(dir, "a.stoa"));
+	snprintf(left, sizeof left, "%s", testing_path(dir, "a.stoa.new-0123abcd"));
+	snprintf(live, sizeof live, "%s", testing_path(dir, "a.stoa.new-89efabcd"));
+	snprintf(other, sizeof other, "%s", testing_path(dir, "a.stoa.new-notours"));
+	assert_int_equal(stoa_open(left, NULL, &db, &err), STOA_OK);
+	assert_int_equal(stoa_close(db, &err), STOA_OK);
+	assert_int_equal(mkdir(live, 0777), 0);
+	assert_int_equal(mkdir(other, 0777), 0);
+	assert_int_equal(stoa__dir_claim(live, &fd, &err), STOA_OK);
+	assert_int_equal(stoa_open(path, NULL, &db, &err), STOA_OK);
+	assert_int_equal(stoa_close(db, &err), STOA_OK);
+	assert_int_equal(access(left, F_OK), -1);
+	assert_int_equal(access(live, F_OK), 0);
+	assert_int_equal(access(other, F_OK), 0);
+	stoa__file_close(fd);
+	testing_rmtree(dir);
+}
+
+static void make_read_only(const char *path, bool on)
+{
+	static const char *const names[] = { "catalog.mdb", "catalog.sum", "lock" };
+	char name[400];
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		snprintf(name, sizeof name, "%s/%s", path, names[i]);
+		assert_int_equal(chmod(name, on ? 0444 : 0644), 0);
+	}
+	assert_int_equal(chmod(path, on ? 0555 : 0755), 0);
+}
+
+static void a_check_needs_no_permission_to_write(void **state)
+{
+	char *dir = testing_tempdir();
+	struct stoa_error err;
+	char path[300];
+	stoa_db *db;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s", testing_path(dir, "a.stoa"));
+	assert_int_equal(chmod(dir, 0755), 0);
+	assert_int_equal(stoa_open(path, NULL, &db, &err), STOA_OK);
+	assert_int_equal(stoa_close(db, &err), STOA_OK);
+	make_read_only(path, true);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		/* What root may, nobody else may. */
+		if (!geteuid() && setuid(65534))
+			_exit(2);
+		_exit(stoa_check(path, NULL, NULL, &err) == STOA_OK ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	make_read_only(path, false);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	testing_rmtree(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -727,6 +797,8 @@ int main(void)
 		cmocka_unit_test(a_missing_path_is_made_or_not_as_asked),
 		cmocka_unit_test(what_is_not_a_database_is_left_alone),
 		cmocka_unit_test(empty_files_are_damage),
+		cmocka_unit_test(what_a_killed_creator_left_is_removed),
+		cmocka_unit_test(a_check_needs_no_permission_to_write),
 		cmocka_unit_test(without_permission_there_is_an_error_that_says_so),
 	};
 
