@@ -229,20 +229,14 @@ static int run_len(struct set *set, const char *name, char **values, int n)
 	return CLI_OK;
 }
 
-static int run_list(struct set *set, const char *name, char **values, int n)
+/* Prints the values that a cursor gives, and closes it. */
+static int print_all(struct set *set, stoa_cursor *cur)
 {
 	const struct stoa_value *row;
 	struct text t = { 0 };
 	struct stoa_error err;
-	stoa_cursor *cur;
-	int code = find_set(set, name), rc;
+	int rc;
 
-	(void)values;
-	(void)n;
-	if (code != CLI_OK)
-		return code;
-	if (stoa_scan(set->s.txn, set->table, NULL, 0, &cur, &err) < 0)
-		return report_error(set->s.path, &err);
 	while ((rc = stoa_next(cur, &row, &err)) == STOA_ROW && !interrupted()) {
 		size_t need = stoa_value_print(row, NULL, 0);
 		char *p;
@@ -260,18 +254,91 @@ static int run_list(struct set *set, const char *name, char **values, int n)
 	return rc < 0 ? report_error(set->s.path, &err) : rc == STOA_ROW ? CLI_INTERRUPTED : CLI_OK;
 }
 
+static int run_list(struct set *set, const char *name, char **values, int n)
+{
+	struct stoa_error err;
+	stoa_cursor *cur;
+	int code = find_set(set, name);
+
+	(void)values;
+	(void)n;
+	if (code != CLI_OK)
+		return code;
+	if (stoa_scan(set->s.txn, set->table, NULL, 0, &cur, &err) < 0)
+		return report_error(set->s.path, &err);
+	return print_all(set, cur);
+}
+
+static int open_set(struct set *set, const char *name, stoa_set **out)
+{
+	struct stoa_error err;
+	int code = find_set(set, name);
+
+	if (code != CLI_OK)
+		return code;
+	return stoa_set_open(set->s.txn, set->table, set->index, out, &err) < 0 ?
+		       report_error(set->s.path, &err) :
+		       CLI_OK;
+}
+
+static int combine(struct set *set, const char *name, const char *other, int operation)
+{
+	stoa_set *a = NULL, *b = NULL;
+	struct stoa_error err;
+	stoa_cursor *cur;
+	int code = open_set(set, name, &a);
+
+	if (code == CLI_OK)
+		code = open_set(set, other, &b);
+	if (code == CLI_OK && stoa_set_combine(a, b, operation, &cur, &err) < 0)
+		code = report_error(set->s.path, &err);
+	else if (code == CLI_OK)
+		code = print_all(set, cur);
+	stoa_set_close(a);
+	stoa_set_close(b);
+	return code;
+}
+
+static int run_union(struct set *set, const char *name, char **values, int n)
+{
+	(void)n;
+	return combine(set, name, values[0], STOA_SET_UNION);
+}
+
+static int run_intersect(struct set *set, const char *name, char **values, int n)
+{
+	(void)n;
+	return combine(set, name, values[0], STOA_SET_INTERSECTION);
+}
+
+static int run_except(struct set *set, const char *name, char **values, int n)
+{
+	(void)n;
+	return combine(set, name, values[0], STOA_SET_DIFFERENCE);
+}
+
+static int run_symmetric(struct set *set, const char *name, char **values, int n)
+{
+	(void)n;
+	return combine(set, name, values[0], STOA_SET_SYMMETRIC_DIFFERENCE);
+}
+
 static const struct action {
 	const char *name;
 	uint32_t flags;		/* to open with */
 	unsigned txn;
-	bool values;		/* takes some */
+	enum { NO_VALUES, VALUES, A_SET } takes;
 	int (*run)(struct set *set, const char *name, char **values, int n);
 } actions[] = {
-	{ "add", 0, STOA_WRITE, true, run_add },
-	{ "has", STOA_OPEN_READ_ONLY, STOA_READ, true, run_has },
-	{ "remove", STOA_OPEN_NO_CREATE, STOA_WRITE, true, run_remove },
-	{ "len", STOA_OPEN_READ_ONLY, STOA_READ, false, run_len },
-	{ "list", STOA_OPEN_READ_ONLY, STOA_READ, false, run_list },
+	{ "add", 0, STOA_WRITE, VALUES, run_add },
+	{ "has", STOA_OPEN_READ_ONLY, STOA_READ, VALUES, run_has },
+	{ "remove", STOA_OPEN_NO_CREATE, STOA_WRITE, VALUES, run_remove },
+	{ "len", STOA_OPEN_READ_ONLY, STOA_READ, NO_VALUES, run_len },
+	{ "list", STOA_OPEN_READ_ONLY, STOA_READ, NO_VALUES, run_list },
+	{ "union", STOA_OPEN_READ_ONLY, STOA_READ, A_SET, run_union },
+	{ "intersect", STOA_OPEN_READ_ONLY, STOA_READ, A_SET, run_intersect },
+	{ "except", STOA_OPEN_READ_ONLY, STOA_READ, A_SET, run_except },
+	{ "symmetric", STOA_OPEN_READ_ONLY, STOA_READ, A_SET, run_symmetric },
 };
 
 static const struct action *find_action(const char *name)
@@ -298,11 +365,16 @@ static int run(const struct command *self, int argc, char **argv)
 		return bad_usage(self, "an action, a DB and a SET are wanted");
 	a = find_action(argv[optind]);
 	if (!a)
-		return bad_usage(self, "no action %s: add, has, remove, len or list", argv[optind]);
+		return bad_usage(self,
+				 "no action %s: add, has, remove, len, list, union, intersect, except "
+				 "or symmetric",
+				 argv[optind]);
 	argc -= optind + 3;
 	argv += optind;
-	if (argc && !a->values)
+	if (argc && a->takes == NO_VALUES)
 		return bad_usage(self, "%s takes no values", a->name);
+	if (argc != 1 && a->takes == A_SET)
+		return bad_usage(self, "%s takes another set", a->name);
 	code = session_begin(&set.s, argv[1], a->flags, a->txn);
 	if (code != CLI_OK)
 		return code;
@@ -318,7 +390,11 @@ const struct command command_set = {
 	"  has DB SET [VALUE...]     print those that are in the set; exit code 1 unless all are\n"
 	"  remove DB SET [VALUE...]  take values out\n"
 	"  len DB SET                print how many there are\n"
-	"  list DB SET               print them all\n\n"
+	"  list DB SET               print them all\n"
+	"  union DB SET OTHER        print those of both sets together, each once\n"
+	"  intersect DB SET OTHER    those that both have\n"
+	"  except DB SET OTHER       those of SET that OTHER has not\n"
+	"  symmetric DB SET OTHER    those that one of them has, and not the other\n\n"
 	"  -h, --help                this text\n\n"
 	"  find . -type f | stoa set add seen.stoa files\n",
 	run,

@@ -86,6 +86,7 @@ libstoa_all_la_SOURCES += \
 	%D%/seal.c \
 	%D%/set.c \
 	%D%/set.h \
+	%D%/set_algebra.c \
 	%D%/set_find.c \
 	%D%/set_key.c \
 	%D%/set_many.c \

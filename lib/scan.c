@@ -1040,6 +1040,17 @@ static int scan_open(stoa_txn *txn, stoa_table table, const uint32_t *slots, siz
 	return scan_at(version, table, slots, n_slots, is_cursor, out, err);
 }
 
+int stoa__scan_cursor_at(struct stoa__version *version, uint32_t id, const uint32_t *slots,
+			 size_t n, stoa_cursor **out, struct stoa_error *err)
+{
+	struct scan *s;
+
+	stoa__version_hold(version);
+	STOA_TRY(scan_at(version, id, slots, n, true, &s, err));
+	*out = &s->cursor;
+	return STOA_OK;
+}
+
 int stoa__scan_source(stoa_txn *txn, stoa_table table, const uint32_t *slots, size_t n_slots,
 		      struct stoa__source **out, struct stoa_error *err)
 {

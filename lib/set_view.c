@@ -9,12 +9,12 @@
 #include "cursor.h"
 #include "db.h"
 
-int stoa__set_view_init(struct stoa__set_view *view, const struct stoa__version *v,
+int stoa__set_view_init(struct stoa__set_view *view, struct stoa__version *v,
 			const struct stoa__table *t, uint32_t i, struct stoa_error *err)
 {
 	const struct stoa__index_def *def = &t->schema->indexes[i];
 
-	*view = (struct stoa__set_view){ .t = t, .def = def, .version = v };
+	*view = (struct stoa__set_view){ .t = t, .def = def, .i = i, .version = v };
 	for (uint32_t k = 0; k < def->n_slots; k++)
 		view->fades |= t->schema->slots[def->slots[k]].def.type == STOA_WEAK_REF;
 	if (def->n_slots == 1) {
@@ -23,12 +23,17 @@ int stoa__set_view_init(struct stoa__set_view *view, const struct stoa__version 
 			view->word_type = view->slot->def.type;
 	}
 	stoa__set_tables(stoa__set_of(t, i), &view->tables);
-	return stoa__places_init(&view->places, t) < 0 ? stoa__fail_memory(err) : STOA_OK;
+	if (stoa__places_init(&view->places, t) < 0) {
+		stoa__set_view_release(view);
+		return stoa__fail_memory(err);
+	}
+	return STOA_OK;
 }
 
 void stoa__set_view_release(struct stoa__set_view *view)
 {
 	stoa__places_release(&view->places);
+	view->version = NULL;
 }
 
 /* ---- one key ---- */
@@ -74,6 +79,7 @@ static inline int matches(const struct stoa__set_view *view, const struct stoa__
 struct search {
 	const struct stoa__set_view *view;
 	const struct stoa_value *values;
+	uint64_t below;		/* rows from this one on do not count */
 	uint64_t rowid;
 };
 
@@ -82,27 +88,45 @@ static inline int candidate(void *ctx, uint64_t rowid, struct stoa_error *err)
 	struct search *search = ctx;
 	struct stoa__spot *s;
 
+	if (rowid >= search->below)
+		return 0;
 	STOA_TRY(stoa__set_view_spot(search->view, rowid, &s, err));
 	search->rowid = rowid;
 	return s ? matches(search->view, s, rowid, search->values, err) : 0;
 }
 
-int stoa__set_view_find(const struct stoa__set_view *view, uint64_t hash,
-			const struct stoa_value *values, uint64_t *rowid, struct stoa_error *err)
+static int look(struct search *search, uint64_t hash, struct stoa_error *err)
 {
-	struct search search = { view, values, 0 };
+	const struct stoa__set_view *view = search->view;
 	int rc = 1;
 
 	if (view->fades)
-		rc = stoa__set_key_lives(view->version, view->t, view->def, values, err);
+		rc = stoa__set_key_lives(view->version, view->t, view->def, search->values, err);
 	if (rc <= 0)
 		return rc;
 	rc = 0;
 	for (uint32_t j = 0; j < view->tables.n && !rc; j++)
 		rc = stoa__set_probe(view->tables.hints[j], view->tables.run[j], hash, candidate,
-				     &search, err);
+				     search, err);
+	return rc;
+}
+
+int stoa__set_view_find(const struct stoa__set_view *view, uint64_t hash,
+			const struct stoa_value *values, uint64_t *rowid, struct stoa_error *err)
+{
+	struct search search = { view, values, UINT64_MAX, 0 };
+	int rc = look(&search, hash, err);
+
 	*rowid = search.rowid;
 	return rc;
+}
+
+int stoa__set_view_precedes(const struct stoa__set_view *view, const struct stoa_value *values,
+			    uint64_t rowid, struct stoa_error *err)
+{
+	struct search search = { view, values, rowid, 0 };
+
+	return look(&search, stoa__set_hash(view->def, values), err);
 }
 
 /* ---- open sets ---- */
@@ -233,4 +257,17 @@ int stoa_set_has_many(stoa_set *set, const struct stoa_array *columns, size_t n_
 	if (n)
 		STOA_TRY(stoa__set_check_columns(set->view.t, set->view.def, columns, err));
 	return stoa__set_view_find_many(&set->view, columns, n, found, rows, err);
+}
+
+int stoa_set_combine(stoa_set *a, stoa_set *b, int operation, stoa_cursor **out,
+		     struct stoa_error *err)
+{
+	if (!out)
+		return stoa__fail(err, STOA_EINVAL, "there is no room for the cursor");
+	*out = NULL;
+	if (!is_usable(a))
+		return refuse(a, err);
+	if (!is_usable(b))
+		return refuse(b, err);
+	return stoa__set_combine(&a->view, &b->view, operation, out, err);
 }

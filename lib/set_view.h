@@ -20,7 +20,8 @@
 struct stoa__set_view {
 	const struct stoa__table *t;
 	const struct stoa__index_def *def;
-	const struct stoa__version *version;
+	uint32_t i;			/* its position */
+	struct stoa__version *version;
 	const struct stoa__slot *slot;	/* the only one of the key; else NULL */
 	uint8_t word_type;		/* of that slot, if it is of integers; else STOA_NULL */
 	bool fades;			/* a slot is a weak reference */
@@ -29,12 +30,18 @@ struct stoa__set_view {
 };
 
 /* STOA_OK or STOA_ENOMEM with words. @v, which @t is a table of, must stay. */
-int stoa__set_view_init(struct stoa__set_view *view, const struct stoa__version *v,
+int stoa__set_view_init(struct stoa__set_view *view, struct stoa__version *v,
 			const struct stoa__table *t, uint32_t i, struct stoa_error *err);
 void stoa__set_view_release(struct stoa__set_view *view);
 /* A row that has a key of the slots' types, without a NULL, whose hash is known: 1 with *@rowid, 0, or an error. */
 int stoa__set_view_find(const struct stoa__set_view *view, uint64_t hash,
 			const struct stoa_value *values, uint64_t *rowid, struct stoa_error *err);
+/* Has a row before @rowid this key, of the slots' types and without a NULL? 1, 0, or an error. */
+int stoa__set_view_precedes(const struct stoa__set_view *view, const struct stoa_value *values,
+			    uint64_t rowid, struct stoa_error *err);
+/* set_algebra.c: as stoa_set_combine(); the cursor holds versions of its own. */
+int stoa__set_combine(const struct stoa__set_view *a, const struct stoa__set_view *b,
+		      int operation, stoa_cursor **out, struct stoa_error *err);
 /* The spot of a row, looked at; *@out is NULL if there is none. */
 static inline int stoa__set_view_spot(const struct stoa__set_view *view, uint64_t rowid,
 				      struct stoa__spot **out, struct stoa_error *err)

@@ -1167,6 +1167,28 @@ STOA_API STOA_CHECK_RESULT int stoa_set_has_many(stoa_set *set, const struct sto
 						 size_t n_columns, size_t n, uint64_t *found,
 						 stoa_rowid *rows, struct stoa_error *err);
 
+/** enum stoa_set_operation - what to make of two sets */
+enum stoa_set_operation {
+	STOA_SET_UNION = 1,			/* keys of either */
+	STOA_SET_INTERSECTION = 2,		/* keys of both */
+	STOA_SET_DIFFERENCE = 3,		/* keys of the first that the second has not */
+	STOA_SET_SYMMETRIC_DIFFERENCE = 4,	/* keys of one, but not of the other */
+};
+
+/**
+ * stoa_set_combine() - a cursor over the keys that an operation on two sets gives
+ * @a, @b:      may be of one table, and of transactions of different times; they may be closed before the cursor
+ * @operation: an enum stoa_set_operation
+ * @out:       receives the cursor: the slots of @a's index as columns, each key once, with a row that has it as the
+ *             rowid of @a or, for keys of @b alone and for some intersections, of @b. In no order that means anything
+ *
+ * Lazy, and in memory for a batch. Returns: STOA_OK; STOA_ETYPE unless both have slots of the same types; STOA_EINVAL;
+ * STOA_ESTATE; STOA_ENOMEM.
+ * Cost:    a look-up for each row of @a, of @b or, for a union or symmetric difference, of both; of an intersection the smaller.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_set_combine(stoa_set *a, stoa_set *b, int operation,
+						stoa_cursor **out, struct stoa_error *err);
+
 /** stoa_set_close() - free an open set; NULL is fine */
 STOA_API void stoa_set_close(stoa_set *set);
 

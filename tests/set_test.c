@@ -300,6 +300,70 @@ static void check_open_many(struct run *r, struct open *o)
 	}
 }
 
+/* ---- algebra ---- */
+
+/* Which keys, or names, a list has. */
+static void members(const struct list *l, bool names, bool has[KEYS])
+{
+	memset(has, 0, KEYS * sizeof *has);
+	for (size_t i = 0; i < l->n; i++) {
+		int64_t key = names ? l->row[i].name : l->row[i].key;
+
+		if (key >= 0)
+			has[key] = true;
+	}
+}
+
+static bool combined(int operation, bool a, bool b)
+{
+	switch (operation) {
+	case STOA_SET_UNION: return a || b;
+	case STOA_SET_INTERSECTION: return a && b;
+	case STOA_SET_DIFFERENCE: return a && !b;
+	default: return a != b;
+	}
+}
+
+static int64_t key_of(const struct stoa_value *v, bool names)
+{
+	for (int name = 0; names && name < NAMES; name++)
+		if (v->len == strlen(name_text(name)) && !memcmp(v->p, name_text(name), v->len))
+			return name;
+	return names ? -1 : (int64_t)(v->u / 1000003);
+}
+
+static void check_combined(struct run *r, struct open *a, struct open *b)
+{
+	int operation = 1 + (int)below(r, 4);
+	bool names = below(r, 2), in_a[KEYS], in_b[KEYS], seen[KEYS] = { false };
+	const struct stoa_value *v;
+	stoa_cursor *cur;
+	int rc;
+
+	members(&a->rows, names, in_a);
+	members(&b->rows, names, in_b);
+	ok(r, stoa_set_combine(names ? a->by_name : a->by_key, names ? b->by_name : b->by_key,
+			       operation, &cur, &r->err));
+	while ((rc = stoa_next(cur, &v, &r->err)) == STOA_ROW) {
+		int64_t key = key_of(v, names);
+
+		assert_true(key >= 0 && !seen[key] && stoa_cursor_rowid(cur));
+		seen[key] = true;
+	}
+	ok(r, rc);
+	for (int k = 0; k < KEYS; k++)
+		assert_int_equal(seen[k], combined(operation, in_a[k], in_b[k]));
+	stoa_cursor_close(cur);
+}
+
+static void step_combine(struct run *r)
+{
+	struct open *a = &r->open[below(r, OPEN)], *b = &r->open[below(r, OPEN)];
+
+	if (a->by_key && b->by_key && !a->gone && !b->gone)
+		check_combined(r, a, b);
+}
+
 static void check_open(struct run *r, struct open *o)
 {
 	struct stoa_value v = stoa_u64(0);
@@ -676,6 +740,7 @@ static void step(struct run *r)
 		{ 3, step_savepoint }, { 3, step_rollback }, { 6, step_commit }, { 2, step_abort },
 		{ 2, step_seal }, { 2, step_snapshot }, { 3, step_look_back }, { 2, step_checkpoint },
 		{ 1, step_reopen }, { 4, step_open }, { 6, step_ask },
+		{ 6, step_combine },
 	};
 	unsigned sum = 0, pick;
 
@@ -879,6 +944,49 @@ static void a_set_opens_whole_or_not_at_all_when_memory_runs_out(void **state)
 	ok(&r, stoa_close(r.db, &r.err));
 }
 
+static void combining_is_whole_or_not_at_all_when_memory_runs_out(void **state)
+{
+	struct run r = { .seed = 1 };
+	bool fired = true;
+	stoa_set *a, *b;
+
+	(void)state;
+	open_again(&r);
+	begin(&r);
+	make_table(&r);
+	for (int k = 0; k < 600; k++) {
+		struct row row = { 0, k, k % NAMES, k };
+
+		ok(&r, do_insert(&r, &row));
+	}
+	ok(&r, stoa_set_open(r.txn, r.table, r.by_key, &a, &r.err));
+	ok(&r, stoa_delete(r.txn, r.table, 7, &r.err));
+	ok(&r, stoa_set_open(r.txn, r.table, r.by_key, &b, &r.err));
+	for (long nth = 0; fired; nth++) {
+		const struct stoa_value *v;
+		stoa_cursor *cur;
+		uint64_t n = 0;
+		int rc;
+
+		stoa__fault_arm(nth, false);
+		rc = stoa_set_combine(a, b, STOA_SET_SYMMETRIC_DIFFERENCE, &cur, &r.err);
+		while (rc >= 0 && (rc = stoa_next(cur, &v, &r.err)) == STOA_ROW)
+			n++;
+		fired = stoa__fault_disarm();
+		assert_true(rc == STOA_END || (fired && rc == STOA_ENOMEM));
+		assert_true(rc < 0 || n == 1);
+		stoa_cursor_close(cur);
+	}
+	stoa_set_close(b);
+	assert_int_equal(stoa_set_open(r.txn, r.table, r.by_name, &b, &r.err), STOA_OK);
+	assert_int_equal(stoa_set_combine(a, b, STOA_SET_UNION, &(stoa_cursor *){ NULL }, &r.err),
+			 STOA_ETYPE);
+	stoa_set_close(a);
+	stoa_set_close(b);
+	stoa_abort(r.txn);
+	ok(&r, stoa_close(r.db, &r.err));
+}
+
 /* ---- weak references ---- */
 
 /* Is there a row that refers to @row? However it is asked for, the answer is the same. */
@@ -1062,6 +1170,7 @@ int main(void)
 		cmocka_unit_test(queries_go_by_the_index_that_suits_them),
 		cmocka_unit_test(an_index_is_made_whole_or_not_at_all_when_memory_runs_out),
 		cmocka_unit_test(a_set_opens_whole_or_not_at_all_when_memory_runs_out),
+		cmocka_unit_test(combining_is_whole_or_not_at_all_when_memory_runs_out),
 		cmocka_unit_test(a_weak_reference_to_a_row_that_has_gone_is_no_key),
 		cmocka_unit_test(whole_groups_settle_their_conflicts_on_disk),
 		cmocka_unit_test(whole_groups_settle_their_conflicts_in_memory),

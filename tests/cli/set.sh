@@ -7,6 +7,13 @@ run stoa set has s.stoa seen milk tea
 run stoa set has s.stoa seen milk beer
 run stoa set remove s.stoa seen tea beer
 run stoa set list s.stoa seen
+run stoa set add s.stoa new milk honey
+run stoa set union s.stoa seen new
+run stoa set intersect s.stoa seen new
+run stoa set except s.stoa seen new
+run stoa set symmetric s.stoa seen new
+run stoa set except s.stoa seen
+run stoa set union s.stoa seen nothing
 run stoa set len s.stoa nothing
 run stoa set empty s.stoa seen
 run stoa create s.stoa -t n -s 'n i8'
