@@ -231,6 +231,27 @@ static void put_update(FILE *f)
 	put_returning(f);
 }
 
+/* With the help of another table; a row that several match would be a matter of taste. */
+static void put_update_from(FILE *f)
+{
+	static const char *const sets[] = { "b = x.m, s = x.z", "(b, s) = (x.m + 1, x.z)", "a = x.m", "s = s || x.z" };
+	unsigned t = below(2);
+
+	if (!below(3))
+		fprintf(f, "WITH y AS (SELECT * FROM %s WHERE a > %u) ", tables[1 - t], below(20));
+	else
+		fputs("WITH y AS (SELECT a, b, s FROM u) ", f);
+	fprintf(f, "UPDATE %s SET %s FROM (SELECT a AS k, max(b) AS m, min(s) AS z FROM y GROUP BY a) x "
+		"WHERE x.k = %s.%s", tables[t], sets[below(4)], tables[t], below(2) ? "a" : "b");
+}
+
+static void put_delete_with(FILE *f)
+{
+	fprintf(f, "WITH y(p, q) AS (SELECT a, b FROM %s WHERE rowid %% 7 = %u) DELETE FROM %s WHERE (a, b) %s "
+		"(SELECT p FROM y LIMIT 1), %u)", tables[below(2)], below(7), tables[below(2)],
+		below(2) ? "= (" : "< (", below(30));
+}
+
 static void put_delete(FILE *f)
 {
 	fprintf(f, "DELETE FROM %s", tables[below(2)]);
@@ -243,9 +264,13 @@ static void change(struct world *w)
 	char *sql;
 	size_t size;
 	FILE *f = open_memstream(&sql, &size);
-	unsigned kind = below(12);
+	unsigned kind = below(14);
 
-	if (kind > 9)
+	if (kind == 12)
+		put_update_from(f);
+	else if (kind == 13)
+		put_delete_with(f);
+	else if (kind > 9)
 		put_upsert(f);
 	else if (kind < 5)
 		put_insert(f);

@@ -204,6 +204,17 @@ static void compare(struct world *w, int depth)
 		text(w);
 		return;
 	}
+	if (chance(w, 8)) {	/* of rows */
+		for (unsigned i = 0; i < 2; i++) {
+			fputs(i ? PICK(w, ops) : "", w->f);
+			fputs("(", w->f);
+			integer(w, 0);
+			fputs(", ", w->f);
+			integer(w, 0);
+			fputs(")", w->f);
+		}
+		return;
+	}
 	integer(w, depth - 1);
 	if (chance(w, 12)) {
 		fputs(chance(w, 50) ? " IS NULL" : " IS NOT NULL", w->f);
@@ -275,11 +286,18 @@ static void join(struct world *w, int depth)
 static void from(struct world *w, int depth)
 {
 	unsigned n = 1 + below(w, depth > 0 ? 3 : 2);
+	/* SQLite's RIGHT and FULL joins are not for parentheses. */
+	bool inside = n > 1 && w->budget > 2 && depth != TOP && chance(w, 25);
 
-	fputs(" FROM ", w->f);
+	fputs(inside ? " FROM (" : " FROM ", w->f);
 	see(w, source(w, depth));
-	for (unsigned i = 1; i < n && w->budget; i++)
+	if (inside)
+		w->budget += !w->budget;	/* there must be a join */
+	for (unsigned i = 1; i < n && w->budget; i++) {
 		join(w, depth);
+		fputs(inside ? ")" : "", w->f);
+		inside = false;
+	}
 }
 
 /* ---- conditions ------------------------------------------------------------------------------ */
