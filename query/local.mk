@@ -31,6 +31,7 @@ libstoa_all_la_SOURCES += \
 	%D%/cursor_source.h \
 	%D%/define.c \
 	%D%/define.h \
+	%D%/deque_table.c \
 	%D%/dict.c \
 	%D%/engine.h \
 	%D%/direct.c \

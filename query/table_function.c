@@ -15,6 +15,8 @@ static const struct {
 	const char *name;
 	stoa__table_maker *make;
 } functions[] = {
+	{ "deque", stoa__table_deque },
+	{ "deques", stoa__table_deques },
 	{ "generate_series", stoa__table_series },
 	{ "read_arrow", stoa__table_read_arrow },
 	{ "read_csv", stoa__table_read_csv },

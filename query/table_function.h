@@ -80,6 +80,7 @@ struct stoa_bytes stoa__table_function_of(struct stoa_bytes path);
 
 stoa__table_maker stoa__table_read_arrow;	/* arrow_table.c */
 stoa__table_maker stoa__table_read_csv;		/* file_table.c */
+stoa__table_maker stoa__table_deque, stoa__table_deques;	/* deque_table.c */
 stoa__table_maker stoa__table_series;		/* series.c */
 
 #endif

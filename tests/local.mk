@@ -28,6 +28,7 @@ cmocka_tests += \
 	%D%/csv_work_test \
 	%D%/cursor_test \
 	%D%/cut_test \
+	%D%/deque_table_test \
 	%D%/deque_test \
 	%D%/deref_test \
 	%D%/dialect_test \
