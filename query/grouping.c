@@ -79,13 +79,28 @@ static bool extend_range(struct stoa__group_key *k, int64_t lo, int64_t hi)
 	return range <= DIRECT_MAX;
 }
 
+static void free_direct(struct stoa__grouping *g)
+{
+	stoa__free(g->direct);
+	g->direct = NULL;
+	g->n_cells = 0;
+}
+
+bool stoa__grouping_give_up_direct(struct stoa__grouping *g)
+{
+	bool had = g->direct != NULL;
+
+	free_direct(g);
+	g->no_direct = true;
+	return had;
+}
+
 /* Makes the direct table anew, empty, if the ranges allow one. */
 static int make_direct(struct stoa__grouping *g, struct stoa_error *err)
 {
 	uint64_t cells = 1;
 
-	stoa__free(g->direct);
-	g->direct = NULL;
+	free_direct(g);
 	for (size_t k = 0; k < g->n_keys; k++) {
 		g->keys[k].stride = cells;
 		cells *= g->keys[k].range + 1;
@@ -97,6 +112,7 @@ static int make_direct(struct stoa__grouping *g, struct stoa_error *err)
 	g->direct = stoa__calloc(cells, sizeof *g->direct);
 	if (!g->direct)
 		return stoa__fail_memory(err);
+	g->n_cells = cells;
 	return STOA_OK;
 }
 
@@ -118,9 +134,7 @@ static int check_direct(struct stoa__grouping *g, size_t n, struct stoa_error *e
 			continue;
 		fits = false;
 		if (!extend_range(&g->keys[k], lo, hi)) {
-			g->no_direct = true;
-			stoa__free(g->direct);
-			g->direct = NULL;
+			(void)stoa__grouping_give_up_direct(g);
 			return STOA_OK;
 		}
 	}
@@ -373,10 +387,10 @@ int stoa__grouping_freeze(struct stoa__grouping *g, struct stoa_error *err)
 	if (!g->known)
 		return stoa__fail_memory(err);
 	g->ag.only = g->known;
-	g->frozen = g->no_direct = true;
-	stoa__free(g->direct);
+	g->frozen = true;
+	(void)stoa__grouping_give_up_direct(g);
 	stoa__free(g->by_code);
-	g->direct = g->by_code = NULL;
+	g->by_code = NULL;
 	for (size_t k = 0; k < g->n_keys; k++)
 		g->keys[k].keyer.frozen = true;
 	return STOA_OK;
@@ -483,7 +497,8 @@ void stoa__grouping_keys(const struct stoa__grouping *g, size_t k, uint32_t at, 
 uint64_t stoa__grouping_bytes(const struct stoa__grouping *g)
 {
 	uint64_t sum = stoa__tuples_bytes(&g->tuples) + stoa__aggregator_bytes(&g->ag) +
-		       g->cap_places * sizeof *g->places;
+		       g->cap_places * sizeof *g->places + g->n_cells * sizeof *g->direct +
+		       (g->by_code ? CODE_CELLS_MAX * sizeof *g->by_code : 0);
 
 	for (size_t k = 0; k < g->n_keys; k++)
 		sum += stoa__keyer_bytes(&g->keys[k].keyer);

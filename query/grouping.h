@@ -32,6 +32,7 @@ struct stoa__grouping {
 	uint32_t *cells;
 	uint32_t *groups;	/* of the batch's rows */
 	uint32_t *direct;	/* group + 1 by cell; NULL when there is no direct table */
+	uint64_t n_cells;	/* of it */
 	uint32_t *by_code;	/* group + 1 by the codes of its dictionaries; 0: unknown */
 	bool no_direct;		/* given up for good */
 	struct stoa__aggregator ag;
@@ -71,6 +72,8 @@ int stoa__grouping_merge(struct stoa__grouping *g, struct stoa__grouping *from, 
 /* Key @k of @n groups from @at on. */
 void stoa__grouping_keys(const struct stoa__grouping *g, size_t k, uint32_t at, size_t n,
 			 void *values, uint64_t *valid);
+/* Gives up the direct table, which only spares time, for good: was there one? */
+bool stoa__grouping_give_up_direct(struct stoa__grouping *g);
 /* Heap that it holds. */
 uint64_t stoa__grouping_bytes(const struct stoa__grouping *g);
 

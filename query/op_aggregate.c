@@ -152,6 +152,8 @@ static int heed_budget(struct aggregate *a, struct stoa_error *err)
 		STOA_TRY(stoa__aggregator_spill(&a->grouping.ag, err));
 		fits = stoa__share_hold(&a->share, bytes_held(a));
 	}
+	if (!fits && stoa__grouping_give_up_direct(&a->grouping))
+		fits = stoa__share_hold(&a->share, bytes_held(a));
 	if (fits || a->grouping.frozen || !a->n_keys || a->depth == DEPTH_MAX)
 		return STOA_OK;
 	return begin_dealing(a, err);
@@ -172,8 +174,12 @@ static int consume_batch(struct aggregate *a, struct stoa__machine *m, struct st
 /* Memory is heeded by one alone: lanes end before they need it. */
 static bool is_crowded(struct lane *l)
 {
+	struct stoa__grouping *g = &l->grouping;
+
 	return l->grouping.n_groups >= LANE_GROUPS ||
-	       !stoa__share_hold(&l->share, stoa__grouping_bytes(&l->grouping));
+	       (!stoa__share_hold(&l->share, stoa__grouping_bytes(g)) &&
+		(!stoa__grouping_give_up_direct(g) ||
+		 !stoa__share_hold(&l->share, stoa__grouping_bytes(g))));
 }
 
 /* Lane @i fills its grouping until there are no rows, or some lane has too many groups. */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "../lib/core/alloc.h"
+#include "../lib/core/hash.h"
 #include "../storage/file.h"
 #include "array_source.h"
 #include "mixed.h"
@@ -193,7 +194,7 @@ static void memory_may_run_out_anywhere(void **state)
 /* ---- a database ------------------------------------------------------------------------------ */
 
 #define N_DB 300000
-static void fill_db(stoa_db *db)
+static void fill_db(stoa_db *db, int64_t n)
 {
 	static const struct stoa_slot def[] = { { .name = "id", .type = STOA_I64 },
 						{ .name = "k", .type = STOA_I64 },
@@ -206,13 +207,13 @@ static void fill_db(stoa_db *db)
 	assert_int_equal(stoa_begin(db, STOA_WRITE, &txn, &err), STOA_OK);
 	assert_int_equal(stoa_table_create(txn, "big", def, 3, &t, &err), STOA_OK);
 	assert_int_equal(stoa_appender_open(txn, t, &app, &err), STOA_OK);
-	for (int64_t from = 0; from < N_DB; from += 1000) {
+	for (int64_t from = 0; from < n; from += 1000) {
 		static int64_t id[1000], k[1000];
 		static char room[1000][32];
 		static struct stoa_bytes text[1000];
 		for (int64_t i = 0; i < 1000; i++) {
 			id[i] = from + i;
-			k[i] = (from + i) * 7919 % N_DB;
+			k[i] = (from + i) * 7919 % n;
 			text[i].p = room[i];
 			text[i].len = (uint32_t)snprintf(room[i], 32, "a text of number %07d",
 							 (int)k[i]);
@@ -240,7 +241,7 @@ static void ten_times_the_limit_is_sorted_and_grouped_right_and_nothing_is_left_
 
 	(void)state;
 	assert_int_equal(stoa_open(path, NULL, &db, &err), STOA_OK);
-	fill_db(db);
+	fill_db(db, N_DB);
 	assert_int_equal(stoa_close(db, &err), STOA_OK);
 	options.memory_limit = 2000000;
 	assert_int_equal(stoa_open(path, &options, &db, &err), STOA_OK);
@@ -272,6 +273,90 @@ static void ten_times_the_limit_is_sorted_and_grouped_right_and_nothing_is_left_
 	testing_rmtree(dir);
 }
 
+/* ---- a tenth of what they hold --------------------------------------------------------------- */
+
+/* A sum over rows of a hash of each: the same whatever the order. */
+static uint64_t digest(stoa_txn *txn, const char *sql, uint64_t *n_rows)
+{
+	const struct stoa_value *row;
+	struct stoa_error err;
+	stoa_cursor *cur;
+	uint64_t sum = 0;
+	size_t n;
+	int rc;
+
+	*n_rows = 0;
+	if (stoa_query(txn, sql, &cur, &err) < 0)
+		fail_msg("%s\n-> %s", sql, err.text);
+	(void)stoa_columns(cur, &n);
+	while ((rc = stoa_next(cur, &row, &err)) == STOA_ROW) {
+		uint64_t h = 7;
+		for (size_t i = 0; i < n; i++)
+			h = h * 0x9e3779b97f4a7c15u + row[i].type +
+			    (row[i].type == STOA_TEXT ? stoa__hash(row[i].p, row[i].len) : row[i].u);
+		sum += h ^ h >> 31;
+		++*n_rows;
+	}
+	if (rc < 0)
+		fail_msg("%s\n-> %s", sql, err.text);
+	stoa_cursor_close(cur);
+	return sum;
+}
+
+/* Rows of 100,000 texts hold 7 MB and more in each of these. */
+static const char *const large[] = {
+	"SELECT t, k FROM big ORDER BY t",
+	"SELECT t, sum(k), min(t) FROM big GROUP BY t",
+	"SELECT id % 90000, count(*), max(t) FROM big GROUP BY 1",
+	"SELECT DISTINCT t, k FROM big",
+	"SELECT p.k, q.t FROM big p JOIN big q ON p.t = q.t",
+	"SELECT p.id, q.t FROM big p LEFT JOIN big q ON p.k = q.id + 30000 AND q.t > p.t",
+	"SELECT t, k FROM big UNION SELECT t, id FROM big",
+	"SELECT t, k FROM big EXCEPT SELECT t, k FROM big WHERE k % 3 = 0",
+	"SELECT t, k FROM big INTERSECT SELECT t, k FROM big WHERE k % 3 > 0",
+	"SELECT count(*) FROM big WHERE t IN (SELECT t FROM big WHERE k % 2 = 0)",
+	"SELECT count(DISTINCT t), count(DISTINCT k) FROM big GROUP BY k % 5",
+};
+#define N_LARGE (sizeof large / sizeof *large)
+
+static void digest_all(const char *path, uint64_t limit, uint64_t out[][2])
+{
+	struct stoa_options options = STOA_OPTIONS_INIT;
+	struct stoa_error err;
+	stoa_txn *txn;
+	stoa_db *db;
+
+	options.memory_limit = limit;
+	assert_int_equal(stoa_open(path, &options, &db, &err), STOA_OK);
+	assert_int_equal(stoa_begin(db, STOA_READ, &txn, &err), STOA_OK);
+	for (size_t i = 0; i < N_LARGE; i++)
+		out[i][0] = digest(txn, large[i], &out[i][1]);
+	stoa_abort(txn);
+	assert_int_equal(stoa_close(db, &err), STOA_OK);
+}
+
+static void a_tenth_of_what_they_hold_is_enough_for_queries_of_all_kinds(void **state)
+{
+	static uint64_t want[N_LARGE][2], got[N_LARGE][2];
+	char *dir = testing_tempdir();
+	const char *path = testing_path(dir, "a.stoa");
+	struct stoa_error err;
+	stoa_db *db;
+
+	(void)state;
+	assert_int_equal(stoa_open(path, NULL, &db, &err), STOA_OK);
+	fill_db(db, N_DB / 3);
+	assert_int_equal(stoa_close(db, &err), STOA_OK);
+	digest_all(path, 0, want);
+	digest_all(path, 700000, got);
+	for (size_t i = 0; i < N_LARGE; i++) {
+		assert_int_equal(got[i][1], want[i][1]);
+		if (got[i][0] != want[i][0])
+			fail_msg("%s: other rows under a limit", large[i]);
+	}
+	testing_rmtree(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -281,6 +366,7 @@ int main(void)
 		cmocka_unit_test(out_of_disk_is_an_error_and_leaves_nothing_open),
 		cmocka_unit_test(memory_may_run_out_anywhere),
 		cmocka_unit_test(ten_times_the_limit_is_sorted_and_grouped_right_and_nothing_is_left_behind),
+		cmocka_unit_test(a_tenth_of_what_they_hold_is_enough_for_queries_of_all_kinds),
 	};
 
 	rng = testing_seed();
