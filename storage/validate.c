@@ -18,7 +18,7 @@
  *     free     key: u64 transaction id; data: u64 count, that many page numbers, descending
  *
  * What is checked, each because LMDB relies on it:
- * (1) Both meta pages are well formed, in their slots, and one transaction apart.
+ * (1) Both meta pages are well formed, in their slots, and one transaction apart; the newer one's trees are in bounds.
  * (2) Every page number is in range, every page says its own number and kind, none is used twice.
  * (3) Nodes lie in their page and tile it: LMDB moves them by their sizes when one goes.
  * (4) Keys ascend over the whole tree, and separators lie between what they separate.
@@ -150,8 +150,6 @@ static const char *meta_fault(const uint8_t *p, uint64_t slot, struct meta *m)
 	if ((m->free.flags != FREE_FLAGS && m->free.flags != FREE_FLAGS_NOSUBDIR) ||
 	    m->table.flags != 0 || stoa__load_u32(trees + TREE_SIZE) != 0)
 		return "has flags that stoa does not use";
-	if (!tree_sound(&m->free, m->last_page) || !tree_sound(&m->table, m->last_page))
-		return "has a tree out of bounds";
 	if (m->txnid % 2 != slot && m->txnid != 0)
 		return "has a transaction id of the other meta page";
 	return NULL;
@@ -162,6 +160,7 @@ static int read_metas(struct walk *w)
 {
 	uint8_t bytes[META_SIZE];
 	struct meta metas[2];
+	uint64_t newer;
 
 	memset(metas, 0, sizeof metas);
 	for (uint64_t slot = 0; slot < 2; slot++) {
@@ -179,7 +178,12 @@ static int read_metas(struct walk *w)
 	if (metas[0].txnid + 1 != metas[1].txnid && metas[1].txnid + 1 != metas[0].txnid &&
 	    metas[0].txnid + metas[1].txnid != 0)
 		return bad(w, 1, "is not one transaction apart from page 0");
-	w->meta = metas[metas[1].txnid > metas[0].txnid];
+	newer = metas[1].txnid > metas[0].txnid;
+	w->meta = metas[newer];
+	/* The older one may name any trees: a commit whose write failed leaves its own under the old transaction. */
+	if (!tree_sound(&w->meta.free, w->meta.last_page) ||
+	    !tree_sound(&w->meta.table, w->meta.last_page))
+		return bad(w, newer, "has a tree out of bounds");
 	return STOA_OK;
 }
 

@@ -42,7 +42,7 @@ void syscalls_free(struct call_record *records, size_t n);
 /* Puts a CALL_MARK into the record. */
 void syscalls_mark(uint64_t what);
 
-enum which { ALL_CALLS, ALL_SYNCS, ALL_WRITES };
+enum which { ALL_CALLS, ALL_SYNCS, OUR_WRITES, LMDB_WRITES };	/* the latter: to catalog.mdb */
 
 /*
  * Of these calls number @nth from now on (0 is the next), and with @forever all after it, fails with @errno_value; 0: a
