@@ -10,6 +10,8 @@
 
 #define KEEP 40         /* commits whose entries are there */
 #define CHANGE_AFTER 10 /* commits after which an entry's mark is set again */
+#define QUEUED 3	/* links that are members */
+#define LINKED 9	/* commits after which a link gives its reference up */
 #define BULK_ROWS 65536 /* at least: what an appender writes to a file */
 #define BULK_CHANGED 1000
 #define BODY_MAX 20000
@@ -98,6 +100,9 @@ int ledger_create(stoa_db *db, struct stoa_error *err)
 		{ .name = "body", .type = STOA_TEXT },
 		{ .name = "price", .type = STOA_DECIMAL, .precision = 10, .scale = 2 },
 	};
+	static const struct stoa_slot link[] = { { .name = "n", .type = STOA_I64 },
+						 { .name = "prev", .type = STOA_REF } };
+	struct stoa_index_options deque = STOA_INDEX_OPTIONS_INIT;
 	struct stoa_value zero = stoa_i64(0);
 	stoa_txn *txn;
 	stoa_table t;
@@ -107,6 +112,11 @@ int ledger_create(stoa_db *db, struct stoa_error *err)
 	rc = stoa_table_create(txn, "counter", counter, 1, &t, err);
 	if (rc == STOA_OK)
 		rc = stoa_insert(txn, t, &zero, 1, NULL, err);
+	deque.kind = STOA_INDEX_DEQUE;
+	if (rc == STOA_OK)
+		rc = stoa_table_create(txn, "link", link, 2, &t, err);
+	if (rc == STOA_OK)
+		rc = stoa_index_create(txn, t, &deque, NULL, err);
 	if (rc == STOA_OK)
 		rc = stoa_table_create(txn, "entry", entry, 6, &t, err);
 	if (rc == STOA_OK)
@@ -202,6 +212,36 @@ static int step_entry(const struct ledger *l, stoa_txn *txn, uint64_t n, struct 
 	return n > KEEP ? visit_entries(txn, t, n - KEEP, true, err) : STOA_OK;
 }
 
+static int find_links(stoa_txn *txn, stoa_table *t, stoa_index *index, struct stoa_error *err)
+{
+	int rc;
+
+	TRY(stoa_table_find(txn, "link", t, err));
+	TRY(rc = stoa_index_next(txn, *t, 0, index, err));
+	return rc == STOA_ROW ? STOA_OK : wrong(err, "link has no deque");
+}
+
+static int step_link(stoa_txn *txn, uint64_t n, struct stoa_error *err)
+{
+	struct stoa_value v[] = { stoa_i64((int64_t)n), n > 1 ? stoa_ref(n - 1) : stoa_null() };
+	struct stoa_value null = stoa_null();
+	uint32_t prev = 1;
+	stoa_index index;
+	stoa_rowid row;
+	stoa_table t;
+
+	TRY(find_links(txn, &t, &index, err));
+	TRY(stoa_deque_push(txn, t, index, STOA_BACK, v, 2, &row, err));
+	if (row != n)
+		return wrong(err, "link %" PRIu64 " is row %" PRIu64, n, row);
+	if (n > QUEUED) {
+		TRY(stoa_deque_pop(txn, t, index, NULL, STOA_FRONT, v, 2, &row, err));
+		if (row != n - QUEUED)
+			return wrong(err, "link %" PRIu64 " pops row %" PRIu64, n, row);
+	}
+	return n > LINKED ? stoa_update(txn, t, n - LINKED, &prev, &null, 1, err) : STOA_OK;
+}
+
 static int append_bulk(stoa_appender *app, uint64_t n, struct stoa_error *err)
 {
 	static const char *const tags[] = { "red", "green", "blue" };
@@ -278,6 +318,7 @@ int ledger_step(const struct ledger *l, stoa_txn *txn, uint64_t n, struct stoa_e
 	TRY(stoa_table_find(txn, "counter", &t, err));
 	TRY(stoa_update(txn, t, 1, &slot, &v, 1, err));
 	TRY(step_entry(l, txn, n, err));
+	TRY(step_link(txn, n, err));
 	return step_bulk(l, txn, n, err);
 }
 
@@ -419,6 +460,45 @@ static int verify_bulk(const struct ledger *l, stoa_txn *txn, uint64_t n, struct
 	return rc;
 }
 
+static int verify_link(stoa_txn *txn, stoa_table t, uint64_t k, uint64_t n, struct stoa_error *err)
+{
+	uint64_t prev = k > 1 && (n <= LINKED || k > n - LINKED) ? k - 1 : 0, count;
+	struct stoa_value v[2];
+	int rc = stoa_get(txn, t, k, v, 2, err);
+
+	if (n > LINKED && k < n - LINKED)
+		return rc == STOA_ENOTFOUND ? STOA_OK : wrong(err, "link %" PRIu64 " lives", k);
+	TRY(rc);
+	TRY(stoa_row_refcount(txn, t, k, &count, err));
+	if (v[0].i != (int64_t)k || (v[1].type == STOA_NULL ? 0 : v[1].u) != prev ||
+	    count != (k < n))
+		return wrong(err,
+			     "commit %" PRIu64 ": link %" PRIu64 " is (%" PRId64 ", %" PRIu64
+			     ") and has %" PRIu64 " references",
+			     n, k, v[0].i, v[1].u, count);
+	return STOA_OK;
+}
+
+static int verify_links(stoa_txn *txn, uint64_t n, struct stoa_error *err)
+{
+	uint64_t members = n < QUEUED ? n : QUEUED, len;
+	stoa_rowid row = 0;
+	stoa_index index;
+	stoa_table t;
+
+	TRY(find_links(txn, &t, &index, err));
+	for (uint64_t k = n > LINKED + 3 ? n - LINKED - 3 : 1; k <= n; k++)
+		TRY(verify_link(txn, t, k, n, err));
+	TRY(stoa_deque_len(txn, t, index, NULL, &len, err));
+	TRY(stoa_deque_at(txn, t, index, NULL, 0, &row, err));
+	if (len != members || (n && row != n + 1 - members))
+		return wrong(err,
+			     "commit %" PRIu64 ": %" PRIu64 " links are queued from row %" PRIu64
+			     " on",
+			     n, len, row);
+	return STOA_OK;
+}
+
 int ledger_verify(const struct ledger *l, stoa_txn *txn, uint64_t *n, struct stoa_error *err)
 {
 	struct stoa_value v;
@@ -428,6 +508,7 @@ int ledger_verify(const struct ledger *l, stoa_txn *txn, uint64_t *n, struct sto
 	TRY(stoa_get(txn, t, 1, &v, 1, err));
 	*n = (uint64_t)v.i;
 	TRY(verify_entry(l, txn, *n, err));
+	TRY(verify_links(txn, *n, err));
 	return verify_bulk(l, txn, *n, err);
 }
 
