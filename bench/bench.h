@@ -109,17 +109,33 @@ struct bench_metric {
 	double value;
 };
 
+#define BENCH_CURVES_MAX 2
+#define BENCH_POINTS_MAX 128
+
+/* How a figure went while a run was at it. */
+struct bench_curve {
+	char name[24];
+	char unit[16];
+	char x_name[32];
+	size_t n;
+	double x[BENCH_POINTS_MAX], y[BENCH_POINTS_MAX];
+};
+
 struct bench_run {
 	enum { BENCH_NOT_RUN, BENCH_OK, BENCH_SKIPPED, BENCH_CAPPED, BENCH_FAILED } state;
 	char text[512]; /* why skipped, stopped at the cap or failed */
 	size_t n_metrics;
 	struct bench_metric metrics[BENCH_METRICS_MAX];
+	size_t n_curves;
+	struct bench_curve curves[BENCH_CURVES_MAX];
 	size_t answer_len;
 	char answer[BENCH_ANSWER_MAX];
 	double wall_s;
 };
 
 void bench_metric(const char *name, const char *unit, enum bench_sense sense, double value);
+/* A point of a curve, which the report draws; the first one names it. Those past BENCH_POINTS_MAX are left out. */
+void bench_point(const char *name, const char *unit, const char *x_name, double x, double y);
 void bench_answer_number(double x); /* the same within 1 in 10^8 */
 void bench_answer_text(const char *p, size_t len);
 void bench_answer_row(void); /* ends a row */

@@ -54,10 +54,11 @@ static const char style[] =
 	"svg .axis,svg .grid{stroke:var(--rule)}svg .one{stroke:var(--fg)}svg .spread{"
 	"stroke:var(--fg);stroke-width:1.2}svg .run{fill:var(--fg);fill-opacity:.75}svg .bar{"
 	"fill-opacity:.85}svg .dot{stroke:var(--bg);stroke-width:1.5}\n"
-	".p-stoa{fill:var(--stoa)}.p-sqlite{fill:var(--sqlite)}.p-lmdb{fill:var(--lmdb)}"
-	".p-duckdb{fill:var(--duckdb)}.p-duckdb-unordered{fill:var(--duckdb2)}"
-	".p-bare,.p-other{fill:var(--bare)}.p-rocksdb{fill:var(--rocksdb)}.p-redis{"
-	"fill:var(--redis)}\n"
+	".p-stoa{color:var(--stoa)}.p-sqlite{color:var(--sqlite)}.p-lmdb,.p-sqlite-av{color:var("
+	"--lmdb)}.p-duckdb{color:var(--duckdb)}.p-duckdb-unordered{color:var(--duckdb2)}"
+	".p-bare,.p-other{color:var(--bare)}.p-rocksdb{color:var(--rocksdb)}.p-redis{"
+	"color:var(--redis)}[class*=p-]{fill:currentColor}\n"
+	"svg .curve{fill:none;stroke:currentColor;stroke-width:1.8}\n"
 	".legend svg{display:inline-block;width:.8rem;height:.8rem;margin:0 .3rem -.05rem .9rem}\n"
 	"@media print{section.case{break-inside:avoid}}\n";
 
@@ -280,6 +281,67 @@ static void print_metric(FILE *f, const json_t *c, const char *metric)
 	plot_bars(f, metric, bars, n);
 }
 
+/* Curve @name of the first run of entry @e that has it. */
+static const json_t *curve_of(const json_t *e, const char *name)
+{
+	const json_t *run;
+	size_t k;
+
+	json_array_foreach(json_object_get(e, "runs"), k, run)
+	{
+		const json_t *curve = json_object_get(json_object_get(run, "curves"), name);
+
+		if (curve)
+			return curve;
+	}
+	return NULL;
+}
+
+static void read_curve(const json_t *e, const char *name, struct plot_curve *out)
+{
+	const json_t *point;
+	size_t i;
+
+	out->peer = text_of(e, "peer");
+	out->n = 0;
+	json_array_foreach(json_object_get(curve_of(e, name), "points"), i, point)
+	{
+		if (out->n == PLOT_POINTS_MAX)
+			break;
+		out->x[out->n] = json_number_value(json_array_get(point, 0));
+		out->y[out->n++] = json_number_value(json_array_get(point, 1));
+	}
+}
+
+static void print_curve(FILE *f, const json_t *c, const char *name, const json_t *curve)
+{
+	static struct plot_curve curves[PLOT_BARS_MAX];
+	const json_t *e;
+	size_t i, n = 0;
+
+	json_array_foreach(json_object_get(c, "entries"), i, e)
+		if (n < PLOT_BARS_MAX)
+			read_curve(e, name, &curves[n++]);
+	fputs("<h3>", f);
+	plot_escape(f, name);
+	fputs(" <span>", f);
+	plot_escape(f, text_of(curve, "unit"));
+	fputs(", as it went</span></h3>\n", f);
+	plot_curves(f, name, text_of(curve, "x"), curves, n);
+}
+
+/* All curves that stoa, the first entry, has. */
+static void print_curves(FILE *f, const json_t *c)
+{
+	const json_t *ours = json_array_get(json_object_get(c, "entries"), 0);
+	json_t *curves = json_object_get(json_array_get(json_object_get(ours, "runs"), 0), "curves");
+	const char *name;
+	json_t *curve;
+
+	json_object_foreach(curves, name, curve)
+		print_curve(f, c, name, curve);
+}
+
 static void print_troubles(FILE *f, const json_t *c)
 {
 	const json_t *e, *run;
@@ -316,6 +378,7 @@ static void print_case(FILE *f, const json_t *c)
 	for (metric = json_object_iter(units); metric;
 	     metric = json_object_iter_next(units, metric))
 		print_metric(f, c, json_object_iter_key(metric));
+	print_curves(f, c);
 	print_troubles(f, c);
 	fputs("<dl>\n", f);
 	json_array_foreach(json_object_get(c, "entries"), i, e)

@@ -7,7 +7,9 @@
  *       "cases": [ { "name": "...", "title": "...",
  *                    "entries": [ { "peer": "...", "settings": "...",
  *                                   "runs": [ { "state": "ok", "seconds": 1.5, "answer": "...",
- *                                               "metrics": { "reads": 5210000 } } ],
+ *                                               "metrics": { "reads": 5210000 },
+ *                                               "curves": { "disk": { "unit": "of new", "x": "...",
+ *                                                           "points": [ [0.5, 1.2] ] } } } ],
  *                                   "medians": { "reads": 5210000 } } ],
  *                    "units": { "reads": "1/s" }, "senses": { "reads": "more" },
  *                    "targets": [ { "metric": "reads", "peer": "sqlite", "bound": 10,
@@ -36,6 +38,23 @@ static const char *state_name(const struct bench_run *run)
 	return "not run";
 }
 
+static json_t *curves_json(const struct bench_run *run)
+{
+	json_t *curves = json_object();
+
+	for (size_t i = 0; i < run->n_curves; i++) {
+		const struct bench_curve *c = &run->curves[i];
+		json_t *points = json_array();
+
+		for (size_t p = 0; p < c->n; p++)
+			json_array_append_new(points, json_pack("[f, f]", c->x[p], c->y[p]));
+		json_object_set_new(curves, c->name,
+				    json_pack("{s:s, s:s, s:o}", "unit", c->unit, "x", c->x_name,
+					      "points", points));
+	}
+	return curves;
+}
+
 static json_t *run_json(const struct bench_run *run)
 {
 	json_t *metrics = json_object();
@@ -45,6 +64,8 @@ static json_t *run_json(const struct bench_run *run)
 				    json_real(run->metrics[m].value));
 	json_t *j = json_pack("{s:s, s:f, s:o}", "state", state_name(run), "seconds", run->wall_s,
 			      "metrics", metrics);
+	if (run->n_curves)
+		json_object_set_new(j, "curves", curves_json(run));
 	if (run->text[0])
 		json_object_set_new(j, "text", json_string(run->text));
 	if (run->answer_len)

@@ -12,6 +12,7 @@
 #include "format.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define WIDTH 760.0
@@ -45,7 +46,8 @@ void plot_escape(FILE *f, const char *s)
 const char *plot_class(const char *peer)
 {
 	static const char *const known[] = {
-		"stoa", "sqlite", "lmdb", "duckdb", "duckdb-unordered", "bare", "rocksdb", "redis"
+		"stoa",	      "sqlite", "sqlite-av", "lmdb", "duckdb", "duckdb-unordered",
+		"bare",	      "rocksdb", "redis"
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
@@ -206,5 +208,105 @@ void plot_ratios(FILE *f, const struct plot_ratio *ratios, size_t n)
 		plot_escape(f, ratios[i].peer);
 		fprintf(f, " %s</title></circle>\n", words);
 	}
+	fputs("</svg>\n", f);
+}
+
+/* ---- curves ---- */
+
+#define CURVE_LEFT 60.0
+#define CURVE_RIGHT (WIDTH - 130)
+#define CURVE_TOP 10.0
+#define CURVE_BOTTOM 250.0
+#define CURVE_HEIGHT (CURVE_BOTTOM + 40)
+
+/* A round number, at most five of which make @most. */
+static double tick_of(double most)
+{
+	double unit = pow(10, floor(log10(most)));
+
+	return most / unit > 5 ? 2 * unit : most / unit > 2 ? unit : unit / 2;
+}
+
+static double curve_y(double y, double y_most)
+{
+	return CURVE_BOTTOM - y / y_most * (CURVE_BOTTOM - CURVE_TOP);
+}
+
+static void draw_ticks(FILE *f, double x_most, double y_most)
+{
+	double step = tick_of(y_most);
+	char words[32];
+
+	for (double y = 0; y <= y_most; y += step) {
+		double at = curve_y(y, y_most);
+
+		line(f, CURVE_LEFT, at, CURVE_RIGHT, at, y > 0 ? "grid" : "axis");
+		snprintf(words, sizeof(words), "%g", y);
+		text(f, CURVE_LEFT - 20, at + 4, "tick", words);
+	}
+	step = tick_of(x_most);
+	for (double x = 0; x <= x_most; x += step) {
+		snprintf(words, sizeof(words), "%g", x);
+		text(f, CURVE_LEFT + x / x_most * (CURVE_RIGHT - CURVE_LEFT), CURVE_BOTTOM + 16,
+		     "tick", words);
+	}
+}
+
+static void draw_curve(FILE *f, const struct plot_curve *c, double x_most, double y_most)
+{
+	fprintf(f, "<polyline class=\"curve p-%s\" points=\"", plot_class(c->peer));
+	for (size_t i = 0; i < c->n; i++)
+		fprintf(f, "%.1f,%.1f ",
+			CURVE_LEFT + c->x[i] / x_most * (CURVE_RIGHT - CURVE_LEFT),
+			curve_y(c->y[i], y_most));
+	fputs("\"/>\n", f);
+}
+
+/* The names, where the curves end, from the top down and never one over the other. */
+static void draw_names(FILE *f, const struct plot_curve *curves, size_t n, double y_most)
+{
+	double above = -1e9, last = 1e300;
+	char class[64];
+
+	for (size_t i = 0; i < n; i++) {
+		const struct plot_curve *next = NULL;
+		double best = -1;
+
+		for (size_t k = 0; k < n; k++) {
+			double y = curves[k].n ? curves[k].y[curves[k].n - 1] : -1;
+
+			if (y < last && y > best) {
+				best = y;
+				next = &curves[k];
+			}
+		}
+		if (!next)
+			return;
+		last = best;
+		above = fmax(above + 15, curve_y(best, y_most) + 4);
+		snprintf(class, sizeof(class), "p-%s", plot_class(next->peer));
+		text(f, CURVE_RIGHT + 8, above, class, next->peer);
+	}
+}
+
+void plot_curves(FILE *f, const char *label, const char *x_name, const struct plot_curve *curves,
+		 size_t n)
+{
+	double x_most = 0, y_most = 0;
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < curves[i].n; k++) {
+			x_most = fmax(x_most, curves[i].x[k]);
+			y_most = fmax(y_most, curves[i].y[k]);
+		}
+	if (x_most <= 0 || y_most <= 0)
+		return;
+	begin(f, CURVE_HEIGHT, label);
+	draw_ticks(f, x_most, y_most);
+	text(f, (CURVE_LEFT + CURVE_RIGHT) / 2, CURVE_BOTTOM + 34, "tick", x_name);
+	for (size_t i = 0; i < n; i++)
+		if (curves[i].n)
+			draw_curve(f, &curves[i], x_most, y_most);
+	draw_names(f, curves, n, y_most);
 	fputs("</svg>\n", f);
 }

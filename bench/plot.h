@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plot.h - the two plots of the report, as SVG inside HTML
+ * plot.h - the plots of the report, as SVG inside HTML
  *
  * Colours are classes that the page's style sheet gives values, so that one drawing serves light
  * and dark. Nothing is drawn that a run did not measure.
@@ -14,6 +14,7 @@
 
 #define PLOT_BARS_MAX 8
 #define PLOT_RUNS_MAX 32
+#define PLOT_POINTS_MAX 128
 
 /* An entry of a case in one metric. */
 struct plot_bar {
@@ -37,6 +38,17 @@ struct plot_ratio {
 
 /* A line for each case, a dot for each peer, on a logarithmic axis around 1. */
 void plot_ratios(FILE *f, const struct plot_ratio *ratios, size_t n);
+
+/* A figure of one entry as it went during a run. */
+struct plot_curve {
+	const char *peer;
+	size_t n;
+	double x[PLOT_POINTS_MAX], y[PLOT_POINTS_MAX];
+};
+
+/* A line for each entry, from 0 on both axes. */
+void plot_curves(FILE *f, const char *label, const char *x_name, const struct plot_curve *curves,
+		 size_t n);
 
 /* The style class of a peer's colour. */
 const char *plot_class(const char *peer);

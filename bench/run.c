@@ -37,6 +37,26 @@ void bench_metric(const char *name, const char *unit, enum bench_sense sense, do
 	m->value = value;
 }
 
+void bench_point(const char *name, const char *unit, const char *x_name, double x, double y)
+{
+	struct bench_curve *c = shared->curves;
+
+	while (c < &shared->curves[shared->n_curves] && strcmp(c->name, name) != 0)
+		c++;
+	if (c == &shared->curves[BENCH_CURVES_MAX])
+		bench_die("more than %d curves", BENCH_CURVES_MAX);
+	if (c == &shared->curves[shared->n_curves]) {
+		shared->n_curves++;
+		snprintf(c->name, sizeof(c->name), "%s", name);
+		snprintf(c->unit, sizeof(c->unit), "%s", unit);
+		snprintf(c->x_name, sizeof(c->x_name), "%s", x_name);
+	}
+	if (c->n < BENCH_POINTS_MAX) {
+		c->x[c->n] = x;
+		c->y[c->n++] = y;
+	}
+}
+
 static void answer(const char *p, size_t len)
 {
 	if (shared->answer_len + len >= BENCH_ANSWER_MAX)
