@@ -301,6 +301,12 @@ int slots_parse(const char *text, struct slot_list *out);
 void slots_release(struct slot_list *list);
 /* Adds a CREATE TABLE statement, ending in ";\n"; an exit code, with what failed reported. */
 int text_put_table(struct text *t, struct session *s, stoa_table table);
+/* Its parts: CREATE TABLE with the first @n_slots slots and, if so wanted, its keys; then what indexes that leaves. */
+int text_put_create(struct text *t, struct session *s, stoa_table table, size_t n_slots, bool keys);
+int text_put_indexes(struct text *t, struct session *s, stoa_table table, bool keys);
+void text_put_slot(struct text *t, struct session *s, const struct stoa_slot *slot);
+/* Between single quotes, as restore reads it. */
+void text_put_quoted(struct text *t, const char *s);
 /* Words that SQL would not take for a name: the @i-th, or NULL. */
 const char *sql_keyword(size_t i);
 /* Adds a value as SQL writes it; in writer_insert.c. */

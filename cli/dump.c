@@ -9,13 +9,16 @@
  *     ...
  *     COMMIT;
  *
- * Tables come in the order of their names, rows in that of their rowids, a row a line: so two dumps
- * differ in the lines of the rows that differ. A dump is one snapshot. Rows get new rowids when they
- * are restored. A file whose name ends in .zst is compressed; restore knows it by its content.
+ * Tables come in the order of their names, but for those that others refer to; rows in that of their rowids, or of the
+ * first deque of their table, a row a line: so two dumps differ in the lines of the rows that differ. A dump is one
+ * snapshot. Rows get new rowids when they are restored, and references are to those (dump.h). A file whose name ends in .zst is
+ * compressed; restore knows it by its content.
  *
  * A restore makes the database, which must not be there yet, and runs the dump in it. The BEGIN of
- * the dump makes that all or nothing.
+ * the dump makes that all or nothing. What SQL has no words for are comments that restore obeys. Leases and delays of
+ * jobs are not in a dump, nor holds, nor which table is the death queue of which.
  */
+#include "dump.h"
 #include "shell.h"
 
 #include <errno.h>
@@ -82,108 +85,149 @@ static FILE *packer_open(FILE *to)
 	return fopencookie(p, "w", functions);
 }
 
-/* ---- dump ------------------------------------------------------------------------------- */
-
-struct table_entry {
-	char *name;
-	stoa_table table;
-};
+/* ---- tables ------------------------------------------------------------------------------ */
 
 static int by_name(const void *a, const void *b)
 {
-	const struct table_entry *x = a, *y = b;
+	const struct dumped *x = a, *y = b;
 
 	return strcmp(x->name, y->name);
 }
 
-static int list_tables(struct session *s, struct table_entry **out, size_t *n)
+static int list_tables(struct dump *d)
 {
-	struct stoa_table_info info;
 	struct stoa_error err;
 	stoa_table table = 0;
 	int rc;
 
-	*out = NULL;
-	*n = 0;
-	while ((rc = stoa_table_next(s->txn, table, &table, &err)) == STOA_ROW) {
-		rc = stoa_table_info(s->txn, table, &info, &err);
+	while ((rc = stoa_table_next(d->s->txn, table, &table, &err)) == STOA_ROW) {
+		struct dumped t = { .table = table };
+
+		rc = stoa_table_info(d->s->txn, table, &t.info, &err);
 		if (rc < 0)
 			break;
-		*out = xrealloc(*out, (*n + 1) * sizeof(**out));
-		(*out)[(*n)++] = (struct table_entry){ xstrdup(info.name), table };
+		t.name = xstrdup(t.info.name);
+		d->tables = xrealloc(d->tables, (d->n + 1) * sizeof(*d->tables));
+		d->tables[d->n++] = t;
 	}
-	if (*n > 0)
-		qsort(*out, *n, sizeof(**out), by_name);
-	return rc < 0 ? report_error(s->path, &err) : CLI_OK;
+	if (d->n)
+		qsort(d->tables, d->n, sizeof(*d->tables), by_name);
+	return rc < 0 ? report_error(d->s->path, &err) : CLI_OK;
 }
 
-/*
- * A reference is a rowid, which SQL can neither give a row nor, when rows get new ones, translate: a
- * dump that pretended would be worse than none.
- */
-static int check_slots(struct session *s, const struct table_entry *e)
+size_t dump_position(const struct dump *d, stoa_table table)
 {
-	struct stoa_table_info info;
-	struct stoa_error err;
+	size_t i = 0;
 
-	if (stoa_table_info(s->txn, e->table, &info, &err) < 0)
-		return report_error(s->path, &err);
-	for (size_t i = 0; i < info.n_slots; i++) {
-		if (info.slots[i].type != STOA_REF && info.slots[i].type != STOA_WEAK_REF)
-			continue;
-		report("%s: table %s has references (%s), which SQL text cannot carry", s->path,
-		       info.name, info.slots[i].name);
-		return CLI_FAILURE;
-	}
-	return CLI_OK;
+	while (i < d->n && d->tables[i].table != table)
+		i++;
+	return i;
 }
 
-static int dump_rows(struct session *s, const struct table_entry *e, FILE *out, struct progress *p)
+/* Does table @at refer, by slots with these flags, to one that has no place before @n yet? */
+static bool waits(const struct dump *d, size_t at, size_t n, uint32_t flags)
 {
-	struct writer_options options = { .format = FORMAT_INSERT, .table = e->name };
-	const struct stoa_column *columns;
-	struct stoa_error err;
-	stoa_cursor *cur;
-	struct writer *w;
-	size_t n;
-	int code;
+	const struct stoa_table_info *info = &d->tables[at].info;
 
-	if (stoa_scan(s->txn, e->table, NULL, 0, &cur, &err) < 0)
-		return report_error(s->path, &err);
-	columns = stoa_columns(cur, &n);
-	w = writer_new(out, &options, columns, n);
-	code = write_cursor(w, cur, NULL, p);
-	if (code == CLI_OK)
-		return writer_finish(w);
-	writer_discard(w);
-	return code;
+	for (size_t i = 0; i < info->n_slots; i++) {
+		size_t target = info->slots[i].target ? dump_position(d, info->slots[i].target) : at;
+
+		if ((info->slots[i].flags & flags) == flags && target != at && target >= n &&
+		    target < d->n)
+			return true;
+	}
+	return false;
+}
+
+/* The table that comes next: the first by name that waits for no other, or for none by a slot that is not null. */
+static size_t choose(const struct dump *d, size_t n)
+{
+	for (size_t i = n; i < d->n; i++)
+		if (!waits(d, i, n, 0))
+			return i;
+	for (size_t i = n; i < d->n; i++)
+		if (!waits(d, i, n, STOA_NOT_NULL))
+			return i;
+	return n;
+}
+
+/* Tables that others refer to come before them where that is possible; else by name. */
+static void order_tables(struct dump *d)
+{
+	for (size_t n = 0; n < d->n; n++) {
+		size_t at = choose(d, n);
+		struct dumped t = d->tables[at];
+
+		memmove(&d->tables[n + 1], &d->tables[n], (at - n) * sizeof(t));
+		d->tables[n] = t;
+	}
+}
+
+/* Slots up to the first that refers to a table that comes later. */
+static size_t early_slots(const struct dump *d, size_t at)
+{
+	const struct stoa_table_info *info = &d->tables[at].info;
+	size_t i = 0;
+
+	for (; i < info->n_slots; i++) {
+		size_t target = info->slots[i].target ? dump_position(d, info->slots[i].target) : at;
+
+		if (target > at && target < d->n)
+			break;
+	}
+	return i;
+}
+
+/* May two rows have the same key for a moment, as what is long or comes later has something else in its place? */
+static bool has_moving_keys(const struct dump *d, const struct dumped *t)
+{
+	struct stoa_index_info index;
+	stoa_index at = 0;
+
+	while (stoa_index_next(d->s->txn, t->table, at, &at, NULL) == STOA_ROW) {
+		if (stoa_index_info(d->s->txn, t->table, at, &index, NULL) < 0)
+			break;
+		for (size_t i = 0; i < index.n_slots && index.flags & STOA_INDEX_UNIQUE; i++) {
+			uint8_t type = t->info.slots[index.slots[i]].type;
+
+			if (type >= STOA_TEXT || (type == STOA_STRING && index.slots[i] >= 4))
+				return true;
+		}
+	}
+	return false;
+}
+
+void dump_release(struct dump *d)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		free(d->tables[i].name);
+		free(d->tables[i].rows);
+		free(d->tables[i].by_row);
+		free(d->tables[i].kept);
+	}
+	free(d->tables);
 }
 
 static int dump_tables(struct session *s, FILE *out, struct progress *p)
 {
-	struct table_entry *tables;
-	struct text t = { 0 };
-	size_t n;
-	int code = list_tables(s, &tables, &n);
+	struct dump d = { .s = s, .out = out, .progress = p };
+	int code = list_tables(&d);
 
-	fputs("BEGIN;\n", out);
-	for (size_t i = 0; i < n; i++) {
-		t.len = 0;
-		if (code == CLI_OK)
-			code = check_slots(s, &tables[i]);
-		if (code == CLI_OK)
-			code = text_put_table(&t, s, tables[i].table);
-		if (code == CLI_OK) {
-			fwrite(t.p, 1, t.len, out);
-			code = dump_rows(s, &tables[i], out, p);
-		}
-		free(tables[i].name);
+	order_tables(&d);
+	for (size_t i = 0; i < d.n; i++) {
+		d.tables[i].n_early = early_slots(&d, i);
+		d.tables[i].late_keys = d.tables[i].n_early < d.tables[i].info.n_slots ||
+					has_moving_keys(&d, &d.tables[i]);
 	}
-	fputs("COMMIT;\n", out);
-	free(tables);
-	text_release(&t);
+	if (code == CLI_OK)
+		code = dump_number(&d);
+	if (code == CLI_OK)
+		code = dump_write(&d);
+	dump_release(&d);
 	return code;
 }
+
+/* ---- dump ------------------------------------------------------------------------------- */
 
 static bool ends_in(const char *s, const char *end)
 {

@@ -21,6 +21,9 @@ stoa_SOURCES = \
 	%D%/cli.h \
 	%D%/create.c \
 	%D%/dump.c \
+	%D%/dump.h \
+	%D%/dump_rows.c \
+	%D%/dump_text.c \
 	%D%/export.c \
 	%D%/gc.c \
 	%D%/import.c \
@@ -39,6 +42,7 @@ stoa_SOURCES = \
 	%D%/recover.c \
 	%D%/refs.c \
 	%D%/report.c \
+	%D%/restore.c \
 	%D%/schema.c \
 	%D%/session.c \
 	%D%/set.c \

@@ -13,6 +13,7 @@
  * open is in nobody's way, and another's commits are seen from one statement to the next. From the
  * first write on it is open for writing, until the shell ends.
  */
+#include "dump.h"
 #include "shell.h"
 
 #include <ctype.h>
@@ -31,7 +32,7 @@ static int open_db(struct shell *sh, bool writing)
 	struct stoa_options options = STOA_OPTIONS_INIT;
 	struct stoa_error err;
 
-	options.flags = sh->restoring ? STOA_OPEN_EXCLUSIVE : STOA_OPEN_NO_CREATE;
+	options.flags = sh->restore ? STOA_OPEN_EXCLUSIVE : STOA_OPEN_NO_CREATE;
 	if (!writing && sh->path)
 		options.flags |= STOA_OPEN_READ_ONLY;
 	if (stoa_open(sh->path, &options, &sh->db, &err) < 0)
@@ -255,11 +256,17 @@ static bool is_empty(const struct pending *p)
 /* Takes one more line: runs it if it is a command, and what statements it completes. */
 static int take_line(struct shell *sh, struct pending *p, const char *line)
 {
+	bool taken = false;
 	size_t n;
 	char *sql;
 	int code;
 
-	if (is_empty(p) && line[strspn(line, " \t")] == '.' && !sh->restoring) {
+	if (sh->restore && is_empty(p)) {
+		code = restore_line(sh->restore, sh->path, stoa_session_txn(sh->session), line, &taken);
+		if (code != CLI_OK || taken)
+			return code;
+	}
+	if (is_empty(p) && line[strspn(line, " \t")] == '.' && !sh->restore) {
 		pending_reset(p);
 		if (sh->interactive && sh->depth == 0)
 			line_remember(line);
@@ -365,16 +372,19 @@ int shell_main(const char *path)
 
 int shell_restore(const char *path, FILE *sql)
 {
-	struct shell sh = { .path = path, .restoring = true };
+	struct shell sh = { .path = path, .restore = restore_new() };
 	int code = open_db(&sh, true), end;
 
-	if (code != CLI_OK)
+	if (code != CLI_OK) {
+		restore_free(sh.restore);
 		return code;
+	}
 	code = shell_read(&sh, sql);
 	if (code == CLI_OK && stoa_session_txn(sh.session)) {
 		report("the dump is cut off: it ends without COMMIT");
 		code = CLI_FAILURE;
 	}
+	restore_free(sh.restore);
 	end = close_db(&sh);
 	return code == CLI_OK ? end : code;
 }

@@ -24,7 +24,7 @@ struct shell {
 	FILE *out;		/* of .output; NULL: stdout, through the pager on a terminal */
 	char *out_path;
 	int depth;		/* of .read */
-	bool restoring;		/* a new database, and no commands */
+	struct restore *restore;	/* a new database, and no commands; NULL: a shell */
 };
 
 /* Runs all statements of a text; the first error is reported and ends it. An exit code. */

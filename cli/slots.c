@@ -8,6 +8,7 @@
 #include "cli.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -271,25 +272,30 @@ static void put_default(struct text *t, const struct stoa_value *v)
 		free(s);
 }
 
-/* ref(table); one that a weak reference outlived has no name any more. */
-static void put_target(struct text *t, struct session *s, const struct stoa_slot *slot)
+/* The type, and the digits or the table in it. The table of weak references may be gone: then all of them are NULL. */
+static void put_type(struct text *t, struct session *s, const struct stoa_slot *slot)
 {
 	struct stoa_table_info info;
 
-	if (!slot->target || stoa_table_info(s->txn, slot->target, &info, NULL) < 0)
+	if (slot->target && stoa_table_info(s->txn, slot->target, &info, NULL) < 0) {
+		text_puts(t, "u64 /* weak ref, whose table is gone */");
+		return;
+	}
+	text_puts(t, stoa_type_name((enum stoa_type)slot->type));
+	if (slot->type == STOA_DECIMAL)
+		text_printf(t, "(%u,%u)", slot->precision, slot->scale);
+	if (!slot->target)
 		return;
 	text_puts(t, "(");
 	text_put_name(t, info.name);
 	text_puts(t, ")");
 }
 
-static void put_slot(struct text *t, struct session *s, const struct stoa_slot *slot)
+void text_put_slot(struct text *t, struct session *s, const struct stoa_slot *slot)
 {
 	text_put_name(t, slot->name);
-	text_printf(t, " %s", stoa_type_name((enum stoa_type)slot->type));
-	if (slot->type == STOA_DECIMAL)
-		text_printf(t, "(%u,%u)", slot->precision, slot->scale);
-	put_target(t, s, slot);
+	text_puts(t, " ");
+	put_type(t, s, slot);
 	if (slot->flags & STOA_NOT_NULL)
 		text_puts(t, " NOT NULL");
 	if (slot->value.type != STOA_NULL)
@@ -316,7 +322,8 @@ static bool is_key(const struct stoa_table_info *info, const struct stoa_index_i
 {
 	if (index->flags & STOA_INDEX_PRIMARY)
 		return true;
-	return (index->flags & STOA_INDEX_UNIQUE) && !has_own_name(info, index);
+	return index->kind == STOA_INDEX_SET && index->flags & STOA_INDEX_UNIQUE &&
+	       !has_own_name(info, index);
 }
 
 static void put_names(struct text *t, const struct stoa_table_info *info,
@@ -330,15 +337,68 @@ static void put_names(struct text *t, const struct stoa_table_info *info,
 	text_puts(t, ")");
 }
 
-static void put_index(struct text *t, const struct stoa_table_info *info,
-		      const struct stoa_index_info *index)
+void text_put_quoted(struct text *t, const char *s)
 {
-	text_puts(t, index->flags & STOA_INDEX_UNIQUE ? "CREATE UNIQUE INDEX " : "CREATE INDEX ");
+	text_puts(t, "'");
+	for (; *s; s++)
+		text_printf(t, *s == '\'' ? "''" : "%c", *s);
+	text_puts(t, "'");
+}
+
+/* For what SQL has no words: restore.c reads these. */
+static void put_directive(struct text *t, const char *verb, const struct stoa_table_info *info,
+			  const struct stoa_index_info *index)
+{
+	text_printf(t, "-- stoa: %s ", verb);
+	text_put_quoted(t, info->name);
+	text_puts(t, " ");
+	text_put_quoted(t, index->name);
+}
+
+static void put_slots_quoted(struct text *t, const struct stoa_table_info *info,
+			     const struct stoa_index_info *index)
+{
+	for (size_t i = 0; i < index->n_slots; i++) {
+		text_puts(t, " ");
+		text_put_quoted(t, info->slots[index->slots[i]].name);
+	}
+	text_puts(t, "\n");
+}
+
+static void put_on(struct text *t, const char *create, const struct stoa_table_info *info,
+		   const struct stoa_index_info *index)
+{
+	text_puts(t, create);
 	text_put_name(t, index->name);
 	text_puts(t, " ON ");
 	text_put_name(t, info->name);
-	put_names(t, info, index);
+	if (index->n_slots)
+		put_names(t, info, index);
 	text_puts(t, ";\n");
+}
+
+static void put_index(struct text *t, struct session *s, const struct stoa_table_info *info,
+		      const struct stoa_index_info *index)
+{
+	struct stoa_table_info dead = { .name = "" };
+
+	if (index->kind == STOA_INDEX_SET && index->flags & STOA_INDEX_PRIMARY) {
+		put_directive(t, "primary", info, index);
+		put_slots_quoted(t, info, index);
+	} else if (index->kind == STOA_INDEX_SET) {
+		put_on(t, index->flags & STOA_INDEX_UNIQUE ? "CREATE UNIQUE INDEX " : "CREATE INDEX ",
+		       info, index);
+	} else if (!index->maxlen && !index->attempts_max) {
+		put_on(t, "CREATE DEQUE ", info, index);
+	} else {
+		/* Its table for dead letters may have been dropped. */
+		if (index->dead && stoa_table_info(s->txn, index->dead, &dead, NULL) < 0)
+			dead.name = "";
+		put_directive(t, "deque", info, index);
+		text_printf(t, " %" PRIu64 " %" PRIu32 " ", index->maxlen, index->attempts_max);
+		text_put_quoted(t, dead.name);
+		put_slots_quoted(t, info, index);
+	}
 }
 
 /* The primary key first, then by name: an order that does not depend on how they came to be. */
@@ -350,53 +410,67 @@ static int by_importance(const void *a, const void *b)
 	return px != py ? (px ? -1 : 1) : strcmp(x->name, y->name);
 }
 
-/* The sets of a table: SQL has no words for a deque. Room for STOA_INDEXES_MAX. */
-static int list_sets(struct session *s, stoa_table table, struct stoa_index_info *out, size_t *n)
+/* A table and its indexes. Room for STOA_INDEXES_MAX. */
+static int look_at(struct session *s, stoa_table table, struct stoa_table_info *info,
+		   struct stoa_index_info *out, size_t *n)
 {
 	struct stoa_error err;
 	stoa_index at = 0;
-	int rc;
+	int rc = stoa_table_info(s->txn, table, info, &err);
 
 	*n = 0;
-	while ((rc = stoa_index_next(s->txn, table, at, &at, &err)) == STOA_ROW) {
-		rc = stoa_index_info(s->txn, table, at, &out[*n], &err);
-		if (rc < 0)
-			break;
-		if (out[*n].kind == STOA_INDEX_SET && ++*n == STOA_INDEXES_MAX)
-			break;
-	}
+	while (rc >= 0 && *n < STOA_INDEXES_MAX &&
+	       (rc = stoa_index_next(s->txn, table, at, &at, &err)) == STOA_ROW)
+		rc = stoa_index_info(s->txn, table, at, &out[(*n)++], &err);
+	if (rc < 0)
+		return report_error(s->path, &err);
 	qsort(out, *n, sizeof(*out), by_importance);
-	return rc < 0 ? report_error(s->path, &err) : CLI_OK;
+	return CLI_OK;
+}
+
+int text_put_create(struct text *t, struct session *s, stoa_table table, size_t n_slots, bool keys)
+{
+	struct stoa_index_info indexes[STOA_INDEXES_MAX];
+	struct stoa_table_info info;
+	size_t n;
+	int code = look_at(s, table, &info, indexes, &n);
+
+	if (code != CLI_OK)
+		return code;
+	text_puts(t, "CREATE TABLE ");
+	text_put_name(t, info.name);
+	text_puts(t, " (");
+	for (size_t i = 0; i < n_slots && i < info.n_slots; i++) {
+		text_puts(t, i ? ",\n\t" : "\n\t");
+		text_put_slot(t, s, &info.slots[i]);
+	}
+	for (size_t i = 0; keys && i < n; i++) {
+		if (!is_key(&info, &indexes[i]))
+			continue;
+		text_puts(t, ",\n\t");
+		text_puts(t, indexes[i].flags & STOA_INDEX_PRIMARY ? "PRIMARY KEY" : "UNIQUE");
+		put_names(t, &info, &indexes[i]);
+	}
+	text_puts(t, "\n);\n");
+	return CLI_OK;
+}
+
+int text_put_indexes(struct text *t, struct session *s, stoa_table table, bool keys)
+{
+	struct stoa_index_info indexes[STOA_INDEXES_MAX];
+	struct stoa_table_info info;
+	size_t n;
+	int code = look_at(s, table, &info, indexes, &n);
+
+	for (size_t i = 0; i < n && code == CLI_OK; i++)
+		if (keys || !is_key(&info, &indexes[i]))
+			put_index(t, s, &info, &indexes[i]);
+	return code;
 }
 
 int text_put_table(struct text *t, struct session *s, stoa_table table)
 {
-	struct stoa_index_info sets[STOA_INDEXES_MAX];
-	struct stoa_table_info info;
-	struct stoa_error err;
-	size_t n;
-	int code;
+	int code = text_put_create(t, s, table, SIZE_MAX, true);
 
-	if (stoa_table_info(s->txn, table, &info, &err) < 0)
-		return report_error(s->path, &err);
-	text_puts(t, "CREATE TABLE ");
-	text_put_name(t, info.name);
-	text_puts(t, " (");
-	for (size_t i = 0; i < info.n_slots; i++) {
-		text_puts(t, i ? ",\n\t" : "\n\t");
-		put_slot(t, s, &info.slots[i]);
-	}
-	code = list_sets(s, table, sets, &n);
-	for (size_t i = 0; i < n; i++) {
-		if (!is_key(&info, &sets[i]))
-			continue;
-		text_puts(t, ",\n\t");
-		text_puts(t, sets[i].flags & STOA_INDEX_PRIMARY ? "PRIMARY KEY" : "UNIQUE");
-		put_names(t, &info, &sets[i]);
-	}
-	text_puts(t, "\n);\n");
-	for (size_t i = 0; i < n; i++)
-		if (!is_key(&info, &sets[i]))
-			put_index(t, &info, &sets[i]);
-	return code;
+	return code == CLI_OK ? text_put_indexes(t, s, table, false) : code;
 }

@@ -104,6 +104,7 @@ struct change {
 struct changes {
 	struct stoa__version *w;
 	struct stoa__table *own;	/* the table that is being changed, owned */
+	uint64_t coming;		/* rowid of a row that is about to be in it; or 0 */
 	struct change *p;
 	size_t n, cap;
 	struct change few[CHANGES_ON_STACK];
@@ -113,6 +114,7 @@ static void changes_init(struct changes *c, struct stoa__version *w, struct stoa
 {
 	c->w = w;
 	c->own = t;
+	c->coming = 0;
 	c->p = c->few;
 	c->n = 0;
 	c->cap = CHANGES_ON_STACK;
@@ -182,8 +184,8 @@ static int take(struct changes *c, const struct stoa_slot *def, const struct sto
 		struct stoa_error *err)
 {
 	struct stoa__table *t = c->own;
-	bool kept;
-	int rc;
+	bool kept = false;
+	int rc = STOA_OK;
 
 	if (!stoa__type_is_ref(def->type) || v->type == STOA_NULL)
 		return STOA_OK;
@@ -191,7 +193,8 @@ static int take(struct changes *c, const struct stoa_slot *def, const struct sto
 		t = stoa__table_find(c->w, def->target);
 	else if (own_target(c, def->target, &t) < 0)
 		return stoa__fail_memory(err);
-	rc = state_of(t, v->u, &kept, err);
+	if (!c->coming || v->u != c->coming || def->target != c->own->id)
+		rc = state_of(t, v->u, &kept, err);
 	if (rc == STOA_ENOTFOUND)
 		return stoa__no_row(def, t, v->u, err);
 	if (rc < 0 || def->type == STOA_WEAK_REF)
@@ -297,6 +300,7 @@ int stoa__refs_insert(struct stoa__version *w, struct stoa__table *t,
 	if (!has_refs(t->schema))
 		return stoa__table_insert(w, t, values, row, err);
 	changes_init(&c, w, t);
+	c.coming = t->next_rowid;
 	for (uint32_t i = 0; i < t->schema->n_slots && rc == STOA_OK; i++)
 		rc = take(&c, &t->schema->slots[i].def, &values[i], err);
 	if (rc == STOA_OK)

@@ -1272,7 +1272,8 @@ STOA_API STOA_CHECK_RESULT int stoa_delete(stoa_txn *txn, stoa_table table, stoa
  * A row lives while it is a *member* of its table, or a strong reference or a hold needs it. stoa_delete() takes
  * membership away: no scan or query shows the row any more, but stoa_get() and stoa_update() reach it by its rowid
  * as long as it lives. It dies in the commit that takes the last strong reference to it, and gives up its own. A
- * reference can be made only to a row that lives: STOA_ENOTFOUND names slot, table and row.
+ * reference can be made only to a row that lives, or to the one that is being inserted: STOA_ENOTFOUND names slot, table
+ * and row.
  *
  * In a bulk load (appender, CSV import) references are checked and counted when the rows are put in
  * their table, so they may be to rows of the same load. A table that others have strong reference slots to is not

@@ -363,8 +363,13 @@ static void step_insert(struct run *r)
 
 	if (r->now->next[t] == ROWS_MAX)
 		return;
-	for (size_t s = 0; s < shapes[t].n_slots; s++)
-		v[s] = random_cell(r, t, s, &o.cell[s], &bad);
+	for (size_t s = 0; s < shapes[t].n_slots; s++) {
+		bool dangles = false;
+
+		v[s] = random_cell(r, t, s, &o.cell[s], &dangles);
+		/* A row may refer to itself. */
+		bad |= dangles && (shapes[t].slot[s].target != t || o.cell[s] != r->now->next[t]);
+	}
 	maybe_fault(r);
 	rc = stoa_insert(r->txn, r->table[t], v, shapes[t].n_slots, &row, &r->err);
 	if (faulted(r, rc))

@@ -110,6 +110,27 @@ static uint64_t n_kept(struct fixture *f, stoa_table table)
 	return stoa__table_find(f->txn->version, table)->n_kept;
 }
 
+/* The rowid that the next insert gives is that of nothing else; a row that refers to itself alone is a cycle. */
+static void a_row_may_refer_to_itself(void **state)
+{
+	struct fixture *f = *state;
+	struct stoa_table_info info;
+	stoa_rowid row;
+
+	ok(f, stoa_table_info(f->txn, f->node, &info, &f->err));
+	row = add_node(f, info.next_rowid);
+	assert_int_equal(row, info.next_rowid);
+	assert_int_equal(count(f, row), 1);
+	reopen(f);
+	assert_int_equal(count(f, row), 1);
+	ok(f, stoa_delete(f->txn, f->node, row, &f->err));
+	assert_true(exists(f, row));
+	ok(f, stoa_commit(f->txn, &f->err));
+	ok(f, stoa_gc_collect(f->db, 2, NULL, &f->err));
+	ok(f, stoa_begin(f->db, STOA_WRITE, &f->txn, &f->err));
+	assert_false(exists(f, row));
+}
+
 /* ---- chains ---- */
 
 #define CHAIN 1000000
@@ -834,6 +855,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		TEST(a_row_may_refer_to_itself),
 		TEST(a_list_of_a_million_rows_dies_from_its_newest),
 		TEST(a_list_of_a_million_rows_dies_from_its_oldest),
 		TEST(a_bulk_load_counts_and_checks),
