@@ -16,7 +16,7 @@ bench_regress = %D%/stoa-regress
 
 EXTRA_PROGRAMS += $(bench_programs) $(bench_regress)
 CLEANFILES += $(bench_programs) $(bench_regress)
-EXTRA_DIST += %D%/README.md %D%/absl.cc %D%/peers.sh %D%/regress.sh %D%/regress.baseline
+EXTRA_DIST += %D%/README.md %D%/absl.cc %D%/cookbook.sh %D%/peers.sh %D%/regress.sh %D%/regress.baseline
 
 tpch_sources = %D%/tpch.c %D%/tpch.h %D%/tpch_csv.c %D%/tpch_draw.h %D%/tpch_rows.c \
 	%D%/tpch_text.c

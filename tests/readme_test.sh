@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# readme_test.sh - what README.md and doc/tutorial.md show is what happens
+# readme_test.sh - what README.md, doc/tutorial.md and doc/cookbook.md show is what happens
 #
 #     tests/readme_test.sh [--accept]       from the build directory
 #
@@ -13,7 +13,7 @@ set -euo pipefail
 : "${top_builddir:=$PWD}"
 : "${top_srcdir:=$(cd "$(dirname "$0")/.." && pwd)}"
 : "${CC:=cc}"
-pages=(README.md doc/tutorial.md)
+pages=(README.md doc/tutorial.md doc/cookbook.md)
 work=$(mktemp -d "${TMPDIR:-/tmp}/stoa-test-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 export PATH=$top_builddir:$PATH LC_ALL=C.UTF-8
