@@ -866,8 +866,8 @@ STOA_API STOA_CHECK_RESULT int stoa_begin(stoa_db *db, unsigned flags, stoa_txn 
  *
  * Returns: STOA_OK: the writes are there for every later transaction and, with STOA_FULL, on the
  *          disk, together with all commits before, lazy ones too. STOA_EUNKNOWN: the disk failed in a flush; the database is read-only from here
- *          on, and reopening it shows whether the commit took place. Any other error: the
- *          transaction was aborted.
+ *          on, and reopening it shows whether the commit took place. Any other error (STOA_EFULL: the log has no
+ *          room on the disk): the transaction was aborted.
  * Cost:    one flush of the disk with STOA_FULL, shared with the commits of other threads that
  *          arrive while it runs; no flush otherwise. Where writers outrun the checkpoint or the collection that runs, so
  *          that log or garbage would grow without bound, a commit that is done waits for it, a second at most.

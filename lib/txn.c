@@ -455,6 +455,9 @@ static int commit_logged(struct stoa_txn *txn, uint64_t commit, bool *long_log,
 
 	if (rc < 0) {
 		undo(txn);
+		/* A checkpoint gives the log's space back, if it finds enough for itself. */
+		if (rc == STOA_EFULL)
+			stoa__background_wake(db, false, true);
 		return rc;
 	}
 	become_head(txn, commit, txn->durability != STOA_FULL);

@@ -16,13 +16,18 @@
  * then as much again as there is, at most 16 MiB at a time. The sync of a record then carries no change of the
  * file's size or extents (125 us against 218 us for a growing file, measured on ext4).
  *
+ * Room comes first: a record is appended once the zeros that it goes over are in the file, so that a full disk is found while
+ * nothing has been promised, and the transaction can still be aborted. Whoever appends makes room, as a leader; it has
+ * written all that is pending by then, so that a file ends where a new one is begun.
+ *
  * (1) durable <= written <= appended. `busy` is set while there is a leader.
- * (2) `writing`, fd, name, number, salt, offset and size belong to the leader; all else to the mutex.
+ * (2) `writing`, fd, name, number, salt, offset, size and harmless belong to the leader; all else to the mutex.
  * (3) fd is -1 when the next record begins a new file, which will have `number`. The file before it was
  *     synced, so all that is not durable is in the current file.
  * (4) Once something failed nothing is written any more: after a failed sync nobody knows what is
  *     on the disk.
- * (5) A record's seal names `durable` as of its write. It is exact, as there is one leader.
+ * (5) All that is pending has room in the current file: it goes from offset to tail, which is at most room.
+ * (6) A record's seal names `durable` as of its write. It is exact, as there is one leader.
  */
 #include "log_format.h"
 
@@ -49,6 +54,8 @@ struct stoa__log {
 	pthread_cond_t cond;		/* the leader is done */
 	bool busy;
 	bool fresh;			/* the next record begins a file */
+	uint64_t tail;			/* where the next record is to lie, in the current file */
+	uint64_t room;			/* zeros are there up to here; 0: there is no file */
 	struct stoa__buf pending;
 	uint64_t n_pending;		/* records in it */
 	uint64_t crowd;			/* committers that were seen during the last flush */
@@ -66,6 +73,7 @@ struct stoa__log {
 	uint64_t salt;
 	uint64_t offset;		/* of the next record */
 	uint64_t size;			/* zeros are there up to here */
+	bool harmless;			/* what failed was making room, and nothing has changed */
 
 	_Atomic uint64_t disk_bytes;
 };
@@ -100,10 +108,16 @@ static uint64_t size_for(uint64_t size, uint64_t need)
 static int grow(struct stoa__log *log, uint64_t need, struct stoa_error *err)
 {
 	uint64_t size = size_for(log->size, need);
+	int rc;
 
 	if (size == log->size)
 		return STOA_OK;
-	STOA_TRY(write_zeros(log, log->size, size, err));
+	rc = write_zeros(log, log->size, size, err);
+	if (rc < 0) {
+		(void)stoa__file_truncate(log->fd, log->name, log->size, NULL);
+		log->harmless = rc == STOA_EFULL;
+		return rc;
+	}
 	STOA_TRY(stoa__file_sync(log->fd, log->name, err));
 	atomic_fetch_add(&log->disk_bytes, size - log->size);
 	log->size = size;
@@ -140,14 +154,12 @@ static int write_header(struct stoa__log *log, uint64_t first_seq, struct stoa_e
 	return STOA_OK;
 }
 
-/* Makes file log->number, whose first record is @first_seq and takes @need bytes. */
-static int begin_file(struct stoa__log *log, uint64_t first_seq, uint64_t need,
-		      struct stoa_error *err)
+static int make_file(struct stoa__log *log, uint64_t first_seq, uint64_t need,
+		     struct stoa_error *err)
 {
 	char final[LOG_NAME_SIZE];
 
 	stoa__log_name(log->number, "log", final);
-	stoa__log_name(log->number, "new", log->name);
 	STOA_TRY(stoa__file_open(log->dir, log->name, O_RDWR | O_CREAT | O_TRUNC, &log->fd, err));
 	STOA_TRY(write_header(log, first_seq, err));
 	atomic_fetch_add(&log->disk_bytes, log->size);
@@ -155,6 +167,25 @@ static int begin_file(struct stoa__log *log, uint64_t first_seq, uint64_t need,
 	STOA_TRY(stoa__file_rename(log->dir, log->name, final, err));
 	memcpy(log->name, final, sizeof final);
 	return stoa__dir_sync(log->dir, "log", err);
+}
+
+/* Makes file log->number, whose first record is @first_seq and takes @need bytes. If the disk is full there is none. */
+static int begin_file(struct stoa__log *log, uint64_t first_seq, uint64_t need,
+		      struct stoa_error *err)
+{
+	int rc;
+
+	stoa__log_name(log->number, "new", log->name);
+	log->size = 0;
+	rc = make_file(log, first_seq, need, err);
+	if (rc != STOA_EFULL)
+		return rc;
+	stoa__file_close(log->fd);
+	log->fd = -1;
+	(void)stoa__file_unlink(log->dir, log->name, NULL);
+	atomic_fetch_sub(&log->disk_bytes, log->size);
+	log->harmless = true;
+	return rc;
 }
 
 /* ---- records; the leader's ---- */
@@ -169,47 +200,38 @@ static void seal(struct stoa__log *log, uint8_t *p, uint64_t durable, uint64_t o
 	memcpy(p, &rec, sizeof rec);
 }
 
-/* Writes @len bytes of sealed records where the file's records end. */
-static int write_run(struct stoa__log *log, const uint8_t *p, size_t len, struct stoa_error *err)
-{
-	if (!len)
-		return STOA_OK;
-	STOA_TRY(grow(log, log->offset + len, err));
-	STOA_TRY(stoa__file_write(log->fd, log->name, log->offset, p, len, err));
-	log->offset += len;
-	return STOA_OK;
-}
-
-/* Seals and writes all of log->writing: one write, unless a file ends on the way. */
+/* Seals and writes all of log->writing, for which there is room. */
 static int write_records(struct stoa__log *log, uint64_t durable, struct stoa_error *err)
 {
 	uint8_t *p = log->writing.p;
 	size_t len = log->writing.len;
-	size_t run = 0;		/* where the records begin that are not written yet */
 
 	if (!len)
 		return STOA_OK;	/* there may be no buffer yet */
 	for (size_t at = 0; at < len;) {
 		uint32_t payload = stoa__load_u32(p + at + offsetof(struct log_record, len));
-		size_t size = (size_t)log_record_size(payload);
-		uint64_t offset = log->offset + (at - run);
 
-		if (log->fd >= 0 && offset > sizeof(struct log_header) &&
-		    offset + size > FILE_MAX) {
-			STOA_TRY(write_run(log, p + run, at - run, err));
-			STOA_TRY(end_file(log, err));
-		}
-		if (log->fd < 0) {
-			uint64_t seq = stoa__load_u64(p + at + offsetof(struct log_record, seq));
-
-			STOA_TRY(begin_file(log, seq, size, err));
-			run = at;
-			offset = log->offset;
-		}
-		seal(log, p + at, durable, offset);
-		at += size;
+		seal(log, p + at, durable, log->offset + at);
+		at += (size_t)log_record_size(payload);
 	}
-	return write_run(log, p + run, len - run, err);
+	STOA_TRY(stoa__file_write(log->fd, log->name, log->offset, p, len, err));
+	log->offset += len;
+	return STOA_OK;
+}
+
+/* Does a record of @size bytes at @tail go to a new file? The first of a file may be of any size. */
+static bool ends_file(uint64_t tail, uint64_t size)
+{
+	return tail > sizeof(struct log_header) && tail + size > FILE_MAX;
+}
+
+/* Makes room for record @seq of @size bytes behind all others, which are written. */
+static int prepare(struct stoa__log *log, uint64_t seq, uint64_t size, struct stoa_error *err)
+{
+	log->harmless = false;
+	if (log->fd >= 0 && ends_file(log->offset, size))
+		STOA_TRY(end_file(log, err));
+	return log->fd < 0 ? begin_file(log, seq, size, err) : grow(log, log->offset + size, err);
 }
 
 /* ---- group commit ---- */
@@ -249,6 +271,15 @@ static int fail_again(const struct stoa__log *log, struct stoa_error *err)
 	return log->failed;
 }
 
+/* From here on nothing is written. The mutex is held. */
+static int fail_for_good(struct stoa__log *log, int rc, const struct stoa_error *why,
+			 struct stoa_error *err)
+{
+	log->failed = rc;
+	log->failure = *why;
+	return fail_again(log, err);
+}
+
 /* What the leader does: all that is pending to the file, and with @sync to the disk. The mutex is held. */
 static int lead(struct stoa__log *log, bool sync, struct stoa_error *err)
 {
@@ -271,11 +302,8 @@ static int lead(struct stoa__log *log, bool sync, struct stoa_error *err)
 		stoa__buf_release(&log->writing);
 	pthread_mutex_lock(&log->mutex);
 	log->crowd = n + log->n_pending;
-	if (rc < 0) {
-		log->failed = rc;
-		log->failure = e;
-		return fail_again(log, err);
-	}
+	if (rc < 0)
+		return fail_for_good(log, rc, &e, err);
 	log->written = target;
 	if (sync)
 		log->durable = target;
@@ -304,6 +332,31 @@ static int reach(struct stoa__log *log, uint64_t seq, bool sync, struct stoa_err
 		if (rc < 0)
 			return rc;
 	}
+}
+
+/* A record of @size bytes, the next, can be appended once this succeeds. STOA_EFULL: the log is as it was. The mutex is held. */
+static int make_room(struct stoa__log *log, uint64_t seq, uint64_t size, struct stoa_error *err)
+{
+	struct stoa_error e = { 0 };
+	int rc;
+
+	if (log->tail + size <= log->room && !ends_file(log->tail, size))
+		return STOA_OK;
+	take_lead(log);
+	rc = log->failed < 0 ? fail_again(log, err) : lead(log, false, err);
+	if (rc == STOA_OK) {
+		pthread_mutex_unlock(&log->mutex);
+		rc = prepare(log, seq, size, &e);
+		pthread_mutex_lock(&log->mutex);
+		log->tail = log->fd < 0 ? 0 : log->offset;
+		log->room = log->fd < 0 ? 0 : log->size;
+		if (rc < 0 && !log->harmless)
+			rc = fail_for_good(log, rc, &e, err);
+		else if (rc < 0 && err)
+			*err = e;
+	}
+	give_lead(log);
+	return rc;
 }
 
 static int refuse_read_only(struct stoa_error *err)
@@ -343,9 +396,12 @@ int stoa__log_append(struct stoa__log *log, uint64_t seq, const void *payload, s
 		rc = stoa__fail(err, STOA_EINVAL, "log record %llu cannot follow %llu",
 				(unsigned long long)seq, (unsigned long long)log->appended);
 	else
+		rc = make_room(log, seq, log_record_size((uint32_t)len), err);
+	if (rc == STOA_OK)
 		rc = put_record(log, seq, payload, len, err);
 	if (rc == STOA_OK) {
 		log->appended = seq;
+		log->tail += log_record_size((uint32_t)len);
 		log->fresh = false;
 		log->record_bytes += log_record_size((uint32_t)len);
 		if (log->pending.len > PENDING_MAX)
@@ -381,6 +437,7 @@ int stoa__log_rotate(struct stoa__log *log, struct stoa__log_position *out, stru
 		if (log->fd >= 0)
 			log->number++;
 		log->fd = -1;
+		log->tail = log->room = 0;
 		log->fresh = true;
 		log->record_bytes = 0;
 		out->file = log->number;
@@ -462,6 +519,10 @@ static int open_writable(struct stoa__log *log, struct stoa__log_walk *w, struct
 	STOA_TRY(stoa__log_walk(w, err));
 	STOA_TRY(go_on(log, w, err));
 	log->fresh = log->fd < 0;
+	if (!log->fresh) {
+		log->tail = log->offset;
+		log->room = log->size;
+	}
 	return STOA_OK;
 }
 

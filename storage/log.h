@@ -49,7 +49,11 @@ int stoa__log_open(const struct stoa__dir *dir, bool read_only, struct stoa__log
 		   void *ctx, struct stoa__log **out, struct stoa_error *err);
 /* Flushes nothing; @clean: removes all log files first (the catalog covers them). NULL is fine. */
 void stoa__log_close(struct stoa__log *log, bool clean);
-/* The next record. @seq must be the last one + 1, or larger if a file begins with it (after rotate). Only memory is touched, unless more than 8 MiB wait: then they are written (not synced). */
+/*
+ * The next record. @seq must be the last one + 1, or larger if a file begins with it (after rotate). Only memory is touched, unless more
+ * than 8 MiB wait, which are then written (not synced), or the file has no room for the record: that is made first. STOA_EFULL: the disk has
+ * none; nothing has changed, and the record may be tried again.
+ */
 int stoa__log_append(struct stoa__log *log, uint64_t seq, const void *payload, size_t len,
 		     struct stoa_error *err);
 /* Writes all records up to @seq at least (and at most the newest); @sync: and waits until they are on the disk. */

@@ -353,9 +353,52 @@ static void a_close_that_fails_loses_no_commit(void **state)
 	testing_rmtree(dir);
 }
 
+/* Room in the log is made before anything is promised: so a disk that is full is no end. */
+static void a_full_disk_aborts_a_commit_and_the_next_one_goes_on(void **state)
+{
+	static const struct stoa_slot slots[] = { { .name = "t", .type = STOA_TEXT } };
+	static char text[400000];
+	char *dir = testing_tempdir();
+	struct stoa_table_info info;
+	struct stoa_error err;
+	struct stoa_value v;
+	uint64_t n_rows = 0;
+	stoa_table table;
+	stoa_txn *txn;
+	stoa_db *db;
+
+	(void)state;
+	memset(text, 'x', sizeof text);
+	v = stoa_bytes_value(STOA_TEXT, text, sizeof text);
+	assert_int_equal(stoa_open(testing_path(dir, "f.stoa"), NULL, &db, &err), STOA_OK);
+	assert_int_equal(stoa_begin(db, STOA_WRITE, &txn, &err), STOA_OK);
+	assert_int_equal(stoa_table_create(txn, "t", slots, 1, &table, &err), STOA_OK);
+	assert_int_equal(stoa_commit(txn, &err), STOA_OK);
+	for (long nth = 0; nth < 2; nth++) {
+		assert_int_equal(stoa_begin(db, STOA_WRITE, &txn, &err), STOA_OK);
+		assert_int_equal(stoa_insert(txn, table, &v, 1, NULL, &err), STOA_OK);
+		stoa__file_fault_arm(nth, ENOSPC, false);
+		assert_int_equal(stoa_commit(txn, &err), STOA_EFULL);
+		assert_true(stoa__file_fault_disarm());
+		assert_int_equal(stoa_begin(db, STOA_WRITE, &txn, &err), STOA_OK);
+		assert_int_equal(stoa_insert(txn, table, &v, 1, NULL, &err), STOA_OK);
+		assert_int_equal(stoa_commit(txn, &err), STOA_OK);
+		n_rows++;
+	}
+	assert_int_equal(stoa_close(db, &err), STOA_OK);
+	assert_int_equal(stoa_open(testing_path(dir, "f.stoa"), NULL, &db, &err), STOA_OK);
+	assert_int_equal(stoa_begin(db, STOA_READ, &txn, &err), STOA_OK);
+	assert_int_equal(stoa_table_info(txn, table, &info, &err), STOA_OK);
+	assert_int_equal(info.n_rows, n_rows);
+	stoa_abort(txn);
+	assert_int_equal(stoa_close(db, &err), STOA_OK);
+	testing_rmtree(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_full_disk_aborts_a_commit_and_the_next_one_goes_on),
 		cmocka_unit_test(a_failing_operation_leaves_the_commit_before),
 		cmocka_unit_test(a_failing_operation_leaves_the_commit_before_after_a_crash_too),
 		cmocka_unit_test(without_memory_the_commit_before_stays),
