@@ -140,7 +140,9 @@ void stoa__txn_rollback(struct stoa_txn *txn, struct stoa__version *to);
 
 /* Removes a database's directory, as well as can be; files that are no database's stay, and the directory with them. */
 void stoa__database_remove(const char *path);
+/* The struct that is kept for the next transaction. */
 void stoa__spare_release(struct stoa_db *db);
+uint64_t stoa__spare_heap(struct stoa_db *db);
 
 /* ---- the writer's lock ---- */
 

@@ -212,6 +212,13 @@ static void free_struct(struct stoa_txn *txn)
 	stoa__free(txn);
 }
 
+static void keep_spare(struct stoa_db *db, struct stoa_txn *txn)
+{
+	txn = atomic_exchange_explicit(&db->spare, txn, memory_order_acq_rel);
+	if (txn)
+		free_struct(txn);
+}
+
 /* All else that it had is given up. */
 static void leave(struct stoa_txn *txn)
 {
@@ -223,9 +230,20 @@ static void leave(struct stoa_txn *txn)
 	redo = txn->redo;
 	scratch = txn->scratch;
 	*txn = (struct stoa_txn){ .redo = redo, .scratch = scratch };
-	txn = atomic_exchange_explicit(&db->spare, txn, memory_order_acq_rel);
-	if (txn)
-		free_struct(txn);
+	keep_spare(db, txn);
+}
+
+uint64_t stoa__spare_heap(struct stoa_db *db)
+{
+	struct stoa_txn *txn = atomic_exchange(&db->spare, NULL);
+	uint64_t bytes;
+
+	if (!txn)
+		return 0;
+	bytes = stoa__alloc_size(txn) + stoa__alloc_size(txn->redo.p) +
+		stoa__alloc_size(txn->scratch.p);
+	keep_spare(db, txn);
+	return bytes;
 }
 
 void stoa__spare_release(struct stoa_db *db)
