@@ -20,6 +20,7 @@ cmocka_tests += \
 	%D%/churn_test \
 	%D%/compact_test \
 	%D%/crash_test \
+	%D%/crowd_test \
 	%D%/csv_head_test \
 	%D%/csv_parse_test \
 	%D%/csv_repair_test \
@@ -94,6 +95,7 @@ script_tests += \
 	%D%/cli_test.sh \
 	%D%/damage_test.sh \
 	%D%/examples_test.sh \
+	%D%/golden_test.sh \
 	%D%/readme_test.sh \
 	%D%/symbols_test.sh
 
@@ -172,3 +174,10 @@ SECONDS = 60
 fuzz:
 	$(SHELL) $(srcdir)/%D%/fuzz/run.sh '$(abs_top_srcdir)' $(TARGET) $(SECONDS)
 .PHONY: fuzz
+
+## Lines and branches that the tests reach, from ./coverage-build; COVERAGE_TESTS="tests/a_test ..." runs some alone.
+coverage:
+	bash $(srcdir)/%D%/coverage.sh '$(abs_top_srcdir)' $(COVERAGE_TESTS)
+.PHONY: coverage
+
+EXTRA_DIST += %D%/coverage.sh %D%/golden
