@@ -461,7 +461,8 @@ static struct stoa__bound *bind_scalar(struct stoa__binder *bn, const struct sto
 							 stoa__number_functions,
 							 stoa__time_functions,
 							 stoa__regex_functions,
-							 stoa__format_functions };
+							 stoa__format_functions,
+							 stoa__bit_functions };
 	bool any = false;
 
 	for (size_t i = 0; i < sizeof specials / sizeof *specials; i++) {

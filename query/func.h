@@ -55,6 +55,7 @@ extern const struct stoa__fn stoa__number_functions[];
 extern const struct stoa__fn stoa__time_functions[];
 extern const struct stoa__fn stoa__regex_functions[];
 extern const struct stoa__fn stoa__format_functions[];
+extern const struct stoa__fn stoa__bit_functions[];
 
 /* What the binder makes calls of by itself. */
 extern const struct stoa__fn stoa__fn_concat;		/* a || b */

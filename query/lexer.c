@@ -312,8 +312,15 @@ static int lex_operator(struct stoa__lexer *lx, struct stoa__token *t, struct st
 	case '<':
 		if (d == '>')
 			return take(lx, t, TK_NE, 2);
+		if (d == '<')
+			return take(lx, t, TK_BITS, 2);
 		return take(lx, t, d == '=' ? TK_LE : TK_LT, d == '=' ? 2 : 1);
-	case '>': return take(lx, t, d == '=' ? TK_GE : TK_GT, d == '=' ? 2 : 1);
+	case '&':
+	case '#': return take(lx, t, TK_BITS, 1);
+	case '>':
+		if (d == '>')
+			return take(lx, t, TK_BITS, 2);
+		return take(lx, t, d == '=' ? TK_GE : TK_GT, d == '=' ? 2 : 1);
 	case '~': return take(lx, t, TK_MATCH, d == '*' ? 2 : 1);
 	case '!':
 		if (d == '=')
@@ -324,7 +331,7 @@ static int lex_operator(struct stoa__lexer *lx, struct stoa__token *t, struct st
 	case '|':
 		if (d == '|')
 			return take(lx, t, TK_CONCAT, 2);
-		break;
+		return take(lx, t, TK_BITS, 1);
 	case ':':
 		if (d == ':')
 			return take(lx, t, TK_CAST_TO, 2);

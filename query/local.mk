@@ -44,6 +44,7 @@ libstoa_all_la_SOURCES += \
 	%D%/find.c \
 	%D%/from.c \
 	%D%/func.h \
+	%D%/func_bits.c \
 	%D%/func_format.c \
 	%D%/func_number.c \
 	%D%/func_regex.c \

@@ -55,7 +55,7 @@
 %nonassoc EQ NE LT LE GT GE.
 %nonassoc BETWEEN IN LIKE ILIKE.
 %nonassoc ESCAPE.
-%left CONCAT MATCH.
+%left CONCAT MATCH BITS.
 %left PLUS MINUS.
 %left STAR SLASH PERCENT.
 %left CARET.
@@ -404,6 +404,13 @@ expr(R) ::= expr(A) LE(T) expr(B). { R = stoa__ast_compare(ps, STOA__OP_LE, T, A
 expr(R) ::= expr(A) GT(T) expr(B). { R = stoa__ast_compare(ps, STOA__OP_GT, T, A, B); }
 expr(R) ::= expr(A) GE(T) expr(B). { R = stoa__ast_compare(ps, STOA__OP_GE, T, A, B); }
 expr(R) ::= expr(A) MATCH(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_MATCH, T, A, B); }
+/* & | # << >>, and ~ before an operand: functions of that name. */
+expr(R) ::= expr(A) BITS(T) expr(B). {
+	R = stoa__ast_call(ps, T, stoa__ast_list_add(ps, stoa__ast_list_add(ps, NULL, A), B));
+}
+expr(R) ::= MATCH(T) expr(A). [UMINUS] {
+	R = stoa__ast_call(ps, T, stoa__ast_list_add(ps, NULL, A));
+}
 expr(R) ::= expr(A) CONCAT(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_CONCAT, T, A, B); }
 expr(R) ::= expr(A) PLUS(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_ADD, T, A, B); }
 expr(R) ::= expr(A) MINUS(T) expr(B). { R = stoa__ast_binary(ps, STOA__OP_SUB, T, A, B); }

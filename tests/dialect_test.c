@@ -174,6 +174,26 @@ static void queries_end_and_unite_in_other_words(void **state)
 	CHECK_ALL(e);
 }
 
+static void bits_and_digests_are_had(void **state)
+{
+	static const struct example e[] = {
+		OK("SELECT 5 & 3, 5 | 3, 5 # 3, ~5, 1 << 3, -16 >> 2, 1 << 64, 2 + 1 << 1, 6 & 3 = 2",
+		   "1|7|6|-6|8|-4|1|6|true\n"),
+		OK("SELECT id & 1 FROM t ORDER BY id", "1\n0\n1\n0\n"),
+		OK("SELECT div(7, 2), div(-7, 2)", "3|-3\n"),
+		WRONG("SELECT div(7, 0)", STOA_EDIVZERO, 8),
+		OK("SELECT md5('abc'), sha256('')",
+		   "900150983cd24fb0d6963f7d28e17f72|e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n"),
+		OK("SELECT encode(X'01ff', 'hex'), encode(X'6f6b', 'base64'), encode(decode('b2s=', 'base64'), 'hex'), "
+		   "encode(decode('0AfF', 'HEX'), 'hex'), encode(X'', 'base64')", "01ff|b2s=|6f6b|0aff|\n"),
+		WRONG("SELECT decode('0', 'hex')", STOA_EINVAL, 8),
+		WRONG("SELECT decode('?', 'base64')", STOA_EINVAL, 8),
+		WRONG("SELECT encode(X'00', 'rot13')", STOA_EINVAL, 8),
+		WRONG("SELECT 'a' & 1", STOA_ETYPE, 0),
+	};
+	CHECK_ALL(e);
+}
+
 static void memory_may_run_out_anywhere(void **state)
 {
 	static const char *const sqls[] = {
@@ -229,6 +249,7 @@ int main(void)
 		cmocka_unit_test(the_first_row_of_each_is_had_by_distinct_on),
 		cmocka_unit_test(other_tables_help_to_change_one),
 		cmocka_unit_test(queries_end_and_unite_in_other_words),
+		cmocka_unit_test(bits_and_digests_are_had),
 		cmocka_unit_test(memory_may_run_out_anywhere),
 	};
 

@@ -48,7 +48,7 @@ static void errors_say_where(void **state)
 		{ "select /* a /* b */", STOA_ESYNTAX, 1, 8, "never closed" },
 		{ "select 1abc", STOA_ESYNTAX, 1, 8, "space" },
 		{ "select #", STOA_ESYNTAX, 1, 8, "'#'" },
-		{ "select 1 | 2", STOA_ESYNTAX, 1, 10, "'|'" },
+		{ "select 1 ! 2", STOA_ESYNTAX, 1, 10, "'!'" },
 		{ "select 1 : 2", STOA_ESYNTAX, 1, 10, "':'" },
 		{ "select $", STOA_ESYNTAX, 1, 8, "$1" },
 		{ "select ?0", STOA_ESYNTAX, 1, 8, "numbered" },
