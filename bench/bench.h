@@ -116,7 +116,7 @@ struct bench_metric {
 struct bench_curve {
 	char name[24];
 	char unit[16];
-	char x_name[32];
+	char x_name[48];
 	size_t n;
 	double x[BENCH_POINTS_MAX], y[BENCH_POINTS_MAX];
 };

@@ -141,7 +141,7 @@ static void run_stoa(const struct bench_case *bc, const struct bench_entry *e)
 	(void)bc;
 	(void)e;
 	begin(&c, "churn.stoa");
-	options.log_max_bytes = 4 << 20;
+	options.log_max_bytes = 1 << 20;
 	bench_stoa_check(stoa_open(c.path, &options, &db, &err), &err);
 	stoa_txn *txn = bench_stoa_begin(db, STOA_WRITE);
 	stoa_table table = bench_stoa_create(txn, &bench_record_schema);
@@ -267,7 +267,7 @@ static void run_duckdb(const struct bench_case *bc, const struct bench_entry *e)
 }
 
 static const struct bench_entry entries[] = {
-	{ "stoa", "log of 4 MB", NULL, run_stoa, 0 },
+	{ "stoa", "log of 1 MB", NULL, run_stoa, 0 },
 	{ "sqlite", "prepared; by rows", NULL, run_sqlite, PLAIN },
 	{ "sqlite-av", "auto_vacuum = full; prepared; by rows", NULL, run_sqlite, AUTO_VACUUM },
 	{ "duckdb", "1 thread; a DELETE and an INSERT a step", NULL, run_duckdb, 0 },

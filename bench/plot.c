@@ -265,27 +265,28 @@ static void draw_curve(FILE *f, const struct plot_curve *c, double x_most, doubl
 /* The names, where the curves end, from the top down and never one over the other. */
 static void draw_names(FILE *f, const struct plot_curve *curves, size_t n, double y_most)
 {
-	double above = -1e9, last = 1e300;
+	bool done[PLOT_BARS_MAX] = { false };
+	double above = -1e9;
 	char class[64];
 
 	for (size_t i = 0; i < n; i++) {
-		const struct plot_curve *next = NULL;
 		double best = -1;
+		size_t next = n;
 
-		for (size_t k = 0; k < n; k++) {
+		for (size_t k = 0; k < n && k < PLOT_BARS_MAX; k++) {
 			double y = curves[k].n ? curves[k].y[curves[k].n - 1] : -1;
 
-			if (y < last && y > best) {
+			if (!done[k] && y > best) {
 				best = y;
-				next = &curves[k];
+				next = k;
 			}
 		}
-		if (!next)
+		if (next == n)
 			return;
-		last = best;
+		done[next] = true;
 		above = fmax(above + 15, curve_y(best, y_most) + 4);
-		snprintf(class, sizeof(class), "p-%s", plot_class(next->peer));
-		text(f, CURVE_RIGHT + 8, above, class, next->peer);
+		snprintf(class, sizeof(class), "p-%s", plot_class(curves[next].peer));
+		text(f, CURVE_RIGHT + 8, above, class, curves[next].peer);
 	}
 }
 
