@@ -6,6 +6,7 @@
 cmocka_tests += \
 	%D%/aggregate_test \
 	%D%/alloc_test \
+	%D%/arrow_duckdb_test \
 	%D%/arrow_ipc_test \
 	%D%/arrow_test \
 	%D%/backup_test \
@@ -102,6 +103,7 @@ script_tests += \
 check_LTLIBRARIES += %D%/libtesting.la
 tests_aggregate_test_SOURCES = %D%/aggregate_test.c %D%/array_source.c %D%/array_source.h \
 	%D%/mixed.c %D%/mixed.h
+tests_arrow_duckdb_test_SOURCES = %D%/arrow_duckdb_test.c %D%/every_type.c %D%/every_type.h
 tests_arrow_ipc_test_SOURCES = %D%/arrow_ipc_test.c %D%/every_type.c %D%/every_type.h
 tests_arrow_test_SOURCES = %D%/arrow_test.c %D%/every_type.c %D%/every_type.h
 tests_cut_test_SOURCES = %D%/cut_test.c %D%/medley.c %D%/medley.h %D%/syscalls.c %D%/syscalls.h
