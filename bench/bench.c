@@ -22,6 +22,7 @@ static const struct bench_case *const lists[] = {
 	bench_commit_cases, bench_txn_cases,  bench_open_cases,   bench_query_cases,
 	bench_cursor_cases, bench_tpch_cases, bench_statement_cases,
 	bench_gc_cases, bench_churn_cases, bench_refs_cases, bench_queue_cases, bench_set_cases,
+	bench_arrow_cases,
 };
 
 #define CASES_MAX 64

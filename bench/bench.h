@@ -86,6 +86,7 @@ struct bench_case {
 extern const struct bench_case bench_memory_cases[];
 extern const struct bench_case bench_load_cases[];
 extern const struct bench_case bench_append_cases[];
+extern const struct bench_case bench_arrow_cases[];
 extern const struct bench_case bench_point_cases[];
 extern const struct bench_case bench_commit_cases[];
 extern const struct bench_case bench_statement_cases[];

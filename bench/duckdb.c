@@ -121,6 +121,17 @@ void bench_duckdb_load(void)
 	DUCKDB_CALLS(RESOLVE)
 }
 
+void *bench_duckdb_call(const char *name)
+{
+	void *call;
+
+	bench_duckdb_load();
+	call = dlsym(api.handle, name);
+	if (!call)
+		bench_skip("this libduckdb.so has no %s", name);
+	return call;
+}
+
 const char *bench_duckdb_version(void)
 {
 	bench_duckdb_load();

@@ -20,6 +20,8 @@ struct bench_duckdb {
 /* Loads the library, or skips the run when there is none; done by open(), too. */
 void bench_duckdb_load(void);
 const char *bench_duckdb_version(void);
+/* A call of its C API by its whole name, for a case that needs more; skips the run when it has none such. */
+void *bench_duckdb_call(const char *name);
 
 /* Opens @path (NULL: in memory) with @threads threads. */
 void bench_duckdb_open(struct bench_duckdb *d, const char *path, int threads);

@@ -28,6 +28,7 @@ bench_stoa_bench_SOURCES = \
 	%D%/bench.c \
 	%D%/bench.h \
 	%D%/case_append.c \
+	%D%/case_arrow.c \
 	%D%/case_churn.c \
 	%D%/case_commit.c \
 	%D%/case_cursor.c \

@@ -29,6 +29,12 @@ cat "$work/out"
 "$examples/append" 100000 "$work/readings.stoa" >"$work/out"
 expect "^100000 readings appended" "append, on disk"
 
+"$examples/arrow" "$work/numbers.arrow" >"$work/out"
+expect "^100000 rows in 6 arrays, 2500025000.0 in all$" arrow
+expect "^100000 rows in a table of their own$" arrow
+"$top_builddir/stoa" query "SELECT count(*) FROM '$work/numbers.arrow' WHERE word = 'word 7'" -f csv >"$work/out"
+expect "^10000$" "arrow, on disk"
+
 "$examples/scan" 1000000 "$work/scan.stoa" >"$work/out"
 expect "^1000000 rides, " scan
 cat "$work/out"
