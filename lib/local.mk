@@ -187,6 +187,8 @@ libstoa_all_la_SOURCES += \
 	%D%/arrow/ipc.h \
 	%D%/arrow/ipc_read.c \
 	%D%/arrow/ipc_write.c \
+	%D%/arrow/join.c \
+	%D%/arrow/join.h \
 	%D%/arrow/message.c \
 	%D%/arrow/message.h \
 	%D%/arrow/message_write.c \

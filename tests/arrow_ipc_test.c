@@ -341,6 +341,38 @@ static void turned_bits_give_an_error_or_other_values_and_nothing_else(void **st
 	}
 }
 
+static int one_text(void *ctx, struct stoa_value *out, struct stoa_error *err)
+{
+	bool *given = ctx;
+
+	(void)err;
+	out[0] = stoa_text("sixteen letters.");
+	return (*given = !*given) ? STOA_ROW : STOA_END;
+}
+
+static void an_offset_beyond_the_bytes_is_an_error(void **state)
+{
+	static const struct stoa_column text = { "text", STOA_TEXT, 0, 0 };
+	static const uint32_t good[] = { 0, 16 }, far[] = { 0, 1000000 };
+	struct stoa__buf b;
+	struct stoa_error err;
+	bool given = false;
+	stoa_cursor *cur;
+	uint8_t *at;
+
+	(void)state;
+	assert_ok(stoa_cursor_generate(&text, 1, one_text, NULL, &given, &cur, &err), &err);
+	b = written(cur, NULL, 1);
+	/* Offsets lie 64 bytes before what they point to. */
+	at = memmem(b.p, b.len, "sixteen letters.", 16);
+	assert_non_null(at);
+	assert_memory_equal(at - 64, good, sizeof good);
+	memcpy(at - 64, far, sizeof far);
+	assert_int_equal(read_all(b.p, b.len, &err), STOA_ECORRUPT);
+	assert_non_null(strstr(err.text, "offsets are out of order"));
+	stoa__buf_release(&b);
+}
+
 static void what_is_not_arrow_is_said_to_be_none(void **state)
 {
 	static const char text[] = "a,b\n1,2\n3,4\n5,6\n7,8\n";
@@ -400,6 +432,7 @@ int main(void)
 		cmocka_unit_test(lists_are_refused_by_name),
 		cmocka_unit_test(what_is_cut_short_is_an_error),
 		cmocka_unit_test(turned_bits_give_an_error_or_other_values_and_nothing_else),
+		cmocka_unit_test(an_offset_beyond_the_bytes_is_an_error),
 		cmocka_unit_test(what_is_not_arrow_is_said_to_be_none),
 		cmocka_unit_test(running_out_of_memory_is_an_error_and_no_more),
 	};

@@ -262,6 +262,17 @@ static void an_import_is_a_cursor_like_any_other(void **state)
 	assert_ok(stoa_close(db, &err), &err);
 }
 
+/* A stream over a table of so many rows, in a database of its own. */
+static struct ArrowArrayStream table_stream(uint64_t rows, stoa_db **db, stoa_txn **txn)
+{
+	struct stoa_error err;
+
+	assert_ok(stoa_open(NULL, NULL, db, &err), &err);
+	stoa_table t = fill_table(*db, 1, rows);
+	assert_ok(stoa_begin(*db, STOA_READ, txn, &err), &err);
+	return exported(scan(*txn, t), NULL);
+}
+
 /* ---- who owns what --------------------------------------------------------------------------------------- */
 
 static void arrays_outlive_stream_transaction_and_database(void **state)
@@ -274,10 +285,7 @@ static void arrays_outlive_stream_transaction_and_database(void **state)
 	stoa_db *db;
 
 	(void)state;
-	assert_ok(stoa_open(NULL, NULL, &db, &err), &err);
-	stoa_table t = fill_table(db, 1, 70000);
-	assert_ok(stoa_begin(db, STOA_READ, &txn, &err), &err);
-	s = exported(scan(txn, t), NULL);
+	s = table_stream(70000, &db, &txn);
 	assert_int_equal(s.get_schema(&s, &schema), 0);
 	assert_int_equal(s.get_next(&s, &first), 0);
 	assert_int_equal(s.get_next(&s, &second), 0);
@@ -315,10 +323,7 @@ static void values_are_decoded_into_what_the_consumer_gets(void **state)
 	stoa_db *db;
 
 	(void)state;
-	assert_ok(stoa_open(NULL, NULL, &db, &err), &err);
-	stoa_table t = fill_table(db, 1, 66000);
-	assert_ok(stoa_begin(db, STOA_READ, &txn, &err), &err);
-	s = exported(scan(txn, t), NULL);
+	s = table_stream(66000, &db, &txn);
 	assert_int_equal(s.get_next(&s, &a), 0);
 	assert_int_equal((uintptr_t)a.children[20]->buffers[1] % 64, 0);
 	assert_true(a.children[17]->dictionary->length <= 300);	/* each word once */
@@ -337,10 +342,7 @@ static void the_cursor_is_closed_with_the_stream(void **state)
 	stoa_db *db;
 
 	(void)state;
-	assert_ok(stoa_open(NULL, NULL, &db, &err), &err);
-	stoa_table t = fill_table(db, 1, 10);
-	assert_ok(stoa_begin(db, STOA_READ, &txn, &err), &err);
-	s = exported(scan(txn, t), NULL);
+	s = table_stream(10, &db, &txn);
 	stoa_abort(txn);
 	assert_int_equal(stoa_close(db, &err), STOA_ESTATE);
 	s.release(&s);

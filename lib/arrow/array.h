@@ -8,6 +8,8 @@
 #ifndef STOA__ARROW_ARRAY_H
 #define STOA__ARROW_ARRAY_H
 
+#include <string.h>
+
 #include "../core/buf.h"
 #include "type.h"
 
@@ -34,5 +36,23 @@ void stoa__arrow_schema_drop(struct ArrowSchema *s);
  */
 int stoa__arrow_fields(const struct ArrowSchema *s, struct stoa__arrow_field **out, size_t *n,
 		       struct stoa_error *err);
+
+/* Bit @i of a bitmap; NULL is all ones. */
+static inline bool stoa__arrow_bit(const void *bits, int64_t i)
+{
+	return !bits || ((const uint8_t *)bits)[i / 8] >> (i % 8) & 1;
+}
+/* Offset @i, of 4 or 8 bytes, that need not be aligned. */
+static inline int64_t stoa__arrow_offset(const void *offsets, uint32_t width, int64_t i)
+{
+	int32_t narrow;
+	int64_t wide;
+
+	if (width == 8)
+		memcpy(&wide, (const char *)offsets + 8 * i, 8);
+	else
+		memcpy(&narrow, (const char *)offsets + 4 * i, 4);
+	return width == 8 ? wide : narrow;
+}
 
 #endif

@@ -20,6 +20,7 @@
 #include "../core/error.h"
 #include "../core/limits.h"
 #include "../core/type.h"
+#include "array.h"
 
 int stoa__arrow_decoder_init(struct stoa__arrow_decoder *d, const struct stoa__arrow_field *field,
 			     const struct stoa_column *column)
@@ -76,11 +77,6 @@ int stoa__arrow_decoder_check(const struct stoa__arrow_decoder *d, const struct 
 
 /* ---- NULLs ------------------------------------------------------------------------------------------- */
 
-static bool bit(const uint8_t *bits, int64_t i)
-{
-	return bits[i / 8] >> (i % 8) & 1;
-}
-
 /* Bits [from, from + n) of @in to the first of @out, those behind them in the last word 0. */
 static void copy_bits(uint64_t *out, const uint8_t *in, int64_t from, size_t n)
 {
@@ -92,7 +88,7 @@ static void copy_bits(uint64_t *out, const uint8_t *in, int64_t from, size_t n)
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
-		out[i / 64] |= (uint64_t)bit(in, from + (int64_t)i) << (i % 64);
+		out[i / 64] |= (uint64_t)stoa__arrow_bit(in, from + (int64_t)i) << (i % 64);
 }
 
 /* Which of the rows have a value: NULL for all. */
@@ -107,19 +103,6 @@ static const uint64_t *read_validity(struct stoa__arrow_decoder *d, const struct
 
 /* ---- bytes -------------------------------------------------------------------------------------------- */
 
-static int64_t offset_at(const void *offsets, uint32_t width, int64_t i)
-{
-	int32_t narrow;
-	int64_t wide;
-
-	if (width == 8) {
-		memcpy(&wide, (const char *)offsets + 8 * i, 8);
-		return wide;
-	}
-	memcpy(&narrow, (const char *)offsets + 4 * i, 4);
-	return narrow;
-}
-
 static int too_long(const struct stoa__arrow_decoder *d, int64_t len, struct stoa_error *err)
 {
 	return stoa__fail(err, STOA_ERANGE,
@@ -132,8 +115,8 @@ static int value_at(const struct stoa__arrow_decoder *d, const struct ArrowArray
 		    struct stoa_bytes *out, struct stoa_error *err)
 {
 	uint32_t width = d->field.type.width;
-	int64_t from = offset_at(a->buffers[1], width, i);
-	int64_t to = offset_at(a->buffers[1], width, i + 1);
+	int64_t from = stoa__arrow_offset(a->buffers[1], width, i);
+	int64_t to = stoa__arrow_offset(a->buffers[1], width, i + 1);
 
 	if (from < 0 || to < from || (to > from && !a->buffers[2]))
 		return unsound(d, "its offsets are out of order", err);
@@ -335,7 +318,7 @@ static int read_values(struct stoa__arrow_decoder *d, const struct ArrowArray *a
 	case STOA__ARROW_BOOL:
 		for (size_t i = 0; i < n; i++)
 			((uint8_t *)d->room)[i] = stoa__bit_get(validity, i) &&
-						  bit(a->buffers[1], a->offset + at + (int64_t)i);
+						  stoa__arrow_bit(a->buffers[1], a->offset + at + (int64_t)i);
 		return STOA_OK;
 	case STOA__ARROW_FLOAT:
 		for (size_t i = 0; i < n; i++) {
@@ -392,7 +375,7 @@ static int64_t code_at(const struct stoa__arrow_decoder *d, const struct ArrowAr
 
 static bool is_null(const struct ArrowArray *a, int64_t i)
 {
-	return a->null_count && a->buffers[0] && !bit(a->buffers[0], a->offset + i);
+	return a->null_count && a->buffers[0] && !stoa__arrow_bit(a->buffers[0], a->offset + i);
 }
 
 /* An element of a dictionary to element @i of @out, through a decoder of single values. */

@@ -27,6 +27,7 @@
 #include "../csv/input.h"
 #include "array.h"
 #include "codec.h"
+#include "join.h"
 #include "verify.h"
 
 #define PAD 64				/* zeros behind a buffer that is read */
@@ -332,104 +333,14 @@ static int make_dictionaries(struct stoa__arrow_reader *r, struct stoa_error *er
 	return STOA_OK;
 }
 
-static bool bit(const uint8_t *bits, int64_t i)
-{
-	return !bits || bits[i / 8] >> (i % 8) & 1;
-}
-
-/* Validity of two arrays, one behind the other. */
-static int join_validity(const struct ArrowArray *a, const struct ArrowArray *b,
-			 struct ArrowArray *out)
-{
-	uint8_t *bits;
-
-	if (!a->null_count && !b->null_count)
-		return STOA_OK;
-	bits = stoa__calloc((size_t)(a->length + b->length) / 8 + PAD, 1);
-	if (!bits)
-		return STOA_ENOMEM;
-	stoa__arrow_array_set(out, 0, bits, true);
-	for (int64_t i = 0; i < a->length; i++)
-		bits[i / 8] |= (uint8_t)(bit(a->buffers[0], i) << (i % 8));
-	for (int64_t i = 0, k = a->length; i < b->length; i++, k++)
-		bits[k / 8] |= (uint8_t)(bit(b->buffers[0], i) << (k % 8));
-	return STOA_OK;
-}
-
-static int64_t end_of(const struct ArrowArray *a, uint32_t width)
-{
-	int64_t wide = 0;
-	int32_t narrow = 0;
-
-	if (!a->length)
-		return 0;
-	if (width == 8)
-		memcpy(&wide, (const char *)a->buffers[1] + 8 * a->length, 8);
-	else
-		memcpy(&narrow, (const char *)a->buffers[1] + 4 * a->length, 4);
-	return width == 8 ? wide : narrow;
-}
-
-/* Offsets of @b go on from where the bytes of @a end. */
-static int join_bytes(const struct stoa__arrow_type *t, const struct ArrowArray *a,
-		      const struct ArrowArray *b, struct ArrowArray *out)
-{
-	int64_t end = end_of(a, t->width), more = end_of(b, t->width);
-	char *offsets = stoa__calloc((size_t)out->length + PAD, t->width);
-	char *bytes = stoa__calloc((size_t)(end + more) + PAD, 1);
-
-	stoa__arrow_array_set(out, 1, offsets, true);
-	stoa__arrow_array_set(out, 2, bytes, true);
-	if (!offsets || !bytes || (t->width == 4 && end + more > INT32_MAX))
-		return STOA_ENOMEM;
-	if (a->length)
-		memcpy(offsets, a->buffers[1], (size_t)(a->length + 1) * t->width);
-	for (int64_t i = 1; i <= b->length; i++) {
-		struct ArrowArray part = { .length = i, .buffers = b->buffers };
-		int64_t wide = end + end_of(&part, t->width);
-		int32_t narrow = (int32_t)wide;
-		memcpy(offsets + (a->length + i) * t->width,
-		       t->width == 8 ? (const void *)&wide : (const void *)&narrow, t->width);
-	}
-	memcpy(bytes, a->buffers[2], (size_t)end);
-	memcpy(bytes + end, b->buffers[2], (size_t)more);
-	return STOA_OK;
-}
-
-static int join_fixed(const struct stoa__arrow_type *t, const struct ArrowArray *a,
-		      const struct ArrowArray *b, struct ArrowArray *out)
-{
-	size_t n_a = (size_t)a->length * t->width, n_b = (size_t)b->length * t->width;
-	char *values = stoa__calloc(n_a + n_b + PAD, 1);
-
-	if (!values)
-		return STOA_ENOMEM;
-	stoa__arrow_array_set(out, 1, values, true);
-	memcpy(values, a->buffers[1], n_a);
-	memcpy(values + n_a, b->buffers[1], n_b);
-	return STOA_OK;
-}
-
 /* More values behind those of a dictionary. */
 static int extend(struct dictionary *d, const struct ArrowArray *delta)
 {
-	struct ArrowArray *old = &d->values, joined;
-	int rc;
+	struct ArrowArray joined;
 
-	if (stoa__arrow_array_new(old->n_buffers, 0, false, &joined) < 0)
-		return STOA_ENOMEM;
-	joined.length = old->length + delta->length;
-	joined.null_count = old->null_count + delta->null_count;
-	rc = join_validity(old, delta, &joined);
-	if (rc == STOA_OK)
-		rc = d->type.kind == STOA__ARROW_BYTES ? join_bytes(&d->type, old, delta, &joined) :
-							 join_fixed(&d->type, old, delta, &joined);
-	if (rc < 0) {
-		joined.release(&joined);
-		return rc;
-	}
-	stoa__arrow_array_drop(old);
-	*old = joined;
+	STOA_TRY(stoa__arrow_join(&d->type, &d->values, delta, &joined));
+	stoa__arrow_array_drop(&d->values);
+	d->values = joined;
 	return STOA_OK;
 }
 
@@ -446,8 +357,7 @@ static int load_dictionary(struct stoa__arrow_reader *r, struct stoa_error *err)
 	if (!d)		/* of no column */
 		return STOA_OK;
 	join = r->message.is_delta && d->values.release;
-	if (join && (d->type.kind == STOA__ARROW_VIEW || d->type.kind == STOA__ARROW_BOOL ||
-		     d->type.kind == STOA__ARROW_NULL))
+	if (join && !stoa__arrow_joins(&d->type))
 		return stoa__fail(err, STOA_EUNSUPPORTED,
 				  "%s: a dictionary of views or bits grows on the way", r->path);
 	rc = load_column(r, &f, &d->type, &w, false, &values, err);

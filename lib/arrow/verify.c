@@ -2,20 +2,15 @@
 /* verify.c - see verify.h */
 #include "verify.h"
 
-#include <string.h>
+#include "array.h"
 
 static bool offsets_in_order(const void *offsets, uint32_t width, int64_t n, size_t len)
 {
-	int64_t before = 0, at;
-	int32_t narrow;
+	int64_t before = 0;
 
 	for (int64_t i = 0; i <= n; i++) {
-		if (width == 8) {
-			memcpy(&at, (const char *)offsets + 8 * i, 8);
-		} else {
-			memcpy(&narrow, (const char *)offsets + 4 * i, 4);
-			at = narrow;
-		}
+		int64_t at = stoa__arrow_offset(offsets, width, i);
+
 		if (at < before)
 			return false;
 		before = at;
