@@ -131,11 +131,13 @@ int stoa__set_view_precedes(const struct stoa__set_view *view, const struct stoa
 
 /* ---- open sets ---- */
 
+#define NO_TYPE 254	/* no value has it: neither STOA_NULL nor STOA_TYPE_DEFAULT */
+
 struct stoa_set {
 	struct stoa__set_view view;
 	struct stoa__version *version;	/* held */
 	uint64_t fork_generation;
-	uint8_t fast_type;		/* keys of it are words that need no conversion; 255: there is none */
+	uint8_t fast_type;		/* keys of it are words that need no conversion; NO_TYPE: none are */
 };
 
 int stoa_set_open(stoa_txn *txn, stoa_table table, stoa_index index, stoa_set **out,
@@ -169,7 +171,7 @@ int stoa_set_open(stoa_txn *txn, stoa_table table, stoa_index index, stoa_set **
 	set->fast_type = set->view.word_type && set->view.word_type != STOA_DECIMAL &&
 					 !set->view.fades ?
 				 set->view.word_type :
-				 UINT8_MAX;
+				 NO_TYPE;
 	set->fork_generation = stoa__fork_generation;
 	*out = set;
 	return STOA_OK;

@@ -257,6 +257,8 @@ static void check_open_one(struct run *r, struct open *o)
 	assert_int_equal(stoa_set_has(o->by_key, &k, 1, NULL, &r->err), rc);
 	rc = stoa_set_has(o->by_name, v, 1, &found, &r->err);
 	check_found(&o->rows, rc, found, name, -1);
+	k.type = STOA_TYPE_DEFAULT;
+	assert_int_equal(stoa_set_has(o->by_name, &k, 1, NULL, &r->err), STOA_END);
 	rc = stoa_set_has(o->by_both, v, 2, &found, &r->err);
 	check_found(&o->rows, rc, found, name, number);
 }
