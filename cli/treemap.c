@@ -65,7 +65,6 @@ static const struct look {
 	[STOA_TRACE_FILES] = { "#c2c9cf", "log, catalog, files" },
 	[STOA_TRACE_PINNED] = { "#e88f83", "kept by snapshots" },
 	[STOA_TRACE_WORK] = { "#eba6c0", "open work" },
-	[STOA_TRACE_SITE] = { "#8ab6dd", "places in the program" },
 	[STOA_TRACE_OTHER] = { "#dfe1e2", "the rest" },
 };
 

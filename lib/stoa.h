@@ -645,8 +645,7 @@ enum stoa_trace_kind {
 	STOA_TRACE_FILES = 10,		/* log, catalog, what surrounds columns in segments: files */
 	STOA_TRACE_PINNED = 11,		/* what only older versions see: snapshots */
 	STOA_TRACE_WORK = 12,		/* transactions and queries that are open */
-	STOA_TRACE_SITE = 13,		/* a place in the program: blocks of memory */
-	STOA_TRACE_OTHER = 14,		/* the rest */
+	STOA_TRACE_OTHER = 13,		/* the rest */
 };
 
 /** stoa_trace_kind_name() - "table", "column", ...; never NULL */
@@ -654,7 +653,7 @@ STOA_API const char *stoa_trace_kind_name(int kind);
 
 /**
  * struct stoa_trace_node - a node of a trace; in a comparison, what has changed: then numbers may be negative
- * @name:     of a table, slot, index, place, or words for it; borrows from the trace
+ * @name:     of a table, slot or index, or words for it; borrows from the trace
  * @kind:     enum stoa_trace_kind
  * @parent:   number of the node it is below; the root's is its own, 0
  * @end:      number behind those of the nodes below it: @end - 1 is the last of them
@@ -724,7 +723,7 @@ STOA_API size_t stoa_trace_path(const stoa_trace *trace, size_t i, char *buf, si
  */
 STOA_API size_t stoa_trace_top(const stoa_trace *trace, int measure, size_t *out, size_t n);
 
-/** stoa_trace_compare() - what @newer has beyond @older: nodes of either, matched by kind and name. STOA_OK, STOA_ENOMEM */
+/** stoa_trace_compare() - what @newer has beyond @older: nodes of either, matched by kind and name, by which siblings differ. STOA_OK, STOA_ENOMEM */
 STOA_API STOA_CHECK_RESULT int stoa_trace_compare(const stoa_trace *older, const stoa_trace *newer,
 						  stoa_trace **out, struct stoa_error *err);
 

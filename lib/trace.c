@@ -14,7 +14,7 @@ static const char *const kind_names[] = {
 	[STOA_TRACE_ROWS] = "rows",	    [STOA_TRACE_INDEX] = "index",
 	[STOA_TRACE_STRINGS] = "strings",   [STOA_TRACE_FILES] = "files",
 	[STOA_TRACE_PINNED] = "pinned",	    [STOA_TRACE_WORK] = "work",
-	[STOA_TRACE_SITE] = "site",	    [STOA_TRACE_OTHER] = "other",
+	[STOA_TRACE_OTHER] = "other",
 };
 
 const char *stoa_trace_kind_name(int kind)

@@ -86,7 +86,6 @@ static void assert_sound(const stoa_trace *t)
 			sum.memory_garbage += other->memory_garbage;
 			sum.disk_garbage += other->disk_garbage;
 		}
-		assert_true(node->memory_garbage <= node->memory || node->memory < 0);
 		if (node->end == i + 1)
 			continue;
 		assert_int_equal(node->memory, sum.memory);
@@ -323,11 +322,240 @@ static void every_byte_of_a_database_in_memory_is_somebodys(void **state)
 	play(true);
 }
 
+/* ---- what is done with traces ---- */
+
+static void assert_equal_traces(const stoa_trace *a, const stoa_trace *b)
+{
+	const struct stoa_trace_node *x, *y;
+
+	for (size_t i = 0; (x = stoa_trace_node(a, i)); i++) {
+		y = stoa_trace_node(b, i);
+		assert_non_null(y);
+		assert_string_equal(x->name, y->name);
+		assert_int_equal(x->kind, y->kind);
+		assert_int_equal(x->parent, y->parent);
+		assert_int_equal(x->end, y->end);
+		assert_int_equal(x->depth, y->depth);
+		assert_int_equal(x->count, y->count);
+		for (int m = STOA_TRACE_BY_MEMORY; m <= STOA_TRACE_BY_COUNT; m++)
+			assert_int_equal(stoa_trace_measure_of(x, m), stoa_trace_measure_of(y, m));
+	}
+	assert_null(stoa_trace_node(b, a->n));
+}
+
+/* A tree of chance, with names that JSON has to escape. */
+static void grow_trace(struct stoa_trace *t, uint64_t *seed, unsigned depth)
+{
+	static const char *const names[] = { "plain", "a \"quote\"", "back\\slash", "tab\t", "",
+					     "\xc3\xa9t\xc3\xa9", "new\nline" };
+	uint64_t n = testing_below(seed, 5);
+
+	for (uint64_t i = 0; i < n; i++) {
+		char name[32];
+		int kind = 1 + (int)testing_below(seed, STOA_TRACE_OTHER);
+		int64_t memory = (int64_t)testing_random(seed) >> 20;
+
+		/* Siblings have names of their own, as in any trace that was taken. */
+		snprintf(name, sizeof name, "%s%" PRIu64, names[testing_below(seed, 7)], i);
+		if (depth && testing_below(seed, 2)) {
+			stoa__trace_open(t, kind, name, strlen(name));
+			grow_trace(t, seed, depth - 1);
+			stoa__trace_close(t, (int64_t)testing_below(seed, 9));
+		} else {
+			stoa__trace_leaf(t, kind, name,
+					 &(struct stoa__trace_sum){ .memory = memory,
+								    .disk = memory / 3,
+								    .unlinked = memory % 7,
+								    .disk_garbage = memory / 5,
+								    .count = memory % 100 });
+		}
+	}
+}
+
+static stoa_trace *random_trace(uint64_t *seed)
+{
+	stoa_trace *t = stoa__trace_new();
+
+	assert_non_null(t);
+	stoa__trace_open(t, STOA_TRACE_DATABASE, "root", 4);
+	grow_trace(t, seed, 6);
+	stoa__trace_close(t, 3);
+	assert_int_equal(stoa__trace_finish(t), STOA_OK);
+	return t;
+}
+
+static void json_that_is_read_again_is_the_same_trace(void **state)
+{
+	uint64_t seed = testing_seed();
+
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		stoa_trace *t = random_trace(&seed), *again;
+		const char *json;
+		size_t len;
+
+		ok(stoa_trace_json(t, &json, &len, &err));
+		assert_int_equal(strlen(json), len);
+		ok(stoa_trace_parse(json, len, &again, &err));
+		assert_equal_traces(t, again);
+		stoa_trace_free(again);
+		stoa_trace_free(t);
+	}
+}
+
+/* Whatever is done to its bytes: a trace or an error, and nothing read beyond them. */
+static void json_that_is_damaged_is_refused_or_read(void **state)
+{
+	uint64_t seed = testing_seed();
+	stoa_trace *t = random_trace(&seed), *again;
+	const char *json;
+	size_t len;
+
+	(void)state;
+	ok(stoa_trace_json(t, &json, &len, &err));
+	for (int i = 0; i < 3000; i++) {
+		size_t cut = testing_below(&seed, 3) ? len : testing_below(&seed, len + 1);
+		char *copy = malloc(cut ? cut : 1);
+
+		assert_non_null(copy);
+		memcpy(copy, json, cut);
+		for (uint64_t k = testing_below(&seed, 4); cut && k; k--)
+			copy[testing_below(&seed, cut)] = (char)testing_below(&seed, 256);
+		if (stoa_trace_parse(copy, cut, &again, &err) == STOA_OK)
+			assert_sound(again);
+		else
+			assert_true(err.code == STOA_ESYNTAX);
+		stoa_trace_free(again);
+		free(copy);
+	}
+	stoa_trace_free(t);
+}
+
+static void a_comparison_with_itself_is_nothing_and_differences_add_up(void **state)
+{
+	uint64_t seed = testing_seed();
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		stoa_trace *a = random_trace(&seed), *b = random_trace(&seed), *d;
+
+		ok(stoa_trace_compare(a, b, &d, &err));
+		assert_sound(d);
+		for (int m = STOA_TRACE_BY_MEMORY; m < STOA_TRACE_BY_COUNT; m++)
+			assert_int_equal(stoa_trace_measure_of(stoa_trace_node(d, 0), m),
+					 stoa_trace_measure_of(stoa_trace_node(b, 0), m) -
+						 stoa_trace_measure_of(stoa_trace_node(a, 0), m));
+		stoa_trace_free(d);
+		ok(stoa_trace_compare(a, a, &d, &err));
+		for (uint32_t k = 0; k < d->n; k++)
+			assert_int_equal(stoa_trace_node(d, k)->depth, stoa_trace_node(a, k)->depth);
+		assert_int_equal(stoa_trace_node(d, 0)->memory, 0);
+		assert_int_equal(stoa_trace_node(d, 0)->disk, 0);
+		stoa_trace_free(d);
+		stoa_trace_free(a);
+		stoa_trace_free(b);
+	}
+}
+
+static void the_top_is_what_is_largest(void **state)
+{
+	uint64_t seed = testing_seed();
+	stoa_trace *t = random_trace(&seed);
+	const struct stoa_trace_node *node;
+	size_t top[5], n = stoa_trace_top(t, STOA_TRACE_BY_MEMORY, top, 5);
+	uint64_t least = UINT64_MAX;
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t x = (uint64_t)llabs(stoa_trace_node(t, top[i])->memory);
+
+		assert_true(x && x <= least);
+		least = x;
+	}
+	for (size_t i = 0, above = 0; (node = stoa_trace_node(t, i)); i++) {
+		above += node->end == i + 1 && (uint64_t)llabs(node->memory) > least;
+		assert_true(above < 5);
+	}
+	stoa_trace_free(t);
+}
+
+static void without_memory_there_is_no_trace(void **state)
+{
+	struct world w;
+	bool fired = true;
+
+	(void)state;
+	open_world(&w, false);
+	for (int i = 0; i < 4; i++)
+		do_something(&w);
+	for (long nth = 0; fired; nth++) {
+		uint64_t before = stoa_trace_memory();
+		stoa_trace *t = NULL, *d = NULL, *again = NULL;
+		const char *json;
+		size_t len;
+		int rc;
+
+		stoa__fault_arm(nth, false);
+		rc = stoa_trace_take(w.db, &t, &err);
+		if (rc == STOA_OK)
+			rc = stoa_trace_compare(t, t, &d, &err);
+		if (rc == STOA_OK)
+			rc = stoa_trace_json(d, &json, &len, &err);
+		if (rc == STOA_OK)
+			rc = stoa_trace_parse(json, len, &again, &err);
+		fired = stoa__fault_disarm();
+		assert_int_equal(rc, fired ? STOA_ENOMEM : STOA_OK);
+		stoa_trace_free(again);
+		stoa_trace_free(d);
+		stoa_trace_free(t);
+		if (nth > 100)	/* directories of segments have been opened by then */
+			assert_int_equal(stoa_trace_memory(), before);
+	}
+	close_world(&w);
+}
+
+/* What a snapshot keeps is told apart, and is nobody's once that has gone. */
+static void snapshots_say_what_they_pin(void **state)
+{
+	struct world w;
+	stoa_txn *read, *txn;
+	stoa_trace *t;
+
+	(void)state;
+	open_world(&w, true);
+	ok(stoa_begin(w.db, STOA_WRITE, &txn, &err));
+	insert_some(&w, txn, 2000);
+	ok(stoa_commit(txn, &err));
+	ok(stoa_begin(w.db, STOA_READ, &read, &err));
+	ok(stoa_begin(w.db, STOA_WRITE, &txn, &err));
+	change_some(&w, txn, 2000);
+	ok(stoa_trace_take(w.db, &t, &err));
+	assert_true(memory_of(t, "open work") > 10000);
+	stoa_trace_free(t);
+	ok(stoa_commit(txn, &err));
+	ok(stoa_trace_take(w.db, &t, &err));
+	assert_true(memory_of(t, "snapshots") > 0);
+	assert_int_equal(named(t, "snapshots")->count, 1);
+	assert_true(named(t, "item")->memory_garbage > 0);
+	stoa_trace_free(t);
+	stoa_abort(read);
+	t = exact_trace(w.db, NULL);
+	assert_int_equal(memory_of(t, "snapshots"), 0);
+	stoa_trace_free(t);
+	close_world(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_byte_of_heap_and_files_is_somebodys),
 		cmocka_unit_test(every_byte_of_a_database_in_memory_is_somebodys),
+		cmocka_unit_test(json_that_is_read_again_is_the_same_trace),
+		cmocka_unit_test(json_that_is_damaged_is_refused_or_read),
+		cmocka_unit_test(a_comparison_with_itself_is_nothing_and_differences_add_up),
+		cmocka_unit_test(the_top_is_what_is_largest),
+		cmocka_unit_test(without_memory_there_is_no_trace),
+		cmocka_unit_test(snapshots_say_what_they_pin),
 	};
 
 	testing_in_memory();
