@@ -2,6 +2,8 @@
 /* refs_test.c - references: what a random graph seldom meets */
 #include "testing.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -402,6 +404,84 @@ static void a_cycle_is_found_after_a_restart(void **state)
 	assert_int_equal(collect(f).n_dead, 30);
 }
 
+/* ---- all at once ---- */
+
+static void keep_report(void *ctx, const char *what)
+{
+	struct fixture *f = ctx;
+
+	f->n_reports++;
+	snprintf(f->report, sizeof f->report, "%s", what);
+}
+
+#define LOAD_TXNS 300
+#define LOAD_RINGS 20
+
+struct load {
+	struct fixture *f;
+	_Atomic bool stop;
+	_Atomic uint64_t n_looks, n_died;
+};
+
+/* Reads while others write: what is counted is what there is, in every version. */
+static void *look_on(void *arg)
+{
+	struct load *l = arg;
+	struct stoa_error err;
+	struct fixture own = { .node = l->f->node };
+
+	while (!atomic_load(&l->stop)) {
+		if (stoa_begin(l->f->db, STOA_READ, &own.txn, &err) < 0 ||
+		    stoa__refs_check(own.txn->version, keep_report, &own, &err) < 0)
+			abort();
+		atomic_fetch_add(&l->n_looks, 1 + own.n_reports * (uint64_t)1000000);
+		stoa_abort(own.txn);
+	}
+	return NULL;
+}
+
+static void *collect_always(void *arg)
+{
+	struct load *l = arg;
+
+	while (!atomic_load(&l->stop)) {
+		struct stoa_gc_stats stats = STOA_GC_STATS_INIT;
+		struct stoa_error err;
+
+		if (stoa_gc_collect(l->f->db, 2, &stats, &err) < 0)
+			abort();
+		atomic_fetch_add(&l->n_died, stats.rows_in_cycles);
+	}
+	return NULL;
+}
+
+static void a_writer_a_collector_and_a_reader_get_on(void **state)
+{
+	struct fixture *f = *state;
+	struct load l = { .f = f };
+	pthread_t reader, collector;
+	stoa_rowid first = add_node(f, 0);
+
+	commit(f);
+	ok(f, stoa_commit(f->txn, &f->err));
+	assert_int_equal(pthread_create(&reader, NULL, look_on, &l), 0);
+	assert_int_equal(pthread_create(&collector, NULL, collect_always, &l), 0);
+	for (int i = 0; i < LOAD_TXNS; i++) {
+		ok(f, stoa_begin(f->db, STOA_WRITE, &f->txn, &f->err));
+		ok(f, stoa_set_durability(f->txn, STOA_LAZY, &f->err));
+		make_rings(f, LOAD_RINGS, 2);
+		ok(f, stoa_commit(f->txn, &f->err));
+	}
+	atomic_store(&l.stop, true);
+	pthread_join(reader, NULL);
+	pthread_join(collector, NULL);
+	ok(f, stoa_begin(f->db, STOA_WRITE, &f->txn, &f->err));
+	assert_int_equal(atomic_load(&l.n_died) + collect(f).n_dead, 2 * LOAD_TXNS * LOAD_RINGS);
+	assert_true(atomic_load(&l.n_looks) < 1000000);
+	assert_int_equal(n_kept(f, f->node), 0);
+	assert_true(exists(f, first));
+}
+
 /* ---- who refers to a row ---- */
 
 struct referrers {
@@ -512,14 +592,6 @@ static void what_refers_may_be_a_row_that_was_deleted(void **state)
 }
 
 /* ---- counted once more ---- */
-
-static void keep_report(void *ctx, const char *what)
-{
-	struct fixture *f = ctx;
-
-	f->n_reports++;
-	snprintf(f->report, sizeof f->report, "%s", what);
-}
 
 static unsigned recount(struct fixture *f)
 {
@@ -864,6 +936,7 @@ int main(void)
 		TEST(what_a_cycle_kept_dies_with_it_and_what_keeps_a_cycle_keeps_it),
 		TEST(tables_that_cannot_form_a_cycle_are_not_looked_at),
 		TEST(a_cycle_is_found_after_a_restart),
+		TEST(a_writer_a_collector_and_a_reader_get_on),
 		TEST(who_refers_to_a_row_is_found_wherever_it_lies),
 		TEST(what_refers_may_be_a_row_that_was_deleted),
 		TEST(counts_that_are_wrong_are_found),
