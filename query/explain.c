@@ -102,17 +102,20 @@ static void put_join(struct stoa__text *t, const struct stoa__node *n,
 		[STOA__JOIN_MARK] = "mark", [STOA__JOIN_SINGLE] = "single",
 	};
 	bool known = n->join < sizeof names / sizeof *names && names[n->join];
+	const struct stoa__node *right = n->shares ? n->shares->input[1] : in[1];
 
 	stoa__text_put(t, "%s join", known ? names[n->join] : "?");
 	for (size_t i = 0; i < n->n_keys; i++) {
 		stoa__text_put(t, i ? " AND " : " on ");
 		stoa__text_put_expr(t, n->left_keys[i], in, 1);
 		stoa__text_put(t, " = ");
-		stoa__text_put_expr(t, n->right_keys[i], in + 1, 1);
+		stoa__text_put_expr(t, n->right_keys[i], &right, 1);
 	}
 	if (n->n_exprs)
 		stoa__text_put(t, n->n_keys ? " AND " : " on ");
 	stoa__text_put_exprs(t, n->exprs, n->n_exprs, " AND ", in, 2);
+	if (n->shares)
+		stoa__text_put(t, ", with the build side of the join above");
 }
 
 static void put_lookup(struct stoa__text *t, const struct stoa__node *n,

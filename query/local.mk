@@ -101,6 +101,7 @@ libstoa_all_la_SOURCES += \
 	%D%/regex.c \
 	%D%/regex.h \
 	%D%/resolve.c \
+	%D%/restrict.c \
 	%D%/result.c \
 	%D%/result.h \
 	%D%/row_list.c \

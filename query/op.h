@@ -114,6 +114,11 @@ int stoa__op_limit(struct stoa__op *child, size_t n_columns, uint64_t offset, ui
  * without @build, the operator is a further lane's, and shares that.
  */
 struct stoa__join_build;
+/* The build side alone, for joins to be made on it before its own; @input is taken over. Held until stoa__join_build_drop(). */
+int stoa__join_build_new(struct stoa__op *input, struct stoa__run *run, struct stoa__arena *arena,
+			 const struct stoa__node *n, struct stoa__join_build **out,
+			 struct stoa_error *err);
+void stoa__join_build_drop(struct stoa__join_build *b);
 int stoa__op_join(struct stoa__op *probe, struct stoa__op *build, struct stoa__join_build **shared,
 		  struct stoa__run *run, struct stoa__arena *arena, const struct stoa__node *n, struct stoa__op **out,
 		  struct stoa_error *err);

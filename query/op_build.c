@@ -32,6 +32,12 @@ static int build_one(struct build *b, const struct stoa__node *n, struct stoa__o
 static int build_lanes(struct build *b, const struct stoa__node *n, struct stoa__lanes *out);
 static const struct stoa__node *pipeline_scan(const struct build *b, const struct stoa__node *n);
 
+/* Is there a memory limit? */
+static bool is_limited(const struct build *b)
+{
+	return b->run->means.budget && b->run->means.budget->limit;
+}
+
 /* Where the query says by rowid which rows it wants, or RETURNING does. Closes @source on failure. */
 static int go_to_rows(struct build *b, const struct stoa__node *n, struct stoa__source *source,
 		      size_t rowid)
@@ -251,6 +257,19 @@ static int build_unique(struct build *b, const struct stoa__node *n, struct stoa
 	return stoa__op_unique(child, types, n->n_columns, n->order, n->n_order, out, b->err);
 }
 
+/* Takes over both; under a memory limit a build side may go to disk, and is not shared with joins below. */
+static int build_join(struct build *b, const struct stoa__node *n, struct stoa__op *child,
+		      struct stoa__op *other, struct stoa__op **out)
+{
+	const struct stoa__node *owner = n->shares ? n->shares : n;
+
+	if (n->shares && is_limited(b)) {
+		*out = child;
+		return STOA_OK;
+	}
+	return stoa__op_join(child, other, &b->joins[owner->id], b->run, b->arena, n, out, b->err);
+}
+
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
 /*
@@ -271,9 +290,7 @@ static int build_on(struct build *b, const struct stoa__node *n, struct stoa__op
 	case STOA__NODE_SORT: return build_sort(b, n, out);
 	case STOA__NODE_LIMIT:
 		return stoa__op_limit(child, n->n_columns, n->offset, n->limit, out, b->err);
-	case STOA__NODE_JOIN:
-		return stoa__op_join(child, other, &b->joins[n->id], b->run, b->arena, n, out,
-				     b->err);
+	case STOA__NODE_JOIN: return build_join(b, n, child, other, out);
 	case STOA__NODE_APPEND: return stoa__op_append(child, other, out, b->err);
 	case STOA__NODE_VALUES: return build_values(b, n, out);
 	case STOA__NODE_UNIQUE: return build_unique(b, n, child, out);
@@ -295,9 +312,7 @@ static bool takes_lanes(const struct stoa__node *n)
  */
 static bool is_streaming_join(const struct build *b, const struct stoa__node *n)
 {
-	const struct stoa__budget *budget = b->run->means.budget;
-
-	return n->kind == STOA__NODE_JOIN && !(budget && budget->limit) &&
+	return n->kind == STOA__NODE_JOIN && !is_limited(b) &&
 	       (n->join == STOA__JOIN_INNER || n->join == STOA__JOIN_LEFT ||
 		n->join == STOA__JOIN_SEMI || n->join == STOA__JOIN_ANTI ||
 		n->join == STOA__JOIN_MARK || n->join == STOA__JOIN_SINGLE);
@@ -307,7 +322,7 @@ static bool is_streaming_join(const struct build *b, const struct stoa__node *n)
 static const struct stoa__node *pipeline_scan(const struct build *b, const struct stoa__node *n)
 {
 	while (n->kind == STOA__NODE_FILTER || n->kind == STOA__NODE_PROJECT ||
-	       n->kind == STOA__NODE_LOOKUP || is_streaming_join(b, n))
+	       n->kind == STOA__NODE_LOOKUP || n->shares || is_streaming_join(b, n))
 		n = n->input[0];
 	return n->kind == STOA__NODE_SCAN ? n : NULL;
 }
@@ -319,12 +334,28 @@ static int build_input(struct build *b, const struct stoa__node *n, size_t i, st
 					    build(b, n->input[i], out);
 }
 
-/* One operator for each node, without lanes at its root. */
-static int build_one(struct build *b, const struct stoa__node *n, struct stoa__op **out)
+/* A join whose build side joins below its probe side share: that comes first. */
+static int build_shared(struct build *b, const struct stoa__node *n, struct stoa__op **out)
+{
+	struct stoa__op *probe, *right;
+	int rc;
+
+	STOA_TRY(build_input(b, n, 1, &right));
+	STOA_TRY(stoa__join_build_new(right, b->run, b->arena, n, &b->joins[n->id], b->err));
+	struct stoa__join_build *held = b->joins[n->id];
+	rc = build_input(b, n, 0, &probe);
+	if (rc == STOA_OK)
+		rc = build_join(b, n, probe, NULL, out);
+	stoa__join_build_drop(held);
+	return rc;
+}
+
+static int build_node(struct build *b, const struct stoa__node *n, struct stoa__op **out)
 {
 	struct stoa__op *inputs[2] = { NULL, NULL };
 
-	*out = NULL;
+	if (n->is_shared)
+		return build_shared(b, n, out);
 	if (n->input[0] && !takes_lanes(n))
 		STOA_TRY(build_input(b, n, 0, &inputs[0]));
 	if (n->input[1] && !(n->kind == STOA__NODE_JOIN && b->further)) {
@@ -334,7 +365,14 @@ static int build_one(struct build *b, const struct stoa__node *n, struct stoa__o
 			return rc;
 		}
 	}
-	STOA_TRY(build_on(b, n, inputs[0], inputs[1], out));
+	return build_on(b, n, inputs[0], inputs[1], out);
+}
+
+/* One operator for each node, without lanes at its root. */
+static int build_one(struct build *b, const struct stoa__node *n, struct stoa__op **out)
+{
+	*out = NULL;
+	STOA_TRY(build_node(b, n, out));
 	b->ops[n->id] = *out;
 	if (b->counts && n->kind == STOA__NODE_SCAN)
 		stoa__op_scan_count(*out, &b->counts[n->id]);

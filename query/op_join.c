@@ -894,6 +894,25 @@ static int new_build(struct stoa__op *input, struct stoa__arena *arena, const st
 	return init_table(b, j, err);
 }
 
+int stoa__join_build_new(struct stoa__op *input, struct stoa__run *run, struct stoa__arena *arena,
+			 const struct stoa__node *n, struct stoa__join_build **out,
+			 struct stoa_error *err)
+{
+	struct join about = { .node = n, .run = run, .n_left = n->input[0]->n_columns };
+	int rc = new_build(input, arena, &about, out, err);
+
+	if (rc < 0) {
+		build_release(*out);
+		*out = NULL;
+	}
+	return rc;
+}
+
+void stoa__join_build_drop(struct stoa__join_build *b)
+{
+	build_release(b);
+}
+
 static int join_init(struct join *j, struct stoa__arena *arena, struct stoa_error *err)
 {
 	const struct stoa__node *n = j->node;
@@ -922,7 +941,7 @@ int stoa__op_join(struct stoa__op *probe, struct stoa__op *build, struct stoa__j
 	j->run = run;
 	j->node = n;
 	j->n_left = n->input[0]->n_columns;
-	j->n_right = n->input[1]->n_columns;
+	j->n_right = n->shares ? 0 : n->input[1]->n_columns;
 	j->out.join = j->hits.join = j;
 	j->out.input.column = j->hits.input.column = pairs_column;
 	int rc = STOA_OK;

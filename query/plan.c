@@ -630,6 +630,7 @@ int stoa__plan_query(const struct stoa__query *q, struct stoa__tables *tables,
 	plan->root = stoa__plan_optimise(&bn, plan->root);
 	STOA_TRY(bn.rc);
 	STOA_TRY(stoa__plan_resolve(&bn, plan));
+	STOA_TRY(stoa__plan_restrict(&bn, plan));
 	name_columns(&bn, plan);
 	STOA_TRY(bn.rc);
 	*out = plan;

@@ -142,6 +142,8 @@ struct stoa__node {
 	uint32_t mark;		/* variable of MARK's column */
 	uint32_t *places;	/* by column: where among the inputs' columns; STOA__PLACE_MARK */
 	uint32_t line, column;
+	const struct stoa__node *shares;	/* SEMI: the join above whose build side is its too; then there is no input[1] */
+	bool is_shared;		/* there is such a join below its probe side */
 	/* SORT, LIMIT */
 	uint64_t limit;
 	uint64_t offset;
@@ -288,5 +290,7 @@ struct stoa__node *stoa__from_bind(struct stoa__binder *bn, const struct stoa__f
 
 /* Gives up columns that nobody reads, and turns variables into places; numbers the nodes. */
 int stoa__plan_resolve(struct stoa__binder *bn, struct stoa__plan *plan);
+/* restrict.c: groupings of a plan that was resolved make no groups that a join above them throws away. */
+int stoa__plan_restrict(struct stoa__binder *bn, struct stoa__plan *plan);
 
 #endif

@@ -142,6 +142,17 @@ static void joins_have_two_branches(void **state)
 	      "   └─ project column1\n      └─ project column1\n         └─ 2 rows of values\n");
 }
 
+static void groups_that_nobody_asks_for_are_not_made(void **state)
+{
+	(void)state;
+	run("CREATE TABLE asks (k int, least decimal(8,2))");
+	check("EXPLAIN SELECT k FROM asks WHERE least < (SELECT max(price) FROM t WHERE n = k)",
+	      "project k\n└─ inner join on n = k AND least < max(price)\n"
+	      "   ├─ group by n: max(price)\n"
+	      "   │  └─ semi join on n = k, with the build side of the join above\n"
+	      "   │     └─ scan t (n, price)\n   └─ scan asks (least, k)\n");
+}
+
 static void changes_have_plans_too(void **state)
 {
 	(void)state;
@@ -162,7 +173,7 @@ static void analyze_says_what_was_read_and_passed_over(void **state)
 	      "project name  [10 rows, T ms]\n"
 	      "└─ filter n BETWEEN 100000 AND 100009  [10 rows, T ms]\n"
 	      "   └─ scan u (n, name)  [65536 rows, T ms; row groups: 1 read, 3 skipped; "
-	      "8192 B decoded]\n"
+	      "0 B decoded]\n"
 	      "10 rows, T ms in all\n");
 	check("EXPLAIN ANALYZE SELECT n FROM u WHERE rowid = 200000",
 	      "project n  [1 row, T ms]\n└─ filter rowid = 200000  [1 row, T ms]\n"
@@ -245,6 +256,7 @@ int main(void)
 		cmocka_unit_test(a_plan_is_a_tree_of_lines),
 		cmocka_unit_test(expressions_are_near_to_sql),
 		cmocka_unit_test(joins_have_two_branches),
+		cmocka_unit_test(groups_that_nobody_asks_for_are_not_made),
 		cmocka_unit_test(changes_have_plans_too),
 		cmocka_unit_test(analyze_says_what_was_read_and_passed_over),
 		cmocka_unit_test(analyze_of_a_change_changes),

@@ -28,6 +28,10 @@ static void fill_table(size_t n, size_t group_rows)
 }
 
 static const char *const queries[] = {
+	/* Groups that few rows ask for. */
+	"SELECT p.id, p.a FROM x p WHERE p.id = 7 AND p.f + 50 > (SELECT avg(y.f) FROM x y WHERE y.a = p.a)",
+	"SELECT p.id FROM x p WHERE p.id BETWEEN 3 AND 9 AND p.id < (SELECT sum(y.id) FROM x y WHERE y.t = p.t AND y.s = p.s)",
+	"SELECT p.id, g.n, g.m FROM x p JOIN (SELECT t, count(*) AS n, max(f) AS m FROM x WHERE b GROUP BY t) g ON g.t = p.t WHERE p.id < 6",
 	/* Pipelines. */
 	"SELECT id, a + 1, t, b FROM x WHERE a > 0",
 	"SELECT id, s, f FROM x WHERE t LIKE '%7%'",

@@ -59,6 +59,10 @@ static const char *const groupings[] = {
 	"SELECT t, s, quantile(a, 0.7), string_agg(id, ',' ORDER BY id DESC) FROM x GROUP BY t, s",
 	"SELECT string_agg(t, ','), median(a), mode() WITHIN GROUP (ORDER BY t DESC), median(f) FROM x",
 	"SELECT count(*), min(t), sum(DISTINCT a), count(DISTINCT t), count(DISTINCT f) FROM x",
+	/* Groups that few rows ask for: without a limit no others are made. */
+	"SELECT p.id, p.a FROM x p WHERE p.id = 7 AND p.f + 50 > (SELECT avg(y.f) FROM x y WHERE y.a = p.a)",
+	"SELECT p.id FROM x p WHERE p.id BETWEEN 3 AND 9 AND p.id < (SELECT sum(y.id) FROM x y WHERE y.t = p.t AND y.s = p.s)",
+	"SELECT p.id, g.n, g.m FROM x p JOIN (SELECT t, count(*) AS n, max(f) AS m FROM x WHERE b GROUP BY t) g ON g.t = p.t WHERE p.id < 6",
 };
 #define N_GROUPINGS (sizeof groupings / sizeof *groupings)
 #define N_QUERIES (sizeof queries / sizeof *queries)
