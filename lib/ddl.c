@@ -64,8 +64,14 @@ int stoa__table_set_schema(struct stoa__version *w, struct stoa__loose *loose, u
 			   struct stoa__schema *schema, struct stoa_error *err)
 {
 	struct stoa__table *t;
-	int rc = stoa__table_own(w, id, &t);
+	int rc;
 
+	/* Bytes may say so: a row's death would change the table while the row is taken out of it. */
+	if (schema->deaths == id) {
+		stoa__block_retire(w, &schema->block);
+		return stoa__fail(err, STOA_ECORRUPT, "table %u is its own death queue", id);
+	}
+	rc = stoa__table_own(w, id, &t);
 	if (rc == STOA_ENOTFOUND) {
 		rc = stoa__table_new(w, id, schema, &t);
 		if (rc == STOA_OK && w->next_table <= id)
@@ -478,6 +484,10 @@ int stoa_slot_add(stoa_txn *txn, stoa_table table, const struct stoa_slot *slot,
 	if (slot->name && stoa__schema_find(t->schema, slot->name) >= 0)
 		return stoa__fail(err, STOA_EEXIST, "table \"%s\" has a slot \"%s\" already",
 				  t->schema->name, slot->name);
+	if (t->schema->next_slot >= STOA__SLOT_IDS_MAX)
+		return stoa__fail(err, STOA_EFULL,
+				  "table \"%s\" has had %u slots, and can have no more: make it anew",
+				  t->schema->name, STOA__SLOT_IDS_MAX);
 	STOA_TRY(check_targets(txn, slot, 1, err));
 	STOA_TRY(draft_of(t->schema, &d, err));
 	d.slots[d.n] = *slot;

@@ -6,6 +6,7 @@
 
 #include "core/alloc.h"
 #include "core/bitmap.h"
+#include "core/limits.h"
 #include "core/type.h"
 
 static void release(struct stoa__block *b)
@@ -470,7 +471,7 @@ static void read_raw(struct stoa__reader *r, struct raw_schema *raw)
 	raw->name = read_name(r);
 	n = stoa__read_varint(r);
 	raw->next_slot = (uint32_t)stoa__read_varint(r);
-	if (!n || n > STOA_SLOTS_MAX) {
+	if (!n || n > STOA_SLOTS_MAX || raw->next_slot > STOA__SLOT_IDS_MAX) {
 		r->bad = 1;
 		return;
 	}

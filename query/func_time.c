@@ -61,10 +61,11 @@ int stoa__field_named(const char *p, size_t len)
 /* @n of @field more; a fraction only where the field is a number of microseconds. */
 static bool interval_add(struct stoa__interval *iv, int field, double n)
 {
-	double whole = (double)(int64_t)n;
+	double whole;
 
-	if (n > 1e9 || n < -1e9)
+	if (!(n <= 1e9 && n >= -1e9))
 		return false;
+	whole = (double)(int64_t)n;
 	switch (field) {
 	case STOA__FIELD_YEAR: iv->months += (int64_t)whole * 12; break;
 	case STOA__FIELD_QUARTER: iv->months += (int64_t)whole * 3; break;

@@ -196,7 +196,7 @@ static void killed_writers_lose_nothing_that_was_acknowledged(void **state)
 	uint64_t random = testing_seed(), n = 0;
 	char *dir = testing_tempdir();
 	const char *path = testing_path(dir, "crash.stoa");
-	int kills = testing_long() ? 600 : 60;
+	int kills = testing_long() ? 1000 : 60;
 
 	(void)state;
 	for (int i = 0; i < kills; i++) {

@@ -7,6 +7,7 @@
 
 #define STOA__GROUP_ROWS STOA_GROUP_MAX	/* rows of a row group */
 #define STOA__BATCH_ROWS STOA_BATCH_MAX	/* rows of a batch */
+#define STOA__SLOT_IDS_MAX (1u << 20)	/* slots that a table ever had: row groups have a word for each */
 #define STOA__PAGE_ROWS 256		/* rows of a page: unit of tails, overlays and copy on write */
 #define STOA__PAGES (STOA__GROUP_ROWS / STOA__PAGE_ROWS)
 #define STOA__LIVE_ROWS 4096		/* rows of a block of a live bitmap */
