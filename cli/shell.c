@@ -149,6 +149,14 @@ static int show_rows(struct shell *sh, stoa_cursor *cur, const char *sql)
 	return code;
 }
 
+/* Ctrl-C ends a change. */
+static int on_change(void *ctx, const struct stoa_query_progress *now)
+{
+	(void)ctx;
+	(void)now;
+	return interrupted();
+}
+
 static int run_script(struct shell *sh, const char *sql)
 {
 	struct stoa_script script = STOA_SCRIPT_INIT(sql, strlen(sql));
@@ -162,10 +170,17 @@ static int run_script(struct shell *sh, const char *sql)
 	if (writes)
 		code = shell_open_writing(sh);
 	refresh(sh);
+	if (code == CLI_OK && stoa_session_watch(sh->session, on_change, NULL, &err) < 0)
+		code = report_error(sh->path, &err);
 	while (code == CLI_OK) {
 		rc = stoa_session_next(sh->session, &script, &cur, &err);
 		if (rc == STOA_END)
 			break;
+		if (rc == STOA_ECANCELED && interrupted()) {
+			report("interrupted: the statement has changed nothing");
+			code = CLI_INTERRUPTED;
+			break;
+		}
 		code = rc < 0 ? report_sql_error(sql, &err) : show_rows(sh, cur, sql);
 	}
 	return code;

@@ -1923,6 +1923,16 @@ typedef int stoa_progress_fn(void *ctx, const struct stoa_query_progress *now);
 STOA_API STOA_CHECK_RESULT int stoa_cursor_watch(stoa_cursor *cur, stoa_progress_fn *progress,
 						 void *ctx, struct stoa_error *err);
 
+/**
+ * stoa_session_watch() - hear how far the statements of a session are that change rows
+ * @progress: as above, of the query that finds the rows; a statement that it cancels has changed nothing. NULL:
+ *            nobody asks any more
+ *
+ * A query hands out its cursor before it works: watch that.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_session_watch(stoa_session *session, stoa_progress_fn *progress,
+						  void *ctx, struct stoa_error *err);
+
 /*
  * Cursors over cursors. Each of these calls owns the cursors it is given, whether it succeeds or not: they are
  * closed with the result, and nothing else may be called on them but stoa_cursor_cancel(), which the result passes on.

@@ -381,6 +381,8 @@ static int open_query(struct change *c, const struct stoa__query *query,
 	int rc = stoa__query_cursor_plan(q, query, c->tables, c->err);
 	if (rc == STOA_OK)
 		rc = stoa__query_cursor_start(q, c->tables, NULL, c->err);
+	if (rc == STOA_OK)
+		rc = stoa_cursor_watch(&q->cursor, c->stmt->progress, c->stmt->progress_ctx, c->err);
 	if (rc < 0)
 		stoa_cursor_close(&q->cursor);
 	else
@@ -561,6 +563,8 @@ static int insert_query(struct change *c)
 		rc = wrong_width(c, q->plan->n_visible);
 	if (rc == STOA_OK)
 		rc = stoa__query_cursor_start(q, c->tables, slots, c->err);
+	if (rc == STOA_OK)
+		rc = stoa_cursor_watch(&q->cursor, c->stmt->progress, c->stmt->progress_ctx, c->err);
 	if (rc == STOA_OK)
 		rc = insert_rows(c, &q->cursor);
 	explain(c, q);

@@ -19,6 +19,8 @@
 struct stoa_session {
 	stoa_db *db;
 	stoa_txn *txn;		/* of BEGIN; NULL outside */
+	stoa_progress_fn *progress;	/* who hears how far a change is; NULL: nobody */
+	void *progress_ctx;
 };
 
 int stoa_session_open(stoa_db *db, stoa_session **out, struct stoa_error *err)
@@ -158,6 +160,8 @@ int stoa_session_next(stoa_session *session, struct stoa_script *script, stoa_cu
 	if (rc != STOA_ROW)
 		return rc;
 	STOA_TRY(prepare(session, sql, len, spot, &stmt, err));
+	stmt->progress = session->progress;
+	stmt->progress_ctx = session->progress_ctx;
 	rc = run(session, stmt, &cur, err);
 	stoa_stmt_free(stmt);	/* the cursor keeps it */
 	if (out)
@@ -165,6 +169,16 @@ int stoa_session_next(stoa_session *session, struct stoa_script *script, stoa_cu
 	else
 		stoa_cursor_close(cur);
 	return rc < 0 ? rc : STOA_ROW;
+}
+
+int stoa_session_watch(stoa_session *session, stoa_progress_fn *progress, void *ctx,
+		       struct stoa_error *err)
+{
+	if (!session)
+		return stoa__fail(err, STOA_EINVAL, "the session is NULL");
+	session->progress = progress;
+	session->progress_ctx = ctx;
+	return STOA_OK;
 }
 
 int stoa_script_writes(const struct stoa_script *script, bool *out, struct stoa_error *err)

@@ -165,6 +165,8 @@ static int query_next_batch(stoa_cursor *cur, struct stoa_batch *out, struct sto
 	if (!q->root)	/* a statement without rows */
 		return STOA_END;
 	stoa__run_enter(&q->run);
+	/* A join may give batches for hours without reading another. */
+	STOA_TRY(stoa__run_check(&q->run, err));
 	int rc = stoa__op_next(q->root, &n, err);
 	if (rc != STOA_ROW)
 		return rc;

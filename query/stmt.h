@@ -20,6 +20,9 @@ struct stoa_stmt {
 	struct stoa__statement *tree;
 	struct stoa_value *params;	/* bytes are heap copies of ours */
 	uint32_t n_params;
+	/* Hears how far the queries within a change are, and may cancel them; NULL: nobody asks. */
+	stoa_progress_fn *progress;
+	void *progress_ctx;
 };
 
 /* stoa_prepare() for text that stands at @spot of a longer one. */

@@ -74,6 +74,32 @@ static void bad(const char *sql, int code, unsigned line, unsigned column, const
 			 (unsigned)err.line, (unsigned)err.column, err.text);
 }
 
+/* ---- progress -------------------------------------------------------------------------------------- */
+
+static int stop(void *ctx, const struct stoa_query_progress *now)
+{
+	(void)now;
+	++*(int *)ctx;
+	return 1;
+}
+
+static void a_change_that_is_canceled_has_changed_nothing(void **state)
+{
+	struct stoa_error err;
+	int n = 0;
+
+	(void)state;
+	good("CREATE TABLE c (i bigint); INSERT INTO c VALUES (1), (2)", "");
+	assert_int_equal(stoa_session_watch(session, stop, &n, &err), STOA_OK);
+	bad("INSERT INTO c SELECT a.generate_series FROM generate_series(1, 100000) a, "
+	    "generate_series(1, 100000) b", STOA_ECANCELED, 0, 0, "");
+	assert_int_equal(n, 1);
+	assert_int_equal(stoa_session_watch(session, NULL, NULL, &err), STOA_OK);
+	good("INSERT INTO c VALUES (3)", "");
+	good("SELECT count(*) FROM c", "3\n");
+	assert_int_equal(stoa_session_watch(NULL, NULL, NULL, &err), STOA_EINVAL);
+}
+
 /* ---- tables ---------------------------------------------------------------------------------------- */
 
 /* All that is to be known of the tables, as text; heap. */
@@ -404,6 +430,7 @@ static void every_allocation_that_fails_leaves_all_as_it_was(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_change_that_is_canceled_has_changed_nothing),
 		TEST(tables_are_made_of_every_type),
 		TEST(columns_have_defaults_and_constraints),
 		TEST(if_exists_and_if_not_exists_are_heeded),
