@@ -464,20 +464,31 @@ static int make_durable(struct stoa_db *db, uint64_t commit, struct stoa_error *
 	return STOA_OK;
 }
 
+/* Its record is not in the log: the transaction was not, and if it is the log's failure, none will be any more. */
+static int append(struct stoa_txn *txn, uint64_t commit, const void *payload, size_t len,
+		  struct stoa_error *err)
+{
+	struct stoa_db *db = txn->db;
+	int rc = stoa__log_append(db->log, commit, payload, len, err);
+
+	if (rc == STOA_OK)
+		return STOA_OK;
+	if (stoa__log_has_failed(db->log))
+		atomic_store(&db->failed, true);
+	undo(txn);
+	/* A checkpoint gives the log's space back, if it finds enough for itself. */
+	if (rc == STOA_EFULL)
+		stoa__background_wake(db, false, true);
+	return rc;
+}
+
 /* *@long_log: a checkpoint is due. */
 static int commit_logged(struct stoa_txn *txn, uint64_t commit, bool *long_log,
 			 struct stoa_error *err)
 {
 	struct stoa_db *db = txn->db;
-	int rc = stoa__log_append(db->log, commit, txn->redo.p, txn->redo.len, err);
 
-	if (rc < 0) {
-		undo(txn);
-		/* A checkpoint gives the log's space back, if it finds enough for itself. */
-		if (rc == STOA_EFULL)
-			stoa__background_wake(db, false, true);
-		return rc;
-	}
+	STOA_TRY(append(txn, commit, txn->redo.p, txn->redo.len, err));
 	become_head(txn, commit, txn->durability != STOA_FULL);
 	*long_log = stoa__log_bytes(db->log) > db->options.log_max_bytes;
 	if (*long_log)
@@ -497,12 +508,9 @@ static int commit_logged(struct stoa_txn *txn, uint64_t commit, bool *long_log,
 static int commit_bulk(struct stoa_txn *txn, uint64_t commit, struct stoa_error *err)
 {
 	struct stoa_db *db = txn->db;
-	int rc = stoa__log_append(db->log, commit, "", 0, err);
+	int rc;
 
-	if (rc < 0) {
-		undo(txn);
-		return rc;
-	}
+	STOA_TRY(append(txn, commit, "", 0, err));
 	rc = stoa__checkpoint_working(db, txn->version, commit, err);
 	if (rc < 0) {
 		stoa__txn_rollback(txn, txn->base);

@@ -613,6 +613,16 @@ void stoa__log_close(struct stoa__log *log, bool clean)
 
 /* ---- figures ---- */
 
+bool stoa__log_has_failed(struct stoa__log *log)
+{
+	bool failed;
+
+	pthread_mutex_lock(&log->mutex);
+	failed = log->failed < 0;
+	pthread_mutex_unlock(&log->mutex);
+	return failed;
+}
+
 uint64_t stoa__log_durable_seq(struct stoa__log *log)
 {
 	uint64_t seq;

@@ -59,6 +59,7 @@ int stoa__log_append(struct stoa__log *log, uint64_t seq, const void *payload, s
 /* Writes all records up to @seq at least (and at most the newest); @sync: and waits until they are on the disk. */
 int stoa__log_flush(struct stoa__log *log, uint64_t seq, bool sync, struct stoa_error *err);
 uint64_t stoa__log_durable_seq(struct stoa__log *log);	/* the newest on the disk */
+bool stoa__log_has_failed(struct stoa__log *log);	/* nothing more is written */
 /*
  * Writes and syncs all records, and starts a new file with the next one; *@out is what the catalog is to store
  * once it covers all of @out->seq. No append meanwhile.

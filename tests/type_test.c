@@ -34,9 +34,11 @@ static int convert(enum stoa_type type, struct stoa_value in, struct stoa_value 
 
 static struct stoa_value typed(enum stoa_type type, int64_t x)
 {
-	struct stoa_value v = stoa_i64(x);
+	struct stoa_value v;
 
+	memset(&v, 0, sizeof v);	/* all 16 bytes of a uuid */
 	v.type = (uint8_t)type;
+	v.i = x;
 	return v;
 }
 
