@@ -135,15 +135,18 @@ struct bench_run {
 };
 
 void bench_metric(const char *name, const char *unit, enum bench_sense sense, double value);
-/* A point of a curve, which the report draws; the first one names it. Those past BENCH_POINTS_MAX are left out. */
+/*
+ * A point of a curve, which the report draws; the first one names it. Those past BENCH_POINTS_MAX
+ * are left out.
+ */
 void bench_point(const char *name, const char *unit, const char *x_name, double x, double y);
 void bench_answer_number(double x); /* the same within 1 in 10^8 */
 void bench_answer_text(const char *p, size_t len);
 void bench_answer_row(void); /* ends a row */
 /*
- * What is answered from begin to end is folded into three numbers, for results that are long or in no
- * order: how many rows, the sum of all numbers, a hash of all texts. Texts that are numbers count
- * as such.
+ * What is answered from begin to end is folded into three numbers, for results that are long or in
+ * no order: how many rows, the sum of all numbers, a hash of all texts. Texts that are numbers
+ * count as such.
  */
 void bench_answer_fold_begin(void);
 void bench_answer_fold_end(void);
@@ -183,8 +186,8 @@ bool bench_target_reached(const struct bench_outcome *o, const struct bench_targ
 			  double *ratio, bool *known);
 
 /*
- * rounds.c: runs a case, every entry in every round, and prints its table; @out begins as zeroes. Returns
- * whether no run failed and all answers agree.
+ * rounds.c: runs a case, every entry in every round, and prints its table; @out begins as zeroes.
+ * Returns whether no run failed and all answers agree.
  */
 bool bench_run_case(const struct bench_case *c, struct bench_outcome *out);
 /* report.c: the table of a case on standard output. */

@@ -2,9 +2,10 @@
 /*
  * case_arrow.c - rows out of a database as Arrow arrays, and Arrow arrays into one
  *
- * Out: lineitem's columns of numbers, through a query, to the end; each array is released as it comes, and its first
- * column added up, so that both are known to give the same. In: arrays that stoa made beforehand, which is not
- * timed, lent again and again to an ArrowArrayStream; the commit or checkpoint is timed, and closing.
+ * Out: lineitem's columns of numbers, through a query, to the end; each array is released as it
+ * comes, and its first column added up, so that both are known to give the same. In: arrays that
+ * stoa made beforehand, which is not timed, lent again and again to an ArrowArrayStream; the commit
+ * or checkpoint is timed, and closing.
  */
 #include "bench.h"
 #include "duckdb.h"

@@ -4,9 +4,10 @@
  *
  * A table of a million records. A step is a transaction that deletes a hundredth of them, every
  * hundredth row, so that no place is left alone, and inserts as many. 200 steps replace the table
- * twice over; with --long 10,000, which is 100 million rows in all. Disk is measured after each step and
- * compared with what the table took when it was new: at its worst, at a quarter of the way, at half of it and at the end.
- * The report draws how disk and anonymous memory went, at a hundred points of the way.
+ * twice over; with --long 10,000, which is 100 million rows in all. Disk is measured after each
+ * step and compared with what the table took when it was new: at its worst, at a quarter of the
+ * way, at half of it and at the end. The report draws how disk and anonymous memory went, at a
+ * hundred points of the way.
  */
 #include "bench.h"
 #include "duckdb.h"

@@ -2,10 +2,11 @@
 /*
  * case_cursor.c - rows as an application takes them: one after the other, as soon as may be
  *
- * `fetch` reads all 16 columns of a hundredth of lineitem, row by row. DuckDB is called once for each value,
- * which is its nearest to reading by row, and in an entry of its own by vectors. `first-row` asks for all rows of
- * a table that meet a condition, takes the first and stops, as often as there are RUNS, of which the median counts; then
- * it reads all, and shows how much memory that takes.
+ * `fetch` reads all 16 columns of a hundredth of lineitem, row by row. DuckDB is called once for
+ * each value, which is its nearest to reading by row, and in an entry of its own by vectors.
+ * `first-row` asks for all rows of a table that meet a condition, takes the first and stops, as
+ * often as there are RUNS, of which the median counts; then it reads all, and shows how much memory
+ * that takes.
  */
 #include "bench.h"
 #include "case_query.h"

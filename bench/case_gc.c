@@ -2,10 +2,10 @@
 /*
  * case_gc.c - half of a table deleted at random and collected, beside a writer
  *
- * 6 million records (or lineitem), of which each is deleted with a chance of one half. A thread then commits one-row
- * updates of the same table, each on the disk when it returns: at first alone, which gives the idle
- * latency, then while stoa_gc_collect() runs. Beside the rate the case tells what is left of the
- * segment files, and how much later commits came.
+ * 6 million records (or lineitem), of which each is deleted with a chance of one half. A thread
+ * then commits one-row updates of the same table, each on the disk when it returns: at first alone,
+ * which gives the idle latency, then while stoa_gc_collect() runs. Beside the rate the case tells
+ * what is left of the segment files, and how much later commits came.
  */
 #include "bench.h"
 #include "ours.h"
@@ -167,7 +167,9 @@ static const struct bench_entry entries[] = {
 	{ "stoa", "a writer beside it", NULL, run, 0 },
 };
 
-/* Records are so narrow that their ids, of which twice as many lie between, show in what is left. */
+/*
+ * Records are so narrow that their ids, of which twice as many lie between, show in what is left.
+ */
 static const struct bench_target of_records[] = {
 	{ "collect", NULL, 5e6 },
 	{ "p99 ratio", NULL, 2 },

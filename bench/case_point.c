@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * case_point.c - whole rows of orders by their number, one by one or many in a call, in one read transaction
+ * case_point.c - whole rows of orders by their number, one by one or many in a call, in one read
+ * transaction
  *
  * Row n of the table is order n. Every peer reads the same random rows, all nine values of each,
  * and copies them into a struct of the caller's, strings included: what borrows from the database

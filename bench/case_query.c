@@ -2,10 +2,11 @@
 /*
  * case_query.c - queries over lineitem alone
  *
- * All peers read a durable database that is in the page cache, with one thread; stoa and DuckDB with two in the cases that
- * end in -2. A query runs once untimed, which also gives the answer that must agree, then up to seven times within two
- * seconds; the median counts. The text is the same for all but for the word DATE before a date, which SQLite
- * does not know: there a date is text in the same form.
+ * All peers read a durable database that is in the page cache, with one thread; stoa and DuckDB
+ * with two in the cases that end in -2. A query runs once untimed, which also gives the answer that
+ * must agree, then up to seven times within two seconds; the median counts. The text is the same
+ * for all but for the word DATE before a date, which SQLite does not know: there a date is text in
+ * the same form.
  */
 #include "case_query.h"
 #include "bench.h"

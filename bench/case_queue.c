@@ -2,9 +2,10 @@
 /*
  * case_queue.c - rows of 100 bytes pushed at the back of a queue and popped from its front
  *
- * Pushes come first, then as many pops, in turns of BATCH or one; each turn is a transaction. Redis answers RPUSH and
- * LPOP over a socket of the file system, without a disk; "redis" sends 1,000 commands before it reads the
- * answers, "redis-rtt" one. What is popped is added up and must be what was pushed.
+ * Pushes come first, then as many pops, in turns of BATCH or one; each turn is a transaction. Redis
+ * answers RPUSH and LPOP over a socket of the file system, without a disk; "redis" sends 1,000
+ * commands before it reads the answers, "redis-rtt" one. What is popped is added up and must be
+ * what was pushed.
  */
 #include "bench.h"
 #include "ours.h"

@@ -4,10 +4,10 @@
  *
  * `refs-load` loads 6 million records with a slot that refers to one of a million rows of another
  * table; "plain" is the same load with the rowid in a u64 slot, so that what is between the two is
- * checking and counting. `refs-cycles` deletes 2 million rows that refer to each other in pairs, and collects,
- * beside a thread that commits one-row transactions to another table, lazily, so that it waits for the
- * collector and never for a disk. "processor" is the time that the collecting thread ran, which a busy machine
- * does not lengthen; pauses it does.
+ * checking and counting. `refs-cycles` deletes 2 million rows that refer to each other in pairs,
+ * and collects, beside a thread that commits one-row transactions to another table, lazily, so that
+ * it waits for the collector and never for a disk. "processor" is the time that the collecting
+ * thread ran, which a busy machine does not lengthen; pauses it does.
  */
 #include "bench.h"
 #include "ours.h"

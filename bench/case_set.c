@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * case_set.c - membership: a set index against absl::flat_hash_set, and what it costs to load and to open
+ * case_set.c - membership: a set index against absl::flat_hash_set, and what it costs to load and
+ * to open
  *
- * Half of two million look-ups are of keys that are there, at random, half of keys that are not. One by one they go through
- * stoa_set_has(), at once through stoa_set_has_many(); the peer, a bare table in memory, inlines its look-ups in a
- * loop and has no other way, so its figure stands for both.
+ * Half of two million look-ups are of keys that are there, at random, half of keys that are not.
+ * One by one they go through stoa_set_has(), at once through stoa_set_has_many(); the peer, a bare
+ * table in memory, inlines its look-ups in a loop and has no other way, so its figure stands for
+ * both.
  */
 #include "bench.h"
 #include "ours.h"

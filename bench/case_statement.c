@@ -2,9 +2,9 @@
 /*
  * case_statement.c - statements of one row, prepared once and run with other values, in memory
  *
- * A hundred thousand rows (key, text, number) are inserted, updated by their key in another order, and deleted, each in
- * a statement of its own, all in one transaction. Nothing is written: this is the way from
- * values bound to rows changed.
+ * A hundred thousand rows (key, text, number) are inserted, updated by their key in another order,
+ * and deleted, each in a statement of its own, all in one transaction. Nothing is written: this is
+ * the way from values bound to rows changed.
  */
 #include "bench.h"
 #include "ours.h"

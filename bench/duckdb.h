@@ -20,7 +20,10 @@ struct bench_duckdb {
 /* Loads the library, or skips the run when there is none; done by open(), too. */
 void bench_duckdb_load(void);
 const char *bench_duckdb_version(void);
-/* A call of its C API by its whole name, for a case that needs more; skips the run when it has none such. */
+/*
+ * A call of its C API by its whole name, for a case that needs more; skips the run when it has none
+ * such.
+ */
 void *bench_duckdb_call(const char *name);
 
 /* Opens @path (NULL: in memory) with @threads threads. */
@@ -33,9 +36,10 @@ void bench_duckdb_exec(struct bench_duckdb *d, const char *format, ...)
 uint64_t bench_duckdb_query(struct bench_duckdb *d, const char *sql, bool answer);
 
 /*
- * Runs SQL and reads every value of every row, row by row: by one call for each value, or of vectors, a chunk at a time,
- * as its documentation advises. Integers, dates as days, decimals of 64 bits and texts are known. Returns a sum of the integers, days and
- * decimals (in their smallest unit) and lengths.
+ * Runs SQL and reads every value of every row, row by row: by one call for each value, or of
+ * vectors, a chunk at a time, as its documentation advises. Integers, dates as days, decimals of 64
+ * bits and texts are known. Returns a sum of the integers, days and decimals (in their smallest
+ * unit) and lengths.
  */
 double bench_duckdb_fetch(struct bench_duckdb *d, const char *sql, bool by_chunk);
 

@@ -2,9 +2,9 @@
 /*
  * rounds.c - one case, from its data to its table
  *
- * Every entry prepares its data; then rounds, in each of which the entries run once in turn, so that
- * whatever the machine does besides hits all alike; then the answers of all runs are compared, and the
- * table is printed.
+ * Every entry prepares its data; then rounds, in each of which the entries run once in turn, so
+ * that whatever the machine does besides hits all alike; then the answers of all runs are compared,
+ * and the table is printed.
  */
 #include "bench.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* backup.c - stoa backup DB DIR: copy a database beside whoever writes to it, and bring the copy up to date */
+/*
+ * backup.c - stoa backup DB DIR: copy a database beside whoever writes to it, and bring the copy up
+ * to date
+ */
 #include "cli.h"
 
 #include <getopt.h>

@@ -2,9 +2,9 @@
 /*
  * bench.c - stoa bench FILE.csv: how fast your own file loads, here and elsewhere
  *
- * The runner of bench/ (../bench/bench.h) with one case. Every run is a process of its own that makes a
- * database from nothing and closes it; stoa and its peers take turns. DuckDB's library is loaded if it
- * is there, SQLite is its own shell; what is not there is left out and said so.
+ * The runner of bench/ (../bench/bench.h) with one case. Every run is a process of its own that
+ * makes a database from nothing and closes it; stoa and its peers take turns. DuckDB's library is
+ * loaded if it is there, SQLite is its own shell; what is not there is left out and said so.
  */
 #include "cli.h"
 

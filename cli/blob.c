@@ -2,8 +2,9 @@
 /*
  * blob.c - stoa blob ACTION DB ...: bytes between a slot of a row and a file, without holding them
  *
- * A slot has its bytes itself (blob, text, string), or refers to a row of a blob table: then they are read and written in
- * pieces, at any offset. A put is one transaction: the slot has all of the new bytes, or the old ones.
+ * A slot has its bytes itself (blob, text, string), or refers to a row of a blob table: then they
+ * are read and written in pieces, at any offset. A put is one transaction: the slot has all of the
+ * new bytes, or the old ones.
  */
 #include "cli.h"
 

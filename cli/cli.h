@@ -60,7 +60,10 @@ extern const struct command command_bench;
 
 /* ---- check.c ---- */
 
-/* An exit code: that of @work, done in a process of its own, or of damage if it dies of what it meets in @path. */
+/*
+ * An exit code: that of @work, done in a process of its own, or of damage if it dies of what it
+ * meets in @path.
+ */
 int run_in_child(const char *path, int (*work)(const void *ctx), const void *ctx);
 
 /* ---- report.c: words for people ---- */
@@ -80,8 +83,9 @@ int bad_usage(const struct command *self, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /*
- * For a subcommand whose only option is --help: parses the command line, which must have @min to @max
- * arguments from argv[optind] on. False: that was all, with *@code to return; @wanted says what must be there.
+ * For a subcommand whose only option is --help: parses the command line, which must have @min to
+ * @max arguments from argv[optind] on. False: that was all, with *@code to return; @wanted says
+ * what must be there.
  */
 bool plain_arguments(const struct command *self, int argc, char **argv, int min, int max,
 		     const char *wanted, int *code);
@@ -275,8 +279,8 @@ void input_close(struct input *in);
 /* ---- json.c: JSON into a table ---- */
 
 /*
- * Appends the objects of @in to table @name, made if it is missing; what failed is reported. Of @options,
- * which rows are unique and what happens to others counts.
+ * Appends the objects of @in to table @name, made if it is missing; what failed is reported. Of
+ * @options, which rows are unique and what happens to others counts.
  */
 int import_json(struct session *s, const char *name, const struct input *in,
 		const struct stoa_csv_options *options, struct progress *p, uint64_t *rows);
@@ -301,7 +305,10 @@ int slots_parse(const char *text, struct slot_list *out);
 void slots_release(struct slot_list *list);
 /* Adds a CREATE TABLE statement, ending in ";\n"; an exit code, with what failed reported. */
 int text_put_table(struct text *t, struct session *s, stoa_table table);
-/* Its parts: CREATE TABLE with the first @n_slots slots and, if so wanted, its keys; then what indexes that leaves. */
+/*
+ * Its parts: CREATE TABLE with the first @n_slots slots and, if so wanted, its keys; then what
+ * indexes that leaves.
+ */
 int text_put_create(struct text *t, struct session *s, stoa_table table, size_t n_slots, bool keys);
 int text_put_indexes(struct text *t, struct session *s, stoa_table table, bool keys);
 void text_put_slot(struct text *t, struct session *s, const struct stoa_slot *slot);

@@ -9,14 +9,16 @@
  *     ...
  *     COMMIT;
  *
- * Tables come in the order of their names, but for those that others refer to; rows in that of their rowids, or of the
- * first deque of their table, a row a line: so two dumps differ in the lines of the rows that differ. A dump is one
- * snapshot. Rows get new rowids when they are restored, and references are to those (dump.h). A file whose name ends in .zst is
- * compressed; restore knows it by its content.
+ * Tables come in the order of their names, but for those that others refer to; rows in that of
+ * their rowids, or of the first deque of their table, a row a line: so two dumps differ in the
+ * lines of the rows that differ. A dump is one snapshot. Rows get new rowids when they are
+ * restored, and references are to those (dump.h). A file whose name ends in .zst is compressed;
+ * restore knows it by its content.
  *
  * A restore makes the database, which must not be there yet, and runs the dump in it. The BEGIN of
- * the dump makes that all or nothing. What SQL has no words for are comments that restore obeys. Leases and delays of
- * jobs are not in a dump, nor holds, nor which table is the death queue of which.
+ * the dump makes that all or nothing. What SQL has no words for are comments that restore obeys.
+ * Leases and delays of jobs are not in a dump, nor holds, nor which table is the death queue of
+ * which.
  */
 #include "dump.h"
 #include "shell.h"
@@ -139,7 +141,10 @@ static bool waits(const struct dump *d, size_t at, size_t n, uint32_t flags)
 	return false;
 }
 
-/* The table that comes next: the first by name that waits for no other, or for none by a slot that is not null. */
+/*
+ * The table that comes next: the first by name that waits for no other, or for none by a slot that
+ * is not null.
+ */
 static size_t choose(const struct dump *d, size_t n)
 {
 	for (size_t i = n; i < d->n; i++)
@@ -178,7 +183,10 @@ static size_t early_slots(const struct dump *d, size_t at)
 	return i;
 }
 
-/* May two rows have the same key for a moment, as what is long or comes later has something else in its place? */
+/*
+ * May two rows have the same key for a moment, as what is long or comes later has something else in
+ * its place?
+ */
 static bool has_moving_keys(const struct dump *d, const struct dumped *t)
 {
 	struct stoa_index_info index;

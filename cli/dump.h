@@ -7,10 +7,11 @@
  *     dump_text.c   a dump as text
  *     restore.c     what SQL has no words for
  *
- * A reference is a rowid, and rows get new ones when they are restored: 1, 2, 3, ..., in the order in which they come. So the
- * rows of a table are numbered before they are written, and references are written as numbers. One to a row that comes later is
- * NULL at first, or, where that may not be, the row's own number; UPDATE statements behind all rows put it right. Rows that were
- * deleted and live on by references are written like others and then deleted.
+ * A reference is a rowid, and rows get new ones when they are restored: 1, 2, 3, ..., in the order
+ * in which they come. So the rows of a table are numbered before they are written, and references
+ * are written as numbers. One to a row that comes later is NULL at first, or, where that may not
+ * be, the row's own number; UPDATE statements behind all rows put it right. Rows that were deleted
+ * and live on by references are written like others and then deleted.
  */
 #ifndef CLI_DUMP_H
 #define CLI_DUMP_H
@@ -62,8 +63,8 @@ void dump_release(struct dump *d);
 struct restore;
 struct restore *restore_new(void);
 /*
- * A line of a dump that begins no statement: obeys it if it is a directive. CLI_OK or an exit code; *@taken: the line
- * needs no other reader.
+ * A line of a dump that begins no statement: obeys it if it is a directive. CLI_OK or an exit code;
+ * *@taken: the line needs no other reader.
  */
 int restore_line(struct restore *r, const char *path, stoa_txn *txn, const char *line, bool *taken);
 void restore_free(struct restore *r);

@@ -2,9 +2,10 @@
 /*
  * dump_rows.c - which rows a dump has, and the number that each will have
  *
- * The rows of a table are its members, in the order of their rowids or, where it has a deque, of that; and those that were
- * deleted and are still referred to, found by following references from the members. Only tables that somebody refers to, or that have
- * a deque, are listed: 8 bytes a row for the list and 16 to find its number by.
+ * The rows of a table are its members, in the order of their rowids or, where it has a deque, of
+ * that; and those that were deleted and are still referred to, found by following references from
+ * the members. Only tables that somebody refers to, or that have a deque, are listed: 8 bytes a row
+ * for the list and 16 to find its number by.
  */
 #include "dump.h"
 

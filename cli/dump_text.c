@@ -248,7 +248,10 @@ static int put_table(struct dump *d, size_t at, struct fix **fixes, size_t *n_fi
 	return code;
 }
 
-/* Slots that refer to tables which come later. A table has one slot at least: one is made for a moment. */
+/*
+ * Slots that refer to tables which come later. A table has one slot at least: one is made for a
+ * moment.
+ */
 #define PLACEHOLDER "\"for a moment\""
 
 static int put_create(struct dump *d, const struct dumped *t, struct text *out)

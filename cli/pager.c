@@ -3,9 +3,9 @@
  * pager.c - results on a terminal, a screen at a time
  *
  * $STOA_PAGER, else $PAGER, else less; none if that is empty or cat. less is told to end by itself
- * when all fits on the screen, and to leave it there, unless $LESS says otherwise; so it can be used
- * for every result, long or short, before anyone knows which it is. Lines may be longer than the
- * screen is wide: tables are cut to fit, and less scrolls sideways.
+ * when all fits on the screen, and to leave it there, unless $LESS says otherwise; so it can be
+ * used for every result, long or short, before anyone knows which it is. Lines may be longer than
+ * the screen is wide: tables are cut to fit, and less scrolls sideways.
  */
 #include "shell.h"
 

@@ -8,8 +8,8 @@
  *     SELECT distance, delay          scatter: points
  *
  * PNG or SVG into a file, by the end of its name; otherwise text, as wide as the terminal. All goes
- * to gnuplot through a pipe, commands first and then the rows, numbers and labels separated by tabs,
- * so that nothing of a value can be taken for a command:
+ * to gnuplot through a pipe, commands first and then the rows, numbers and labels separated by
+ * tabs, so that nothing of a value can be taken for a command:
  *
  *     $rows << END
  *     0	ATL	261	12.5

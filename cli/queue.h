@@ -2,8 +2,8 @@
 /*
  * queue.h - what the actions of `stoa queue` share
  *
- * A queue is a table with a deque. The slot that names queues, if there is one, takes --queue; of the others the
- * first is the payload. A table that push makes is (queue string, payload text).
+ * A queue is a table with a deque. The slot that names queues, if there is one, takes --queue; of
+ * the others the first is the payload. A table that push makes is (queue string, payload text).
  */
 #ifndef CLI_QUEUE_H
 #define CLI_QUEUE_H

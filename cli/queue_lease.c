@@ -2,7 +2,8 @@
 /*
  * queue_lease.c - stoa queue claim, ack, nack and extend
  *
- * A lease is printed as ROW:ATTEMPT. It ends by time alone, as the process that took it ends at once.
+ * A lease is printed as ROW:ATTEMPT. It ends by time alone, as the process that took it ends at
+ * once.
  */
 #include "queue.h"
 

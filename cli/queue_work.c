@@ -2,9 +2,10 @@
 /*
  * queue_work.c - stoa queue work: a command for each job, so many at a time
  *
- * The database is open only to give back what has ended and to claim as many jobs as there are hands free, in one
- * transaction; so several processes take turns, and a pool of any size may be killed: the leases end with the consumer, which
- * stays open. A job that outlives its lease is killed, since somebody else may have it by then.
+ * The database is open only to give back what has ended and to claim as many jobs as there are
+ * hands free, in one transaction; so several processes take turns, and a pool of any size may be
+ * killed: the leases end with the consumer, which stays open. A job that outlives its lease is
+ * killed, since somebody else may have it by then.
  */
 #include "queue.h"
 
@@ -69,7 +70,10 @@ static int give_back(struct pool *p, struct queue *q, struct hand *h)
 	return CLI_OK;
 }
 
-/* Claims a job for @h from the first queue that has one: CLI_OK, with h->state as before where none has. */
+/*
+ * Claims a job for @h from the first queue that has one: CLI_OK, with h->state as before where none
+ * has.
+ */
 static int claim(struct pool *p, struct queue *q, struct hand *h)
 {
 	struct stoa_error err;

@@ -2,8 +2,8 @@
 /*
  * set.c - stoa set ACTION DB SET ...: a table of one slot with a unique index, as a set of values
  *
- * Values come from the command line, or one a line from standard input, which is read as they are needed: all of
- * them are one transaction. A set that is added to is made if it is missing.
+ * Values come from the command line, or one a line from standard input, which is read as they are
+ * needed: all of them are one transaction. A set that is added to is made if it is missing.
  */
 #include "cli.h"
 

@@ -5,9 +5,9 @@
  *     stoa> SELECT count(*)
  *      ...> FROM flights;
  *
- * Lines are gathered until a semicolon ends a statement, outside of quotes and comments; a line that
- * begins with a dot, where a statement might begin, is a command of the shell. Without a terminal
- * the same is read from standard input, without prompts, and the first error ends it.
+ * Lines are gathered until a semicolon ends a statement, outside of quotes and comments; a line
+ * that begins with a dot, where a statement might begin, is a command of the shell. Without a
+ * terminal the same is read from standard input, without prompts, and the first error ends it.
  *
  * The database is open for reading only until something wants to write; so a prompt that is left
  * open is in nobody's way, and another's commits are seen from one statement to the next. From the

@@ -33,7 +33,9 @@ int shell_run(struct shell *sh, const char *sql);
 int shell_command(struct shell *sh, const char *line);
 /* Reads statements and commands to the end of a file; stops at the first error. */
 int shell_read(struct shell *sh, FILE *in);
-/* Opens the database for writing, if it is not: CLI_OK, or an exit code, with the old state kept. */
+/*
+ * Opens the database for writing, if it is not: CLI_OK, or an exit code, with the old state kept.
+ */
 int shell_open_writing(struct shell *sh);
 /*
  * A session for the subcommands' functions: the transaction that is open, or one of its own, which

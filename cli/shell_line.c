@@ -6,9 +6,9 @@
  * $STOA_HISTORY or ~/.stoa_history. Tab completes dot commands, SQL's words, tables and slots, and
  * after .import, .read and .output file names.
  *
- * Ctrl-C at the prompt throws the line away: libedit puts the terminal in order and hands the signal
- * on to our handler, which jumps out of readline(). While a statement runs the same signal only sets
- * the flag that interrupted() reads.
+ * Ctrl-C at the prompt throws the line away: libedit puts the terminal in order and hands the
+ * signal on to our handler, which jumps out of readline(). While a statement runs the same signal
+ * only sets the flag that interrupted() reads.
  */
 #include "shell.h"
 

@@ -272,7 +272,10 @@ static void put_default(struct text *t, const struct stoa_value *v)
 		free(s);
 }
 
-/* The type, and the digits or the table in it. The table of weak references may be gone: then all of them are NULL. */
+/*
+ * The type, and the digits or the table in it. The table of weak references may be gone: then all
+ * of them are NULL.
+ */
 static void put_type(struct text *t, struct session *s, const struct stoa_slot *slot)
 {
 	struct stoa_table_info info;

@@ -2,8 +2,8 @@
 /*
  * trace.c - stoa trace DB|FILE.json: where the bytes are, as a table, a picture or JSON
  *
- * Memory is that of this process: what it takes to have the database open. An application writes its own trace as JSON
- * (stoa_trace_json()), and this shows and compares it all the same.
+ * Memory is that of this process: what it takes to have the database open. An application writes
+ * its own trace as JSON (stoa_trace_json()), and this shows and compares it all the same.
  */
 #include "trace.h"
 
@@ -104,7 +104,10 @@ struct order {
 	const struct view *view;
 };
 
-/* The children of node @i, the largest first: an insertion sort, as there are few, or else they are slots in order. */
+/*
+ * The children of node @i, the largest first: an insertion sort, as there are few, or else they are
+ * slots in order.
+ */
 static size_t *children_of(const struct order *o, size_t i, size_t *n)
 {
 	const struct stoa_trace_node *node = stoa_trace_node(o->trace, i), *child;

@@ -7,13 +7,15 @@
  *     | | delay           | origin   |    |            |
  *     | | encoded  840 kB | tail ... |    +------------+
  *
- * Rectangles are laid out *squarified*: a node's children, the largest first, fill strips along the shorter side of
- * what is left, and a strip takes children as long as that makes the worst of its rectangles less oblong. What one
- * compares is then areas of like shape. (Bruls, Huizing, van Wijk: Squarified Treemaps, VisSym 2000.)
+ * Rectangles are laid out *squarified*: a node's children, the largest first, fill strips along the
+ * shorter side of what is left, and a strip takes children as long as that makes the worst of its
+ * rectangles less oblong. What one compares is then areas of like shape. (Bruls, Huizing, van Wijk:
+ * Squarified Treemaps, VisSym 2000.)
  *
- * A node with several below it has a header where there is room. One that has a single node below it is drawn as that one. What
- * would be smaller than a few pixels is put together, so that a picture of a thousand slots stays one. Colours say what kind a
- * leaf is; the lower part of it, as large as its garbage, is hatched. Titles say everything when hovered over.
+ * A node with several below it has a header where there is room. One that has a single node below
+ * it is drawn as that one. What would be smaller than a few pixels is put together, so that a
+ * picture of a thousand slots stays one. Colours say what kind a leaf is; the lower part of it, as
+ * large as its garbage, is hatched. Titles say everything when hovered over.
  */
 #include "trace.h"
 
@@ -103,7 +105,9 @@ static double worst(double smallest, double largest, double sum, double side)
 	return fmax(w2 * largest / s2, s2 / (w2 * smallest));
 }
 
-/* Puts items [0, n), of @sum together, along the shorter side of @free, which is what is left then. */
+/*
+ * Puts items [0, n), of @sum together, along the shorter side of @free, which is what is left then.
+ */
 static void lay_strip(struct item *items, size_t n, double sum, struct box *free)
 {
 	bool upright = free->w >= free->h;
@@ -151,7 +155,10 @@ static int by_size(const void *a, const void *b)
 	return x->node < y->node ? -1 : x->node > y->node;
 }
 
-/* The children of node @i as items whose sizes are areas in @box; small ones are put together. NULL: there are none. */
+/*
+ * The children of node @i as items whose sizes are areas in @box; small ones are put together.
+ * NULL: there are none.
+ */
 static struct item *items_of(const struct picture *p, size_t i, struct box box, size_t *n_out)
 {
 	const struct stoa_trace_node *node = stoa_trace_node(p->trace, i);

@@ -13,8 +13,8 @@ struct writer_ops {
 	void (*end)(struct writer *w);
 	void (*free)(struct writer *w);	/* of @state; may be NULL */
 	/*
-	 * Writes all rows of a cursor and closes it, in place of row(): for formats that are made of columns. A result
-	 * of the library. @p may be NULL.
+	 * Writes all rows of a cursor and closes it, in place of row(): for formats that are made
+	 * of columns. A result of the library. @p may be NULL.
 	 */
 	int (*cursor)(struct writer *w, stoa_cursor *cur, struct progress *p,
 		      struct stoa_error *err);

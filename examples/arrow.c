@@ -4,9 +4,9 @@
  *
  *     arrow [FILE]      FILE, if given, receives the same rows as an Arrow file
  *
- * A query becomes an Arrow stream: plain C structs that DuckDB, polars, pandas and others take as they
- * are. Here this program is the other library: it adds a column up in place. Then the stream goes the other
- * way, into a table.
+ * A query becomes an Arrow stream: plain C structs that DuckDB, polars, pandas and others take as
+ * they are. Here this program is the other library: it adds a column up in place. Then the stream
+ * goes the other way, into a table.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,10 +4,10 @@
  *
  *     crawl DB [PAGES [WORKERS]]
  *
- * The web here is made up: PAGES pages, each with a few links. A worker claims a page of the frontier, reads it, and
- * in one transaction stores what it found, pushes the links that nobody has seen, marks them as seen and
- * acknowledges the page. So however often the program is killed and started again, in the end each page has
- * been stored exactly once.
+ * The web here is made up: PAGES pages, each with a few links. A worker claims a page of the
+ * frontier, reads it, and in one transaction stores what it found, pushes the links that nobody has
+ * seen, marks them as seen and acknowledges the page. So however often the program is killed and
+ * started again, in the end each page has been stored exactly once.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -114,7 +114,10 @@ static void open_tables(void)
 	commit(txn);
 }
 
-/* What a page links to. This is where a crawler would use the network; it holds no transaction meanwhile. */
+/*
+ * What a page links to. This is where a crawler would use the network; it holds no transaction
+ * meanwhile.
+ */
 static void read_page(uint64_t page, uint64_t links[LINKS])
 {
 	usleep(200);

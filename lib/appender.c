@@ -3,8 +3,9 @@
  * appender.c - rows from the application's arrays
  *
  * Rows wait in arrays of a row group's size; each full one is encoded and handed to the bulk. Whole
- * groups that come in one call are encoded from the caller's arrays, without being copied first. What never filled a
- * group is inserted row by row, through the log, so that a small append costs no segment file.
+ * groups that come in one call are encoded from the caller's arrays, without being copied first.
+ * What never filled a group is inserted row by row, through the log, so that a small append costs
+ * no segment file.
  */
 #include <stdio.h>
 #include <string.h>
@@ -234,7 +235,10 @@ static int copy_bytes(struct stoa_appender *app, const struct stoa_array *a, siz
 	return STOA_OK;
 }
 
-/* Rows [from, from + n) join those that wait; there is room. They do not count until app->n is raised. */
+/*
+ * Rows [from, from + n) join those that wait; there is room. They do not count until app->n is
+ * raised.
+ */
 static int copy_rows(struct stoa_appender *app, const struct stoa_array *columns, size_t from,
 		     size_t n)
 {

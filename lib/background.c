@@ -9,9 +9,10 @@
  * Three, since a lazy commit is promised the disk in a fraction of a second, a checkpoint may take
  * seconds, and a pass of the collector more of them, while the log must not grow.
  *
- * They follow writers at some distance. A writer that outruns them, so that the log since the checkpoint that runs is
- * too long for one by itself, or there is garbage by the quarter of all rows that the pass that runs has not seen,
- * waits after its commit until they have caught up: otherwise disk and memory would have no bound.
+ * They follow writers at some distance. A writer that outruns them, so that the log since the
+ * checkpoint that runs is too long for one by itself, or there is garbage by the quarter of all
+ * rows that the pass that runs has not seen, waits after its commit until they have caught up:
+ * otherwise disk and memory would have no bound.
  *
  * A want is a flag under the database's mutex; whoever raises it wakes both threads. A flush or a
  * checkpoint that is wanted when the database closes is left to the checkpoint that closing writes.
@@ -99,7 +100,10 @@ static void *run_checkpointer(void *arg)
 	return NULL;
 }
 
-/* Passes follow each other no faster than this: what a pass finds is then worth its look at all groups. */
+/*
+ * Passes follow each other no faster than this: what a pass finds is then worth its look at all
+ * groups.
+ */
 #define COLLECT_MS 20
 
 static void *run_collector(void *arg)

@@ -2,10 +2,11 @@
 /*
  * backup.c - a database copied beside its writer, and brought up to date later
  *
- * A backup sees what a reading process sees: under the catalog's lock it reads the catalog, opens every segment file
- * that this names, and copies catalog and log, which are small; then the lock is given back, and the segment files, which are
- * large and never change, are copied in peace. What the writer unlinks meanwhile lives as long as it is open here. Nothing of the
- * database in memory takes part, so a backup can as well be made by a process that only reads.
+ * A backup sees what a reading process sees: under the catalog's lock it reads the catalog, opens
+ * every segment file that this names, and copies catalog and log, which are small; then the lock is
+ * given back, and the segment files, which are large and never change, are copied in peace. What
+ * the writer unlinks meanwhile lives as long as it is open here. Nothing of the database in memory
+ * takes part, so a backup can as well be made by a process that only reads.
  *
  *     PATH.partial     made, or left by an attempt that did not get to its end
  *       segments/N.seg   there already? in PATH? else copied
@@ -13,13 +14,15 @@
  *     then the two exchange names, and the older one, now PATH.partial, is removed
  *
  * (1) Whatever has the name PATH is a whole backup: the exchange is one rename.
- * (2) A segment file is known by number, length and root, as it is to the catalog. One that is there under a number and is not
- *     that file (a copy that was cut off, or of a history that went another way) is replaced.
- * (3) PATH's writer lock is held, so that it is no database that somebody works on, and PATH.partial's, so
- *     that two backups do not meet in it. All three locks are never waited for together: only the catalog's is waited for.
+ * (2) A segment file is known by number, length and root, as it is to the catalog. One that is
+ *     there under a number and is not that file (a copy that was cut off, or of a history that went
+ *     another way) is replaced.
+ * (3) PATH's writer lock is held, so that it is no database that somebody works on, and
+ *     PATH.partial's, so that two backups do not meet in it. All three locks are never waited for
+ *     together: only the catalog's is waited for.
  *
- * Why not a checkpoint into another directory: it would have to number segment files for row groups that are still in memory, and
- * those numbers would mean other files in the database later.
+ * Why not a checkpoint into another directory: it would have to number segment files for row groups
+ * that are still in memory, and those numbers would mean other files in the database later.
  */
 #include <errno.h>
 #include <limits.h>
@@ -208,7 +211,9 @@ static int open_partial(struct backup *b)
 	return stoa__dir_make(&b->partial.dir, "segments", b->err);
 }
 
-/* Reads the catalog and opens all that it names; copies what changes. The catalog's lock is held. */
+/*
+ * Reads the catalog and opens all that it names; copies what changes. The catalog's lock is held.
+ */
 static int take_snapshot(struct backup *b)
 {
 	struct contents *c = &b->contents;
@@ -237,7 +242,10 @@ static int snapshot(struct backup *b)
 	return rc;
 }
 
-/* Does @dir have this very file? To verify is to look at all of it, so that one that went bad is copied anew. */
+/*
+ * Does @dir have this very file? To verify is to look at all of it, so that one that went bad is
+ * copied anew.
+ */
 static bool has_file(const struct backup *b, const struct stoa__dir *dir, const struct named_file *f)
 {
 	struct stoa__segment *s;

@@ -2,9 +2,9 @@
 /*
  * base.h - the encoded columns of a row group, never changed: in heap, or in a mapped segment
  *
- * A base knows its rows by rowid: row i is first + i when there are no gaps, and has a map of them (core/rowids.h)
- * otherwise, which lies among the columns under a slot id of its own. Columns are found by slot id; they and the
- * map are opened on first use, by any thread.
+ * A base knows its rows by rowid: row i is first + i when there are no gaps, and has a map of them
+ * (core/rowids.h) otherwise, which lies among the columns under a slot id of its own. Columns are
+ * found by slot id; they and the map are opened on first use, by any thread.
  */
 #ifndef STOA__BASE_H
 #define STOA__BASE_H
@@ -19,7 +19,10 @@
 /* Stands for a slot id where the image is a map of rowids. */
 #define STOA__SLOT_ROWIDS UINT32_MAX
 
-/* The encoded columns of a row group on their way to a base or a segment, and its map of rowids if it needs one. */
+/*
+ * The encoded columns of a row group on their way to a base or a segment, and its map of rowids if
+ * it needs one.
+ */
 struct stoa__images {
 	struct stoa__buf bytes;
 	uint32_t n;
@@ -31,7 +34,10 @@ struct stoa__images {
 /* Room for @n_columns columns and a map. */
 int stoa__images_init(struct stoa__images *im, uint32_t n_columns);
 void stoa__images_release(struct stoa__images *im);
-/* Adds the map for @n ascending rowids, if there are gaps between them. STOA_OK, STOA_ENOMEM, STOA_EFULL. */
+/*
+ * Adds the map for @n ascending rowids, if there are gaps between them. STOA_OK, STOA_ENOMEM,
+ * STOA_EFULL.
+ */
 int stoa__images_add_rowids(struct stoa__images *im, const uint64_t *rowids, size_t n);
 /* Gives back room that was not needed. */
 void stoa__images_fit(struct stoa__images *im);
@@ -90,7 +96,10 @@ static inline const struct stoa__chunk *stoa__base_opened(const struct stoa__bas
 /* What stoa__base_column() does the first time. */
 int stoa__base_open_column(struct stoa__base *base, uint32_t slot, unsigned type,
 			   const struct stoa__chunk **out, struct stoa_error *err);
-/* Column of slot @slot with type @type; *@out is NULL when the base has none. STOA_ECORRUPT, STOA_ENOMEM. */
+/*
+ * Column of slot @slot with type @type; *@out is NULL when the base has none. STOA_ECORRUPT,
+ * STOA_ENOMEM.
+ */
 static inline int stoa__base_column(struct stoa__base *base, uint32_t slot, unsigned type,
 				    const struct stoa__chunk **out, struct stoa_error *err)
 {
@@ -102,11 +111,17 @@ static inline int stoa__base_column(struct stoa__base *base, uint32_t slot, unsi
 /* What stoa__base_row() does where there are gaps. */
 int stoa__base_find_row(struct stoa__base *base, uint64_t rowid, uint32_t *row,
 			struct stoa_error *err);
-/* Calls @each with slot id (or STOA__SLOT_ROWIDS) and length of every image the base has, whatever the schema has. */
+/*
+ * Calls @each with slot id (or STOA__SLOT_ROWIDS) and length of every image the base has, whatever
+ * the schema has.
+ */
 int stoa__base_each_image(struct stoa__base *base,
 			  void (*each)(void *ctx, uint32_t slot, uint64_t len), void *ctx,
 			  struct stoa_error *err);
-/* The row that has @rowid. STOA_OK; STOA_ENOTFOUND without words; STOA_ECORRUPT, STOA_ENOMEM, STOA_EIO. */
+/*
+ * The row that has @rowid. STOA_OK; STOA_ENOTFOUND without words; STOA_ECORRUPT, STOA_ENOMEM,
+ * STOA_EIO.
+ */
 static inline int stoa__base_row(struct stoa__base *base, uint64_t rowid, uint32_t *row,
 				 struct stoa_error *err)
 {

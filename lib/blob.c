@@ -2,28 +2,34 @@
 /*
  * blob.c - blobs of any length: chains of rows that are read and written piece by piece
  *
- *     head (size, NULL, next) --> (NULL, bytes, next) --> (NULL, bytes, next) --> ... --> (NULL, bytes, NULL)
+ *     head (size, NULL, next) --> (NULL, bytes, next) --> (NULL, bytes, next) --> ... --> (NULL,
+ *     bytes, NULL)
  *          what others refer to       piece 0: 256 KiB        piece 1                       the rest
  *
- * All of it are rows of a table (size u64, bytes blob, next ref) and nothing of it is a member of that table: rows are
- * inserted and deleted at once, and then live by the reference that the row before them has. So what references can
- * do, blobs can: they go with the last reference, are part of transactions, snapshots, the log, checkpoints, compaction
- * and checks, and none of these knows of them.
+ * All of it are rows of a table (size u64, bytes blob, next ref) and nothing of it is a member of
+ * that table: rows are inserted and deleted at once, and then live by the reference that the row
+ * before them has. So what references can do, blobs can: they go with the last reference, are part
+ * of transactions, snapshots, the log, checkpoints, compaction and checks, and none of these knows
+ * of them.
  *
- * A handle keeps the rowids of all pieces. Pieces do not change: bytes that are written make a *run* of new ones,
+ * A handle keeps the rowids of all pieces. Pieces do not change: bytes that are written make a
+ * *run* of new ones,
  *
  *     old:   0   1   2   3   4   5            a run that began in piece 2 and has come to piece 4
  *     run:           2'  3'  4'
  *     put:   0   1   2'  3'  4'  5            row 1 refers to 2', 4' to 5; 2, 3 and 4 die at the commit
  *
- * which is linked in when it ends: because the next write is elsewhere, or somebody wants to read. A run waits in memory up to
- * GROUP_BYTES; when it outgrows that, groups of PIECES go straight to segment files (bulk.h), as those of a bulk load do. Rowids
- * are given in order, so a piece that is written before its successor knows its rowid all the same.
+ * which is linked in when it ends: because the next write is elsewhere, or somebody wants to read.
+ * A run waits in memory up to GROUP_BYTES; when it outgrows that, groups of PIECES go straight to
+ * segment files (bulk.h), as those of a bulk load do. Rowids are given in order, so a piece that is
+ * written before its successor knows its rowid all the same.
  *
- * (1) All pieces but the last have PIECE bytes; the last has 1 to PIECE. (2) The head's size is what they have together.
+ * (1) All pieces but the last have PIECE bytes; the last has 1 to PIECE. (2) The head's size is
+ *     what they have together.
  * (3) In a handle without a run, rows[] are the chain.
  *
- * A chain and not a tree: finding the rowids costs some 50 ns a piece, a fifth of a millisecond for a gigabyte.
+ * A chain and not a tree: finding the rowids costs some 50 ns a piece, a fifth of a millisecond for
+ * a gigabyte.
  */
 #include <string.h>
 
@@ -442,7 +448,10 @@ static int finish_bulk(struct stoa_blob *b, uint64_t n, uint64_t last, struct st
 	return stoa__bulk_open(b->txn, b->table, &b->bulk, err);
 }
 
-/* Has the row before piece @at, or the head, refer to what is there now, and the head know the size. */
+/*
+ * Has the row before piece @at, or the head, refer to what is there now, and the head know the
+ * size.
+ */
 static int link_run(struct stoa_blob *b, uint64_t size, struct stoa_error *err)
 {
 	static const uint32_t next = NEXT, size_and_next[2] = { SIZE, NEXT }, only_size = SIZE;
@@ -587,7 +596,9 @@ int stoa_blob_truncate(stoa_blob *blob, uint64_t size, struct stoa_error *err)
 	STOA_TRY(settle(blob, err));
 	if (size == blob->size)
 		return STOA_OK;
-	/* The piece that it ends in is made anew; those behind it are forgotten, and die unlinked. */
+	/*
+	 * The piece that it ends in is made anew; those behind it are forgotten, and die unlinked.
+	 */
 	rc = begin_run(blob, size, err);
 	blob->failed = rc < 0;
 	STOA_TRY(rc);

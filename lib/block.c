@@ -265,8 +265,9 @@ void stoa__version_hold(struct stoa__version *v)
 }
 
 /*
- * @older is working version @w's neighbour now: what @w retired and @older does not see, nobody sees. It must not wait for the
- * commit, or a transaction that reads by cursors as it writes would keep all that it ever wrote.
+ * @older is working version @w's neighbour now: what @w retired and @older does not see, nobody
+ * sees. It must not wait for the commit, or a transaction that reads by cursors as it writes would
+ * keep all that it ever wrote.
  */
 static void free_retired(struct stoa__version *w, const struct stoa__version *older,
 			 struct stoa__link *doomed)
@@ -288,7 +289,10 @@ static bool is_whole(const struct stoa__version *v)
 	return v->holds > v->n_visitors;
 }
 
-/* Each block of @list goes to the newest version from @v back that needs it, or where none does to @doomed. Mutex held. */
+/*
+ * Each block of @list goes to the newest version from @v back that needs it, or where none does to
+ * @doomed. Mutex held.
+ */
 static void pass_on(struct stoa__link *list, struct stoa__version *v, struct stoa__link *doomed)
 {
 	while (!list_empty(list)) {
@@ -454,7 +458,9 @@ struct stoa__version *stoa__history_freeze(struct stoa__version *w)
 	return next;
 }
 
-/* The version up to @v, of the same transaction, that a block born under stamp @born is to go with. */
+/*
+ * The version up to @v, of the same transaction, that a block born under stamp @born is to go with.
+ */
 static struct stoa__version *birthplace(struct stoa__version *v, uint64_t born)
 {
 	while (v->older->stamp >= born)
@@ -506,7 +512,10 @@ void stoa__history_rollback(struct stoa__version *w, struct stoa__version *to,
 	free_all(h, &doomed);
 }
 
-/* Gives up what held the versions from @from to the one before @to until they were published. Mutex held. */
+/*
+ * Gives up what held the versions from @from to the one before @to until they were published. Mutex
+ * held.
+ */
 static void drop_pending(struct stoa__version *from, struct stoa__version *to,
 			 struct stoa__link *doomed)
 {

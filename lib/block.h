@@ -8,12 +8,12 @@
  *     v3 --- v7 --- v8 --- v9          v8 is published, v9 is at work
  *     dead   dead   dead   born, retired
  *
- * A block is seen by all versions from the one it was born in to the one before that which
- * replaced it. dead(X) holds the blocks that X sees and its newer neighbour does not. When X goes,
- * each of them either was born after X's older neighbour, and nobody else sees it, or moves to
- * that neighbour's list. Copying a node therefore costs its own size and nothing for its children, and a
- * version pins exactly what it sees, or less: what its visitors still need (visitor.h). (ZFS keeps the dead lists of its
- * snapshots like this.)
+ * A block is seen by all versions from the one it was born in to the one before that which replaced
+ * it. dead(X) holds the blocks that X sees and its newer neighbour does not. When X goes, each of
+ * them either was born after X's older neighbour, and nobody else sees it, or moves to that
+ * neighbour's list. Copying a node therefore costs its own size and nothing for its children, and a
+ * version pins exactly what it sees, or less: what its visitors still need (visitor.h). (ZFS keeps
+ * the dead lists of its snapshots like this.)
  *
  * Invariants:
  * (1) A block born under the working version's stamp is seen by nobody else and may be changed.
@@ -122,8 +122,9 @@ void stoa__version_drop_quietly(struct stoa__version *v);
 struct stoa__version *stoa__history_snapshot_quietly(struct stoa__history *h);
 
 /*
- * A version of nobody's, beside held version @beside: blocks are born in it by one thread without the writer's lock, and
- * then adopted by a working version, which owns them from there on, or discarded. Nothing that @beside shows may be retired in it.
+ * A version of nobody's, beside held version @beside: blocks are born in it by one thread without
+ * the writer's lock, and then adopted by a working version, which owns them from there on, or
+ * discarded. Nothing that @beside shows may be retired in it.
  */
 void stoa__version_apart(struct stoa__version *apart, struct stoa__version *beside);
 void stoa__version_adopt(struct stoa__version *w, struct stoa__version *apart);
@@ -131,7 +132,9 @@ void stoa__version_discard(struct stoa__version *apart);
 
 /* A working version after head, which is held for it. NULL when memory is out. */
 struct stoa__version *stoa__history_begin(struct stoa__history *h);
-/* Freezes working version @w, held, and returns the next one, equal to it. NULL when memory is out. */
+/*
+ * Freezes working version @w, held, and returns the next one, equal to it. NULL when memory is out.
+ */
 struct stoa__version *stoa__history_freeze(struct stoa__version *w);
 /*
  * Undoes all that happened since frozen or committed version @to; @base is the version that the
@@ -140,8 +143,9 @@ struct stoa__version *stoa__history_freeze(struct stoa__version *w);
 void stoa__history_rollback(struct stoa__version *w, struct stoa__version *to,
 			    const struct stoa__version *base);
 /*
- * @w becomes head, showing commit number @commit; the hold on @base is given up. Heads that are not published
- * yet stay, so that each commit can be published for itself; with @publish this one is at once.
+ * @w becomes head, showing commit number @commit; the hold on @base is given up. Heads that are not
+ * published yet stay, so that each commit can be published for itself; with @publish this one is at
+ * once.
  */
 void stoa__history_commit(struct stoa__version *w, struct stoa__version *base, uint64_t commit,
 			  bool publish);
@@ -156,14 +160,18 @@ uint64_t stoa__history_commit_of_head(struct stoa__history *h);
 /* Does anything hold a version, beside the history itself and quiet holds? */
 bool stoa__history_is_held(struct stoa__history *h);
 /*
- * Calls @each, which may not call back, with every block that only versions older than the published one see, and the newest
- * that sees it; the number of the commit that the oldest of them shows. O(blocks), under the mutex: for people who ask.
+ * Calls @each, which may not call back, with every block that only versions older than the
+ * published one see, and the newest that sees it; the number of the commit that the oldest of them
+ * shows. O(blocks), under the mutex: for people who ask.
  */
 uint64_t stoa__history_pinned(struct stoa__history *h,
 			      void (*each)(void *ctx, const struct stoa__version *v,
 					   const struct stoa__block *b),
 			      void *ctx);
-/* What of a version's holds are snapshots: not the history's own, nor those of background work. Under the mutex. */
+/*
+ * What of a version's holds are snapshots: not the history's own, nor those of background work.
+ * Under the mutex.
+ */
 static inline uint32_t stoa__version_n_snapshots(const struct stoa__version *v)
 {
 	const struct stoa__history *h = v->history;
@@ -176,24 +184,33 @@ uint64_t stoa__history_heap(struct stoa__history *h);
 uint64_t stoa__history_n_snapshots(struct stoa__history *h);
 /* Cursors of the application's that are open, on whatever version. */
 uint64_t stoa__history_n_cursors(struct stoa__history *h);
-/* The mutex is held: dead blocks of @v that it does not need go to who does, or to @doomed. For visitor.c. */
+/*
+ * The mutex is held: dead blocks of @v that it does not need go to who does, or to @doomed. For
+ * visitor.c.
+ */
 void stoa__version_sift(struct stoa__version *v, struct stoa__link *doomed);
 void stoa__blocks_init(struct stoa__link *list);
 /* Frees a list of blocks that no version sees. */
 void stoa__blocks_free(struct stoa__history *h, struct stoa__link *list);
 
-/* A zeroed block of @size bytes, less than STOA__BLOCK_SIZE_MAX, born in @w. NULL when memory is out. */
+/*
+ * A zeroed block of @size bytes, less than STOA__BLOCK_SIZE_MAX, born in @w. NULL when memory is
+ * out.
+ */
 void *stoa__block_new(struct stoa__version *w, enum stoa__block_kind kind, size_t size);
 /* A copy of @old, which owns nothing beside its memory, born in @w. NULL when memory is out. */
 void *stoa__block_copy(struct stoa__version *w, const struct stoa__block *old);
 /* @b is not part of @w any more. */
 void stoa__block_retire(struct stoa__version *w, struct stoa__block *b);
 /*
- * Makes block *@slot, of a kind that owns nothing, one that @w may change: itself, or a copy that takes its
- * place. STOA_OK or STOA_ENOMEM; what it shows is the same either way.
+ * Makes block *@slot, of a kind that owns nothing, one that @w may change: itself, or a copy that
+ * takes its place. STOA_OK or STOA_ENOMEM; what it shows is the same either way.
  */
 int stoa__block_own(struct stoa__version *w, void *slot);
-/* A block just born becomes part of another one, whose release frees it: it follows no version by itself. */
+/*
+ * A block just born becomes part of another one, whose release frees it: it follows no version by
+ * itself.
+ */
 void stoa__block_adopt(struct stoa__block *b);
 /* @b is part of the same row group as @other. */
 static inline void stoa__block_place(struct stoa__block *b, const struct stoa__block *other)
@@ -206,7 +223,9 @@ static inline uint64_t stoa__block_bytes(const struct stoa__block *b)
 {
 	return b->size + b->extra;
 }
-/* Counts @extra bytes, as stoa__alloc_size() has them, that a block just born owns beside its own. */
+/*
+ * Counts @extra bytes, as stoa__alloc_size() has them, that a block just born owns beside its own.
+ */
 void stoa__block_grow(struct stoa__history *h, struct stoa__block *b, size_t extra);
 /* Frees a block at once; for those that no version sees. */
 void stoa__block_free(struct stoa__history *h, struct stoa__block *b);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* census.c - blocks weighed, and a table's bytes dealt out to its slots and indexes; see census.h */
+/*
+ * census.c - blocks weighed, and a table's bytes dealt out to its slots and indexes; see census.h
+ */
 #include "census.h"
 
 #include <string.h>
@@ -257,7 +259,10 @@ static void use_image(void *ctx, uint32_t slot, uint64_t len)
 	sum->memory_garbage += (int64_t)((double)len * garbage);
 }
 
-/* A checkpoint has written the group's base, and it is not in its place yet: then it is in heap and on the disk. */
+/*
+ * A checkpoint has written the group's base, and it is not in its place yet: then it is in heap and
+ * on the disk.
+ */
 static int use_swap(struct table_use *u, const struct stoa__base *base)
 {
 	for (size_t i = 0; i < u->c->db->n_swaps; i++) {
@@ -332,7 +337,10 @@ static int use_counts(void *ctx, uint64_t key, void *value)
 
 /* ---- indexes ---- */
 
-/* What set index @i has on the disk: runs, and those that a checkpoint has written and not put in their place. */
+/*
+ * What set index @i has on the disk: runs, and those that a checkpoint has written and not put in
+ * their place.
+ */
 static int use_runs(struct table_use *u, uint32_t i, struct stoa__trace_sum *sum)
 {
 	const struct stoa__set *set = stoa__set_of(u->t, i);

@@ -2,14 +2,15 @@
 /*
  * census.h - the blocks of a database counted and weighed, for a trace
  *
- * A census walks a published version, which nobody changes but for what is appended to tails, and then the blocks that
- * older versions alone see. Nothing is kept while a database runs but totals: where a block belongs is found
- * out by going there. Each block is weighed once: by the allocator, and with what it was said to own or, where that
- * comes and goes (opened columns, pages of tails), with what it owns at the time.
+ * A census walks a published version, which nobody changes but for what is appended to tails, and
+ * then the blocks that older versions alone see. Nothing is kept while a database runs but totals:
+ * where a block belongs is found out by going there. Each block is weighed once: by the allocator,
+ * and with what it was said to own or, where that comes and goes (opened columns, pages of tails),
+ * with what it owns at the time.
  *
- * Files are found by name in the directory. What lies in a segment is credited to who uses it, and the rest of the file
- * is what surrounds it, or what has gone from it. A segment that a version maps and that has no name any more is
- * *unlinked*: on the disk, and nowhere in the directory.
+ * Files are found by name in the directory. What lies in a segment is credited to who uses it, and
+ * the rest of the file is what surrounds it, or what has gone from it. A segment that a version
+ * maps and that has no name any more is *unlinked*: on the disk, and nowhere in the directory.
  */
 #ifndef STOA__CENSUS_H
 #define STOA__CENSUS_H
@@ -40,7 +41,9 @@ struct stoa__census {
 	bool failed;		/* memory ran out */
 };
 
-/* The heap that block @b takes, with all that goes with it but texts and strings; noted as weighed. */
+/*
+ * The heap that block @b takes, with all that goes with it but texts and strings; noted as weighed.
+ */
 uint64_t stoa__census_weigh(struct stoa__census *c, const struct stoa__block *b);
 /* The same as a callback, that adds it to a sum. */
 struct stoa__weighing {

@@ -2,8 +2,10 @@
 /*
  * check.c - is every byte of a database what was stored?
  *
- * From the bottom up: the catalog's file, byte by byte; then the catalog's records, by loading them; the log; each segment file; each
- * chunk in it against its group and slot; counts of references against the references. What cannot be trusted is reported and not looked into further.
+ * From the bottom up: the catalog's file, byte by byte; then the catalog's records, by loading
+ * them; the log; each segment file; each chunk in it against its group and slot; counts of
+ * references against the references. What cannot be trusted is reported and not looked into
+ * further.
  */
 #include <string.h>
 
@@ -194,7 +196,10 @@ static int check_catalog_locked(struct check *c, const struct stoa__dir *dir)
 
 	/* A clean close leaves the lock file empty. */
 	c->torn_ok = stoa__file_size(dir, "lock", &owner, NULL) == STOA_OK && owner > 0;
-	/* Writers are kept out by a reader's lock: nothing is written, and no permission to is needed. */
+	/*
+	 * Writers are kept out by a reader's lock: nothing is written, and no permission to is
+	 * needed.
+	 */
 	rc = stoa__lock_open(dir, false, &lock, c->err);
 	if (rc == STOA_ENOTFOUND)
 		rc = stoa__lock_open(dir, true, &lock, c->err);	/* it was lost */

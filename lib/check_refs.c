@@ -2,8 +2,9 @@
 /*
  * check_refs.c - see check_refs.h
  *
- * One table after the other is the *target*: what refers to it is counted into a tree of blocks like its own, which hang on
- * a table that nobody else knows, born in a version apart. Then both trees are walked side by side.
+ * One table after the other is the *target*: what refers to it is counted into a tree of blocks
+ * like its own, which hang on a table that nobody else knows, born in a version apart. Then both
+ * trees are walked side by side.
  */
 #include "check_refs.h"
 
@@ -96,7 +97,10 @@ static int compare_row(struct recount *r, uint64_t row, uint32_t there, uint32_t
 	return STOA_OK;
 }
 
-/* All rows of the blocks with number @key: @a of the table, @b of the recount; one of them may be NULL. */
+/*
+ * All rows of the blocks with number @key: @a of the table, @b of the recount; one of them may be
+ * NULL.
+ */
 static int compare_blocks(struct recount *r, uint64_t key, const struct stoa__counts *a,
 			  const struct stoa__counts *b, struct stoa_error *err)
 {

@@ -3,16 +3,18 @@
  * checkpoint.c - from a version to the catalog and segment files
  *
  *   1. Groups that are in heap go to new segment files, which are synced.
- *   2. One catalog transaction stores what was born since the last checkpoint, and where the log goes on. Its
- *      commit is the moment at which the new state takes the old one's place.
- *   3. Logs and files that nothing names are removed; the bases written in step 1 are swapped for mapped
- *      ones as soon as the writer's lock is free.
+ *   2. One catalog transaction stores what was born since the last checkpoint, and where the log
+ *      goes on. Its commit is the moment at which the new state takes the old one's place.
+ *   3. Logs and files that nothing names are removed; the bases written in step 1 are swapped for
+ *      mapped ones as soon as the writer's lock is free.
  *
- * A crash before the commit leaves files that nothing names: the next writer removes them. The catalog itself
- * is the memory of what was stored: groups in it that the version does not have any more are deleted from it.
+ * A crash before the commit leaves files that nothing names: the next writer removes them. The
+ * catalog itself is the memory of what was stored: groups in it that the version does not have any
+ * more are deleted from it.
  *
- * What changed is known by stamps: blocks born up to checkpoint_stamp are stored, and a tree node born up to it has nothing
- * younger below it. A tail is appended to in place; it remembers how many of its rows are stored.
+ * What changed is known by stamps: blocks born up to checkpoint_stamp are stored, and a tree node
+ * born up to it has nothing younger below it. A tail is appended to in place; it remembers how many
+ * of its rows are stored.
  */
 #include <string.h>
 
@@ -560,7 +562,9 @@ static int use_table(void *ctx, uint64_t id, void *value)
 	return stoa__set_runs_files(t, &((struct checkpoint *)ctx)->runs, use_run, ctx);
 }
 
-/* A file that the catalog does not have yet, though a group of it came mapped: bulk load made it. */
+/*
+ * A file that the catalog does not have yet, though a group of it came mapped: bulk load made it.
+ */
 static int store_file(struct checkpoint *c, uint64_t number, uint64_t len, uint64_t root)
 {
 	struct stoa__key k = stoa__key(STOA__REC_FILE);
@@ -687,7 +691,10 @@ static int commit_catalog(struct checkpoint *c, struct stoa__log_position log)
 	}
 	rc = stoa__catalog_commit(db->catalog, c->err);
 	if (rc == STOA_OK) {
-		/* From here on the checkpoint is done; a file that stays is removed at the next open. */
+		/*
+		 * From here on the checkpoint is done; a file that stays is removed at the next
+		 * open.
+		 */
 		(void)stoa__log_drop_before(db->log, log.file, NULL);
 		for (size_t i = 0; i < c->n_unused; i++)
 			(void)stoa__segment_unlink(&db->dir, c->unused[i], NULL);
@@ -718,7 +725,8 @@ static bool names_file(const void *ctx, uint64_t file)
 }
 
 /*
- * Stores version @v as commit number @commit. The checkpoint mutex is held, and all swaps have been applied to
+ * Stores version @v as commit number @commit. The checkpoint mutex is held, and all swaps have been
+ * applied to
  * @v: a base in heap is one that is not stored yet.
  */
 static int run(struct stoa_db *db, struct stoa__version *v, uint64_t commit,

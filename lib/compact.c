@@ -151,8 +151,8 @@ static uint64_t bytes_of(struct stoa__base *base)
 }
 
 /*
- * How many groups the rows of a run make: as few as rows and bytes allow, and then alike, as a last one with what
- * is left over would be the next to be rewritten.
+ * How many groups the rows of a run make: as few as rows and bytes allow, and then alike, as a last
+ * one with what is left over would be the next to be rewritten.
  */
 static size_t n_groups_for(const struct run *run, uint64_t n_rows)
 {
@@ -455,7 +455,10 @@ static uint64_t changed(const struct stoa__group *then, const struct stoa__group
 	return now ? existed & ~bits(now->live[block], word, UINT64_MAX) : existed;
 }
 
-/* Marks the rows @rows, a bit for each of 64 from row @from of the old group on, that are in the part. */
+/*
+ * Marks the rows @rows, a bit for each of 64 from row @from of the old group on, that are in the
+ * part.
+ */
 static int mark_word(struct follow *f, const struct stoa__part *p, const struct stoa__group *now,
 		     uint32_t from, uint64_t rows, struct stoa__group *g)
 {
@@ -468,7 +471,9 @@ static int mark_word(struct follow *f, const struct stoa__part *p, const struct 
 	return STOA_OK;
 }
 
-/* Marks what of @p existed in @then and is no member in group @now (NULL: nothing of it is there). */
+/*
+ * Marks what of @p existed in @then and is no member in group @now (NULL: nothing of it is there).
+ */
 static int mark_part(struct follow *f, const struct stoa__part *p, const struct stoa__group *then,
 		     const struct stoa__group *now, struct stoa__group *g)
 {
@@ -484,7 +489,10 @@ static int mark_part(struct follow *f, const struct stoa__part *p, const struct 
 	return STOA_OK;
 }
 
-/* Copies a changed page, number @at of the slot at position @slot, into an overlay of the new group. */
+/*
+ * Copies a changed page, number @at of the slot at position @slot, into an overlay of the new
+ * group.
+ */
 static int patch_page(struct follow *f, const struct stoa__part *p, uint32_t slot, uint32_t at,
 		      const struct stoa__page *from, struct stoa__group *g)
 {
@@ -506,7 +514,10 @@ static int patch_page(struct follow *f, const struct stoa__part *p, uint32_t slo
 	return STOA_OK;
 }
 
-/* Calls @each for the pages of the part's rows that are others in @now than in @then; it may be NULL. Their number in *@n. */
+/*
+ * Calls @each for the pages of the part's rows that are others in @now than in @then; it may be
+ * NULL. Their number in *@n.
+ */
 static int each_changed_page(struct follow *f, const struct stoa__part *p,
 			     const struct stoa__group *then, const struct stoa__group *now,
 			     struct stoa__group *g, uint32_t *n)
@@ -550,7 +561,10 @@ static size_t number_of(const struct run *run, const struct stoa__group *read)
 	return i;
 }
 
-/* Brings all new groups from what the old ones were at the last rehearsal to what they are in @now, one for each. */
+/*
+ * Brings all new groups from what the old ones were at the last rehearsal to what they are in @now,
+ * one for each.
+ */
 static int follow_all(struct follow *f, const struct run *run, struct stoa__group *const *now)
 {
 	for (size_t i = 0; i < run->n_news; i++) {
@@ -608,7 +622,9 @@ static int make_new_groups(struct stoa__rewrite *r, struct run *run, struct stoa
 	return STOA_OK;
 }
 
-/* Rows that were kept when they were read are changed rows, too: they existed, and are no members. */
+/*
+ * Rows that were kept when they were read are changed rows, too: they existed, and are no members.
+ */
 static int rehearse(struct stoa__rewrite *r, struct run *run, struct stoa__version *v,
 		    struct stoa__group **now, struct stoa_error *err)
 {
@@ -669,8 +685,8 @@ static bool is_too_much(struct follow *f, const struct run *run, struct stoa__gr
 }
 
 /*
- * The old groups go first, since a new one may have the first rowid of one of them. What they have is retired, not
- * freed: the head goes on showing it.
+ * The old groups go first, since a new one may have the first rowid of one of them. What they have
+ * is retired, not freed: the head goes on showing it.
  */
 static int replace(struct follow *f, struct run *run, struct stoa__group *const *now)
 {

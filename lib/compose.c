@@ -6,10 +6,10 @@
  *                                  chain --> take --> whoever takes a cursor
  *                          scan   /
  *
- * chain and take hand batches on as they are. map, filter and generate make rows one at a time, by the
- * application's functions, and collect them into a batch of their own: of as many rows as a batch may
- * have for who reads by batch, of a single one for who reads by row, so that no row is asked for before it is
- * wanted.
+ * chain and take hand batches on as they are. map, filter and generate make rows one at a time, by
+ * the application's functions, and collect them into a batch of their own: of as many rows as a
+ * batch may have for who reads by batch, of a single one for who reads by row, so that no row is
+ * asked for before it is wanted.
  *
  * (1) A cursor owns its inputs from the call on that is given them, whether that succeeds or not.
  * (2) Bytes of collected rows lie in one buffer, by offset until the batch is full and the buffer

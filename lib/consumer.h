@@ -2,9 +2,10 @@
 /*
  * consumer.h - who waits for work, whose leases are whose, and when work has come
  *
- * The database rings its bell (storage/bell.h) when a commit that pushed is published. A consumer of a durable
- * database has the file open for itself, so that it outlives the handle it came from, and holds the byte that is its
- * number; one of a database in memory borrows the bell and is in the database's list instead.
+ * The database rings its bell (storage/bell.h) when a commit that pushed is published. A consumer
+ * of a durable database has the file open for itself, so that it outlives the handle it came from,
+ * and holds the byte that is its number; one of a database in memory borrows the bell and is in the
+ * database's list instead.
  */
 #ifndef STOA__CONSUMER_H
 #define STOA__CONSUMER_H
@@ -28,7 +29,10 @@ struct stoa_consumer {
 
 /* Milliseconds since 1970. */
 int64_t stoa__now_ms(void);
-/* Tells those who wait, if @pushed; after a commit is published. Where it cannot, they find out later. */
+/*
+ * Tells those who wait, if @pushed; after a commit is published. Where it cannot, they find out
+ * later.
+ */
 void stoa__ring(struct stoa_db *db, bool pushed);
 /* Is the consumer with that number still there? */
 bool stoa__consumer_is_alive(struct stoa_db *db, uint64_t number);

@@ -62,7 +62,10 @@ void stoa__counts_tidy(struct stoa__version *w, struct stoa__table *t, uint64_t 
 
 	if (!c || c->n_used)
 		return;
-	/* An owned block was put into the tree under this stamp: the path to it is owned, nothing is copied. */
+	/*
+	 * An owned block was put into the tree under this stamp: the path to it is owned, nothing
+	 * is copied.
+	 */
 	if (stoa__tree_remove(w, &t->counts, key_of(row)) < 0)
 		return;
 	t->counts_removed = w->stamp;

@@ -28,19 +28,23 @@ struct stoa__cursor_ops {
 	int (*next_batch)(stoa_cursor *cur, struct stoa_batch *out, struct stoa_error *err);
 	/* Gives up everything, the memory of the cursor itself included. */
 	void (*close)(stoa_cursor *cur);
-	/* From any thread: next_batch(), which may be running, is to end soon. NULL: it never takes long. */
+	/*
+	 * From any thread: next_batch(), which may be running, is to end soon. NULL: it never takes
+	 * long.
+	 */
 	void (*cancel)(stoa_cursor *cur);
 	/*
 	 * Two short cuts for who takes batches away (arrow/export.c); NULL: there is none.
 	 *
-	 * The next batch's values of column @i, a number or uuid, may be decoded to @room, which has space for
-	 * STOA_BATCH_MAX elements and is aligned to 64 bytes. Where they lie in place already they are left there. With
-	 * NULL the cursor forgets of it: what was decoded there is the lender's.
+	 * The next batch's values of column @i, a number or uuid, may be decoded to @room, which
+	 * has space for STOA_BATCH_MAX elements and is aligned to 64 bytes. Where they lie in place
+	 * already they are left there. With NULL the cursor forgets of it: what was decoded there
+	 * is the lender's.
 	 */
 	void (*lend)(stoa_cursor *cur, size_t i, void *room);
 	/*
-	 * Column @i of the batch, a string, as codes over a list, with the NULLs of its array; good until the next
-	 * call of next_batch(). False: it is not held so.
+	 * Column @i of the batch, a string, as codes over a list, with the NULLs of its array; good
+	 * until the next call of next_batch(). False: it is not held so.
 	 */
 	bool (*codes)(stoa_cursor *cur, size_t i, struct stoa__vec *out);
 };

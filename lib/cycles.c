@@ -2,15 +2,18 @@
 /*
  * cycles.c - see cycles.h
  *
- * Trial deletion (Bacon and Rajan, "Concurrent cycle collection in reference counted systems", ECOOP 2001) over the
- * kept rows that can be reached from the candidates: graph.h says which of them are dead.
+ * Trial deletion (Bacon and Rajan, "Concurrent cycle collection in reference counted systems",
+ * ECOOP 2001) over the kept rows that can be reached from the candidates: graph.h says which of
+ * them are dead.
  *
- * Where we differ: the graph is that of a snapshot, so nothing is locked and nothing changes while it is looked at.
- * What is dead in a snapshot is dead for ever, unless somebody who remembers the rowid of a kept row makes a reference to
- * it, changes it, or holds it: the tables and the database count these *touches*, and as long as none was made the
- * verdict stands. Otherwise it is thrown away, and the rows stay candidates.
+ * Where we differ: the graph is that of a snapshot, so nothing is locked and nothing changes while
+ * it is looked at. What is dead in a snapshot is dead for ever, unless somebody who remembers the
+ * rowid of a kept row makes a reference to it, changes it, or holds it: the tables and the database
+ * count these *touches*, and as long as none was made the verdict stands. Otherwise it is thrown
+ * away, and the rows stay candidates.
  *
- * Invariant: the rows of a connected component die in one commit, so that no reference in a row that exists ever dangles.
+ * Invariant: the rows of a connected component die in one commit, so that no reference in a row
+ * that exists ever dangles.
  */
 #include "cycles.h"
 
@@ -56,7 +59,10 @@ static int compare_rows(const void *a, const void *b)
 	return (x->row > y->row) - (x->row < y->row);
 }
 
-/* In the order of rowids neighbours are read one after the other; rows tend to lose references in that order, too. */
+/*
+ * In the order of rowids neighbours are read one after the other; rows tend to lose references in
+ * that order, too.
+ */
 static void sort(struct stoa__id_list *l)
 {
 	size_t i = 1;

@@ -13,10 +13,11 @@ struct stoa__cycles {
 };
 
 /*
- * Collects dead cycles among the candidates, and what only orphaned holds kept. Rows are looked at in a snapshot, while
- * writers go on, and die in short transactions of their own. What the application touches meanwhile is left
- * for the next time. *@out is added to. STOA_ESTATE if this thread has a write transaction open; STOA_ENOMEM and the
- * errors of reading and committing, and then what was not looked at stays a candidate.
+ * Collects dead cycles among the candidates, and what only orphaned holds kept. Rows are looked at
+ * in a snapshot, while writers go on, and die in short transactions of their own. What the
+ * application touches meanwhile is left for the next time. *@out is added to. STOA_ESTATE if this
+ * thread has a write transaction open; STOA_ENOMEM and the errors of reading and committing, and
+ * then what was not looked at stays a candidate.
  */
 int stoa__cycles_collect(struct stoa_db *db, struct stoa__cycles *out, struct stoa_error *err);
 

@@ -2,8 +2,8 @@
 /*
  * db.c - databases opened, watched over and closed
  *
- * A new database is made under another name and renamed when it is complete, so that what has the name is a
- * database.
+ * A new database is made under another name and renamed when it is complete, so that what has the
+ * name is a database.
  */
 #include "db.h"
 
@@ -123,7 +123,10 @@ void stoa__database_remove(const char *path)
 	}
 }
 
-/* STOA_OK if there is a database at @path and may be; STOA_ENOTFOUND, without words, if there is none. */
+/*
+ * STOA_OK if there is a database at @path and may be; STOA_ENOTFOUND, without words, if there is
+ * none.
+ */
 static int find(const char *path, const struct stoa_options *o, struct stoa_error *err)
 {
 	char catalog[PATH_MAX];
@@ -139,7 +142,10 @@ static int find(const char *path, const struct stoa_options *o, struct stoa_erro
 	return STOA_OK;
 }
 
-/* There is a directory that is not empty: fine if it is a database that another process made just now. */
+/*
+ * There is a directory that is not empty: fine if it is a database that another process made just
+ * now.
+ */
 static int find_made(const char *path, const struct stoa_options *o, struct stoa_error *err)
 {
 	int rc = find(path, o, err);
@@ -194,7 +200,10 @@ static void remove_leftovers(const char *path)
 	stoa__dir_close(&dir);
 }
 
-/* Makes a directory beside @path and claims it. Another creator may take it for a leftover before it is: then another one. */
+/*
+ * Makes a directory beside @path and claims it. Another creator may take it for a leftover before
+ * it is: then another one.
+ */
 static int make_claimed(const char *path, char temporary[PATH_MAX], int *fd, struct stoa_error *err)
 {
 	struct stat st;
@@ -350,8 +359,9 @@ static int remove_orphans(struct stoa_db *db, struct stoa__version *v, struct st
 }
 
 /*
- * Reads catalog and log into a new head. The versions before it go as transactions give them up. The catalog's
- * blocks are born under one stamp, the log's under the next, so that the next checkpoint stores the latter.
+ * Reads catalog and log into a new head. The versions before it go as transactions give them up.
+ * The catalog's blocks are born under one stamp, the log's under the next, so that the next
+ * checkpoint stores the latter.
  */
 static int load(struct stoa_db *db, struct stoa_error *err)
 {
@@ -609,7 +619,10 @@ int stoa_open(const char *path, const struct stoa_options *options, stoa_db **ou
 	return STOA_OK;
 }
 
-/* Does the application hold anything of it? A checkpoint in the background, which holds a version too, is waited for. */
+/*
+ * Does the application hold anything of it? A checkpoint in the background, which holds a version
+ * too, is waited for.
+ */
 static bool is_busy(struct stoa_db *db)
 {
 	bool busy;
@@ -638,8 +651,8 @@ int stoa_close(stoa_db *db, struct stoa_error *err)
 		return STOA_OK;
 	if (stoa__db_enter(db, NULL) == STOA_EFORKED) {
 		/*
-		 * Threads, mutexes and memory that they guard are as fork() found them: left alone. But the lock would
-		 * outlive the parent, were its file open here.
+		 * Threads, mutexes and memory that they guard are as fork() found them: left alone.
+		 * But the lock would outlive the parent, were its file open here.
 		 */
 		if (db->lock.fd >= 0)
 			stoa__lock_close(&db->lock, false);
@@ -772,7 +785,10 @@ struct pins {
 	size_t n_files;
 };
 
-/* A base's files come one after the other, mostly; beyond so many of them the newest are not counted. */
+/*
+ * A base's files come one after the other, mostly; beyond so many of them the newest are not
+ * counted.
+ */
 static void pin(void *ctx, const struct stoa__version *v, const struct stoa__block *b)
 {
 	const struct stoa__base *base = (const struct stoa__base *)b;

@@ -2,9 +2,9 @@
 /*
  * db.h - the database and its transactions, as lib/ sees them
  *
- * Locks, in the order in which they may be taken: the collection's (gc.running), the writer's (held by the write
- * transaction from begin to commit), checkpoint, catalog byte of the lock file, then the leaves: history, symbols,
- * lives, gc.mutex, the log's own.
+ * Locks, in the order in which they may be taken: the collection's (gc.running), the writer's (held
+ * by the write transaction from begin to commit), checkpoint, catalog byte of the lock file, then
+ * the leaves: history, symbols, lives, gc.mutex, the log's own.
  */
 #ifndef STOA__DB_H
 #define STOA__DB_H
@@ -118,7 +118,9 @@ struct stoa_txn {
 /* ---- entering: every public call begins with one of these ---- */
 
 int stoa__db_enter(const struct stoa_db *db, struct stoa_error *err);	/* STOA_EINVAL, STOA_EFORKED */
-/* May this thread have files written, and wait for the writer's lock? STOA_EREADONLY, STOA_ESTATE. */
+/*
+ * May this thread have files written, and wait for the writer's lock? STOA_EREADONLY, STOA_ESTATE.
+ */
 int stoa__db_may_write(struct stoa_db *db, struct stoa_error *err);
 int stoa__txn_enter(const struct stoa_txn *txn, struct stoa_error *err);
 /* And may it write? STOA_EREADONLY. */
@@ -138,7 +140,10 @@ uint32_t stoa__savepoint_find(const struct stoa_txn *txn, const char *name, size
 /* Undoes all since @to, which the transaction froze or began on. */
 void stoa__txn_rollback(struct stoa_txn *txn, struct stoa__version *to);
 
-/* Removes a database's directory, as well as can be; files that are no database's stay, and the directory with them. */
+/*
+ * Removes a database's directory, as well as can be; files that are no database's stay, and the
+ * directory with them.
+ */
 void stoa__database_remove(const char *path);
 /* The struct that is kept for the next transaction. */
 void stoa__spare_release(struct stoa_db *db);
@@ -160,8 +165,8 @@ int stoa__background_init(struct stoa_db *db);	/* makes db->work */
 int stoa__background_start(struct stoa_db *db, struct stoa_error *err);
 void stoa__background_stop(struct stoa_db *db);	/* also where none was started */
 /*
- * After a commit, with no lock held: waits while writers are so far ahead of the background threads that log or garbage would
- * grow without bound; AWAIT_MS at most, so that nobody waits for ever.
+ * After a commit, with no lock held: waits while writers are so far ahead of the background threads
+ * that log or garbage would grow without bound; AWAIT_MS at most, so that nobody waits for ever.
  */
 void stoa__background_await(struct stoa_db *db);
 void stoa__background_wake(struct stoa_db *db, bool flush, bool checkpoint);
@@ -174,7 +179,10 @@ struct stoa__deaths {
 	uint32_t table;
 	bool up;
 };
-/* Did rows lose a reference or a hold, so that there is something to reap, or to let loose afterwards? */
+/*
+ * Did rows lose a reference or a hold, so that there is something to reap, or to let loose
+ * afterwards?
+ */
 static inline bool stoa__txn_has_loose(const struct stoa_txn *txn)
 {
 	return txn->loose.suspects.cap || txn->loose.candidates.cap || txn->orphans.cap;
@@ -187,16 +195,25 @@ int stoa__txn_kill(struct stoa_txn *txn, struct stoa__deaths *d, struct stoa__ta
 /* Looks at up to @n_max suspects of @txn, and puts what died into the log. */
 int stoa__txn_work_off(struct stoa_txn *txn, struct stoa__deaths *d, size_t n_max,
 		       struct stoa_error *err);
-/* Calls @each for every kept row. A negative result ends it and is returned; so do errors of reading. */
+/*
+ * Calls @each for every kept row. A negative result ends it and is returned; so do errors of
+ * reading.
+ */
 typedef int stoa__kept_each(void *ctx, const struct stoa__table *t, uint64_t row);
 int stoa__kept_walk(const struct stoa__version *v, stoa__kept_each *each, void *ctx);
-/* Gives candidates back that were not looked at; with @all every kept row is one (and @list may be NULL). */
+/*
+ * Gives candidates back that were not looked at; with @all every kept row is one (and @list may be
+ * NULL).
+ */
 void stoa__candidates_return(struct stoa_db *db, struct stoa__id_list *list, bool all);
 /* Of a database just opened: rows that only holds of another process kept are orphans. */
 void stoa__orphans_find(struct stoa_db *db);
 /* Hands what the transaction, which has loose rows, noted over to the database; it is over. */
 void stoa__txn_let_loose(struct stoa_txn *txn, bool committed);
-/* A pass of the collector, in a thread that the first of these starts. If it cannot be, the next commit tries again. */
+/*
+ * A pass of the collector, in a thread that the first of these starts. If it cannot be, the next
+ * commit tries again.
+ */
 void stoa__background_collect(struct stoa_db *db);
 /* Bytes of segment files in the directory. */
 uint64_t stoa__db_segment_bytes(struct stoa_db *db);
@@ -220,9 +237,9 @@ uint64_t stoa__db_bytes(struct stoa_db *db);
 int stoa__db_within_memory(struct stoa_db *db, uint64_t more, struct stoa_error *err);
 
 /*
- * What a query may use: memory, a directory for temporary files (NULL: there is none), threads, and whether they may
- * work between two calls: not while a rollback can take away what they read. All out parameters are left alone when
- * there is no such transaction.
+ * What a query may use: memory, a directory for temporary files (NULL: there is none), threads, and
+ * whether they may work between two calls: not while a rollback can take away what they read. All
+ * out parameters are left alone when there is no such transaction.
  */
 void stoa__txn_means(stoa_txn *txn, struct stoa__budget **budget, const struct stoa__dir **dir,
 		     unsigned *n_threads, bool *no_background);
@@ -251,15 +268,19 @@ int stoa__redo_replay(struct stoa__version *w, const uint8_t *payload, size_t le
 /* ---- ddl.c ---- */
 
 /*
- * Makes table @id of @w have @schema (taken over): a new table, or the old one with its tail sealed. When a
- * strong reference is dropped and this fails, some are given up: the caller goes back to a version from before.
+ * Makes table @id of @w have @schema (taken over): a new table, or the old one with its tail
+ * sealed. When a strong reference is dropped and this fails, some are given up: the caller goes
+ * back to a version from before.
  */
 int stoa__table_set_schema(struct stoa__version *w, struct stoa__loose *loose, uint32_t id,
 			   struct stoa__schema *schema, struct stoa_error *err);
 /* Takes a table out, with the references that its rows have to others. The same holds. */
 int stoa__table_drop(struct stoa__version *w, struct stoa__loose *loose, struct stoa__table *t,
 		     struct stoa_error *err);
-/* A table whose schema may be changed by the transaction, and one with these indexes instead of its own. */
+/*
+ * A table whose schema may be changed by the transaction, and one with these indexes instead of its
+ * own.
+ */
 int stoa__schema_change_deaths(struct stoa_txn *txn, stoa_table table, stoa_table deaths,
 			       struct stoa_error *err);
 int stoa__schema_begin_change(struct stoa_txn *txn, stoa_table table,
@@ -285,8 +306,9 @@ int stoa__file_record_read(struct stoa__reader *r, uint64_t *len, uint64_t *root
 int stoa__load(struct stoa_db *db, struct stoa__version *w, struct stoa__log_position *log,
 	       uint64_t *commit, struct stoa_error *err);
 /*
- * The same of a catalog opened to be salvaged: what cannot be loaded is left out, and @lost is told which rows that are, of which
- * table (NULL and 0 where that is not known). Indexes are not ready: stoa__indexes_loaded() is to follow.
+ * The same of a catalog opened to be salvaged: what cannot be loaded is left out, and @lost is told
+ * which rows that are, of which table (NULL and 0 where that is not known). Indexes are not ready:
+ * stoa__indexes_loaded() is to follow.
  */
 typedef void stoa__lost(void *ctx, const struct stoa__table *t, uint64_t first, uint64_t last,
 			const char *why);

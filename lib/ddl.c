@@ -2,9 +2,9 @@
 /*
  * ddl.c - tables and slots made, changed and removed
  *
- * Every change of a schema is one operation: "table N now has this schema". Row groups stay as they are: they know their
- * columns by slot id, miss those added later and keep those dropped until they are rewritten. A tail has one
- * schema for all its rows, so a change of slots seals it first.
+ * Every change of a schema is one operation: "table N now has this schema". Row groups stay as they
+ * are: they know their columns by slot id, miss those added later and keep those dropped until they
+ * are rewritten. A tail has one schema for all its rows, so a change of slots seals it first.
  */
 #include <stdio.h>
 #include <string.h>
@@ -66,7 +66,9 @@ int stoa__table_set_schema(struct stoa__version *w, struct stoa__loose *loose, u
 	struct stoa__table *t;
 	int rc;
 
-	/* Bytes may say so: a row's death would change the table while the row is taken out of it. */
+	/*
+	 * Bytes may say so: a row's death would change the table while the row is taken out of it.
+	 */
 	if (schema->deaths == id) {
 		stoa__block_retire(w, &schema->block);
 		return stoa__fail(err, STOA_ECORRUPT, "table %u is its own death queue", id);
@@ -76,7 +78,10 @@ int stoa__table_set_schema(struct stoa__version *w, struct stoa__loose *loose, u
 		rc = stoa__table_new(w, id, schema, &t);
 		if (rc == STOA_OK && w->next_table <= id)
 			w->next_table = id + 1;
-		/* Only one from a log or catalog has indexes at once; what fails to be read is thrown away. */
+		/*
+		 * Only one from a log or catalog has indexes at once; what fails to be read is
+		 * thrown away.
+		 */
 		if (rc == STOA_OK)
 			return stoa__indexes_change(w, t, schema, err);
 	} else if (rc == STOA_OK) {

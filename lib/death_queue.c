@@ -2,15 +2,16 @@
 /*
  * death_queue.c - see death_queue.h
  *
- * The queue is a table like any other, so it is durable, transactional, in the order of deaths, read by a scan and
- * acknowledged by a delete, and may have a deque index for consumers with leases. A death adds to it in its own
- * commit. The log does not name these rows: replay does the same deaths and adds them again.
+ * The queue is a table like any other, so it is durable, transactional, in the order of deaths,
+ * read by a scan and acknowledged by a delete, and may have a deque index for consumers with
+ * leases. A death adds to it in its own commit. The log does not name these rows: replay does the
+ * same deaths and adds them again.
  *
  *     table "order"    slots: customer -> customer, price        deaths: id of the queue
  *     table "dead"     slots: row (of the dead), customer (a number by now), price
  *
- * Slots are matched by name and type, so the queue may have slots less, or more with defaults of its own. One that was dropped
- * or frozen records nothing: rows must be able to die.
+ * Slots are matched by name and type, so the queue may have slots less, or more with defaults of
+ * its own. One that was dropped or frozen records nothing: rows must be able to die.
  */
 #include "death_queue.h"
 
@@ -46,7 +47,10 @@ static void fit(const struct stoa__schema *from, const struct stoa__schema *to, 
 	}
 }
 
-/* The values of a row; where room for its bytes had to be made they may have moved: once again, there is room then. */
+/*
+ * The values of a row; where room for its bytes had to be made they may have moved: once again,
+ * there is room then.
+ */
 static int read_values(const struct stoa__table *t, struct stoa__place at,
 		       struct stoa__buf *scratch, struct stoa_value *out, struct stoa_error *err)
 {

@@ -5,7 +5,10 @@
 
 #include "table.h"
 
-/* Row @row of @t, which has a death queue, is about to die: its values go there. On failure nothing has changed. */
+/*
+ * Row @row of @t, which has a death queue, is about to die: its values go there. On failure nothing
+ * has changed.
+ */
 int stoa__death_record(struct stoa__version *w, struct stoa__table *t, uint64_t row,
 		       struct stoa__place at, struct stoa_error *err);
 

@@ -2,14 +2,14 @@
 /*
  * deaths.c - kept rows that die at a commit
  *
- * The suspects of a transaction, and the orphans that holds left behind since the last one, are worked off from the end of
- * one list, to which each death adds the rows that it leaves without a reference. However long a chain, the list holds its
- * front, and the log names runs of rowids:
+ * The suspects of a transaction, and the orphans that holds left behind since the last one, are
+ * worked off from the end of one list, to which each death adds the rows that it leaves without a
+ * reference. However long a chain, the list holds its front, and the log names runs of rowids:
  *
  *     17, table, first, count, up or down
  *
- * (1) A row dies here only if it is kept, has no count and no hold, as things are when it is looked at. (2) What the
- * log names has died by then in that order: replay does the same without looking.
+ * (1) A row dies here only if it is kept, has no count and no hold, as things are when it is looked
+ * at. (2) What the log names has died by then in that order: replay does the same without looking.
  */
 #include "core/alloc.h"
 #include "db.h"

@@ -134,7 +134,10 @@ static bool is_writable(const struct stoa__version *w, const struct stoa__run *r
 	return stoa__block_owned(w, &run->block) || i < run->lo || i >= run->hi;
 }
 
-/* Makes the run with position @at, where it is missing, and its entry there one that may be written. */
+/*
+ * Makes the run with position @at, where it is missing, and its entry there one that may be
+ * written.
+ */
 static int own_entry(struct stoa__version *w, struct stoa__node **runs, uint64_t at)
 {
 	struct stoa__run *old = stoa__tree_find(*runs, run_of(at)), *run;
@@ -307,7 +310,10 @@ static void trim(const struct stoa__table *t, struct stoa__queue *q)
 	}
 }
 
-/* A queue is taken out when it is empty; where memory is out it stays until it is used and empty again. */
+/*
+ * A queue is taken out when it is empty; where memory is out it stays until it is used and empty
+ * again.
+ */
 static void drop_queue(struct stoa__version *w, struct stoa__deque *d, struct stoa__queue *q)
 {
 	if (stoa__tree_remove(w, &d->queues, q->number) < 0)

@@ -12,22 +12,25 @@
  *     run      |.....xxxxxxxxxxxxxxxxxx.....|                  512 rowids by position
  *                    lo               hi                       written so far, by any version
  *
- * Positions grow in both directions, from the middle of what 64 bits hold. A queue says in front and back
- * which entries its version has, so that a push writes an entry that no older version looks at, in place, and a pop writes none: neither
- * copies a run. Where a position is used again (pushed, popped and pushed anew) the run is copied once
- * in a transaction, like any other block.
+ * Positions grow in both directions, from the middle of what 64 bits hold. A queue says in front
+ * and back which entries its version has, so that a push writes an entry that no older version
+ * looks at, in place, and a pop writes none: neither copies a run. Where a position is used again
+ * (pushed, popped and pushed anew) the run is copied once in a transaction, like any other block.
  *
- * Entries are weak. Each row that a scan sees has one entry in the queue that its partition slot names, unless a
- * lease or a delay keeps it apart (job.h). A row deleted elsewhere leaves its entry behind: it is
- * counted in n_gone, passed over, and swept out when such entries are the majority.
+ * Entries are weak. Each row that a scan sees has one entry in the queue that its partition slot
+ * names, unless a lease or a delay keeps it apart (job.h). A row deleted elsewhere leaves its entry
+ * behind: it is counted in n_gone, passed over, and swept out when such entries are the majority.
  *
- * Invariants: (1) The first and the last entry of a queue are of rows that exist. (2) n_gone is the number of entries
- * that are 0 or whose row has gone. (3) Entries [lo, hi) of a run have been written, and no others: nobody sees
- * those. (4) A queue has runs or few, not both. (5) Sums in the deque are those of its queues.
- * (6) Runs beyond front and back, and empty queues, may be left when memory was out: they mean nothing.
+ * Invariants: (1) The first and the last entry of a queue are of rows that exist. (2) n_gone is the
+ * number of entries that are 0 or whose row has gone. (3) Entries [lo, hi) of a run have been
+ * written, and no others: nobody sees those. (4) A queue has runs or few, not both. (5) Sums in the
+ * deque are those of its queues.
+ * (6) Runs beyond front and back, and empty queues, may be left when memory was out: they mean
+ *     nothing.
  *
- * Whoever changes a queue has made it the working version's own by stoa__deque_reserve() or stoa__deque_own(), which may
- * fail and change nothing that can be seen; the changes themselves cannot fail.
+ * Whoever changes a queue has made it the working version's own by stoa__deque_reserve() or
+ * stoa__deque_own(), which may fail and change nothing that can be seen; the changes themselves
+ * cannot fail.
  */
 #ifndef STOA__DEQUE_H
 #define STOA__DEQUE_H
@@ -90,7 +93,10 @@ int stoa__deque_reserve(struct stoa__version *w, struct stoa__deque *d, struct s
 			enum stoa_end end, struct stoa__queue **out);
 void stoa__deque_push(struct stoa__version *w, struct stoa__deque *d, struct stoa__queue *q,
 		      enum stoa_end end, uint64_t row);
-/* Row @row, one of @q, has left it: it has been deleted from @t, or is known to be at one of the ends. */
+/*
+ * Row @row, one of @q, has left it: it has been deleted from @t, or is known to be at one of the
+ * ends.
+ */
 void stoa__deque_leave(struct stoa__version *w, const struct stoa__table *t, struct stoa__deque *d,
 		       struct stoa__queue *q, uint64_t row);
 /* The position of a row's entry. O(log n) while rows lie in ascending order, else O(n). */
@@ -104,8 +110,8 @@ int stoa__deque_turn(struct stoa__version *w, const struct stoa__table *t, struc
 		     struct stoa__queue **q, enum stoa_end from);
 
 /*
- * The next row of @q (NULL: an empty one) at or after position *@at, going back (front, for STOA_BACK: begin with back - 1, or front);
- * *@at is then behind it. 0 when there is none.
+ * The next row of @q (NULL: an empty one) at or after position *@at, going back (front, for
+ * STOA_BACK: begin with back - 1, or front); *@at is then behind it. 0 when there is none.
  */
 uint64_t stoa__queue_walk(const struct stoa__table *t, const struct stoa__queue *q,
 			  enum stoa_end from, uint64_t *at);

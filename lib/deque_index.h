@@ -2,10 +2,12 @@
 /*
  * deque_index.h - the deque as a kind of index: rows and their entries kept in step
  *
- * Names. The queue of a row is named by its value in the index's slot, as bytes: none for NULL and for an index without a slot;
- * else a 1 and the bytes of a string, or the sixteen bytes that a number or uuid has in a struct stoa_value.
+ * Names. The queue of a row is named by its value in the index's slot, as bytes: none for NULL and
+ * for an index without a slot; else a 1 and the bytes of a string, or the sixteen bytes that a
+ * number or uuid has in a struct stoa_value.
  *
- * In the log a push at the back is the insert, and a pop the delete, of its row. What else there is:
+ * In the log a push at the back is the insert, and a pop the delete, of its row. What else there
+ * is:
  *
  *     aim    48, table, index                    the next insert goes to the front
  *     job    49, table, index, row, state, end, owner, attempts, due ms     the row has this job now (job.h)
@@ -46,7 +48,10 @@ extern const struct stoa__index_ops stoa__deque_ops;
 
 /* What an application may know of the definition. */
 void stoa__deque_tell(const struct stoa__index_def *def, struct stoa_index_info *out);
-/* The name of the queue of a value that the slot of index @i may hold; STOA_ERANGE if it is too long. */
+/*
+ * The name of the queue of a value that the slot of index @i may hold; STOA_ERANGE if it is too
+ * long.
+ */
 int stoa__queue_name_of(const struct stoa__table *t, uint32_t i, const struct stoa_value *v,
 			struct stoa__queue_name *out, struct stoa_error *err);
 /* And back; bytes borrow from the name. STOA_ECORRUPT. */
@@ -60,12 +65,16 @@ int stoa__queue_name_at(const struct stoa__table *t, uint32_t i, struct stoa__pl
 int stoa__deque_index_own(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 			  struct stoa__deque **out, struct stoa_error *err);
 /*
- * Row @like->row of @t has job @like from now on, due at @due_ms if it waits: it leaves its queue, or comes back to an
- * end of it, as that asks. All or nothing. STOA_ENOTFOUND if there is no such row.
+ * Row @like->row of @t has job @like from now on, due at @due_ms if it waits: it leaves its queue,
+ * or comes back to an end of it, as that asks. All or nothing. STOA_ENOTFOUND if there is no such
+ * row.
  */
 int stoa__deque_set_job(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 			const struct stoa__job *like, uint64_t due_ms, struct stoa_error *err);
-/* Rotates the queue of @name by one row from end @from, @n times. Whatever failed, it may have begun. */
+/*
+ * Rotates the queue of @name by one row from end @from, @n times. Whatever failed, it may have
+ * begun.
+ */
 int stoa__deque_rotate(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 		       struct stoa_bytes name, enum stoa_end from, uint64_t n,
 		       struct stoa_error *err);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* deque_redo.c - a deque's operations as bytes of a log record, and back; deque_index.h has the bytes */
+/*
+ * deque_redo.c - a deque's operations as bytes of a log record, and back; deque_index.h has the
+ * bytes
+ */
 #include "db.h"
 #include "deque_index.h"
 

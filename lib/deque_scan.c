@@ -2,8 +2,9 @@
 /*
  * deque_scan.c - a cursor over the rows of a queue, from either end
  *
- * The rows of a queue may lie anywhere, so values are fetched row by row, a batch of them at a time, and texts are copied: what decoding
- * lends does not last as long as a batch. The version is frozen, as for any cursor.
+ * The rows of a queue may lie anywhere, so values are fetched row by row, a batch of them at a
+ * time, and texts are copied: what decoding lends does not last as long as a batch. The version is
+ * frozen, as for any cursor.
  */
 #include <string.h>
 

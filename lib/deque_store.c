@@ -2,9 +2,9 @@
 /*
  * deque_store.c - a deque to the catalog and back; the records are in deque_index.h
  *
- * What was born since the last checkpoint is stored, as everywhere, and runs that were written in place since then, which they
- * remember. The catalog itself is the memory of what was stored: records of queues, runs and jobs that are no more
- * are found by walking the keys.
+ * What was born since the last checkpoint is stored, as everywhere, and runs that were written in
+ * place since then, which they remember. The catalog itself is the memory of what was stored:
+ * records of queues, runs and jobs that are no more are found by walking the keys.
  */
 #include "deque_index.h"
 

@@ -339,7 +339,10 @@ static int plan_table(void *ctx, uint64_t id, void *value)
 	return STOA_OK;
 }
 
-/* What generations up to @generation need; @all: whatever has a hundredth of garbage; @cool: and what is warm. */
+/*
+ * What generations up to @generation need; @all: whatever has a hundredth of garbage; @cool: and
+ * what is warm.
+ */
 static int make_plan(struct stoa_db *db, int generation, bool all, bool cool, struct plan *p,
 		     struct stoa_error *err)
 {
@@ -363,8 +366,8 @@ static int make_plan(struct stoa_db *db, int generation, bool all, bool cool, st
 }
 
 /*
- * How much is rewritten before a checkpoint lets go of what it replaces: while old and new are both there, they are
- * that much more. Who asks for a collection wants few groups and has the space.
+ * How much is rewritten before a checkpoint lets go of what it replaces: while old and new are both
+ * there, they are that much more. Who asks for a collection wants few groups and has the space.
  */
 static uint64_t portion_of(const struct plan *p)
 {
@@ -527,8 +530,8 @@ static int do_job(struct collection *c)
 }
 
 /*
- * A checkpoint, if the files that it would remove are a sixteenth of those that stay: whether they were compacted, or their last
- * rows deleted.
+ * A checkpoint, if the files that it would remove are a sixteenth of those that stay: whether they
+ * were compacted, or their last rows deleted.
  */
 static void let_go(struct stoa_db *db, struct plan *p)
 {
@@ -639,7 +642,10 @@ void stoa__gc_pass(struct stoa_db *db)
 	set_next_wake(db);
 	db->gc.n_passes++;
 	generation = db->gc.n_passes % 4 == 0 ? 2 : db->gc.n_passes % 2 == 0 ? 1 : 0;
-	/* What fails is tried again with the next pass; errors of a disk come up where someone waits for it. */
+	/*
+	 * What fails is tried again with the next pass; errors of a disk come up where someone
+	 * waits for it.
+	 */
 	(void)stoa__cycles_collect(db, &cycles, NULL);
 	rc = make_plan(db, generation, false, false, &plan, NULL);
 	if (rc == STOA_OK && (plan.n_steps || cycles.n_dead))

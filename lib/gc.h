@@ -2,26 +2,28 @@
 /*
  * gc.h - the collector: which row groups are rewritten, and when
  *
- * A group has a *generation*: 0 as it was sealed or loaded, one more each time it is rewritten, up to 2. Its *garbage* is
- * what a rewrite would give back, in bytes: dead rows, slots that were dropped, pages of overlays, and its share of
- * what nobody uses any more in its file. It is *due* when that is a certain part of its bytes, a larger part the
- * older it is. Neighbours that are due make a run, and small ones between them come along; small groups alone are
- * merged when four of them lie side by side, so that a row is moved as often as a logarithm. Young groups
- * are looked at in each pass, those of generation 1 in every second, of generation 2 in every fourth.
+ * A group has a *generation*: 0 as it was sealed or loaded, one more each time it is rewritten, up
+ * to 2. Its *garbage* is what a rewrite would give back, in bytes: dead rows, slots that were
+ * dropped, pages of overlays, and its share of what nobody uses any more in its file. It is *due*
+ * when that is a certain part of its bytes, a larger part the older it is. Neighbours that are due
+ * make a run, and small ones between them come along; small groups alone are merged when four of
+ * them lie side by side, so that a row is moved as often as a logarithm. Young groups are looked at
+ * in each pass, those of generation 1 in every second, of generation 2 in every fourth.
  *
- * A pass begins when writers have made so much garbage since the last (counted in history.garbage, one add for
- * each row deleted). It runs in a thread of its own and not in the checkpointer's: it needs a processor for seconds, and
- * meanwhile the log must not grow. The thread is started with the first pass, so that a database that nobody deletes
- * from has none.
+ * A pass begins when writers have made so much garbage since the last (counted in history.garbage,
+ * one add for each row deleted). It runs in a thread of its own and not in the checkpointer's: it
+ * needs a processor for seconds, and meanwhile the log must not grow. The thread is started with
+ * the first pass, so that a database that nobody deletes from has none.
  *
- * While files are rewritten old and new are both there. So a pass works in portions, a quarter of all files each,
- * and has a checkpoint let go of the old after each; and writers who make garbage faster than it is taken away
- * wait for the end of the pass (background.c).
+ * While files are rewritten old and new are both there. So a pass works in portions, a quarter of
+ * all files each, and has a checkpoint let go of the old after each; and writers who make garbage
+ * faster than it is taken away wait for the end of the pass (background.c).
  *
- * The bytes of rows are what thresholds are about, never process memory: a pass does the same work on any machine.
- * Generations by survival: Lieberman and Hewitt, "A real-time garbage collector based on the lifetimes of objects",
- * CACM 1983; rewriting what is emptiest, and the old at another rate than the young: Rosenblum and Ousterhout, "The design and
- * implementation of a log-structured file system", TOCS 1992.
+ * The bytes of rows are what thresholds are about, never process memory: a pass does the same work
+ * on any machine. Generations by survival: Lieberman and Hewitt, "A real-time garbage collector
+ * based on the lifetimes of objects", CACM 1983; rewriting what is emptiest, and the old at another
+ * rate than the young: Rosenblum and Ousterhout, "The design and implementation of a log-structured
+ * file system", TOCS 1992.
  */
 #ifndef STOA__GC_H
 #define STOA__GC_H
@@ -45,8 +47,9 @@ struct stoa__gc {
 	stoa_gc_callback *callback;
 	void *ctx;
 	/*
-	 * Files of which something was installed, by the version of the last install: a checkpoint of it or a later one
-	 * names them, or finds that all that was in them has gone since, and removes them.
+	 * Files of which something was installed, by the version of the last install: a checkpoint
+	 * of it or a later one names them, or finds that all that was in them has gone since, and
+	 * removes them.
 	 */
 	struct stoa__fresh_file {
 		uint64_t file, stamp;
@@ -63,9 +66,14 @@ void stoa__gc_release(struct stoa_db *db);
 bool stoa__gc_is_due(struct stoa_db *db);
 /* Do writers make garbage faster than the pass that runs can follow? */
 bool stoa__gc_is_outrun(struct stoa_db *db);
-/* Notes a file; if memory is out, the next writer removes it as an orphan, should it come to that. */
+/*
+ * Notes a file; if memory is out, the next writer removes it as an orphan, should it come to that.
+ */
 void stoa__gc_note_file(struct stoa_db *db, uint64_t file, uint64_t stamp);
-/* A checkpoint of a version with @stamp is done: forgets files noted up to it, and removes those that are not @used. */
+/*
+ * A checkpoint of a version with @stamp is done: forgets files noted up to it, and removes those
+ * that are not @used.
+ */
 void stoa__gc_settle_files(struct stoa_db *db, uint64_t stamp,
 			   bool (*used)(const void *ctx, uint64_t file), const void *ctx);
 /* A pass in the background, of the generations whose turn it is. */

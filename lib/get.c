@@ -2,15 +2,15 @@
 /*
  * get.c - reading rows by rowid, one or many
  *
- * A row lies in as many places as it has slots, and what reading it costs is to wait for them. One row waits
- * for its own places at once (row.c); of many rows, those of the next AHEAD are waited for while one is decoded,
- * so that as many misses are on the way as the processor can have:
+ * A row lies in as many places as it has slots, and what reading it costs is to wait for them. One
+ * row waits for its own places at once (row.c); of many rows, those of the next AHEAD are waited
+ * for while one is decoded, so that as many misses are on the way as the processor can have:
  *
  *     row i + AHEAD    found; the memory of each of its slots is asked for
  *     row i            decoded, out of the cache by now
  *
- * (Group prefetching of Chen, Ailamaki, Gibbons and Mowry, Improving Hash Join Performance through Prefetching,
- * 2004, as a pipeline.)
+ * (Group prefetching of Chen, Ailamaki, Gibbons and Mowry, Improving Hash Join Performance through
+ * Prefetching, 2004, as a pipeline.)
  */
 #include "core/bitmap.h"
 #include "core/type.h"
@@ -28,13 +28,19 @@ static int check_room(const struct stoa__table *t, const struct stoa_value *out,
 			  t->schema->name, t->schema->n_slots, out ? n_out : 0);
 }
 
-/* Reads a row whose bytes are appended to the transaction's scratch, which is good for it from @mark on. */
+/*
+ * Reads a row whose bytes are appended to the transaction's scratch, which is good for it from
+ * @mark on.
+ */
 static int get(struct stoa_txn *txn, const struct stoa__table *t, struct stoa__place at, size_t mark,
 	       struct stoa_value *out, struct stoa_error *err)
 {
 	size_t room;
 
-	/* Where room for its bytes had to be made, they may have moved: once again, there is room now. */
+	/*
+	 * Where room for its bytes had to be made, they may have moved: once again, there is room
+	 * now.
+	 */
 	do {
 		room = txn->scratch.cap;
 		txn->scratch.len = mark;

@@ -180,7 +180,10 @@ static uint32_t count_of(struct stoa__graph *g, uint64_t row)
 	return g->at.counts ? g->at.counts->n[row % STOA__COUNTS_ROWS] : 0;
 }
 
-/* As stoa__table_locate_existing(), of the table that was asked for last; neighbours are in one group. */
+/*
+ * As stoa__table_locate_existing(), of the table that was asked for last; neighbours are in one
+ * group.
+ */
 static int locate(struct stoa__graph *g, uint64_t row, struct stoa__place *out,
 		  struct stoa_error *err)
 {
@@ -196,7 +199,10 @@ static int locate(struct stoa__graph *g, uint64_t row, struct stoa__place *out,
 	return stoa__group_exists(near, out->row) ? STOA_OK : STOA_ENOTFOUND;
 }
 
-/* The node of a row, made if it is a kept row of a table that can form a cycle; NONE if not, or if it is gone. */
+/*
+ * The node of a row, made if it is a kept row of a table that can form a cycle; NONE if not, or if
+ * it is gone.
+ */
 static int node_of(struct stoa__graph *g, uint32_t table, uint64_t row, uint32_t *out,
 		   struct stoa_error *err)
 {

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * graph.h - kept rows and what they refer to, as arrays: which of them does nothing outside refer to?
+ * graph.h - kept rows and what they refer to, as arrays: which of them does nothing outside refer
+ * to?
  *
  *     nodes    rows, in the order in which they were met, and a hash table to find them
  *     edges    edge[start[i] .. start[i + 1])   the nodes that node i refers to
  *
- * A node's count minus the edges that lead to it is what refers to it from outside: members, holds, rows that
- * are no candidates' children. Where that is not zero, and from there on, rows live; the others die. A member is never
- * a node: it lives, and keeps what it refers to by being outside.
+ * A node's count minus the edges that lead to it is what refers to it from outside: members, holds,
+ * rows that are no candidates' children. Where that is not zero, and from there on, rows live; the
+ * others die. A member is never a node: it lives, and keeps what it refers to by being outside.
  *
- * The graph is that of one version, which is held while it is made: no lock, and nothing changes. Used as
+ * The graph is that of one version, which is held while it is made: no lock, and nothing changes.
+ * Used as
  *
  *     find_tables, add (each candidate), follow, mark, list_dead
  *
- * Invariant: nodes are kept rows of tables that lie on a cycle of the schema's strong references. Some 40 bytes a
- * node and 4 an edge, in arrays that double.
+ * Invariant: nodes are kept rows of tables that lie on a cycle of the schema's strong references.
+ * Some 40 bytes a node and 4 an edge, in arrays that double.
  */
 #ifndef STOA__GRAPH_H
 #define STOA__GRAPH_H
@@ -63,8 +65,8 @@ int stoa__graph_follow(struct stoa__graph *g, struct stoa_error *err);
 /* Marks all nodes that something outside keeps: they live. STOA_OK or STOA_ENOMEM. */
 int stoa__graph_mark(struct stoa__graph *g);
 /*
- * The dead nodes into @dead, component by component; @first is room for one more number than there are nodes. Returns how
- * many.
+ * The dead nodes into @dead, component by component; @first is room for one more number than there
+ * are nodes. Returns how many.
  */
 size_t stoa__graph_list_dead(struct stoa__graph *g, uint32_t *first, uint32_t *dead);
 /* The name of a node's component. */

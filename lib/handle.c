@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* handle.c - see handle.h; deletions from the table of holds are Knuth's algorithm R (TAOCP 3, 6.4) */
+/*
+ * handle.c - see handle.h; deletions from the table of holds are Knuth's algorithm R (TAOCP 3, 6.4)
+ */
 #include "handle.h"
 
 #include <string.h>

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * handle.h - rows that the application holds, and what a database remembers of rows between transactions
+ * handle.h - rows that the application holds, and what a database remembers of rows between
+ * transactions
  *
- * A *hold* keeps its row from dying, a *weak* handle tells whether it is there. Neither is in the file: both end with
- * the process. Since rowids are never used twice, a handle is table and rowid, and nothing has to be told to it when
- * a row goes. One thing can take a rowid back: the rollback of the transaction that made the row. Handles of
- * such rows are therefore in a list of their transaction until it is over, and *void* if the row is undone.
+ * A *hold* keeps its row from dying, a *weak* handle tells whether it is there. Neither is in the
+ * file: both end with the process. Since rowids are never used twice, a handle is table and rowid,
+ * and nothing has to be told to it when a row goes. One thing can take a rowid back: the rollback
+ * of the transaction that made the row. Handles of such rows are therefore in a list of their
+ * transaction until it is over, and *void* if the row is undone.
  *
- * Holds change under the writer's lock, so that a commit finds them as they will be when it is done. They are
- * given up without it: a row that this leaves without a reason to exist is an *orphan*, which the next commit
- * of a write transaction, or a collection, looks at.
+ * Holds change under the writer's lock, so that a commit finds them as they will be when it is
+ * done. They are given up without it: a row that this leaves without a reason to exist is an
+ * *orphan*, which the next commit of a write transaction, or a collection, looks at.
  *
- * Threads: all fields but the last are guarded by the mutex, a leaf. The atomic ones may be read without it, so that
- * a commit of a database that knows no holds takes no lock for them.
+ * Threads: all fields but the last are guarded by the mutex, a leaf. The atomic ones may be read
+ * without it, so that a commit of a database that knows no holds takes no lock for them.
  */
 #ifndef STOA__HANDLE_H
 #define STOA__HANDLE_H

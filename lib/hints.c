@@ -21,7 +21,10 @@ int stoa__hints_init(struct stoa__hints *h, uint64_t n_buckets)
 	h->buckets = n_buckets < SIZE_MAX / 64 ? stoa__alloc_aligned(size) : NULL;
 	if (!h->buckets)
 		return STOA_ENOMEM;
-	/* Every look-up goes to another page of a large table: with small ones it costs a miss more. */
+	/*
+	 * Every look-up goes to another page of a large table: with small ones it costs a miss
+	 * more.
+	 */
 	if (size >= (size_t)4 << 20) {
 		uintptr_t from = ((uintptr_t)h->buckets + 4095) & ~(uintptr_t)4095;
 

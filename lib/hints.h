@@ -4,27 +4,31 @@
  *
  *     bucket, 64 bytes   entry 0 .. entry 7, filled in this order; 0 is empty
  *     entry, 8 bytes     bits 48..63: tag, the low 16 bits of the hash; bits 0..46: rowid
- *                        bit 47, of entry 7 alone: a hint found this bucket full, and is in one behind it
+ *                        bit 47, of entry 7 alone: a hint found this bucket full, and is in one
+ *                        behind it
  *
- * The high bits of a hash choose a bucket (multiply and shift, so that any number of buckets will do); what finds it
- * full goes to the next one, and says so: a third of the buckets are full, but a search goes on behind a fifth
- * only. So one cache line has nearly always all that a key could be, and the row itself, which the
- * caller looks at, is the only other one. Tags let through one entry in 65,536 that is not the key's.
+ * The high bits of a hash choose a bucket (multiply and shift, so that any number of buckets will
+ * do); what finds it full goes to the next one, and says so: a third of the buckets are full, but a
+ * search goes on behind a fifth only. So one cache line has nearly always all that a key could be,
+ * and the row itself, which the caller looks at, is the only other one. Tags let through one entry
+ * in 65,536 that is not the key's.
  *
- * A hint says "look there" and no more. What it names may have died, been given another key, or not be
- * visible yet. So hints are added and never changed or taken away, all versions share a table, and it is thrown away and
- * made anew from the rows when it is full, as it does not know the hashes of its entries. Against a table of hashes and
- * keys this costs half the memory; against one of hashes and rowids just under 10 bytes an entry for 20.
+ * A hint says "look there" and no more. What it names may have died, been given another key, or not
+ * be visible yet. So hints are added and never changed or taken away, all versions share a table,
+ * and it is thrown away and made anew from the rows when it is full, as it does not know the hashes
+ * of its entries. Against a table of hashes and keys this costs half the memory; against one of
+ * hashes and rowids just under 10 bytes an entry for 20.
  *
- * Heap tables are one run of buckets. Those in a segment lie there in parts of 256 KiB, each a chunk, verified and opened on
- * first touch (parts of the set index, set_run.c).
+ * Heap tables are one run of buckets. Those in a segment lie there in parts of 256 KiB, each a
+ * chunk, verified and opened on first touch (parts of the set index, set_run.c).
  *
- * (1) Entries of a bucket are filled from 0 on. A hint is in its own bucket, or all buckets from there to the one before its
- *     own place are full and say that it went on.
+ * (1) Entries of a bucket are filled from 0 on. A hint is in its own bucket, or all buckets from
+ *     there to the one before its own place are full and say that it went on.
  * (2) There is an empty entry: at most STOA__HINTS_LOAD percent are in use.
  *
- * Threads: one writer puts, any number of readers look meanwhile; entries are stored and loaded whole. Linear probing of
- * buckets: Knuth, TAOCP 3, 6.4; tags compared at once: Google's Swiss tables.
+ * Threads: one writer puts, any number of readers look meanwhile; entries are stored and loaded
+ * whole. Linear probing of buckets: Knuth, TAOCP 3, 6.4; tags compared at once: Google's Swiss
+ * tables.
  */
 #ifndef STOA__HINTS_H
 #define STOA__HINTS_H
@@ -100,10 +104,15 @@ static inline uint64_t stoa__hints_next(const struct stoa__hints *h, uint64_t b)
 	return b + 1 == h->n_buckets ? 0 : b + 1;
 }
 
-/* Bit k is set where entry k of a bucket has @tag (in place, as stoa__hints_tag() gives it). Empty ones have tag 0. */
+/*
+ * Bit k is set where entry k of a bucket has @tag (in place, as stoa__hints_tag() gives it). Empty
+ * ones have tag 0.
+ */
 unsigned stoa__hints_match_scalar(const stoa__hint *bucket, uint64_t tag);
 
-/* A race between SIMD loads and the writer's stores is none for the processor, but is one for TSan. */
+/*
+ * A race between SIMD loads and the writer's stores is none for the processor, but is one for TSan.
+ */
 #if defined(__SANITIZE_THREAD__)
 #define STOA__HINTS_SCALAR 1
 #elif defined(__has_feature)
@@ -115,8 +124,8 @@ unsigned stoa__hints_match_scalar(const stoa__hint *bucket, uint64_t tag);
 #if defined(__SSE2__) && !defined(STOA__HINTS_SCALAR)
 #include <emmintrin.h>
 /*
- * SSE2, which every x86-64 has, so that it is inlined: the eight tags fit one register, and 32-byte ones would
- * save two instructions of twelve.
+ * SSE2, which every x86-64 has, so that it is inlined: the eight tags fit one register, and 32-byte
+ * ones would save two instructions of twelve.
  */
 static inline unsigned stoa__hints_match(const stoa__hint *bucket, uint64_t tag)
 {
@@ -135,7 +144,10 @@ static inline unsigned stoa__hints_match(const stoa__hint *bucket, uint64_t tag)
 }
 #endif
 
-/* Adds a hint to a heap table with room, unless it is there already. @rowid is 1 .. STOA__HINTS_ROWID_MAX. */
+/*
+ * Adds a hint to a heap table with room, unless it is there already. @rowid is 1 ..
+ * STOA__HINTS_ROWID_MAX.
+ */
 void stoa__hints_put(struct stoa__hints *h, uint64_t hash, uint64_t rowid);
 
 #endif

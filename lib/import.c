@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * import.c - all rows of any cursor into a table, by name: made if it is missing, all of it or nothing
+ * import.c - all rows of any cursor into a table, by name: made if it is missing, all of it or
+ * nothing
  *
- *     columns of the cursor --by name--> slots: as they lie, converted value by value, or the slot's default
+ *     columns of the cursor --by name--> slots: as they lie, converted value by value, or the
+ *     slot's default
  *                                          -> appender
  *
  * (1) What failed leaves the transaction as it was: there is a savepoint below, and a table that
@@ -40,7 +42,9 @@ struct import {
 	uint64_t rows;
 };
 
-/* ---- the table ---------------------------------------------------------------------------------- */
+/*
+ * ---- the table ----------------------------------------------------------------------------------
+ */
 
 /* The type that a slot for a column has: references are numbers, as their table is not known. */
 static uint8_t slot_type(const struct stoa_column *c)
@@ -155,7 +159,10 @@ static int plan(struct import *im, struct stoa_error *err)
 	return STOA_OK;
 }
 
-/* ---- rows ---------------------------------------------------------------------------------------- */
+/*
+ * ---- rows
+ * ----------------------------------------------------------------------------------------
+ */
 
 static int convert(struct target *t, const struct stoa_array *in, size_t n, struct stoa_error *err)
 {

@@ -6,16 +6,19 @@
  *     table        indexes       a block with one state for each definition, in the same order
  *     kind         ops           what happens to a state when rows change
  *
- * A kind's state is a block, the root of whatever blocks it needs; it is versioned like all others, and that is all there is
- * to rollback, abort and snapshots. What a kind appends in place, beyond what older versions can see or harmless to
- * them, is its own business: undone() tells it of a rollback.
+ * A kind's state is a block, the root of whatever blocks it needs; it is versioned like all others,
+ * and that is all there is to rollback, abort and snapshots. What a kind appends in place, beyond
+ * what older versions can see or harmless to them, is its own business: undone() tells it of a
+ * rollback.
  *
- * A definition is part of the schema, so making and dropping an index is a change of schema: in the log,
- * in the catalog and in memory. stoa__table_set_schema() sees which definitions are new and which have gone.
+ * A definition is part of the schema, so making and dropping an index is a change of schema: in the
+ * log, in the catalog and in memory. stoa__table_set_schema() sees which definitions are new and
+ * which have gone.
  *
- * Every change of a row passes through two calls. before() may refuse it (a key that must be unique) and makes room;
- * nothing that can be seen has changed when it fails. after() takes place once the row is changed, and cannot fail.
- * Between them a kind keeps what it found out, its hash say, in change->note.
+ * Every change of a row passes through two calls. before() may refuse it (a key that must be
+ * unique) and makes room; nothing that can be seen has changed when it fails. after() takes place
+ * once the row is changed, and cannot fail. Between them a kind keeps what it found out, its hash
+ * say, in change->note.
  */
 #ifndef STOA__INDEX_H
 #define STOA__INDEX_H
@@ -76,24 +79,30 @@ struct stoa__saver {
 /* What loading lends to a kind that has files. */
 struct stoa__restorer {
 	struct stoa__version *w;
-	/* The segment file with this number, not counted for the caller; NULL if the catalog names none. */
+	/*
+	 * The segment file with this number, not counted for the caller; NULL if the catalog names
+	 * none.
+	 */
 	struct stoa__segment *(*file)(const struct stoa__restorer *r, uint64_t number);
 	void *ctx;
 	struct stoa_error *err;
 };
 
 /*
- * All of these take the working version's own table @t and the position @i of the index in its schema;
- * NULL stands for nothing to do.
+ * All of these take the working version's own table @t and the position @i of the index in its
+ * schema; NULL stands for nothing to do.
  */
 struct stoa__index_ops {
 	const char *name;	/* "set" */
-	/* Fills def->number from what the application asked for, and refuses what the kind cannot do. */
+	/*
+	 * Fills def->number from what the application asked for, and refuses what the kind cannot
+	 * do.
+	 */
 	int (*define)(const struct stoa__schema *s, const struct stoa_index_options *o,
 		      struct stoa__index_def *def, struct stoa_error *err);
 	/*
-	 * Makes the state of a new index: t->indexes->state[i], over the rows that @t has. While the catalog is loaded there are
-	 * none yet; loaded() follows.
+	 * Makes the state of a new index: t->indexes->state[i], over the rows that @t has. While
+	 * the catalog is loaded there are none yet; loaded() follows.
 	 */
 	int (*create)(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 		      struct stoa_error *err);
@@ -101,7 +110,10 @@ struct stoa__index_ops {
 		      struct stoa__change *change, struct stoa_error *err);
 	void (*after)(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 		      const struct stoa__change *change);
-	/* Whole groups with rowids from @first on were added. @c is NULL, or for this index. A failure is followed by a rollback. */
+	/*
+	 * Whole groups with rowids from @first on were added. @c is NULL, or for this index. A
+	 * failure is followed by a rollback.
+	 */
 	int (*appended)(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t first,
 			struct stoa__conflicts *c, struct stoa_error *err);
 	/* The working version went back to an older state; @t is that of it. */
@@ -124,13 +136,18 @@ const struct stoa__index_ops *stoa__index_ops(unsigned kind);
 
 /* ---- for kinds ---- */
 
-/* Makes t->indexes and the state of index @i the working version's own; the state's block must own nothing. */
+/*
+ * Makes t->indexes and the state of index @i the working version's own; the state's block must own
+ * nothing.
+ */
 int stoa__index_own(struct stoa__version *w, struct stoa__table *t, uint32_t i, void *state_slot);
 /* Does an update change a slot of the index? */
 bool stoa__index_touched(const struct stoa__index_def *def, const struct stoa__change *change);
 /* A key of the catalog for a record of index @i; stoa__key_add() goes on. */
 struct stoa__key stoa__index_key(uint8_t tag, const struct stoa__table *t, uint32_t i);
-/* The table and the index's position; STOA_ENOTFOUND if it is not there or not of @kind (0: any). */
+/*
+ * The table and the index's position; STOA_ENOTFOUND if it is not there or not of @kind (0: any).
+ */
 int stoa__index_find(stoa_txn *txn, stoa_table table, stoa_index index, unsigned kind,
 		     struct stoa__table **t, uint32_t *i, struct stoa_error *err);
 

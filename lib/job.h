@@ -6,14 +6,16 @@
  *     claimed     nowhere in its queue until its lease ends, at ack, nack, deadline or its owner's death
  *     delayed     nowhere in its queue until a time has come
  *
- * A row that was never claimed has no job. Jobs are blocks that never change: a change makes a new one. Those that wait
- * for a time are in a second tree too, by it:
+ * A row that was never claimed has no job. Jobs are blocks that never change: a change makes a new
+ * one. Those that wait for a time are in a second tree too, by it:
  *
  *     due   milliseconds since 1970 (44 bits) | low bits of the rowid (20 bits)     raised by one until it is free
  *
- * so that what is due comes first and nothing is searched for. Times come from the caller: replaying the log asks no clock.
+ * so that what is due comes first and nothing is searched for. Times come from the caller:
+ * replaying the log asks no clock.
  *
- * Invariants: (1) A job waits (claimed, delayed) if, and only if, it is in the tree of those due, under its @due.
+ * Invariants: (1) A job waits (claimed, delayed) if, and only if, it is in the tree of those due,
+ * under its @due.
  * (2) The row of a job is one that scans see. (3) n_claimed and n_delayed count them.
  */
 #ifndef STOA__JOB_H
@@ -47,11 +49,14 @@ static inline bool stoa__job_waits(const struct stoa__job *job)
 
 /* The job of a row, or NULL. */
 struct stoa__job *stoa__job_find(const struct stoa__deque *d, uint64_t row);
-/* The job that is due first, or NULL; the next in the tree, from key *@due on, which then is that of it. */
+/*
+ * The job that is due first, or NULL; the next in the tree, from key *@due on, which then is that
+ * of it.
+ */
 struct stoa__job *stoa__job_next_due(const struct stoa__deque *d, uint64_t *due);
 /*
- * Gives @like->row a job like @like, due at @due_ms unless it is ready, in the place of the one it has.
- * STOA_ENOMEM: nothing changed.
+ * Gives @like->row a job like @like, due at @due_ms unless it is ready, in the place of the one it
+ * has. STOA_ENOMEM: nothing changed.
  */
 int stoa__job_set(struct stoa__version *w, struct stoa__deque *d, const struct stoa__job *like,
 		  uint64_t due_ms);

@@ -2,12 +2,14 @@
 /*
  * lease.c - claims on rows of a deque, and how they end
  *
- * A lease is a job (job.h) in the state claimed. It ends by ack (the row is deleted), by nack, or because whoever looks for work
- * finds it due: past its deadline, or its consumer gone. Each of these is an ordinary change of a write
- * transaction, which says what the row's job is now; so the log has no times to compare and replays alike.
+ * A lease is a job (job.h) in the state claimed. It ends by ack (the row is deleted), by nack, or
+ * because whoever looks for work finds it due: past its deadline, or its consumer gone. Each of
+ * these is an ordinary change of a write transaction, which says what the row's job is now; so the
+ * log has no times to compare and replays alike.
  *
- * Deadlines are looked at each time, since the tree of those due has the first in front. Whether consumers live is a
- * system call each, so it is asked when a queue has run dry, and now and then otherwise.
+ * Deadlines are looked at each time, since the tree of those due has the first in front. Whether
+ * consumers live is a system call each, so it is asked when a queue has run dry, and now and then
+ * otherwise.
  */
 #include "lease.h"
 

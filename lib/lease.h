@@ -6,7 +6,9 @@
 #include "db.h"
 #include "deque_index.h"
 
-/* A queue that a call is about. Good until the transaction changes anything but by the calls below. */
+/*
+ * A queue that a call is about. Good until the transaction changes anything but by the calls below.
+ */
 struct stoa__aim {
 	struct stoa_txn *txn;
 	uint32_t table;

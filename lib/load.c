@@ -2,9 +2,9 @@
 /*
  * load.c - from the catalog's records to a version
  *
- * Records come in key order: database, files, tables, then what hangs on tables. Their checksums are
- * verified already, and so is that none is missing; what is checked here is that they fit each other, since a
- * file may have been made by someone who knows how to compute checksums.
+ * Records come in key order: database, files, tables, then what hangs on tables. Their checksums
+ * are verified already, and so is that none is missing; what is checked here is that they fit each
+ * other, since a file may have been made by someone who knows how to compute checksums.
  */
 #include <string.h>
 
@@ -376,7 +376,10 @@ struct checks {
 	struct stoa_error *err;
 };
 
-/* Every page of a tail must have come: one that is missing was never filled. Every group must have a row. */
+/*
+ * Every page of a tail must have come: one that is missing was never filled. Every group must have
+ * a row.
+ */
 static int check_table(void *ctx, uint64_t id, void *value)
 {
 	const struct stoa__table *t = value;

@@ -2,9 +2,9 @@
 /*
  * look.c - see look.h
  *
- * Neighbours in a batch often refer to neighbours, and a group's rows lie as they were inserted, so what is
- * read one value at a time is mostly read from a line that is in the cache. Sorting the rows first
- * was no gain: it costs what it saves.
+ * Neighbours in a batch often refer to neighbours, and a group's rows lie as they were inserted, so
+ * what is read one value at a time is mostly read from a line that is in the cache. Sorting the
+ * rows first was no gain: it costs what it saves.
  */
 #include "look.h"
 

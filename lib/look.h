@@ -20,15 +20,17 @@ struct stoa__look {
 };
 
 /*
- * Finds @n rows, at most STOA__BATCH_ROWS; those that @valid (NULL: none) says are NULL are not there. @members:
- * only members of the table; else every row that exists. @found receives a bit for each.
+ * Finds @n rows, at most STOA__BATCH_ROWS; those that @valid (NULL: none) says are NULL are not
+ * there. @members: only members of the table; else every row that exists. @found receives a bit for
+ * each.
  */
 int stoa__look_rows(struct stoa__look *l, const struct stoa__table *t, const int64_t *rowids,
 		    const uint64_t *valid, size_t n, bool members, uint64_t *found,
 		    struct stoa_error *err);
 /*
- * The values of the slot at position @slot in the rows found, into @room as elements of the engine's kind, NULL
- * for others. @valid has room for a bit each. Bytes borrow from the version, or from @bytes.
+ * The values of the slot at position @slot in the rows found, into @room as elements of the
+ * engine's kind, NULL for others. @valid has room for a bit each. Bytes borrow from the version, or
+ * from @bytes.
  * Cost: O(1) a value, more in a column that is cold.
  */
 int stoa__look_column(const struct stoa__look *l, uint32_t slot, void *room, uint64_t *valid,

@@ -2,10 +2,11 @@
 /*
  * page.h - 256 rows of one column, plain and changeable: what tails and overlays are made of
  *
- * An element is what struct stoa_array has for the type, with two exceptions: a string is its symbol id
- * (uint32_t), a text or blob a pointer to a counted copy of its bytes. Both are held by the page, element by element,
- * and given up with it. A NULL has its flag set and element zero. Flags are bytes, not bits, since a tail's
- * page is appended to while readers look at the rows before.
+ * An element is what struct stoa_array has for the type, with two exceptions: a string is its
+ * symbol id (uint32_t), a text or blob a pointer to a counted copy of its bytes. Both are held by
+ * the page, element by element, and given up with it. A NULL has its flag set and element zero.
+ * Flags are bytes, not bits, since a tail's page is appended to while readers look at the rows
+ * before.
  */
 #ifndef STOA__PAGE_H
 #define STOA__PAGE_H

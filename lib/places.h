@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * places.h - a directory of one version's rows: rowid -> where it lies, for who asks for thousands of them
+ * places.h - a directory of one version's rows: rowid -> where it lies, for who asks for thousands
+ * of them
  *
  *     rowids    |  group 0  |  group 1  | group 2 |   gap   |  group 3  | tail |
  *     steps     0     1     2     3     4     5     6     7     8     9    10
  *     start     0     0     1     1     2     2     3     3     3     4     4    the first group that ends there or later
  *
- * The tree of row groups is for versions, which share it; to find a row in it is a walk whose every step waits for the last.
- * Here the span of rowids is cut into steps of equal size, at most some eight for each group, and each knows the
- * group to begin with: one subtraction, one shift, one comparison, which a processor guesses right, so that it goes
- * on to the next row while the memory of this one is on its way.
+ * The tree of row groups is for versions, which share it; to find a row in it is a walk whose every
+ * step waits for the last. Here the span of rowids is cut into steps of equal size, at most some
+ * eight for each group, and each knows the group to begin with: one subtraction, one shift, one
+ * comparison, which a processor guesses right, so that it goes on to the next row while the memory
+ * of this one is on its way.
  *
- * A *spot* is a group with what reading one of its slots takes, found out when it is first asked for.
+ * A *spot* is a group with what reading one of its slots takes, found out when it is first asked
+ * for.
  *
- * (1) Spots ascend; the last has rowids above all, and no group. (2) start[k] is the first spot whose last rowid is at or above
- * the first of step k.
+ * (1) Spots ascend; the last has rowids above all, and no group. (2) start[k] is the first spot
+ * whose last rowid is at or above the first of step k.
  *
  * Cost: O(groups) to make, 64 bytes a group. Threads: one at a time.
  */
@@ -76,7 +79,10 @@ static inline uint64_t stoa__spot_packed(const struct stoa__spot *s, uint64_t ro
 	return s->base + (stoa__load_u64(s->values + bit / 8) >> bit % 8 & s->mask);
 }
 
-/* Looks at the column of @slot in a new spot: afterwards it is plain or other. STOA_OK, or the error of opening it. */
+/*
+ * Looks at the column of @slot in a new spot: afterwards it is plain or other. STOA_OK, or the
+ * error of opening it.
+ */
 int stoa__spot_look(struct stoa__spot *s, const struct stoa__slot *slot, struct stoa_error *err);
 
 #endif

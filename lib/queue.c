@@ -2,8 +2,8 @@
 /*
  * queue.c - rows pushed, popped and looked at by their place in a deque
  *
- * A push is an insert and a pop a delete, with all that goes with them; the index keeps the entries in step. So what
- * is here finds rows and leaves changing them to rows.c.
+ * A push is an insert and a pop a delete, with all that goes with them; the index keeps the entries
+ * in step. So what is here finds rows and leaves changing them to rows.c.
  */
 #include <string.h>
 
@@ -51,8 +51,8 @@ int stoa_deque_push(stoa_txn *txn, stoa_table table, stoa_index index, enum stoa
 }
 
 /*
- * Deletes rows at @end until @q is no longer than it may be. Where one cannot be deleted it stays, until the next push: the one that
- * was asked for has been done.
+ * Deletes rows at @end until @q is no longer than it may be. Where one cannot be deleted it stays,
+ * until the next push: the one that was asked for has been done.
  */
 static void cut(struct stoa_txn *txn, struct stoa__table **t, uint32_t i, struct stoa_bytes name,
 		enum stoa_end end)
@@ -115,7 +115,10 @@ void stoa__deques_cut_all(struct stoa_txn *txn, uint32_t id)
 
 /* ---- popping ---- */
 
-/* Do the bytes of a row go with it? Those of a tail stay while it does, and that goes with its last row at the earliest. */
+/*
+ * Do the bytes of a row go with it? Those of a tail stay while it does, and that goes with its last
+ * row at the earliest.
+ */
 static bool is_fleeting(const struct stoa__table *t, const struct stoa__group *g)
 {
 	return !g->tail || stoa__group_n_existing(t, g) == 1;

@@ -7,7 +7,10 @@
 
 #include "../storage/catalog.h"
 
-/* Stands for a first rowid in the keys of live blocks and overlay pages that belong to a table's tail. */
+/*
+ * Stands for a first rowid in the keys of live blocks and overlay pages that belong to a table's
+ * tail.
+ */
 #define STOA__TAIL_ROWID UINT64_MAX
 
 struct stoa__key {

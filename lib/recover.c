@@ -6,16 +6,18 @@
  *     log     --replay->  one transaction of it         group by     in one transaction
  *     (or: segment files alone)                           group
  *
- * The damaged database is loaded into a transaction of a database in memory, which maps its segment files and is aborted in the end;
- * what cannot be loaded is left out and said. What is there then is a version like any other, and its row groups are rewritten
- * as a compaction would, into files of the new database. A group with a damaged chunk is found out before the log is
- * replayed over it.
+ * The damaged database is loaded into a transaction of a database in memory, which maps its segment
+ * files and is aborted in the end; what cannot be loaded is left out and said. What is there then
+ * is a version like any other, and its row groups are rewritten as a compaction would, into files
+ * of the new database. A group with a damaged chunk is found out before the log is replayed over
+ * it.
  *
  * (1) Rows keep their rowids and tables their numbers, so that references mean what they meant.
- * (2) Counts of references are never taken over: they are counted from the rows that are there, after references to
- *     others have become NULL.
+ * (2) Counts of references are never taken over: they are counted from the rows that are there,
+ *     after references to others have become NULL.
  * (3) Indexes are made anew from the rows.
- * (4) Rows that were deleted and kept for somebody's reference come as members, and are deleted once references are counted.
+ * (4) Rows that were deleted and kept for somebody's reference come as members, and are deleted
+ *     once references are counted.
  */
 #include "recover.h"
 
@@ -51,7 +53,10 @@ static int collect_id(void *ctx, uint64_t id, void *value)
 	return stoa__rowlist_add(ctx, id);
 }
 
-/* Calls @each for every table of @txn, as it is by then; tables and all they have may be changed meanwhile. */
+/*
+ * Calls @each for every table of @txn, as it is by then; tables and all they have may be changed
+ * meanwhile.
+ */
 static int each_table(struct stoa__recover *r, struct stoa_txn *txn,
 		      int (*each)(struct stoa__recover *r, struct stoa_txn *txn, uint32_t id))
 {
@@ -151,7 +156,10 @@ static int drop_damaged(struct stoa__recover *r, struct stoa_txn *txn, uint32_t 
 	return rc;
 }
 
-/* Indexes serve the replay of the log; where one cannot be had the table goes without them until the end. */
+/*
+ * Indexes serve the replay of the log; where one cannot be had the table goes without them until
+ * the end.
+ */
 static int ready_indexes(struct stoa__recover *r, struct stoa_txn *txn, uint32_t id)
 {
 	struct stoa__table *t = stoa__table_find(txn->version, id);
@@ -192,7 +200,9 @@ static int replay_or_lose(void *ctx, uint64_t seq, const uint8_t *payload, size_
 	return rc;
 }
 
-/* Did the last writer end without closing the database? A clean close leaves the lock file empty. */
+/*
+ * Did the last writer end without closing the database? A clean close leaves the lock file empty.
+ */
 static bool was_open(const struct stoa__recover *r)
 {
 	uint64_t size;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* recover.h - what the two halves of recovery share: recover.c, and recover_segments.c where there is no catalog */
+/*
+ * recover.h - what the two halves of recovery share: recover.c, and recover_segments.c where there
+ * is no catalog
+ */
 #ifndef STOA__RECOVER_H
 #define STOA__RECOVER_H
 
@@ -27,7 +30,9 @@ struct stoa__recover {
 /* Says that something is lost: as stoa_recover_report. */
 void stoa__recover_lose(struct stoa__recover *r, const char *table, uint64_t first, uint64_t last,
 			const char *what);
-/* Makes tables in r->from of the row groups in all segment files, by what these say of themselves. */
+/*
+ * Makes tables in r->from of the row groups in all segment files, by what these say of themselves.
+ */
 int stoa__recover_segments(struct stoa__recover *r);
 
 #endif

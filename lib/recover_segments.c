@@ -2,12 +2,13 @@
 /*
  * recover_segments.c - tables made of segment files alone, where the catalog is lost
  *
- * A segment file says which groups it has, of how many rows, and of each column its slot id, its type and its scale. It
- * does not know names, nor which table a group is of, nor its first rowid. So groups whose slots have the same ids and types are
- * taken for those of one table, in the order of files; rowids begin at 1 and keep their gaps within a group.
+ * A segment file says which groups it has, of how many rows, and of each column its slot id, its
+ * type and its scale. It does not know names, nor which table a group is of, nor its first rowid.
+ * So groups whose slots have the same ids and types are taken for those of one table, in the order
+ * of files; rowids begin at 1 and keep their gaps within a group.
  *
- * (1) A group that has an image that cannot be verified or opened is left out and said; one without columns is no group of rows
- *     but hints of a set index, and is passed over.
+ * (1) A group that has an image that cannot be verified or opened is left out and said; one without
+ *     columns is no group of rows but hints of a set index, and is passed over.
  * (2) References are left out: to which table they were is nowhere to be found.
  */
 #include <stdio.h>

@@ -13,9 +13,9 @@
  *
  * and those of a deque, 48 to 50 (deque_index.h).
  *
- * Numbers are varints. Operations are logical, and doing them again on the version they were done on gives
- * the same rowids; the insert carries its rowid all the same, so that a log that does not fit its
- * catalog is noticed.
+ * Numbers are varints. Operations are logical, and doing them again on the version they were done
+ * on gives the same rowids; the insert carries its rowid all the same, so that a log that does not
+ * fit its catalog is noticed.
  */
 #include "core/alloc.h"
 #include "core/type.h"

@@ -2,11 +2,13 @@
 /*
  * referrers.c - a cursor over the rows that refer to a row
  *
- * References are counted, and their other ends are nowhere written down; so this looks at the slots of all tables that
- * can refer to the row, 2,048 rows at a time, and leaves out groups whose chunks say that the rowid is not among
- * their values. It is for people who ask why a row lives, who ask seldom.
+ * References are counted, and their other ends are nowhere written down; so this looks at the slots
+ * of all tables that can refer to the row, 2,048 rows at a time, and leaves out groups whose chunks
+ * say that the rowid is not among their values. It is for people who ask why a row lives, who ask
+ * seldom.
  *
- *     table --> slot of it that refers to the row's table --> group --> run of rows --> a batch of those that do
+ *     table --> slot of it that refers to the row's table --> group --> run of rows --> a batch of
+ *     those that do
  */
 #include <string.h>
 
@@ -89,7 +91,10 @@ static bool next_group(struct referrers *r)
 	return r->group;
 }
 
-/* Does the group's chunk say that the row is not among its values? One that cannot be read is an error later. */
+/*
+ * Does the group's chunk say that the row is not among its values? One that cannot be read is an
+ * error later.
+ */
 static bool is_out_of_range(const struct referrers *r)
 {
 	const struct stoa__slot *slot = &r->table->schema->slots[r->slot];

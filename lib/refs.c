@@ -2,8 +2,8 @@
 /*
  * refs.c - see refs.h
  *
- * Every function does the same three steps: it lists the counts that will change and owns their blocks; it owns, or does,
- * the one thing that may still fail; it changes the counts, which cannot.
+ * Every function does the same three steps: it lists the counts that will change and owns their
+ * blocks; it owns, or does, the one thing that may still fail; it changes the counts, which cannot.
  */
 #include "refs.h"
 
@@ -205,7 +205,10 @@ static int take(struct changes *c, const struct stoa_slot *def, const struct sto
 	return add_change(c, t, v->u, 1, kept, err);
 }
 
-/* A slot is about to refer to @row no more. What it refers to is gone where a cycle is being taken apart. */
+/*
+ * A slot is about to refer to @row no more. What it refers to is gone where a cycle is being taken
+ * apart.
+ */
 static int give_up(void *ctx, uint32_t table, uint64_t row, struct stoa_error *err)
 {
 	struct changes *c = ctx;
@@ -331,7 +334,10 @@ static bool has_ref_among(const struct stoa__schema *s, const uint32_t *slots, s
 	return false;
 }
 
-/* Slot number @i of an update refers to another row; of a slot that comes twice the last value stays. */
+/*
+ * Slot number @i of an update refers to another row; of a slot that comes twice the last value
+ * stays.
+ */
 static int replace(struct changes *c, const struct stoa__table *t, struct stoa__place at,
 		   const uint32_t *slots, const struct stoa_value *values, size_t i, size_t n,
 		   struct stoa_error *err)
@@ -394,7 +400,10 @@ int stoa__refs_of(const struct stoa__table *t, struct stoa__place at,
 	return STOA_OK;
 }
 
-/* The block with the count of @row, owned; NULL if there is none: but for cycles, what dies has none. */
+/*
+ * The block with the count of @row, owned; NULL if there is none: but for cycles, what dies has
+ * none.
+ */
 static int own_count(struct stoa__version *w, struct stoa__table *t, uint64_t row,
 		     struct stoa__counts **out)
 {

@@ -2,18 +2,21 @@
 /*
  * refs.h - rows that live as long as something refers to them
  *
- * Above table.h, which knows members, kept rows and values, these functions know what a STOA_REF slot means:
- * a row is there only if its references are to rows that exist, and each is counted there (counts.h).
+ * Above table.h, which knows members, kept rows and values, these functions know what a STOA_REF
+ * slot means: a row is there only if its references are to rows that exist, and each is counted
+ * there (counts.h).
  *
  *     member --delete--> dead                    nothing refers to it and nobody holds it
  *            --delete--> kept --last reference or hold given up, at the commit--> dead
  *
- * A row that dies gives up its own references, whose targets may die in turn: a list is worked off, not a stack.
+ * A row that dies gives up its own references, whose targets may die in turn: a list is worked off,
+ * not a stack.
  *
- * Deaths of kept rows take place at the commit, so that a transaction may move a reference from one row to another
- * in any order. Until then a row that lost its last reference is a *suspect*: looked at again by then. One
- * that lost a reference and has others left is a *candidate*: it may be part of a cycle that nothing outside refers to.
- * Both lists are hints; whoever works them off checks what is true by then.
+ * Deaths of kept rows take place at the commit, so that a transaction may move a reference from one
+ * row to another in any order. Until then a row that lost its last reference is a *suspect*: looked
+ * at again by then. One that lost a reference and has others left is a *candidate*: it may be part
+ * of a cycle that nothing outside refers to. Both lists are hints; whoever works them off checks
+ * what is true by then.
  *
  * Replay does the deaths that the log names and notes nothing: holds are not in the log.
  */
@@ -42,7 +45,10 @@ struct stoa__loose {
 };
 void stoa__loose_release(struct stoa__loose *loose);
 
-/* Does the row of @t (NULL: of no table) exist? STOA_OK; STOA_ENOTFOUND without words; as stoa__table_locate(). */
+/*
+ * Does the row of @t (NULL: of no table) exist? STOA_OK; STOA_ENOTFOUND without words; as
+ * stoa__table_locate().
+ */
 int stoa__row_exists(const struct stoa__table *t, uint64_t row, struct stoa_error *err);
 /* Words for a row that does not: STOA_ENOTFOUND. */
 int stoa__row_not_found(const struct stoa__table *t, uint64_t row, struct stoa_error *err);
@@ -56,8 +62,8 @@ static inline bool stoa__table_is_whole(const struct stoa__table *t)
 }
 
 /*
- * As the functions of table.h, with references checked and counted. STOA_ENOTFOUND names slot, table and row of
- * a reference to a row that does not exist. @loose may be NULL: nothing is noted.
+ * As the functions of table.h, with references checked and counted. STOA_ENOTFOUND names slot,
+ * table and row of a reference to a row that does not exist. @loose may be NULL: nothing is noted.
  */
 int stoa__refs_insert(struct stoa__version *w, struct stoa__table *t,
 		      const struct stoa_value *values, uint64_t *row, struct stoa_error *err);
@@ -67,7 +73,10 @@ int stoa__refs_update(struct stoa__version *w, struct stoa__loose *loose, struct
 /* A member is one no more: kept, or dead at once. */
 int stoa__refs_take_out(struct stoa__version *w, struct stoa__loose *loose, struct stoa__table *t,
 			uint64_t row, struct stoa__place at, bool keep, struct stoa_error *err);
-/* The same; of a table whose rows have nothing to give up, and whose deaths nobody reads, it costs nothing more. */
+/*
+ * The same; of a table whose rows have nothing to give up, and whose deaths nobody reads, it costs
+ * nothing more.
+ */
 static inline int stoa__refs_delete(struct stoa__version *w, struct stoa__loose *loose,
 				    struct stoa__table *t, uint64_t row, struct stoa__place at,
 				    bool keep, struct stoa_error *err)
@@ -80,7 +89,10 @@ static inline int stoa__refs_delete(struct stoa__version *w, struct stoa__loose 
 int stoa__refs_die(struct stoa__version *w, struct stoa__loose *loose, struct stoa__table *t,
 		   uint64_t row, struct stoa__place at, struct stoa_error *err);
 
-/* A kept row gave up a hold or a reference and has @n references left: to be looked at. STOA_OK, STOA_ENOMEM. */
+/*
+ * A kept row gave up a hold or a reference and has @n references left: to be looked at. STOA_OK,
+ * STOA_ENOMEM.
+ */
 int stoa__loose_note(struct stoa__loose *loose, const struct stoa__table *t, uint64_t row,
 		     uint32_t n, struct stoa_error *err);
 
@@ -88,7 +100,10 @@ int stoa__loose_note(struct stoa__loose *loose, const struct stoa__table *t, uin
 int stoa__refs_resolve(const struct stoa__version *v, const struct stoa__schema *schema,
 		       struct stoa_value *values, struct stoa_error *err);
 
-/* Calls @each with what the strong references of a row are to. A negative result ends it and is returned. */
+/*
+ * Calls @each with what the strong references of a row are to. A negative result ends it and is
+ * returned.
+ */
 int stoa__refs_of(const struct stoa__table *t, struct stoa__place at,
 		  int (*each)(void *ctx, uint32_t table, uint64_t row, struct stoa_error *err),
 		  void *ctx, struct stoa_error *err);
@@ -96,23 +111,24 @@ int stoa__refs_of(const struct stoa__table *t, struct stoa__place at,
 /* ---- tally.c: by the column ---- */
 
 /*
- * The references in up to STOA__BATCH_ROWS rows of slot position @slot, from row @from, a multiple of that: 0 where a row
- * has none, or does not exist. *@n receives how many.
+ * The references in up to STOA__BATCH_ROWS rows of slot position @slot, from row @from, a multiple
+ * of that: 0 where a row has none, or does not exist. *@n receives how many.
  */
 int stoa__refs_read(const struct stoa__table *t, const struct stoa__group *g, uint32_t slot,
 		    uint32_t from, uint64_t out[STOA__BATCH_ROWS], uint32_t *n,
 		    struct stoa_error *err);
 /*
- * Calls @each with all references of slot position @slot in groups from rowid @from on, and in the tail, as
- * stoa__refs_read() gives them. A negative result ends it and is returned.
+ * Calls @each with all references of slot position @slot in groups from rowid @from on, and in the
+ * tail, as stoa__refs_read() gives them. A negative result ends it and is returned.
  */
 typedef int stoa__refs_each(void *ctx, const uint64_t *refs, uint32_t n, struct stoa_error *err);
 int stoa__refs_walk(const struct stoa__table *t, uint32_t slot, uint64_t from,
 		    stoa__refs_each *each, void *ctx, struct stoa_error *err);
 
 /*
- * Counts all references of slot position @slot in all groups of @t from first rowid @from on, its tail included:
- * up, checking them, or down. On failure some are counted: the caller goes back to a version from before.
+ * Counts all references of slot position @slot in all groups of @t from first rowid @from on, its
+ * tail included: up, checking them, or down. On failure some are counted: the caller goes back to a
+ * version from before.
  */
 int stoa__refs_count_up(struct stoa__version *w, struct stoa__table *t, uint32_t slot,
 			uint64_t from, struct stoa_error *err);

@@ -2,10 +2,11 @@
 /*
  * row.c - the values of one row
  *
- * A row that was not read lately has its values in as many places as it has slots, and each is a miss
- * of the caches and of the TLB that takes longer than decoding all of the row. So there are two passes: the
- * first finds the chunks and hints at every line that will be read, the second decodes. What is common, a
- * packed number or a string of a dictionary in a group without overlay, is decoded here, without a call.
+ * A row that was not read lately has its values in as many places as it has slots, and each is a
+ * miss of the caches and of the TLB that takes longer than decoding all of the row. So there are
+ * two passes: the first finds the chunks and hints at every line that will be read, the second
+ * decodes. What is common, a packed number or a string of a dictionary in a group without overlay,
+ * is decoded here, without a call.
  */
 #include "core/packed.h"
 #include "table.h"
@@ -22,8 +23,9 @@ static const struct stoa__page *page_of(const struct stoa__group *g, const struc
 }
 
 /*
- * The chunks of @n slots, NULL where one was not opened yet, and hints at what of them will be read. The last
- * slots come first, as that is where texts tend to stand, which have the most to fetch.
+ * The chunks of @n slots, NULL where one was not opened yet, and hints at what of them will be
+ * read. The last slots come first, as that is where texts tend to stand, which have the most to
+ * fetch.
  */
 static void find_chunks(const struct stoa__base *base, const struct stoa__slot *slots, uint32_t n,
 			uint32_t row, const struct stoa__chunk **out)

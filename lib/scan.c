@@ -2,9 +2,9 @@
 /*
  * scan.c - see scan.h
  *
- * A batch is a run of at most 2,048 stored rows of one group, or those of them that live. Where all live and no
- * overlay speaks, a column is read as it lies; otherwise it is put together page by page, and where some are dead,
- * gathered.
+ * A batch is a run of at most 2,048 stored rows of one group, or those of them that live. Where all
+ * live and no overlay speaks, a column is read as it lies; otherwise it is put together page by
+ * page, and where some are dead, gathered.
  *
  *     stored rows   from ............... from + n_stored
  *     batch         rows[0 .. n)         their positions in the run; NULL when n == n_stored
@@ -119,7 +119,10 @@ static int end_walk(struct scan *s)
 	return STOA_END;
 }
 
-/* Moves to the next group, without reading it: false at the end. Where groups are dealt out, that is the end. */
+/*
+ * Moves to the next group, without reading it: false at the end. Where groups are dealt out, that
+ * is the end.
+ */
 static bool next_group(struct scan *s)
 {
 	begin_group(s, s->shared ? NULL : walk_next(s->table, &s->walk));
@@ -160,8 +163,8 @@ static int fill_rowids(struct scan *s, struct stoa_error *err)
 }
 
 /*
- * Rows of a list: a batch is as many as ascend within a run, which begins with the page of the first of them
- * and ends with the last, so that one row costs a page at most.
+ * Rows of a list: a batch is as many as ascend within a run, which begins with the page of the
+ * first of them and ends with the last, so that one row costs a page at most.
  */
 static int next_listed(struct scan *s, struct stoa_error *err)
 {
@@ -634,7 +637,9 @@ static bool source_within(struct stoa__source *source, size_t i, int64_t lo, int
 	return true;
 }
 
-/* Values of the chosen rows into @room, or codes: false where there is no short cut, or it fails. */
+/*
+ * Values of the chosen rows into @room, or codes: false where there is no short cut, or it fails.
+ */
 static bool pick_values(struct scan *s, struct column *col, const struct stoa__chunk *c,
 			const uint32_t *sel, size_t n, void *room, struct stoa__vec *out)
 {

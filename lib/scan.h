@@ -14,8 +14,9 @@
 struct stoa__version;
 
 /*
- * A source over the rows that @txn sees now. @slots: positions of the columns on offer, NULL for all.
- * Holds what it reads until closed, the transaction's end included; after an abort it returns STOA_ESTATE.
+ * A source over the rows that @txn sees now. @slots: positions of the columns on offer, NULL for
+ * all. Holds what it reads until closed, the transaction's end included; after an abort it returns
+ * STOA_ESTATE.
  */
 int stoa__scan_source(stoa_txn *txn, stoa_table table, const uint32_t *slots, size_t n_slots,
 		      struct stoa__source **out, struct stoa_error *err);

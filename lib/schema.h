@@ -2,8 +2,8 @@
 /*
  * schema.h - a table's name and slots, as an immutable block
  *
- * A change of schema makes a new block. Every slot has an id for life: positions shift when
- * a slot is dropped, ids do not, and row groups know their columns by id. A slot that was added later
+ * A change of schema makes a new block. Every slot has an id for life: positions shift when a slot
+ * is dropped, ids do not, and row groups know their columns by id. A slot that was added later
  * reads as its @absent value in row groups from before.
  */
 #ifndef STOA__SCHEMA_H
@@ -19,8 +19,8 @@ struct stoa__slot {
 };
 
 /*
- * Fills @n elements of the slot's C type with the value that rows from before the slot was added have; validity bits too
- * where that is NULL, which *@any_null says.
+ * Fills @n elements of the slot's C type with the value that rows from before the slot was added
+ * have; validity bits too where that is NULL, which *@any_null says.
  */
 void stoa__slot_fill_absent(const struct stoa__slot *slot, size_t n, void *values,
 			    uint64_t *validity, bool *any_null);
@@ -55,21 +55,24 @@ struct stoa__schema {
 };
 
 /*
- * A schema of these slots, everything copied. @ids and @absents may be NULL: ids 0, 1, ..., absent NULL. Checks every
- * rule of struct stoa_slot, converting defaults: STOA_EINVAL, STOA_ETYPE, STOA_ERANGE, STOA_EEXIST.
+ * A schema of these slots, everything copied. @ids and @absents may be NULL: ids 0, 1, ..., absent
+ * NULL. Checks every rule of struct stoa_slot, converting defaults: STOA_EINVAL, STOA_ETYPE,
+ * STOA_ERANGE, STOA_EEXIST.
  */
 int stoa__schema_new(struct stoa__version *w, const char *name, const struct stoa_slot *slots,
 		     const uint32_t *ids, const struct stoa_value *absents, size_t n_slots,
 		     uint32_t next_slot, struct stoa__schema **out, struct stoa_error *err);
 /*
- * Gives a schema just made its indexes, copied; slots are found by id. STOA_EINVAL if a slot is not there or a rule of
- * struct stoa_index_options is broken, STOA_EEXIST for a name used twice.
+ * Gives a schema just made its indexes, copied; slots are found by id. STOA_EINVAL if a slot is not
+ * there or a rule of struct stoa_index_options is broken, STOA_EEXIST for a name used twice.
  */
 int stoa__schema_set_indexes(struct stoa__schema *s, const struct stoa__index_def *defs, uint32_t n,
 			     uint32_t next_index, struct stoa_error *err);
 /* Position of an index by id, or -1. */
 int stoa__schema_find_index(const struct stoa__schema *s, uint32_t id);
-/* References without a target are to rows of @table itself. Of a schema that nobody else has seen. */
+/*
+ * References without a target are to rows of @table itself. Of a schema that nobody else has seen.
+ */
 void stoa__schema_resolve_self(struct stoa__schema *s, uint32_t table);
 /* Position of a slot by name, or -1. */
 int stoa__schema_find(const struct stoa__schema *s, const char *name);
@@ -77,7 +80,10 @@ int stoa__schema_find(const struct stoa__schema *s, const char *name);
 int stoa__schema_put(const struct stoa__schema *s, struct stoa__buf *out);
 int stoa__schema_read(struct stoa__version *w, struct stoa__reader *r, struct stoa__schema **out,
 		      struct stoa_error *err);
-/* A value of any type, self-describing: for the log, the catalog and schemas. Bytes read borrow from the reader. */
+/*
+ * A value of any type, self-describing: for the log, the catalog and schemas. Bytes read borrow
+ * from the reader.
+ */
 int stoa__value_put(const struct stoa_value *v, struct stoa__buf *out);
 void stoa__value_read(struct stoa__reader *r, struct stoa_value *out);
 /* STOA_EINVAL unless @name is 1 .. STOA_NAME_MAX bytes of UTF-8 without NUL. */

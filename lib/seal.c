@@ -2,9 +2,9 @@
 /*
  * seal.c - from a tail's pages to an encoded row group
  *
- * Rows that died in the tail are left out: the first collection that a row can meet. What remains, kept rows
- * included, is gathered slot by slot into a C array and encoded; the group is in heap until a checkpoint
- * moves it to a segment.
+ * Rows that died in the tail are left out: the first collection that a row can meet. What remains,
+ * kept rows included, is gathered slot by slot into a C array and encoded; the group is in heap
+ * until a checkpoint moves it to a segment.
  */
 #include <string.h>
 
@@ -60,7 +60,10 @@ static const struct stoa__page *page_of(const struct stoa__table *t, uint32_t sl
 	return page ? page : t->tail->tail->rows[row / STOA__PAGE_ROWS][slot];
 }
 
-/* Gathers a slot of the survivors: symbol ids of strings, elements of a struct stoa_array of the rest. */
+/*
+ * Gathers a slot of the survivors: symbol ids of strings, elements of a struct stoa_array of the
+ * rest.
+ */
 static bool gather(const struct stoa__table *t, uint32_t slot, struct survivors *s)
 {
 	unsigned type = t->schema->slots[slot].def.type;

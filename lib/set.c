@@ -2,9 +2,10 @@
 /*
  * set.c - the set index as a kind: how hints come about when rows do
  *
- * Rows that change one by one put their hints into the delta. Whole groups that a bulk load adds get a run of their own, of the
- * right size and built in one pass, if they are in a segment; a database in memory has a delta and nothing else.
- * set_run.c has what happens to runs at a checkpoint.
+ * Rows that change one by one put their hints into the delta. Whole groups that a bulk load adds
+ * get a run of their own, of the right size and built in one pass, if they are in a segment; a
+ * database in memory has a delta and nothing else. set_run.c has what happens to runs at a
+ * checkpoint.
  */
 #include "set.h"
 
@@ -338,7 +339,9 @@ int stoa__set_check(const struct stoa__table *t, uint32_t i, struct stoa_error *
 	return stoa__set_walk(&walk, err);
 }
 
-/* Gives the state a new delta, of the rows up to @last that no run speaks for, with room for @more. */
+/*
+ * Gives the state a new delta, of the rows up to @last that no run speaks for, with room for @more.
+ */
 static int renew_delta(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t last,
 		       uint64_t more, struct stoa_error *err)
 {
@@ -434,8 +437,8 @@ static int add_to_delta(struct stoa__version *w, struct stoa__table *t, uint32_t
 }
 
 /*
- * What fails half-way has put hints for rows that will not be there; their rowids may be given to others. Hints
- * may be wrong.
+ * What fails half-way has put hints for rows that will not be there; their rowids may be given to
+ * others. Hints may be wrong.
  */
 static int appended(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t first,
 		    struct stoa__conflicts *c, struct stoa_error *err)

@@ -5,21 +5,22 @@
  *     state    delta    hints in heap, one table shared by all versions, added to in place
  *              runs     immutable hints over certain row groups: mapped from a segment, or in heap until a checkpoint
  *
- * A look-up goes through the delta and all runs for rowids that may have the key; for each the row is found in the version
- * that asks, and its slots are compared. So the rows are the truth, and hints need no versions (hints.h).
+ * A look-up goes through the delta and all runs for rowids that may have the key; for each the row
+ * is found in the version that asks, and its slots are compared. So the rows are the truth, and
+ * hints need no versions (hints.h).
  *
  * Invariants, for every version that has the state:
- * (1) A member whose key has no NULL is hinted at: by the delta, or by a run, if the run covers the base of its group and
- *     no overlay speaks for its slots.
- * (2) A run covers mapped bases only, named by segment file and group, since these never change and outlive the
- *     process. A base that the collector rewrote is another one, and not covered; its hints are still
- *     where they were.
- * (3) The delta is replaced by a new one, made from the rows that (1) asks of it, when it is full. Older versions keep
- *     the old one.
+ * (1) A member whose key has no NULL is hinted at: by the delta, or by a run, if the run covers the
+ *     base of its group and no overlay speaks for its slots.
+ * (2) A run covers mapped bases only, named by segment file and group, since these never change and
+ *     outlive the process. A base that the collector rewrote is another one, and not covered; its
+ *     hints are still where they were.
+ * (3) The delta is replaced by a new one, made from the rows that (1) asks of it, when it is full.
+ *     Older versions keep the old one.
  *
- * What is deleted or undone leaves hints behind. A rowid that is given again after a rollback may then be found under
- * a key of the row that was undone: the comparison sees to that; and twice under its own: equal hints are put
- * once, and rows found are sorted and told once.
+ * What is deleted or undone leaves hints behind. A rowid that is given again after a rollback may
+ * then be found under a key of the row that was undone: the comparison sees to that; and twice
+ * under its own: equal hints are put once, and rows found are sorted and told once.
  */
 #ifndef STOA__SET_H
 #define STOA__SET_H
@@ -75,15 +76,18 @@ static inline uint64_t stoa__set_mix(uint64_t h, uint64_t word)
 }
 /* The hash of @values, one for each slot of the index, none NULL. def->number[0] is the seed. */
 uint64_t stoa__set_hash(const struct stoa__index_def *def, const struct stoa_value *values);
-/* The hashes of keys [from, from + n) given as arrays; @n up to STOA__PAGE_ROWS. That of a key with a NULL is of no use. */
+/*
+ * The hashes of keys [from, from + n) given as arrays; @n up to STOA__PAGE_ROWS. That of a key with
+ * a NULL is of no use.
+ */
 void stoa__set_hash_arrays(const struct stoa__index_def *def, const struct stoa_array *columns,
 			   size_t from, size_t n, uint64_t *hash);
 /* Asks the processor for the key of a row. */
 void stoa__set_prefetch(const struct stoa__table *t, const struct stoa__index_def *def,
 			uint64_t rowid);
 /*
- * Is row @rowid a member of @t whose slots have @values? Not NULL, and of the slots' types. 1, 0, or the error of
- * reading it.
+ * Is row @rowid a member of @t whose slots have @values? Not NULL, and of the slots' types. 1, 0,
+ * or the error of reading it.
  */
 int stoa__set_matches(const struct stoa__table *t, const struct stoa__index_def *def,
 		      uint64_t rowid, const struct stoa_value *values, struct stoa_error *err);
@@ -133,10 +137,15 @@ static inline int stoa__set_bucket(const struct stoa__hints *h, struct stoa__set
 	return *out ? STOA_OK : stoa__set_open_bucket(run, b, out, err);
 }
 
-/* Told of a row that may have the key: 0 goes on, anything else ends the probe and is its result. */
+/*
+ * Told of a row that may have the key: 0 goes on, anything else ends the probe and is its result.
+ */
 typedef int stoa__set_candidate(void *ctx, uint64_t rowid, struct stoa_error *err);
 
-/* Goes through what a table hints at under @hash. To be inlined with @each, as it is the heart of every look-up. */
+/*
+ * Goes through what a table hints at under @hash. To be inlined with @each, as it is the heart of
+ * every look-up.
+ */
 static inline __attribute__((always_inline)) int
 stoa__set_probe(const struct stoa__hints *h, struct stoa__set_run *run, uint64_t hash,
 		stoa__set_candidate *each, void *ctx, struct stoa_error *err)
@@ -181,8 +190,9 @@ int stoa__set_first(const struct stoa__table *t, uint32_t i, uint64_t hash,
 /* Is the group's base covered by a run? */
 bool stoa__set_covers(const struct stoa__set *set, const struct stoa__base *base);
 /*
- * Can a row of @t be found under a key of the index's own types? Not if a weak reference among @values is to a row
- * that version @v has not any more, since such a slot reads as NULL. 1, 0, or an error.
+ * Can a row of @t be found under a key of the index's own types? Not if a weak reference among
+ * @values is to a row that version @v has not any more, since such a slot reads as NULL. 1, 0, or
+ * an error.
  */
 int stoa__set_key_lives(const struct stoa__version *v, const struct stoa__table *t,
 			const struct stoa__index_def *def, const struct stoa_value *values,
@@ -194,8 +204,9 @@ int stoa__set_all(const struct stoa__table *t, uint32_t i, uint64_t hash,
 /* ---- set_find.c: arguments ---- */
 
 /*
- * Converts a key to the slots' types: 1; 0 if no row can have it, as it has a NULL or a value that its slot
- * cannot hold; an error if a value is of another kind. *@out is @key itself, or @room, which is for as many values.
+ * Converts a key to the slots' types: 1; 0 if no row can have it, as it has a NULL or a value that
+ * its slot cannot hold; an error if a value is of another kind. *@out is @key itself, or @room,
+ * which is for as many values.
  */
 int stoa__set_convert(const struct stoa__table *t, const struct stoa__index_def *def,
 		      const struct stoa_value *key, struct stoa_value *room,
@@ -208,7 +219,8 @@ int stoa__set_check_columns(const struct stoa__table *t, const struct stoa__inde
 			    const struct stoa_array *columns, struct stoa_error *err);
 
 /*
- * For a query: rows that meet all of @equal, by the set index that suits it best. As source_ops->find().
+ * For a query: rows that meet all of @equal, by the set index that suits it best. As
+ * source_ops->find().
  */
 int stoa__set_choose(const struct stoa__table *t, const struct stoa__equal *equal, size_t n,
 		     struct stoa__row_list *out, struct stoa_error *err);

@@ -11,11 +11,13 @@
  *     union                   sift (a, nobody), then sift (b, a, not in)
  *     symmetric difference    sift (a, b, not in), then sift (b, a, not in)
  *
- * A sift scans the slots of one index and looks the keys of a batch up in the other, all at once; what stays is moved together. So it
- * needs no memory but that of a batch, whatever the sizes, and has its first row at once.
+ * A sift scans the slots of one index and looks the keys of a batch up in the other, all at once;
+ * what stays is moved together. So it needs no memory but that of a batch, whatever the sizes, and
+ * has its first row at once.
  *
- * A key that several rows have is told once, at the row with the smallest rowid: only rows decide, so that it does not matter in
- * which order hints are met, or that a writer adds some meanwhile. A key with a NULL is in no set.
+ * A key that several rows have is told once, at the row with the smallest rowid: only rows decide,
+ * so that it does not matter in which order hints are met, or that a writer adds some meanwhile. A
+ * key with a NULL is in no set.
  */
 #include <string.h>
 
@@ -216,7 +218,10 @@ static int init_columns(struct sift *s, const struct stoa__set_view *names)
 	return STOA_OK;
 }
 
-/* The keys of @first that @second has, or has not, or with NULL all; columns are called as those of @names. */
+/*
+ * The keys of @first that @second has, or has not, or with NULL all; columns are called as those of
+ * @names.
+ */
 static int sift(const struct stoa__set_view *first, const struct stoa__set_view *second, bool wanted,
 		const struct stoa__set_view *names, stoa_cursor **out, struct stoa_error *err)
 {

@@ -2,8 +2,9 @@
 /*
  * set_find.c - the public look-ups of a set index, and those of queries
  *
- * A single one finds table and index anew each time. Who has many to make opens the set: that freezes what the transaction sees,
- * as a cursor does, and keeps all that can be known beforehand (set_view.h).
+ * A single one finds table and index anew each time. Who has many to make opens the set: that
+ * freezes what the transaction sees, as a cursor does, and keeps all that can be known beforehand
+ * (set_view.h).
  */
 #include <string.h>
 
@@ -15,7 +16,10 @@
 
 /* ---- keys ---- */
 
-/* Are all values integers of the slots' own types? They are not copied then: a key that has just been made is still on its way to memory. */
+/*
+ * Are all values integers of the slots' own types? They are not copied then: a key that has just
+ * been made is still on its way to memory.
+ */
 static bool is_exact(const struct stoa__table *t, const struct stoa__index_def *def,
 		     const struct stoa_value *key)
 {
@@ -68,7 +72,10 @@ static int enter(stoa_txn *txn, stoa_table table, stoa_index index, const void *
 	return stoa__set_check_count(&(*t)->schema->indexes[*i], key, n, err);
 }
 
-/* As convert(), and for who looks from outside: 0 too where a weak reference is to a row that has gone. */
+/*
+ * As convert(), and for who looks from outside: 0 too where a weak reference is to a row that has
+ * gone.
+ */
 static int convert_alive(const struct stoa__version *v, const struct stoa__table *t,
 			 const struct stoa__index_def *def, const struct stoa_value *key,
 			 struct stoa_value *room, const struct stoa_value **out,
@@ -207,7 +214,10 @@ int stoa_set_find_many(stoa_txn *txn, stoa_table table, stoa_index index,
 #define CHOOSE_KEYS STOA__BATCH_ROWS	/* of an IN, or several multiplied */
 #define CHOOSE_ROWS 16384		/* more are as well read with all the others */
 
-/* What the index's slots are to be, slot by slot; *@n_keys, the number of keys: false if one is not told of. */
+/*
+ * What the index's slots are to be, slot by slot; *@n_keys, the number of keys: false if one is not
+ * told of.
+ */
 static bool suits(const struct stoa__index_def *def, const struct stoa__equal *equal, size_t n,
 		  const struct stoa__equal **by_slot, uint64_t *n_keys)
 {
@@ -229,7 +239,10 @@ static bool suits(const struct stoa__index_def *def, const struct stoa__equal *e
 	return true;
 }
 
-/* The position of the index that leaves the fewest rows over, by guess: unique before others, then more slots; -1: none. */
+/*
+ * The position of the index that leaves the fewest rows over, by guess: unique before others, then
+ * more slots; -1: none.
+ */
 static int choose(const struct stoa__schema *s, const struct stoa__equal *equal, size_t n)
 {
 	const struct stoa__equal *by_slot[STOA_INDEX_SLOTS_MAX];
@@ -286,6 +299,9 @@ int stoa__set_choose(const struct stoa__table *t, const struct stoa__equal *equa
 		return STOA_ROW;
 	}
 	stoa__free(list.rows);
-	/* A constant of another kind than the slot compares as the engine says, and too many rows are scanned. */
+	/*
+	 * A constant of another kind than the slot compares as the engine says, and too many rows
+	 * are scanned.
+	 */
 	return rc == STOA_EFULL || rc == STOA_ETYPE || rc == STOA_EINVAL ? STOA_END : rc;
 }

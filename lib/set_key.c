@@ -2,10 +2,11 @@
 /*
  * set_key.c - the keys of rows: hashed one by one or by pages, and compared
  *
- * The hash of a key goes over its slots, each brought to words of 64 bits: integers as they are, floats with one zero and one NaN,
- * strings as the XXH3 of their bytes, so that it does not depend on symbol ids and holds in files. A word is mixed
- * in by one 64 by 64 bit multiplication, folded. The seed is random for each index: keys chosen to meet in one
- * bucket would have to be chosen knowing it.
+ * The hash of a key goes over its slots, each brought to words of 64 bits: integers as they are,
+ * floats with one zero and one NaN, strings as the XXH3 of their bytes, so that it does not depend
+ * on symbol ids and holds in files. A word is mixed in by one 64 by 64 bit multiplication, folded.
+ * The seed is random for each index: keys chosen to meet in one bucket would have to be chosen
+ * knowing it.
  */
 #include <math.h>
 #include <string.h>
@@ -327,7 +328,10 @@ static bool page_changed(const struct stoa__set_walk *walk, const struct stoa__g
 	return false;
 }
 
-/* Calls @each with the first row and the number of rows of every page of @g that the walk is to give. */
+/*
+ * Calls @each with the first row and the number of rows of every page of @g that the walk is to
+ * give.
+ */
 static int for_pages(const struct stoa__set_walk *walk, const struct stoa__group *g,
 		     int (*each)(void *ctx, uint32_t from, uint32_t n, struct stoa_error *err),
 		     void *ctx, struct stoa_error *err)

@@ -2,15 +2,17 @@
 /*
  * set_many.c - many keys looked up at once
  *
- * Keys are taken through in lots of 64 that follow each other as on an assembly line: while one lot asks for its
- * buckets, the one before it matches tags and asks for the values of its rows, and so on to the comparison. Each stage
- * touches only what the one before it has asked for, so no miss is waited for while there are keys.
+ * Keys are taken through in lots of 64 that follow each other as on an assembly line: while one lot
+ * asks for its buckets, the one before it matches tags and asks for the values of its rows, and so
+ * on to the comparison. Each stage touches only what the one before it has asked for, so no miss is
+ * waited for while there are keys.
  *
  *     numbers, others   begin    match    verify
  *     strings           begin    match    code    symbol    bytes    verify
  *
- * What a lot finds out for a key is a candidate: the first row that has its tag in its first bucket. That is nearly always it. Where
- * it is not, or where the bucket has overflowed, the key is looked up by itself.
+ * What a lot finds out for a key is a candidate: the first row that has its tag in its first
+ * bucket. That is nearly always it. Where it is not, or where the bucket has overflowed, the key is
+ * looked up by itself.
  */
 #include <string.h>
 
@@ -69,7 +71,10 @@ static int begin(struct line *line, struct lot *lot, struct stoa_error *err)
 	return STOA_OK;
 }
 
-/* Looks for the tag of key @k in its bucket of table @j. No step depends on what is found: all are taken. */
+/*
+ * Looks for the tag of key @k in its bucket of table @j. No step depends on what is found: all are
+ * taken.
+ */
 static inline int match_in(const struct stoa__set_view *view, struct lot *lot, size_t k, uint32_t j,
 			   struct stoa_error *err)
 {
@@ -179,7 +184,10 @@ static void tell(struct line *line, size_t at, uint64_t rowid)
 		line->rows[at] = rowid;
 }
 
-/* Key @k by itself: compared with its candidate, and if that is not it, looked for wherever else it may be. */
+/*
+ * Key @k by itself: compared with its candidate, and if that is not it, looked for wherever else it
+ * may be.
+ */
 static int settle(struct line *line, struct lot *lot, size_t k, struct stoa_error *err)
 {
 	struct stoa_value key[STOA_INDEX_SLOTS_MAX];

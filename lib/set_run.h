@@ -13,14 +13,15 @@
  *              48   u64 zero[2]
  *              64   n times       u64 file, u64 group of the file; ascending
  *
- * A run is a function of immutable row groups, so it needs no log and no versions of its own. A checkpoint writes one over the
- * groups that have come since the last, and with them over those of younger and smaller runs, so that sizes
- * fall by a factor (as in a log-structured merge tree, O'Neil et al. 1996) and a look-up has a handful of tables to go
- * through; a run half of whose groups have gone is made anew too. A heap run, of a bulk load, is written as it is:
- * that happens within a commit.
+ * A run is a function of immutable row groups, so it needs no log and no versions of its own. A
+ * checkpoint writes one over the groups that have come since the last, and with them over those of
+ * younger and smaller runs, so that sizes fall by a factor (as in a log-structured merge tree,
+ * O'Neil et al. 1996) and a look-up has a handful of tables to go through; a run half of whose
+ * groups have gone is made anew too. A heap run, of a bulk load, is written as it is: that happens
+ * within a commit.
  *
- * What a checkpoint wrote takes its place in memory when its swaps are applied: from then on the groups are covered. The delta
- * keeps what it has until it is full.
+ * What a checkpoint wrote takes its place in memory when its swaps are applied: from then on the
+ * groups are covered. The delta keeps what it has until it is full.
  */
 #ifndef STOA__SET_RUN_H
 #define STOA__SET_RUN_H
@@ -42,9 +43,9 @@ struct stoa__set_run_plans {
 };
 
 /*
- * Writes what is to be written of version @v's runs to new files, and opens them. @merge: new runs may be built, which takes its
- * time; else only those in heap are written. @swaps name the bases in heap that have been written. On failure
- * the files are removed and @out is empty.
+ * Writes what is to be written of version @v's runs to new files, and opens them. @merge: new runs
+ * may be built, which takes its time; else only those in heap are written. @swaps name the bases in
+ * heap that have been written. On failure the files are removed and @out is empty.
  */
 int stoa__set_runs_write(struct stoa_db *db, struct stoa__version *v, uint64_t since, bool merge,
 		     const struct stoa__swap *swaps, const uint64_t *swap_files, size_t n_swaps,
@@ -67,7 +68,10 @@ int stoa__set_runs_store(const struct stoa__saver *saver, const struct stoa__tab
 int stoa__set_runs_load(const struct stoa__restorer *from, struct stoa__table *t, uint32_t i,
 		    uint8_t tag, const uint8_t *key, size_t len, struct stoa__reader *r);
 
-/* A run in heap over the mapped groups of @t from rowid @first on that no run of @set covers; takes @hints over. */
+/*
+ * A run in heap over the mapped groups of @t from rowid @first on that no run of @set covers; takes
+ * @hints over.
+ */
 int stoa__set_run_new(struct stoa__version *w, struct stoa__hints *hints, const struct stoa__table *t,
 		  const struct stoa__set *set, uint64_t first, struct stoa__set_run **out);
 bool stoa__set_run_covers(const struct stoa__set_run *run, uint64_t file, uint64_t index);

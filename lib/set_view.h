@@ -2,10 +2,10 @@
 /*
  * set_view.h - a set index of one version, made ready for many look-ups
  *
- * What a single look-up finds out anew each time is kept: the table, the index, its tables of hints, and a directory of
- * the rows (places.h). What remains for a key of one number is a multiplication, a bucket, and the value itself in its
- * column: two cache misses and some sixty instructions, few enough for a processor to be at work on several look-ups
- * at once.
+ * What a single look-up finds out anew each time is kept: the table, the index, its tables of
+ * hints, and a directory of the rows (places.h). What remains for a key of one number is a
+ * multiplication, a bucket, and the value itself in its column: two cache misses and some sixty
+ * instructions, few enough for a processor to be at work on several look-ups at once.
  *
  * set_many.c takes many keys through at once.
  *
@@ -33,7 +33,10 @@ struct stoa__set_view {
 int stoa__set_view_init(struct stoa__set_view *view, struct stoa__version *v,
 			const struct stoa__table *t, uint32_t i, struct stoa_error *err);
 void stoa__set_view_release(struct stoa__set_view *view);
-/* A row that has a key of the slots' types, without a NULL, whose hash is known: 1 with *@rowid, 0, or an error. */
+/*
+ * A row that has a key of the slots' types, without a NULL, whose hash is known: 1 with *@rowid, 0,
+ * or an error.
+ */
 int stoa__set_view_find(const struct stoa__set_view *view, uint64_t hash,
 			const struct stoa_value *values, uint64_t *rowid, struct stoa_error *err);
 /* Has a row before @rowid this key, of the slots' types and without a NULL? 1, 0, or an error. */
@@ -54,14 +57,18 @@ static inline int stoa__set_view_spot(const struct stoa__set_view *view, uint64_
 	(*out)->state = STOA__SPOT_OTHER;
 	return STOA_OK;
 }
-/* set_many.c: as stoa_set_find_many(), with arguments that have been checked. @found or @rows may be NULL. */
+/*
+ * set_many.c: as stoa_set_find_many(), with arguments that have been checked. @found or @rows may
+ * be NULL.
+ */
 int stoa__set_view_find_many(struct stoa__set_view *view, const struct stoa_array *columns, size_t n,
 			     uint64_t *found, stoa_rowid *rows, struct stoa_error *err);
 
 /*
- * A row with a key of one number, as long as all candidates are in plain spots and all parts are open: 1, 0, or -1
- * where there is more to do. What this is made of is counted in instructions: a processor that waits for the memory of one
- * look-up goes on to the next only as far as some three hundred of them.
+ * A row with a key of one number, as long as all candidates are in plain spots and all parts are
+ * open: 1, 0, or -1 where there is more to do. What this is made of is counted in instructions: a
+ * processor that waits for the memory of one look-up goes on to the next only as far as some three
+ * hundred of them.
  */
 static inline int stoa__set_view_word(const struct stoa__set_view *view, uint64_t hash, uint64_t word,
 			    uint64_t *rowid)

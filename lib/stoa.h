@@ -197,8 +197,9 @@ struct stoa_value {
 };
 
 /*
- * Values are made field by field, not from an initializer: compilers clear 16 bytes for that, write parts of them and
- * read them back whole, and the processor then waits until all that it had begun is done.
+ * Values are made field by field, not from an initializer: compilers clear 16 bytes for that, write
+ * parts of them and read them back whole, and the processor then waits until all that it had begun
+ * is done.
  */
 static inline struct stoa_value stoa_value_head(enum stoa_type type, uint8_t scale, uint32_t len)
 {
@@ -356,13 +357,14 @@ enum stoa_durability {
  * @durability:    the default of its transactions
  * @lazy_ms:       longest time a STOA_LAZY commit may wait for the disk; 0 means 100
  * @busy_ms:       how long to wait for another process's writer lock: 0 not at all, -1 for ever
- * @log_max_bytes: redo log that starts a background checkpoint; 0 means 64 MiB. Writers that fill as much again while it
- *                 runs wait for it, a second at most each
+ * @log_max_bytes: redo log that starts a background checkpoint; 0 means 64 MiB. Writers that fill
+ *                 as much again while it runs wait for it, a second at most each
  * @map_bytes:     address space reserved for the catalog; 0 means 16 GiB
- * @memory_limit:  bytes that the database and its queries may hold in memory; 0 means no limit. Writes that
- *                 would pass it are STOA_ENOMEM; a query that sorts, groups or joins more puts the rest into a
- *                 temporary file without a name, in the database's directory or, where it may not write
- *                 there, in $TMPDIR. An operator may always hold a megabyte
+ * @memory_limit:  bytes that the database and its queries may hold in memory; 0 means no limit.
+ *                 Writes that would pass it are STOA_ENOMEM; a query that sorts, groups or joins
+ *                 more puts the rest into a temporary file without a name, in the database's
+ *                 directory or, where it may not write there, in $TMPDIR. An operator may always
+ *                 hold a megabyte
  * @n_threads:     threads that one query may use; 0 means one for each processor
  */
 struct stoa_options {
@@ -384,8 +386,8 @@ struct stoa_options {
  * @options: NULL for the defaults
  * @out:     receives the handle; NULL on failure
  *
- * After a crash, open replays the redo log: what was committed is there, the rest is not. Its
- * time depends on the log and on what changed in place since it was written, not on the number of rows.
+ * After a crash, open replays the redo log: what was committed is there, the rest is not. Its time
+ * depends on the log and on what changed in place since it was written, not on the number of rows.
  *
  * Returns: STOA_OK; STOA_ENOTFOUND; STOA_EEXIST; STOA_EBUSY with the writer's pid in the text;
  *          STOA_ECORRUPT; STOA_EVERSION; STOA_EIO; STOA_ENOMEM; STOA_EINVAL.
@@ -396,9 +398,9 @@ STOA_API STOA_CHECK_RESULT int stoa_open(const char *path, const struct stoa_opt
 /**
  * stoa_close() - write a checkpoint, give up the database and free the handle, whatever is returned
  *
- * Every transaction, cursor, statement and handle must be finished, else STOA_ESTATE and nothing is closed. The
- * handle of a read-only or in-memory database writes nothing. NULL is fine. In a child after
- * fork() nothing is done: the handle is the parent's.
+ * Every transaction, cursor, statement and handle must be finished, else STOA_ESTATE and nothing is
+ * closed. The handle of a read-only or in-memory database writes nothing. NULL is fine. In a child
+ * after fork() nothing is done: the handle is the parent's.
  *
  * Returns: STOA_OK; STOA_ESTATE; STOA_EIO or STOA_EFULL if the checkpoint could not be written:
  *          then nothing committed is lost, the next open replays the log.
@@ -417,7 +419,8 @@ STOA_API STOA_CHECK_RESULT int stoa_checkpoint(stoa_db *db, struct stoa_error *e
  * stoa_refresh() - in a read-only database: see what the writing process has committed since
  *
  * Transactions that are open go on seeing what they saw. On a database that is open for writing
- * there is nothing to do. Cost: that of opening, when anything changed; a few small reads otherwise.
+ * there is nothing to do. Cost: that of opening, when anything changed; a few small reads
+ * otherwise.
  */
 STOA_API STOA_CHECK_RESULT int stoa_refresh(stoa_db *db, struct stoa_error *err);
 
@@ -431,7 +434,8 @@ STOA_API STOA_CHECK_RESULT int stoa_refresh(stoa_db *db, struct stoa_error *err)
  * @segment_bytes:  immutable files
  * @catalog_bytes:  the catalog
  * @log_bytes:      redo log in use
- * @memory_bytes:   heap held by tables, versions and strings; of a table: what its newest commit takes, without strings
+ * @memory_bytes:   heap held by tables, versions and strings; of a table: what its newest commit
+ *                  takes, without strings
  * @tail_bytes:     heap of it in rows not yet sealed
  * @overlay_bytes:  heap of it in changed values of sealed rows, and live bitmaps
  * @n_symbols:      interned strings that something holds
@@ -439,9 +443,11 @@ STOA_API STOA_CHECK_RESULT int stoa_refresh(stoa_db *db, struct stoa_error *err)
  * @n_snapshots:    versions that transactions and cursors hold, beyond the newest
  * @commit:         number of the newest commit
  * @oldest_commit:  number of the commit that the oldest snapshot shows; @commit if there is none
- * @pinned_bytes:   heap that goes when the snapshots go: what only they see and still need. A cursor needs what it
- *                  has still to visit: row groups that it has passed are not among these
- * @pinned_disk_bytes: files that are removed already and take space until the snapshots go; not in @disk_bytes
+ * @pinned_bytes:   heap that goes when the snapshots go: what only they see and still need. A
+ *                  cursor needs what it has still to visit: row groups that it has passed are not
+ *                  among these
+ * @pinned_disk_bytes: files that are removed already and take space until the snapshots go; not in
+ *                     @disk_bytes
  * @pinned_groups:  row groups that only snapshots see and still need
  * @n_cursors:      cursors that are open on tables, in this process
  */
@@ -474,8 +480,9 @@ struct stoa_stat {
 /**
  * stoa_stat() - measure the whole database (@table 0) or one table
  *
- * Of a table, sizes of files and what snapshots pin are those of the database; a trace (stoa_trace_take()) has all by table, slot
- * and index. Cost: O(row groups), and some 20 ns for each block of the tables' memory.
+ * Of a table, sizes of files and what snapshots pin are those of the database; a trace
+ * (stoa_trace_take()) has all by table, slot and index. Cost: O(row groups), and some 20 ns for
+ * each block of the tables' memory.
  */
 STOA_API STOA_CHECK_RESULT int stoa_stat(stoa_txn *txn, stoa_table table, struct stoa_stat *out,
 					 struct stoa_error *err);
@@ -511,8 +518,8 @@ struct stoa_backup_stat {
 #define STOA_BACKUP_STAT_INIT { sizeof(struct stoa_backup_stat), 0, 0, 0, 0, 0 }
 
 /*
- * Read and verify every byte of the backup before it takes its place; files of the older backup that went bad
- * are copied anew.
+ * Read and verify every byte of the backup before it takes its place; files of the older backup
+ * that went bad are copied anew.
  */
 #define STOA_BACKUP_VERIFY 1u
 
@@ -520,7 +527,8 @@ struct stoa_backup_stat {
  * struct stoa_backup_options - how to make a backup; start from STOA_BACKUP_OPTIONS_INIT
  * @size:     sizeof(struct stoa_backup_options)
  * @flags:    STOA_BACKUP_*
- * @progress: called after each segment file, from the calling thread; any result but 0 cancels. May be NULL
+ * @progress: called after each segment file, from the calling thread; any result but 0 cancels. May
+ *            be NULL
  * @ctx:      handed to @progress
  */
 struct stoa_backup_options {
@@ -534,26 +542,30 @@ struct stoa_backup_options {
 /**
  * stoa_backup() - copy a database into another directory, beside whoever is writing to it
  * @db:      open for writing or read-only; not in memory
- * @path:    the backup: what is not there yet, or an older backup of the same database, which is replaced
+ * @path:    the backup: what is not there yet, or an older backup of the same database, which is
+ *           replaced
  * @options: NULL for the defaults
  * @out:     receives what was done; may be NULL
  *
- * The backup is a database directory like any other, with every commit that had returned when this was called, and perhaps some
- * that came meanwhile, none of them in part. It is opened, checked and backed up like any other; to go back to it, open it or back
- * it up to where the database was.
+ * The backup is a database directory like any other, with every commit that had returned when this
+ * was called, and perhaps some that came meanwhile, none of them in part. It is opened, checked and
+ * backed up like any other; to go back to it, open it or back it up to where the database was.
  *
- * It is made in @path with ".partial" added, which takes the name @path when it is complete: a crash leaves the older
- * backup as it was. Segment files, which never change, are taken from the older backup where it has them (the two share them until
- * the older one is removed), and from an attempt that did not get to its end; every file that is copied is verified on its
- * way. Writers go on, but for a checkpoint, which waits while the catalog and the log are copied.
+ * It is made in @path with ".partial" added, which takes the name @path when it is complete: a
+ * crash leaves the older backup as it was. Segment files, which never change, are taken from the
+ * older backup where it has them (the two share them until the older one is removed), and from an
+ * attempt that did not get to its end; every file that is copied is verified on its way. Writers go
+ * on, but for a checkpoint, which waits while the catalog and the log are copied.
  *
- * Returns: STOA_OK; STOA_EEXIST if @path is something else than an older backup of this database; STOA_EBUSY if
- *          somebody writes to the older backup, or another backup to @path is at work; STOA_ECORRUPT if a file of the
- *          database is damaged; STOA_EUNSUPPORTED for a database in memory, and where the file system cannot put a directory
- *          in the place of another; STOA_EFULL, STOA_EIO; STOA_ECANCELED. After a failure what was copied stays in the
- *          partial directory, to go on from.
+ * Returns: STOA_OK; STOA_EEXIST if @path is something else than an older backup of this database;
+ *          STOA_EBUSY if somebody writes to the older backup, or another backup to @path is at
+ *          work; STOA_ECORRUPT if a file of the database is damaged; STOA_EUNSUPPORTED for a
+ *          database in memory, and where the file system cannot put a directory in the place of
+ *          another; STOA_EFULL, STOA_EIO; STOA_ECANCELED. After a failure what was copied stays in
+ *          the partial directory, to go on from.
  * Threads: any; a write transaction may be open, what it did is not in the backup.
- * Cost:    reads and writes what is new; O(files) for the rest. With STOA_BACKUP_VERIFY reads all of the backup once more.
+ * Cost:    reads and writes what is new; O(files) for the rest. With STOA_BACKUP_VERIFY reads all
+ *          of the backup once more.
  */
 STOA_API STOA_CHECK_RESULT int stoa_backup(stoa_db *db, const char *path,
 					   const struct stoa_backup_options *options,
@@ -589,17 +601,20 @@ struct stoa_recover_stat {
  * @to:     the new one, which must not be there yet
  * @report: may be NULL, as may @out
  *
- * Row groups are saved whose every byte is as it was written, with the changes and deletes that hang on them; newest rows; and what
- * the redo log has, but commits that do not fit what is left. Rows keep their rowids, tables their numbers and indexes.
- * References to rows that are lost become NULL; where that is not allowed the row that refers is lost, too. Queues are in the order
- * in which their rows were inserted, and no row is claimed.
+ * Row groups are saved whose every byte is as it was written, with the changes and deletes that
+ * hang on them; newest rows; and what the redo log has, but commits that do not fit what is left.
+ * Rows keep their rowids, tables their numbers and indexes. References to rows that are lost become
+ * NULL; where that is not allowed the row that refers is lost, too. Queues are in the order in
+ * which their rows were inserted, and no row is claimed.
  *
- * Where the catalog itself cannot be read, row groups are gathered from the segment files, which know slots by number and type alone:
- * tables are then recovered_1, recovered_2, ..., with slots slot_0, slot_1, ...; changes and deletes since a group was written
- * are lost, and so are references, newest rows and the log.
+ * Where the catalog itself cannot be read, row groups are gathered from the segment files, which
+ * know slots by number and type alone: tables are then recovered_1, recovered_2, ..., with slots
+ * slot_0, slot_1, ...; changes and deletes since a group was written are lost, and so are
+ * references, newest rows and the log.
  *
- * Returns: STOA_OK if there is a new database, whatever was lost; STOA_EEXIST; STOA_ENOTFOUND; STOA_EBUSY if somebody
- *          writes to the damaged one; STOA_EVERSION; STOA_EIO, STOA_EFULL, STOA_ENOMEM: then there is none.
+ * Returns: STOA_OK if there is a new database, whatever was lost; STOA_EEXIST; STOA_ENOTFOUND;
+ *          STOA_EBUSY if somebody writes to the damaged one; STOA_EVERSION; STOA_EIO, STOA_EFULL,
+ *          STOA_ENOMEM: then there is none.
  */
 STOA_API STOA_CHECK_RESULT int stoa_recover(const char *path, const char *to,
 					    stoa_recover_report *report, void *ctx,
@@ -608,11 +623,12 @@ STOA_API STOA_CHECK_RESULT int stoa_recover(const char *path, const char *to,
 /* ---- tracing memory and disk -------------------------------------------------------------- */
 
 /*
- * A *trace* says where all bytes are: a tree of nodes, the database at its root, then tables, their slots and
- * indexes, and what each consists of. The numbers of a node are the sums of those below it, and the root's are exact: its
- * memory is what the library has allocated (stoa_trace_memory(), traces left aside), its disk what du says of the directory.
- * Mapped files are disk, not memory: the kernel keeps of them what it has room for. Counting goes on
- * all the time, some instructions an allocation; taking a trace is a walk.
+ * A *trace* says where all bytes are: a tree of nodes, the database at its root, then tables, their
+ * slots and indexes, and what each consists of. The numbers of a node are the sums of those below
+ * it, and the root's are exact: its memory is what the library has allocated (stoa_trace_memory(),
+ * traces left aside), its disk what du says of the directory. Mapped files are disk, not memory:
+ * the kernel keeps of them what it has room for. Counting goes on all the time, some instructions
+ * an allocation; taking a trace is a walk.
  *
  *     stoa_trace *before, *after, *grown;
  *     size_t top[5];
@@ -652,7 +668,8 @@ enum stoa_trace_kind {
 STOA_API const char *stoa_trace_kind_name(int kind);
 
 /**
- * struct stoa_trace_node - a node of a trace; in a comparison, what has changed: then numbers may be negative
+ * struct stoa_trace_node - a node of a trace; in a comparison, what has changed: then numbers may
+ * be negative
  * @name:     of a table, slot or index, or words for it; borrows from the trace
  * @kind:     enum stoa_trace_kind
  * @parent:   number of the node it is below; the root's is its own, 0
@@ -660,9 +677,10 @@ STOA_API const char *stoa_trace_kind_name(int kind);
  * @depth:    0 for the root
  * @memory:   bytes of heap
  * @disk:     bytes of files, as du counts them
- * @unlinked: bytes of files that have no name any more: free when their last user is gone, and not in @disk
- * @memory_garbage: of @memory, what nothing needs any more: rows that have died, values that were changed
- *            since. By the numbers of rows: values of a column are taken to be of one size
+ * @unlinked: bytes of files that have no name any more: free when their last user is gone, and not
+ *            in @disk
+ * @memory_garbage: of @memory, what nothing needs any more: rows that have died, values that were
+ *            changed since. By the numbers of rows: values of a column are taken to be of one size
  * @disk_garbage: the same of @disk
  * @count:    see enum stoa_trace_kind
  */
@@ -696,11 +714,13 @@ STOA_API int64_t stoa_trace_measure_of(const struct stoa_trace_node *node, int m
 /**
  * stoa_trace_take() - say where the bytes of a database are now
  *
- * Of the newest commit that is published; what older snapshots and open transactions hold beside it has nodes of its own.
- * While other threads work, numbers of different moments meet, and a node "elsewhere" takes up the difference.
+ * Of the newest commit that is published; what older snapshots and open transactions hold beside it
+ * has nodes of its own. While other threads work, numbers of different moments meet, and a node
+ * "elsewhere" takes up the difference.
  *
  * Returns: STOA_OK; STOA_ENOMEM; STOA_EIO, STOA_ECORRUPT if a segment's directory cannot be read.
- * Threads: any. Waits for a checkpoint that runs, not for writers. Cost: about 20 ns for each block of memory, and a system call for each file.
+ * Threads: any. Waits for a checkpoint that runs, not for writers. Cost: about 20 ns for each block
+ *          of memory, and a system call for each file.
  */
 STOA_API STOA_CHECK_RESULT int stoa_trace_take(stoa_db *db, stoa_trace **out,
 					       struct stoa_error *err);
@@ -716,8 +736,8 @@ STOA_API size_t stoa_trace_path(const stoa_trace *trace, size_t i, char *buf, si
 
 /**
  * stoa_trace_top() - the nodes that matter most
- * @out: receives the numbers of at most @n nodes without nodes below them, the largest change or size first; none
- *       that measures 0
+ * @out: receives the numbers of at most @n nodes without nodes below them, the largest change or
+ *       size first; none that measures 0
  *
  * Returns: how many.
  */
@@ -734,7 +754,8 @@ STOA_API STOA_CHECK_RESULT int stoa_trace_json(stoa_trace *trace, const char **o
 /**
  * stoa_trace_parse() - read what stoa_trace_json() wrote
  *
- * Returns: STOA_OK; STOA_ESYNTAX with line and column; STOA_EFULL for more nodes than a trace may have; STOA_ENOMEM.
+ * Returns: STOA_OK; STOA_ESYNTAX with line and column; STOA_EFULL for more nodes than a trace may
+ *          have; STOA_ENOMEM.
  */
 STOA_API STOA_CHECK_RESULT int stoa_trace_parse(const char *json, size_t len, stoa_trace **out,
 						struct stoa_error *err);
@@ -745,15 +766,17 @@ STOA_API uint64_t stoa_trace_memory(void);
 /* ---- collecting garbage ------------------------------------------------------------------ */
 
 /*
- * Deleted rows, changed values and dropped slots leave garbage in row groups. A collector in the background rewrites
- * groups that have too much of it, beside writers and readers; rowids go on meaning the same rows, and whatever is
- * open goes on showing what it showed. Groups have generations: 0 as they were made, 1 and 2 when they were rewritten once and more
- * often. Old ones are looked at less often than young ones, and bear more garbage. It is on by default.
+ * Deleted rows, changed values and dropped slots leave garbage in row groups. A collector in the
+ * background rewrites groups that have too much of it, beside writers and readers; rowids go on
+ * meaning the same rows, and whatever is open goes on showing what it showed. Groups have
+ * generations: 0 as they were made, 1 and 2 when they were rewritten once and more often. Old ones
+ * are looked at less often than young ones, and bear more garbage. It is on by default.
  */
 #define STOA_GC_GENERATIONS 3
 
 /**
- * struct stoa_gc_stats - what collections of a generation did since the database was opened, or one of them
+ * struct stoa_gc_stats - what collections of a generation did since the database was opened, or one
+ * of them
  * @collections:     how many
  * @groups_read:     row groups that were rewritten
  * @groups_made:     and what they became
@@ -785,10 +808,12 @@ struct stoa_gc_stats {
  * @generation: groups of this one and of younger ones; 2 is all
  * @out:        receives what it did; may be NULL
  *
- * Dead cycles of references are found, in all generations, and their rows die; whatever a hundredth of which is garbage is rewritten, small groups side by side are merged, and a checkpoint lets the old files go.
- * Works when the collector is disabled, too. Returns: STOA_OK; STOA_ESTATE if this thread has a
- * write transaction open; STOA_EREADONLY; STOA_EINVAL; STOA_EIO, STOA_EFULL, STOA_ENOMEM, STOA_ECORRUPT: then all rows are what
- * they were, and some groups may have been rewritten.
+ * Dead cycles of references are found, in all generations, and their rows die; whatever a hundredth
+ * of which is garbage is rewritten, small groups side by side are merged, and a checkpoint lets the
+ * old files go. Works when the collector is disabled, too. Returns: STOA_OK; STOA_ESTATE if this
+ * thread has a write transaction open; STOA_EREADONLY; STOA_EINVAL; STOA_EIO, STOA_EFULL,
+ * STOA_ENOMEM, STOA_ECORRUPT: then all rows are what they were, and some groups may have been
+ * rewritten.
  * Cost: reads and encodes the groups, some million rows a second; the writer waits for
  * milliseconds at a time.
  */
@@ -798,10 +823,12 @@ STOA_API STOA_CHECK_RESULT int stoa_gc_collect(stoa_db *db, int generation,
 /**
  * stoa_gc_cool() - collect everything, and compress it for rows that are seldom read
  *
- * Numbers, texts and blobs of all row groups that there are go under zstd, 2,048 rows at a time, wherever that makes them a
- * tenth smaller: some three quarters of the size are left of a table of numbers and sentences. Strings stay as they are. All
- * calls go on to work, slower: a scan decompresses some hundred million values a second and core, and reading one row
- * costs some ten microseconds a slot. Row groups stay cold when they are collected later; rows that come later are not.
+ * Numbers, texts and blobs of all row groups that there are go under zstd, 2,048 rows at a time,
+ * wherever that makes them a tenth smaller: some three quarters of the size are left of a table of
+ * numbers and sentences. Strings stay as they are. All calls go on to work, slower: a scan
+ * decompresses some hundred million values a second and core, and reading one row costs some ten
+ * microseconds a slot. Row groups stay cold when they are collected later; rows that come later are
+ * not.
  *
  * Returns: as stoa_gc_collect(). Cost: some 200 thousand rows a second and 16 slots.
  */
@@ -813,7 +840,8 @@ STOA_API STOA_CHECK_RESULT int stoa_gc_enable(stoa_db *db, bool on, struct stoa_
 STOA_API bool stoa_gc_is_enabled(const stoa_db *db);
 
 /**
- * stoa_gc_set_threshold() - how much garbage a group of a generation may have: 1 to 100 percent of its bytes
+ * stoa_gc_set_threshold() - how much garbage a group of a generation may have: 1 to 100 percent of
+ * its bytes
  *
  * 15, 20 and 25 unless set. Kept while the database is open.
  */
@@ -837,7 +865,8 @@ STOA_API STOA_CHECK_RESULT int stoa_gc_stats(stoa_db *db, int generation,
  * @phase: STOA_GC_BEFORE or STOA_GC_AFTER
  * @stats: of this collection; zeros before it
  *
- * Called by the thread that collects. It may begin no write transaction, nor collect, nor close the database.
+ * Called by the thread that collects. It may begin no write transaction, nor collect, nor close the
+ * database.
  */
 typedef void stoa_gc_callback(void *ctx, int phase, int generation,
 			      const struct stoa_gc_stats *stats);
@@ -854,8 +883,8 @@ STOA_API STOA_CHECK_RESULT int stoa_gc_set_callback(stoa_db *db, stoa_gc_callbac
  * stoa_begin() - begin a transaction
  * @flags: STOA_READ or STOA_WRITE
  *
- * STOA_WRITE waits for the write transaction that is open, if any (a second one by the same thread is
- * STOA_ESTATE). STOA_READ never waits. Cost: under a microsecond.
+ * STOA_WRITE waits for the write transaction that is open, if any (a second one by the same thread
+ * is STOA_ESTATE). STOA_READ never waits. Cost: under a microsecond.
  */
 STOA_API STOA_CHECK_RESULT int stoa_begin(stoa_db *db, unsigned flags, stoa_txn **out,
 					  struct stoa_error *err);
@@ -864,12 +893,14 @@ STOA_API STOA_CHECK_RESULT int stoa_begin(stoa_db *db, unsigned flags, stoa_txn 
  * stoa_commit() - make a transaction's writes last and free the handle, whatever is returned
  *
  * Returns: STOA_OK: the writes are there for every later transaction and, with STOA_FULL, on the
- *          disk, together with all commits before, lazy ones too. STOA_EUNKNOWN: the disk failed in a flush; the database is read-only from here
- *          on, and reopening it shows whether the commit took place. Any other error (STOA_EFULL: the log has no
- *          room on the disk): the transaction was aborted.
+ *          disk, together with all commits before, lazy ones too. STOA_EUNKNOWN: the disk failed in
+ *          a flush; the database is read-only from here on, and reopening it shows whether the
+ *          commit took place. Any other error (STOA_EFULL: the log has no room on the disk): the
+ *          transaction was aborted.
  * Cost:    one flush of the disk with STOA_FULL, shared with the commits of other threads that
- *          arrive while it runs; no flush otherwise. Where writers outrun the checkpoint or the collection that runs, so
- *          that log or garbage would grow without bound, a commit that is done waits for it, a second at most.
+ *          arrive while it runs; no flush otherwise. Where writers outrun the checkpoint or the
+ *          collection that runs, so that log or garbage would grow without bound, a commit that is
+ *          done waits for it, a second at most.
  */
 STOA_API STOA_CHECK_RESULT int stoa_commit(stoa_txn *txn, struct stoa_error *err);
 
@@ -882,7 +913,8 @@ STOA_API STOA_CHECK_RESULT int stoa_set_durability(stoa_txn *txn, int durability
 
 /**
  * stoa_savepoint() - mark a point in a write transaction to go back to
- * @out: receives the mark, good until the transaction ends, gives it up or goes back to an earlier mark
+ * @out: receives the mark, good until the transaction ends, gives it up or goes back to an earlier
+ *       mark
  */
 STOA_API STOA_CHECK_RESULT int stoa_savepoint(stoa_txn *txn, uint32_t *out, struct stoa_error *err);
 
@@ -914,7 +946,8 @@ STOA_API STOA_CHECK_RESULT int stoa_release(stoa_txn *txn, uint32_t savepoint,
  * @scale:     digits after the point, for STOA_DECIMAL: 0 to @precision
  * @flags:     STOA_NOT_NULL
  * @value:     the default, of type STOA_NULL for none
- * @target:    of STOA_REF and STOA_WEAK_REF: the table whose rows are meant, 0 for the slot's own; else 0
+ * @target:    of STOA_REF and STOA_WEAK_REF: the table whose rows are meant, 0 for the slot's own;
+ *             else 0
  */
 struct stoa_slot {
 	const char *name;
@@ -1004,17 +1037,20 @@ enum stoa_index_kind {
 /**
  * struct stoa_index_options - what an index is to be; start from STOA_INDEX_OPTIONS_INIT
  * @size:    sizeof(struct stoa_index_options)
- * @name:    UTF-8, 1 to STOA_NAME_MAX bytes, unique in its table without regard to ASCII case; NULL for the names of
- *           its slots with underscores between them
+ * @name:    UTF-8, 1 to STOA_NAME_MAX bytes, unique in its table without regard to ASCII case; NULL
+ *           for the names of its slots with underscores between them
  * @kind:    an enum stoa_index_kind
  * @flags:   STOA_INDEX_*
  * @slots:   positions of its slots in the schema, from 0, each once
- * @n_slots: how many, up to STOA_INDEX_SLOTS_MAX; a set has at least one; a deque has none, or one that names the queue
- *           a row is in: any type but floats, names of at most STOA_QUEUE_NAME_MAX bytes
- * @maxlen:  of a deque: rows that each of its queues may hold; a push beyond it deletes the row at the other end. 0: no limit
- * @attempts_max: of a deque: a job that comes back after so many claims goes to @dead. 0: it comes back for ever
- * @dead:    with @attempts_max: a table with as many slots of the same types, where such rows go, into its deque if it has
- *           one. While that is not possible they stay where they are
+ * @n_slots: how many, up to STOA_INDEX_SLOTS_MAX; a set has at least one; a deque has none, or one
+ *           that names the queue a row is in: any type but floats, names of at most
+ *           STOA_QUEUE_NAME_MAX bytes
+ * @maxlen:  of a deque: rows that each of its queues may hold; a push beyond it deletes the row at
+ *           the other end. 0: no limit
+ * @attempts_max: of a deque: a job that comes back after so many claims goes to @dead. 0: it comes
+ *                back for ever
+ * @dead:    with @attempts_max: a table with as many slots of the same types, where such rows go,
+ *           into its deque if it has one. While that is not possible they stay where they are
  */
 struct stoa_index_options {
 	size_t size;
@@ -1033,8 +1069,9 @@ struct stoa_index_options {
  * stoa_index_create() - make an index over the rows that a table has and will have
  * @out: receives its number; may be NULL
  *
- * Returns: STOA_OK; STOA_EEXIST if the name is taken, or if rows have equal keys that are to be unique (the text names
- *          two of them); STOA_EINVAL; STOA_EFULL past STOA_INDEXES_MAX; STOA_ESTATE while an appender is open.
+ * Returns: STOA_OK; STOA_EEXIST if the name is taken, or if rows have equal keys that are to be
+ *          unique (the text names two of them); STOA_EINVAL; STOA_EFULL past STOA_INDEXES_MAX;
+ *          STOA_ESTATE while an appender is open.
  * Cost:    a set: one pass over the table.
  */
 STOA_API STOA_CHECK_RESULT int stoa_index_create(stoa_txn *txn, stoa_table table,
@@ -1042,7 +1079,8 @@ STOA_API STOA_CHECK_RESULT int stoa_index_create(stoa_txn *txn, stoa_table table
 						 stoa_index *out, struct stoa_error *err);
 
 /**
- * stoa_index_ensure_unique() - a unique set index on these slots: the one that is there, or a new one
+ * stoa_index_ensure_unique() - a unique set index on these slots: the one that is there, or a new
+ * one
  * @slots: their names, with commas between them
  *
  * Returns: as stoa_index_create(); STOA_ENOTFOUND for a slot that is not there.
@@ -1094,12 +1132,12 @@ STOA_API STOA_CHECK_RESULT int stoa_index_info(stoa_txn *txn, stoa_table table, 
 /* ---- sets ------------------------------------------------------------------------------- */
 
 /*
- * A set index answers "which rows have this key?" in O(1), where a key is a value for each of its slots. A table of
- * one slot with a unique set index is a durable set.
+ * A set index answers "which rows have this key?" in O(1), where a key is a value for each of its
+ * slots. A table of one slot with a unique set index is a durable set.
  *
- * Keys are converted to the slots' types as in stoa_insert(); one that does not fit, or has a NULL, is in no
- * row, and neither is a weak reference to a row that has gone, since its slot reads as NULL. What a transaction sees is
- * what its version has: a snapshot goes on finding what it found.
+ * Keys are converted to the slots' types as in stoa_insert(); one that does not fit, or has a NULL,
+ * is in no row, and neither is a weak reference to a row that has gone, since its slot reads as
+ * NULL. What a transaction sees is what its version has: a snapshot goes on finding what it found.
  */
 
 /**
@@ -1108,7 +1146,8 @@ STOA_API STOA_CHECK_RESULT int stoa_index_info(stoa_txn *txn, stoa_table table, 
  * @n:   how many
  * @row: receives the rowid of one such row, the only one if the index is unique; may be NULL
  *
- * Returns: STOA_ROW; STOA_END if there is none; STOA_ENOTFOUND if there is no such index; STOA_EINVAL, STOA_ETYPE.
+ * Returns: STOA_ROW; STOA_END if there is none; STOA_ENOTFOUND if there is no such index;
+ *          STOA_EINVAL, STOA_ETYPE.
  * Cost:    O(1), plus the log of the number of row groups; stoa_set_open() is for many.
  */
 STOA_API STOA_CHECK_RESULT int stoa_set_find(stoa_txn *txn, stoa_table table, stoa_index index,
@@ -1140,11 +1179,12 @@ STOA_API STOA_CHECK_RESULT int stoa_set_find_many(stoa_txn *txn, stoa_table tabl
 						  stoa_rowid *rows, struct stoa_error *err);
 
 /**
- * stoa_set_open() - make a set index ready for many look-ups: several times as fast as stoa_set_find()
+ * stoa_set_open() - make a set index ready for many look-ups: several times as fast as
+ * stoa_set_find()
  * @out: receives the set, to be closed before the database; NULL on failure
  *
- * The set is that of this moment: what the transaction changes afterwards is not in it, and the transaction may end
- * before it. As long as it is open it holds its version, as a cursor does.
+ * The set is that of this moment: what the transaction changes afterwards is not in it, and the
+ * transaction may end before it. As long as it is open it holds its version, as a cursor does.
  *
  * Returns: STOA_OK; STOA_ENOTFOUND if there is no such index; STOA_ENOMEM.
  * Threads: one at a time per open set; any number may be open.
@@ -1156,7 +1196,8 @@ STOA_API STOA_CHECK_RESULT int stoa_set_open(stoa_txn *txn, stoa_table table, st
 /**
  * stoa_set_has() - is there a row with this key? As stoa_set_find()
  *
- * Returns: STOA_ROW, STOA_END, an error; STOA_ESTATE once the transaction went back to before the set was opened.
+ * Returns: STOA_ROW, STOA_END, an error; STOA_ESTATE once the transaction went back to before the
+ *          set was opened.
  */
 STOA_API STOA_CHECK_RESULT int stoa_set_has(stoa_set *set, const struct stoa_value *key, size_t n,
 					    stoa_rowid *row, struct stoa_error *err);
@@ -1176,14 +1217,17 @@ enum stoa_set_operation {
 
 /**
  * stoa_set_combine() - a cursor over the keys that an operation on two sets gives
- * @a, @b:      may be of one table, and of transactions of different times; they may be closed before the cursor
+ * @a, @b:      may be of one table, and of transactions of different times; they may be closed
+ *              before the cursor
  * @operation: an enum stoa_set_operation
- * @out:       receives the cursor: the slots of @a's index as columns, each key once, with a row that has it as the
- *             rowid of @a or, for keys of @b alone and for some intersections, of @b. In no order that means anything
+ * @out:       receives the cursor: the slots of @a's index as columns, each key once, with a row
+ *             that has it as the rowid of @a or, for keys of @b alone and for some intersections,
+ *             of @b. In no order that means anything
  *
- * Lazy, and in memory for a batch. Returns: STOA_OK; STOA_ETYPE unless both have slots of the same types; STOA_EINVAL;
- * STOA_ESTATE; STOA_ENOMEM.
- * Cost:    a look-up for each row of @a, of @b or, for a union or symmetric difference, of both; of an intersection the smaller.
+ * Lazy, and in memory for a batch. Returns: STOA_OK; STOA_ETYPE unless both have slots of the same
+ * types; STOA_EINVAL; STOA_ESTATE; STOA_ENOMEM.
+ * Cost:    a look-up for each row of @a, of @b or, for a union or symmetric difference, of both; of
+ *          an intersection the smaller.
  */
 STOA_API STOA_CHECK_RESULT int stoa_set_combine(stoa_set *a, stoa_set *b, int operation,
 						stoa_cursor **out, struct stoa_error *err);
@@ -1237,15 +1281,15 @@ STOA_API STOA_CHECK_RESULT int stoa_get(stoa_txn *txn, stoa_table table, stoa_ro
  * @rows:  @n rowids; one may come several times
  * @out:   receives the values of one row after the other: @n times @n_out of them
  * @n_out: the number of slots
- * @found: receives a bit for each, whether there is such a row; the values of one that is not there are NULL. Where
- *         this is NULL, all must be there
+ * @found: receives a bit for each, whether there is such a row; the values of one that is not there
+ *         are NULL. Where this is NULL, all must be there
  *
- * As stoa_get() for each, but that the memory of the rows to come is on its way while one is decoded: a few
- * times as fast where rows are not in the processor's caches. Strings borrow as those of stoa_get(), those of all
- * rows together.
+ * As stoa_get() for each, but that the memory of the rows to come is on its way while one is
+ * decoded: a few times as fast where rows are not in the processor's caches. Strings borrow as
+ * those of stoa_get(), those of all rows together.
  *
- * Returns: STOA_OK; STOA_ENOTFOUND, naming the row; STOA_EINVAL; STOA_ENOMEM; STOA_ECORRUPT. On an error @out has
- *          nothing of use.
+ * Returns: STOA_OK; STOA_ENOTFOUND, naming the row; STOA_EINVAL; STOA_ENOMEM; STOA_ECORRUPT. On an
+ *          error @out has nothing of use.
  */
 STOA_API STOA_CHECK_RESULT int stoa_get_many(stoa_txn *txn, stoa_table table, const stoa_rowid *rows,
 					     size_t n, struct stoa_value *out, size_t n_out,
@@ -1268,30 +1312,32 @@ STOA_API STOA_CHECK_RESULT int stoa_delete(stoa_txn *txn, stoa_table table, stoa
 /* ---- references ------------------------------------------------------------------------- */
 
 /*
- * A row lives while it is a *member* of its table, or a strong reference or a hold needs it. stoa_delete() takes
- * membership away: no scan or query shows the row any more, but stoa_get() and stoa_update() reach it by its rowid
- * as long as it lives. It dies in the commit that takes the last strong reference to it, and gives up its own. A
- * reference can be made only to a row that lives, or to the one that is being inserted: STOA_ENOTFOUND names slot, table
- * and row.
+ * A row lives while it is a *member* of its table, or a strong reference or a hold needs it.
+ * stoa_delete() takes membership away: no scan or query shows the row any more, but stoa_get() and
+ * stoa_update() reach it by its rowid as long as it lives. It dies in the commit that takes the
+ * last strong reference to it, and gives up its own. A reference can be made only to a row that
+ * lives, or to the one that is being inserted: STOA_ENOTFOUND names slot, table and row.
  *
  * In a bulk load (appender, CSV import) references are checked and counted when the rows are put in
- * their table, so they may be to rows of the same load. A table that others have strong reference slots to is not
- * dropped before them: STOA_EBUSY names them.
+ * their table, so they may be to rows of the same load. A table that others have strong reference
+ * slots to is not dropped before them: STOA_EBUSY names them.
  */
 
 typedef struct stoa_handle stoa_handle;
 
 /**
- * stoa_row_hold() - keep a row alive until stoa_row_release(), as a strong reference of the application
+ * stoa_row_hold() - keep a row alive until stoa_row_release(), as a strong reference of the
+ * application
  * @row: a row that lives, a member or not
  *
- * Holds are not stored: they end with the process, and a row that nothing else needs is then collected by the next
- * that opens the database for writing. In a write transaction the row is as that sees it; if it was made
- * there and is undone, the handle resolves to nothing. In a read transaction it is looked up in the newest
- * commit, which waits for the write transaction that is open.
+ * Holds are not stored: they end with the process, and a row that nothing else needs is then
+ * collected by the next that opens the database for writing. In a write transaction the row is as
+ * that sees it; if it was made there and is undone, the handle resolves to nothing. In a read
+ * transaction it is looked up in the newest commit, which waits for the write transaction that is
+ * open.
  *
- * Returns: STOA_OK; STOA_ENOTFOUND; STOA_ESTATE in a read transaction of the thread that has a write
- *          transaction open; STOA_EREADONLY; STOA_ENOMEM.
+ * Returns: STOA_OK; STOA_ENOTFOUND; STOA_ESTATE in a read transaction of the thread that has a
+ *          write transaction open; STOA_EREADONLY; STOA_ENOMEM.
  */
 STOA_API STOA_CHECK_RESULT int stoa_row_hold(stoa_txn *txn, stoa_table table, stoa_rowid row,
 					     stoa_handle **out, struct stoa_error *err);
@@ -1319,14 +1365,16 @@ STOA_API STOA_CHECK_RESULT int stoa_row_resolve(stoa_txn *txn, const stoa_handle
 STOA_API void stoa_row_release(stoa_handle *handle);
 
 /**
- * stoa_death_queue() - from here on, put the values that rows of a table had into another when they die
- * @name: of the queue, a table that is made: slot "row", the rowid of the dead, then the slots of @table as they are
- *        now, all nullable, references as numbers
+ * stoa_death_queue() - from here on, put the values that rows of a table had into another when they
+ * die
+ * @name: of the queue, a table that is made: slot "row", the rowid of the dead, then the slots of
+ *        @table as they are now, all nullable, references as numbers
  *
- * Rows are added in the order of deaths, in the commit in which they take place: for finalizers, and for who wants to know
- * what changed. It is a table like any other: read it with a scan or a deque index, acknowledge by stoa_delete(),
- * end it with stoa_table_drop(). Slots are matched by name and type; add one to the queue if one is added to @table.
- * A table that is dropped takes its rows along without a record; a queue that is frozen records nothing.
+ * Rows are added in the order of deaths, in the commit in which they take place: for finalizers,
+ * and for who wants to know what changed. It is a table like any other: read it with a scan or a
+ * deque index, acknowledge by stoa_delete(), end it with stoa_table_drop(). Slots are matched by
+ * name and type; add one to the queue if one is added to @table. A table that is dropped takes its
+ * rows along without a record; a queue that is frozen records nothing.
  *
  * Returns: STOA_OK; STOA_EEXIST for the name, or if @table has a queue; as stoa_table_create().
  */
@@ -1336,15 +1384,15 @@ STOA_API STOA_CHECK_RESULT int stoa_death_queue(stoa_txn *txn, stoa_table table,
 /**
  * stoa_row_referrers() - a cursor over the rows that refer to a row: why does it live?
  * @row: a row that lives, a member or not
- * @out: receives a cursor with columns "table" and "slot" (STOA_STRING, names), "row" (STOA_U64), "strong" (STOA_BOOL;
- *       false: a weak reference, which keeps nothing alive) and "member" (STOA_BOOL; false: the row was deleted and
- *       lives on itself)
+ * @out: receives a cursor with columns "table" and "slot" (STOA_STRING, names), "row" (STOA_U64),
+ *       "strong" (STOA_BOOL; false: a weak reference, which keeps nothing alive) and "member"
+ *       (STOA_BOOL; false: the row was deleted and lives on itself)
  *
- * A row comes once for each slot of it that refers to @row. Rows come by table, slot and rowid, as the transaction sees
- * them now. Holds of the application are not rows.
+ * A row comes once for each slot of it that refers to @row. Rows come by table, slot and rowid, as
+ * the transaction sees them now. Holds of the application are not rows.
  *
- * Returns: STOA_OK; STOA_ENOTFOUND. Cost: a look at the slots of all tables that can refer to @row's, by row groups whose
- *          range of rowids has it.
+ * Returns: STOA_OK; STOA_ENOTFOUND. Cost: a look at the slots of all tables that can refer to
+ *          @row's, by row groups whose range of rowids has it.
  */
 STOA_API STOA_CHECK_RESULT int stoa_row_referrers(stoa_txn *txn, stoa_table table, stoa_rowid row,
 						  stoa_cursor **out, struct stoa_error *err);
@@ -1370,8 +1418,8 @@ STOA_API STOA_CHECK_RESULT int stoa_appender_open(stoa_txn *txn, stoa_table tabl
  * @columns: an array for each slot, in order, of the slot's own type (and scale)
  *
  * A value that is refused adds none of these rows, and the appender goes on. After any other error
- * (memory, disk) the appender is given up: close it or abort it, and none of its rows is added. Arrays
- * are copied.
+ * (memory, disk) the appender is given up: close it or abort it, and none of its rows is added.
+ * Arrays are copied.
  *
  * Returns: as stoa_insert().
  */
@@ -1380,7 +1428,8 @@ STOA_API STOA_CHECK_RESULT int stoa_append(stoa_appender *app, const struct stoa
 
 /**
  * stoa_appender_on_conflict() - say what happens to rows whose key in a unique index is taken
- * @policy: an enum stoa_conflict; without this call it is STOA_CONFLICT_ERROR, of stoa_appender_close()
+ * @policy: an enum stoa_conflict; without this call it is STOA_CONFLICT_ERROR, of
+ *          stoa_appender_close()
  *
  * It is for all rows of the appender, and for one index: others refuse.
  */
@@ -1400,12 +1449,14 @@ STOA_API void stoa_appender_abort(stoa_appender *app);
 /* ---- blobs of any length ------------------------------------------------------------------ */
 
 /*
- * A value of a STOA_BLOB slot is read and written whole. A *long blob* is read and written piece by piece, at any offset, and no
- * more than 16 MiB of it are in memory, however long it is. It is a chain of rows in a *blob table*, and its name is the
- * rowid of the first; so the slot of your table that is to have it is a reference to that table:
+ * A value of a STOA_BLOB slot is read and written whole. A *long blob* is read and written piece by
+ * piece, at any offset, and no more than 16 MiB of it are in memory, however long it is. It is a
+ * chain of rows in a *blob table*, and its name is the rowid of the first; so the slot of your
+ * table that is to have it is a reference to that table:
  *
  *     stoa_blob_table(txn, "files", &files, &err);              also CREATE TABLE files
- *                                                               (size u64, bytes blob, next ref(files))
+ *                                                               (size u64, bytes blob, next
+ *                                                               ref(files))
  *     photo: { .name = "data", .type = STOA_REF, .target = files }
  *
  *     stoa_blob_create(txn, files, &blob, &err);
@@ -1416,16 +1467,18 @@ STOA_API void stoa_appender_abort(stoa_appender *app);
  *     stoa_blob_close(blob, &err);
  *     stoa_commit(txn, &err);
  *
- * References are all there is to its life: it goes, and its space with it, in the commit that takes the last reference to it
- * (or holds none, if nobody ever referred to it); several rows may share one; a weak reference to it turns
- * NULL. What is written is part of the transaction like anything else. Pieces are immutable, compressed where that
- * pays, each in a chunk with a checksum of its own; overwriting replaces those it touches.
+ * References are all there is to its life: it goes, and its space with it, in the commit that takes
+ * the last reference to it (or holds none, if nobody ever referred to it); several rows may share
+ * one; a weak reference to it turns NULL. What is written is part of the transaction like anything
+ * else. Pieces are immutable, compressed where that pays, each in a chunk with a checksum of its
+ * own; overwriting replaces those it touches.
  */
 
 typedef struct stoa_blob stoa_blob;
 
 /**
- * stoa_blob_table() - the blob table of this name, made if it is missing and the transaction may write
+ * stoa_blob_table() - the blob table of this name, made if it is missing and the transaction may
+ * write
  *
  * Returns: STOA_OK; STOA_ENOTFOUND; STOA_ETYPE if the table of that name is another kind of table.
  */
@@ -1448,13 +1501,15 @@ STOA_API STOA_CHECK_RESULT int stoa_blob_create(stoa_txn *txn, stoa_table table,
  * @row:   what the reference to it says
  * @flags: STOA_READ, or STOA_WRITE to read and write
  *
- * One that is open for reading shows the blob as it was when it was opened, and outlives its transaction, an abort
- * excepted. One that is open for writing counts as an appender of the transaction: there is one for a table at a
- * time, and it is closed before savepoints, rollbacks and the commit.
+ * One that is open for reading shows the blob as it was when it was opened, and outlives its
+ * transaction, an abort excepted. One that is open for writing counts as an appender of the
+ * transaction: there is one for a table at a time, and it is closed before savepoints, rollbacks
+ * and the commit.
  *
- * Returns: STOA_OK; STOA_ENOTFOUND; STOA_ETYPE if it is no blob table; STOA_ESTATE if another is being written;
- *          STOA_EREADONLY; STOA_ECORRUPT; STOA_ENOMEM.
- * Cost:    a look at each piece of 256 KiB: some 0.2 ms for a gigabyte; 8 bytes a piece while it is open.
+ * Returns: STOA_OK; STOA_ENOTFOUND; STOA_ETYPE if it is no blob table; STOA_ESTATE if another is
+ *          being written; STOA_EREADONLY; STOA_ECORRUPT; STOA_ENOMEM.
+ * Cost:    a look at each piece of 256 KiB: some 0.2 ms for a gigabyte; 8 bytes a piece while it is
+ *          open.
  */
 STOA_API STOA_CHECK_RESULT int stoa_blob_open(stoa_txn *txn, stoa_table table, stoa_rowid row,
 					      unsigned flags, stoa_blob **out,
@@ -1471,21 +1526,25 @@ STOA_API stoa_rowid stoa_blob_row(const stoa_blob *blob);
  * @n:      as many; fewer come where the blob ends
  * @n_read: receives how many
  *
- * Returns: STOA_OK; STOA_ECORRUPT; STOA_EIO; STOA_ENOMEM; STOA_ESTATE after a rollback of what was opened.
- * Cost:    a copy from the mapped file; of compressed pieces, each is unpacked once while reads go on in it.
+ * Returns: STOA_OK; STOA_ECORRUPT; STOA_EIO; STOA_ENOMEM; STOA_ESTATE after a rollback of what was
+ *          opened.
+ * Cost:    a copy from the mapped file; of compressed pieces, each is unpacked once while reads go
+ *          on in it.
  */
 STOA_API STOA_CHECK_RESULT int stoa_blob_read(stoa_blob *blob, uint64_t offset, void *buf, size_t n,
 					      size_t *n_read, struct stoa_error *err);
 
 /**
- * stoa_blob_write() - write @n bytes at @offset, which is in the blob or at its end; it grows as needed
+ * stoa_blob_write() - write @n bytes at @offset, which is in the blob or at its end; it grows as
+ * needed
  *
- * What is written in one go, each call where the last ended, is put in place when another place is written or read, or
- * at the close. Up to 16 MiB of it go through the redo log like rows; more goes straight to segment files, and the
- * commit then writes a checkpoint, as after a bulk load.
+ * What is written in one go, each call where the last ended, is put in place when another place is
+ * written or read, or at the close. Up to 16 MiB of it go through the redo log like rows; more goes
+ * straight to segment files, and the commit then writes a checkpoint, as after a bulk load.
  *
- * Returns: STOA_OK; STOA_ERANGE beyond the end; STOA_EREADONLY; STOA_ENOMEM, STOA_EIO, STOA_EFULL: then only
- *          stoa_blob_close() is left to call, and the blob is as it was before what was not yet in place.
+ * Returns: STOA_OK; STOA_ERANGE beyond the end; STOA_EREADONLY; STOA_ENOMEM, STOA_EIO, STOA_EFULL:
+ *          then only stoa_blob_close() is left to call, and the blob is as it was before what was
+ *          not yet in place.
  */
 STOA_API STOA_CHECK_RESULT int stoa_blob_write(stoa_blob *blob, uint64_t offset, const void *p,
 					       size_t n, struct stoa_error *err);
@@ -1495,28 +1554,32 @@ STOA_API STOA_CHECK_RESULT int stoa_blob_truncate(stoa_blob *blob, uint64_t size
 						  struct stoa_error *err);
 
 /**
- * stoa_blob_close() - put what was written in place and free the handle, whatever is returned; NULL is fine
+ * stoa_blob_close() - put what was written in place and free the handle, whatever is returned; NULL
+ * is fine
  *
- * Returns: STOA_OK; the errors of stoa_blob_write(), then as there; STOA_ESTATE if a write failed before or
- *          the transaction is over.
+ * Returns: STOA_OK; the errors of stoa_blob_write(), then as there; STOA_ESTATE if a write failed
+ *          before or the transaction is over.
  */
 STOA_API int stoa_blob_close(stoa_blob *blob, struct stoa_error *err);
 
 /* ---- deques and work queues -------------------------------------------------------------- */
 
 /*
- * A deque is an index that orders the rows of its table from a front to a back, in one queue or in one for
- * each value of a slot. Every row is in it: stoa_insert(), an import, SQL put rows at the back, in the order in which they
- * come, and a row that is deleted, by whomever, is no longer there. Positions cost eight bytes, queues that are empty nothing.
+ * A deque is an index that orders the rows of its table from a front to a back, in one queue or in
+ * one for each value of a slot. Every row is in it: stoa_insert(), an import, SQL put rows at the
+ * back, in the order in which they come, and a row that is deleted, by whomever, is no longer
+ * there. Positions cost eight bytes, queues that are empty nothing.
  *
- * In all of these calls @queue names the queue by a value of the slot; it is ignored, and may be NULL, where the deque
- * has no slot. Rows whose slot is NULL are in a queue too, named by stoa_null(). Changing the slot of a row moves it to the back of
- * another queue. All of it is part of the transaction, like any other change.
+ * In all of these calls @queue names the queue by a value of the slot; it is ignored, and may be
+ * NULL, where the deque has no slot. Rows whose slot is NULL are in a queue too, named by
+ * stoa_null(). Changing the slot of a row moves it to the back of another queue. All of it is part
+ * of the transaction, like any other change.
  *
- * A *work queue* is a deque that is read by claims. A claim hides a row from the deque, for a time, in favour of whoever
- * claims it; it is still in its table. The row comes back when it is given back, when its time is over or when its
- * consumer has gone, and goes for good when the job is acknowledged, which deletes it. Results written in the
- * transaction that acknowledges are there if, and only if, the job is done:
+ * A *work queue* is a deque that is read by claims. A claim hides a row from the deque, for a time,
+ * in favour of whoever claims it; it is still in its table. The row comes back when it is given
+ * back, when its time is over or when its consumer has gone, and goes for good when the job is
+ * acknowledged, which deletes it. Results written in the transaction that acknowledges are there
+ * if, and only if, the job is done:
  *
  *     stoa_consumer_open(db, &me, &err);
  *     for (;;) {
@@ -1535,8 +1598,9 @@ STOA_API int stoa_blob_close(stoa_blob *blob, struct stoa_error *err);
  *             rc == STOA_OK ? stoa_commit(txn, &err) : stoa_abort(txn);
  *     }
  *
- * Leases end in the calls that look for work: whoever claims, pops or waits first gives back what is due. So nothing runs
- * in the background, and a deque that nobody asks shows a lease that is over as a lease.
+ * Leases end in the calls that look for work: whoever claims, pops or waits first gives back what
+ * is due. So nothing runs in the background, and a deque that nobody asks shows a lease that is
+ * over as a lease.
  */
 
 /** enum stoa_end - one end of a deque */
@@ -1545,7 +1609,8 @@ enum stoa_end { STOA_FRONT = 0, STOA_BACK = 1 };
 /**
  * stoa_deque_push() - add a row at one end of its queue, which its own values name
  *
- * As stoa_insert(), which pushes at the back of all deques of the table; with STOA_FRONT the row goes to the front of this one.
+ * As stoa_insert(), which pushes at the back of all deques of the table; with STOA_FRONT the row
+ * goes to the front of this one.
  */
 STOA_API STOA_CHECK_RESULT int stoa_deque_push(stoa_txn *txn, stoa_table table, stoa_index index,
 					       enum stoa_end end, const struct stoa_value *values,
@@ -1554,8 +1619,8 @@ STOA_API STOA_CHECK_RESULT int stoa_deque_push(stoa_txn *txn, stoa_table table, 
 
 /**
  * stoa_deque_pop() - take the row at one end: read it and delete it
- * @out:   receives one value for each slot; NULL if they are not wanted. Bytes borrow from the transaction: good until the
- *         next call that writes in it, or its end
+ * @out:   receives one value for each slot; NULL if they are not wanted. Bytes borrow from the
+ *         transaction: good until the next call that writes in it, or its end
  * @n_out: the number of slots
  * @row:   receives the rowid that it had; may be NULL
  *
@@ -1584,7 +1649,8 @@ STOA_API STOA_CHECK_RESULT int stoa_deque_len(stoa_txn *txn, stoa_table table, s
 					      struct stoa_error *err);
 
 /**
- * stoa_deque_rotate() - take @n rows off the back and put them to the front, in the same order; the other way round below 0
+ * stoa_deque_rotate() - take @n rows off the back and put them to the front, in the same order; the
+ * other way round below 0
  *
  * Cost: O(|n| modulo the length).
  */
@@ -1606,7 +1672,8 @@ STOA_API STOA_CHECK_RESULT int stoa_deque_scan(stoa_txn *txn, stoa_table table, 
 /**
  * stoa_deque_next() - walk the queues that have rows, in no order that means anything
  * @place: 0 before the first; the call moves it on
- * @name:  receives the queue's name; bytes borrow from the transaction until the next call that writes in it
+ * @name:  receives the queue's name; bytes borrow from the transaction until the next call that
+ *         writes in it
  * @len:   receives its length; may be NULL
  *
  * Returns: STOA_ROW; STOA_END after the last.
@@ -1642,19 +1709,20 @@ typedef struct stoa_consumer stoa_consumer;
 /**
  * stoa_consumer_open() - be somebody whose leases end with him, and who can wait for work
  *
- * It outlives @db: a process may close the database to let another one write, and wait, or keep its leases, meanwhile. That
- * of a database in memory ends with it, and is closed before. Leases end when the consumer is closed or its process
- * ends, even by a signal. One thread at a time uses it.
+ * It outlives @db: a process may close the database to let another one write, and wait, or keep its
+ * leases, meanwhile. That of a database in memory ends with it, and is closed before. Leases end
+ * when the consumer is closed or its process ends, even by a signal. One thread at a time uses it.
  */
 STOA_API STOA_CHECK_RESULT int stoa_consumer_open(stoa_db *db, stoa_consumer **out,
 						  struct stoa_error *err);
 
 /**
- * stoa_consumer_wait() - sleep until a commit, of any thread or process, has put rows into some deque of the database
+ * stoa_consumer_wait() - sleep until a commit, of any thread or process, has put rows into some
+ * deque of the database
  *
- * It sleeps no longer than until the first lease or delay that was seen by the consumer's last claim is over, and returns at
- * once if there were news since it last returned, or since the consumer was opened. Looking for work after it returns finds
- * what there is; there may be none.
+ * It sleeps no longer than until the first lease or delay that was seen by the consumer's last
+ * claim is over, and returns at once if there were news since it last returned, or since the
+ * consumer was opened. Looking for work after it returns finds what there is; there may be none.
  *
  * Returns: STOA_ROW: look again; STOA_END after @timeout_ms, or when a signal was caught.
  */
@@ -1682,10 +1750,11 @@ struct stoa_lease {
  * @lease_ms: for how long, from now on
  * @leases:   receives @n_out of them
  *
- * Claim again, with another @queue, for queues of lower priority. What was due is given back first, so a call that
- * fails may have done that.
+ * Claim again, with another @queue, for queues of lower priority. What was due is given back first,
+ * so a call that fails may have done that.
  *
- * Returns: STOA_ROW; STOA_END if the queue is empty, and *@n_out is 0; STOA_ENOMEM and others, with none claimed.
+ * Returns: STOA_ROW; STOA_END if the queue is empty, and *@n_out is 0; STOA_ENOMEM and others, with
+ *          none claimed.
  */
 STOA_API STOA_CHECK_RESULT int stoa_deque_claim(stoa_txn *txn, stoa_table table, stoa_index index,
 						const struct stoa_value *queue,
@@ -1696,8 +1765,8 @@ STOA_API STOA_CHECK_RESULT int stoa_deque_claim(stoa_txn *txn, stoa_table table,
 /**
  * stoa_deque_ack() - a job is done: delete its row
  *
- * Returns: STOA_OK; STOA_ESTATE if the lease is over, and somebody else may have the job: abort the transaction, or
- *          its other writes are there twice.
+ * Returns: STOA_OK; STOA_ESTATE if the lease is over, and somebody else may have the job: abort the
+ *          transaction, or its other writes are there twice.
  */
 STOA_API STOA_CHECK_RESULT int stoa_deque_ack(stoa_txn *txn, stoa_table table, stoa_index index,
 					      const struct stoa_lease *lease, struct stoa_error *err);
@@ -1705,7 +1774,8 @@ STOA_API STOA_CHECK_RESULT int stoa_deque_ack(stoa_txn *txn, stoa_table table, s
 /**
  * stoa_deque_nack() - give a job back: to an end of its queue, or there once @delay_ms are over
  *
- * After attempts_max attempts it goes to the table for dead letters instead. Returns: as stoa_deque_ack().
+ * After attempts_max attempts it goes to the table for dead letters instead. Returns: as
+ * stoa_deque_ack().
  */
 STOA_API STOA_CHECK_RESULT int stoa_deque_nack(stoa_txn *txn, stoa_table table, stoa_index index,
 					       const struct stoa_lease *lease, enum stoa_end end,
@@ -1778,8 +1848,8 @@ STOA_API uint32_t stoa_parameters(const stoa_stmt *stmt);
 /**
  * stoa_stmt_writes() - does a statement want a transaction with STOA_WRITE?
  *
- * So does whatever inserts, updates, deletes, creates, alters or drops, EXPLAIN ANALYZE of such, and
- * SAVEPOINT with its kin; for a query either kind will do.
+ * So does whatever inserts, updates, deletes, creates, alters or drops, EXPLAIN ANALYZE of such,
+ * and SAVEPOINT with its kin; for a query either kind will do.
  */
 STOA_API bool stoa_stmt_writes(const stoa_stmt *stmt);
 
@@ -1789,12 +1859,13 @@ STOA_API bool stoa_stmt_writes(const stoa_stmt *stmt);
  *
  * A query is lazy: rows are computed as the cursor moves. A statement that changes something has
  * done all of it when this returns or, after an error, nothing of it; it sees the rows as they were
- * before it. Its cursor has the rows of RETURNING; without that, no columns and no rows. EXPLAIN gives
- * the plan as lines of text; EXPLAIN ANALYZE runs the statement too, a change with all it changes.
+ * before it. Its cursor has the rows of RETURNING; without that, no columns and no rows. EXPLAIN
+ * gives the plan as lines of text; EXPLAIN ANALYZE runs the statement too, a change with all it
+ * changes.
  *
- * Returns: STOA_OK; STOA_EREADONLY for a statement that writes in a read transaction; the errors
- *          of stoa_insert() and its kin, and those of expressions; STOA_ESTATE if it has to change more
- *          than one row while an appender of the transaction is open.
+ * Returns: STOA_OK; STOA_EREADONLY for a statement that writes in a read transaction; the errors of
+ *          stoa_insert() and its kin, and those of expressions; STOA_ESTATE if it has to change
+ *          more than one row while an appender of the transaction is open.
  * Cost:    of UPDATE and DELETE that of the query with their WHERE, and of stoa_update() or
  *          stoa_delete() for each row; WHERE rowid = ? finds its row without a scan.
  */
@@ -1849,8 +1920,8 @@ STOA_API STOA_CHECK_RESULT int stoa_session_open(stoa_db *db, stoa_session **out
 /**
  * stoa_session_next() - run the next statement of a script
  * @script: moved behind it, whether it succeeds or not
- * @out:    receives a cursor over its result (see stoa_execute()), to be closed before the session; NULL
- *          to throw that away
+ * @out:    receives a cursor over its result (see stoa_execute()), to be closed before the session;
+ *          NULL to throw that away
  *
  * Returns: STOA_ROW; STOA_END when nothing but blanks and comments is left; the errors of
  *          stoa_prepare(), stoa_execute(), stoa_begin() and stoa_commit(), with line and column of
@@ -1896,8 +1967,9 @@ STOA_API stoa_rowid stoa_cursor_rowid(const stoa_cursor *cur);
 /**
  * stoa_cursor_cancel() - end what a cursor is doing, from any thread
  *
- * The call that is running on it, or else the next one, returns STOA_ECANCELED, within milliseconds; the
- * sorting of rows that are in memory is not interrupted. The cursor must not be closed meanwhile. NULL is fine.
+ * The call that is running on it, or else the next one, returns STOA_ECANCELED, within
+ * milliseconds; the sorting of rows that are in memory is not interrupted. The cursor must not be
+ * closed meanwhile. NULL is fine.
  */
 STOA_API void stoa_cursor_cancel(stoa_cursor *cur);
 
@@ -1915,8 +1987,9 @@ struct stoa_query_progress {
 
 /**
  * stoa_cursor_watch() - hear how far a query is
- * @progress: called some ten times a second while a call on the cursor runs, from the calling thread;
- *            any result but 0 cancels, as stoa_cursor_cancel() does. NULL: nobody asks any more
+ * @progress: called some ten times a second while a call on the cursor runs, from the calling
+ *            thread; any result but 0 cancels, as stoa_cursor_cancel() does. NULL: nobody asks any
+ *            more
  * @ctx:      handed to @progress
  */
 typedef int stoa_progress_fn(void *ctx, const struct stoa_query_progress *now);
@@ -1925,8 +1998,8 @@ STOA_API STOA_CHECK_RESULT int stoa_cursor_watch(stoa_cursor *cur, stoa_progress
 
 /**
  * stoa_session_watch() - hear how far the statements of a session are that change rows
- * @progress: as above, of the query that finds the rows; a statement that it cancels has changed nothing. NULL:
- *            nobody asks any more
+ * @progress: as above, of the query that finds the rows; a statement that it cancels has changed
+ *            nothing. NULL: nobody asks any more
  *
  * A query hands out its cursor before it works: watch that.
  */
@@ -1934,11 +2007,12 @@ STOA_API STOA_CHECK_RESULT int stoa_session_watch(stoa_session *session, stoa_pr
 						  void *ctx, struct stoa_error *err);
 
 /*
- * Cursors over cursors. Each of these calls owns the cursors it is given, whether it succeeds or not: they are
- * closed with the result, and nothing else may be called on them but stoa_cursor_cancel(), which the result passes on.
- * Functions of the application are called by the thread that reads the result, and no earlier than their row is
- * wanted: one row ahead of stoa_next(), a batch ahead of stoa_next_batch(). They return an error to end the
- * cursor with it, and may put words for it into @err.
+ * Cursors over cursors. Each of these calls owns the cursors it is given, whether it succeeds or
+ * not: they are closed with the result, and nothing else may be called on them but
+ * stoa_cursor_cancel(), which the result passes on. Functions of the application are called by the
+ * thread that reads the result, and no earlier than their row is wanted: one row ahead of
+ * stoa_next(), a batch ahead of stoa_next_batch(). They return an error to end the cursor with it,
+ * and may put words for it into @err.
  */
 
 /** stoa_map_fn - makes a row @out, all NULL at first, from a row @in; bytes in @out are copied. STOA_OK or an error */
@@ -2000,15 +2074,17 @@ typedef int stoa_write_fn(void *ctx, const void *p, size_t len, struct stoa_erro
 /* ---- Arrow ------------------------------------------------------------------------------ */
 
 /*
- * Apache Arrow is how libraries hand columns to each other. Inside a process they do so by the three structs below, its C data
- * and C stream interfaces: plain memory and a function that gives it back. Between processes it is a file or stream in
- * Arrow's IPC format. A cursor goes out either way, and what comes in is a cursor.
+ * Apache Arrow is how libraries hand columns to each other. Inside a process they do so by the
+ * three structs below, its C data and C stream interfaces: plain memory and a function that gives
+ * it back. Between processes it is a file or stream in Arrow's IPC format. A cursor goes out either
+ * way, and what comes in is a cursor.
  *
- * Numbers, dates, times, bool, text and blobs are what they are in Arrow; decimals have 128 bits, a time is
- * in microseconds, a timestamp too and without a zone, a uuid is of the extension type arrow.uuid, a string is a code of a
- * dictionary, and a reference a u64. What comes in may also be half floats, other decimals whose values
- * have at most 18 digits, times of any unit (one that would lose nanoseconds is an error), date64 (a timestamp), large and
- * view layouts, and dictionaries of any type. Nested types, durations and intervals are refused, by name.
+ * Numbers, dates, times, bool, text and blobs are what they are in Arrow; decimals have 128 bits, a
+ * time is in microseconds, a timestamp too and without a zone, a uuid is of the extension type
+ * arrow.uuid, a string is a code of a dictionary, and a reference a u64. What comes in may also be
+ * half floats, other decimals whose values have at most 18 digits, times of any unit (one that
+ * would lose nanoseconds is an error), date64 (a timestamp), large and view layouts, and
+ * dictionaries of any type. Nested types, durations and intervals are refused, by name.
  *
  * The structs are Arrow's, and other headers declare them under the same guards.
  */
@@ -2074,8 +2150,8 @@ enum stoa_arrow_codec {
  * struct stoa_arrow_options - how rows become Arrow; start from STOA_ARROW_OPTIONS_INIT
  * @size:          sizeof(struct stoa_arrow_options)
  * @batch_rows:    rows of a batch, at most; one ends early at 64 MiB of text. 0: 65,536, and in
- *                 stoa_arrow_export() 2,048 for the first, twice as many for each that follows up to that, so
- *                 that the first rows come soon
+ *                 stoa_arrow_export() 2,048 for the first, twice as many for each that follows up
+ *                 to that, so that the first rows come soon
  * @plain_strings: STOA_STRING columns are plain utf8, not dictionaries
  * @format:        enum stoa_arrow_format; of stoa_arrow_write()
  * @codec:         enum stoa_arrow_codec; of stoa_arrow_write()
@@ -2095,12 +2171,13 @@ struct stoa_arrow_options {
  * @options: NULL for the defaults
  * @out:     receives the stream; its release() closes the cursor
  *
- * The stream holds what the cursor holds, and must be released before stoa_close(). A schema or an array that it gave is its
- * consumer's alone: its memory is its own and belongs to no cursor, transaction or database, it may be used by any
- * thread, moved, and released at any time, after stoa_close() too; until then it holds that memory and
- * nothing else. Columns are decoded straight into it, so that handing them over copies nothing; those that lie in the
- * database as Arrow wants them are copied once, for the same promise. get_next() returns an errno, and
- * get_last_error() the words; rows before an error are given first.
+ * The stream holds what the cursor holds, and must be released before stoa_close(). A schema or an
+ * array that it gave is its consumer's alone: its memory is its own and belongs to no cursor,
+ * transaction or database, it may be used by any thread, moved, and released at any time, after
+ * stoa_close() too; until then it holds that memory and nothing else. Columns are decoded straight
+ * into it, so that handing them over copies nothing; those that lie in the database as Arrow wants
+ * them are copied once, for the same promise. get_next() returns an errno, and get_last_error() the
+ * words; rows before an error are given first.
  *
  * Returns: STOA_OK; STOA_EINVAL; STOA_ENOMEM.
  */
@@ -2111,17 +2188,19 @@ STOA_API STOA_CHECK_RESULT int stoa_arrow_export(stoa_cursor *cur,
 
 /**
  * stoa_arrow_import() - an Arrow stream as a cursor
- * @in:  taken over, whatever is returned: its release is NULL afterwards, as of all that is moved in Arrow.
- *       Released when the cursor is closed
+ * @in:  taken over, whatever is returned: its release is NULL afterwards, as of all that is moved
+ *       in Arrow. Released when the cursor is closed
  * @out: receives the cursor
  *
- * It is a cursor like any other: to be mapped, filtered, chained, appended, exported again. Its batches borrow from the array that
- * the stream gave last, in place where that has the layout of a batch and no NULLs; that is held until the cursor moves
- * past it. What the producer says of sizes must be true, as everywhere in a process; offsets, UTF-8 and ranges are checked.
+ * It is a cursor like any other: to be mapped, filtered, chained, appended, exported again. Its
+ * batches borrow from the array that the stream gave last, in place where that has the layout of a
+ * batch and no NULLs; that is held until the cursor moves past it. What the producer says of sizes
+ * must be true, as everywhere in a process; offsets, UTF-8 and ranges are checked.
  *
- * Returns: STOA_OK; STOA_EUNSUPPORTED, with the column, for types without a counterpart; STOA_EINVAL for a
- *          stream that is none; STOA_EIO with the producer's words; STOA_ENOMEM. The cursor returns
- *          STOA_ERANGE for values that do not fit, and STOA_ECORRUPT for arrays that are not sound.
+ * Returns: STOA_OK; STOA_EUNSUPPORTED, with the column, for types without a counterpart;
+ *          STOA_EINVAL for a stream that is none; STOA_EIO with the producer's words; STOA_ENOMEM.
+ *          The cursor returns STOA_ERANGE for values that do not fit, and STOA_ECORRUPT for arrays
+ *          that are not sound.
  */
 STOA_API STOA_CHECK_RESULT int stoa_arrow_import(struct ArrowArrayStream *in, stoa_cursor **out,
 						 struct stoa_error *err);
@@ -2133,11 +2212,11 @@ STOA_API STOA_CHECK_RESULT int stoa_arrow_import(struct ArrowArrayStream *in, st
  * @write:   is given the bytes, in order, in pieces of any length
  * @rows:    receives how many rows were written; may be NULL
  *
- * Memory is that of a batch and, for a file, of all distinct strings of its STOA_STRING columns, which have one dictionary each;
- * in a stream each batch has its own.
+ * Memory is that of a batch and, for a file, of all distinct strings of its STOA_STRING columns,
+ * which have one dictionary each; in a stream each batch has its own.
  *
- * Returns: STOA_OK; what @write or the cursor returned, and then what is written is no whole file; STOA_EUNSUPPORTED;
- *          STOA_EFULL for a dictionary beyond 2 GiB; STOA_EINVAL; STOA_ENOMEM.
+ * Returns: STOA_OK; what @write or the cursor returned, and then what is written is no whole file;
+ *          STOA_EUNSUPPORTED; STOA_EFULL for a dictionary beyond 2 GiB; STOA_EINVAL; STOA_ENOMEM.
  */
 STOA_API STOA_CHECK_RESULT int stoa_arrow_write(stoa_cursor *cur,
 						const struct stoa_arrow_options *options,
@@ -2148,8 +2227,9 @@ STOA_API STOA_CHECK_RESULT int stoa_arrow_write(stoa_cursor *cur,
  * stoa_arrow_read() - a cursor over an Arrow IPC file or stream
  * @path: of either: its first bytes tell
  *
- * Read batch by batch, a pipe through a temporary file; memory is that of a batch and of the dictionaries. Every byte is looked at
- * before it is believed. Bodies may be compressed with zstd or LZ4.
+ * Read batch by batch, a pipe through a temporary file; memory is that of a batch and of the
+ * dictionaries. Every byte is looked at before it is believed. Bodies may be compressed with zstd
+ * or LZ4.
  *
  * Returns: STOA_OK; STOA_ECORRUPT with the offset; STOA_EUNSUPPORTED, with the column, for types
  *          without a counterpart; STOA_EIO; STOA_ENOMEM. The cursor returns these too.
@@ -2172,7 +2252,8 @@ struct stoa_progress {
 };
 
 /**
- * struct stoa_import_options - how rows of a cursor go into a table; start from STOA_IMPORT_OPTIONS_INIT
+ * struct stoa_import_options - how rows of a cursor go into a table; start from
+ * STOA_IMPORT_OPTIONS_INIT
  *
  * Each means what it does in struct stoa_csv_options.
  */
@@ -2188,16 +2269,18 @@ struct stoa_import_options {
 
 /**
  * stoa_import_cursor() - add all rows of a cursor to a table, by the names of its columns
- * @table:   made, with the cursor's columns for slots, when it is missing; otherwise each column goes to the slot
- *           of its name, converted as in stoa_insert() where it has another type, and other slots take their defaults
- * @in:      any cursor: of an Arrow file or stream, a query, a callback; closed, whatever is returned
+ * @table:   made, with the cursor's columns for slots, when it is missing; otherwise each column
+ *           goes to the slot of its name, converted as in stoa_insert() where it has another type,
+ *           and other slots take their defaults
+ * @in:      any cursor: of an Arrow file or stream, a query, a callback; closed, whatever is
+ *           returned
  * @options: NULL for the defaults
  * @rows:    receives how many rows were read; may be NULL
  *
  * All rows or none: part of @txn.
  *
- * Returns: STOA_OK; STOA_ENOTFOUND for a column without a slot; STOA_ENULL; STOA_ETYPE, STOA_ERANGE; STOA_ECANCELED;
- *          STOA_EEXIST; any error of the cursor and of stoa_append().
+ * Returns: STOA_OK; STOA_ENOTFOUND for a column without a slot; STOA_ENULL; STOA_ETYPE,
+ *          STOA_ERANGE; STOA_ECANCELED; STOA_EEXIST; any error of the cursor and of stoa_append().
  */
 STOA_API STOA_CHECK_RESULT int stoa_import_cursor(stoa_txn *txn, const char *table, stoa_cursor *in,
 						  const struct stoa_import_options *options,
@@ -2247,8 +2330,8 @@ struct stoa_csv_reject {
  * @n_threads: 0 means one for each processor
  * @progress:  called a few times a second, from the calling thread; any result but 0 cancels
  * @ctx:       handed to @progress and @reject
- * @unique:    names of slots, with commas between them, by which rows are to be unique: the table gets a unique
- *             set index on them unless it has one; NULL for none
+ * @unique:    names of slots, with commas between them, by which rows are to be unique: the table
+ *             gets a unique set index on them unless it has one; NULL for none
  * @on_conflict: enum stoa_conflict, by the index of @unique; other unique indexes refuse
  * @blobs:     STOA_BLOBS_HEX or STOA_BLOBS_BASE64: what fields of blob slots are in
  */
@@ -2290,7 +2373,8 @@ STOA_API STOA_CHECK_RESULT int stoa_import_csv(stoa_txn *txn, const char *table,
 					       struct stoa_error *err);
 
 /**
- * stoa_import_csv_bytes() - the same from memory: @len bytes at @p, which stay as they are until it returns
+ * stoa_import_csv_bytes() - the same from memory: @len bytes at @p, which stay as they are until it
+ * returns
  *
  * Messages call them options->name, or "memory".
  */
@@ -2302,7 +2386,8 @@ STOA_API STOA_CHECK_RESULT int stoa_import_csv_bytes(stoa_txn *txn, const char *
 /**
  * stoa_import_csv_read() - the same from a callback of the application
  *
- * An import goes over its bytes more than once, so what comes is first put in a temporary file without a name, in $TMPDIR.
+ * An import goes over its bytes more than once, so what comes is first put in a temporary file
+ * without a name, in $TMPDIR.
  */
 STOA_API STOA_CHECK_RESULT int stoa_import_csv_read(stoa_txn *txn, const char *table,
 						    stoa_read_fn *read, void *ctx,
@@ -2313,8 +2398,9 @@ STOA_API STOA_CHECK_RESULT int stoa_import_csv_read(stoa_txn *txn, const char *t
 
 /**
  * stoa_export_csv() - write all rows of a cursor as CSV, and close it whatever is returned
- * @options: of these delimiter (0: a comma), quote (0: "), header (0: no names in front), null_text and blobs
- *           count; NULL for the defaults. Import with the same options reads the same values
+ * @options: of these delimiter (0: a comma), quote (0: "), header (0: no names in front), null_text
+ *           and blobs count; NULL for the defaults. Import with the same options reads the same
+ *           values
  * @write:   receives the text in pieces of some 64 KiB
  * @rows:    receives how many rows were written; may be NULL
  *
@@ -2328,7 +2414,8 @@ STOA_API STOA_CHECK_RESULT int stoa_export_csv(stoa_cursor *in,
 /**
  * stoa_csv_print() - write a value as a field of CSV
  * @options: as above
- * @buf:     receives at most @size bytes, without a NUL; what is there is not whole unless less than @size is returned
+ * @buf:     receives at most @size bytes, without a NUL; what is there is not whole unless less
+ *           than @size is returned
  *
  * Returns: the bytes that the whole field has.
  */

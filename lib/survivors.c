@@ -2,12 +2,14 @@
 /*
  * survivors.c - the rows of a new group, gathered from old ones and encoded
  *
- * Slot by slot, and in each slot run by run of 2,048 stored rows of an old group: the run is decoded, what overlays
- * say is put over it, and the rows that go on are moved to their places in an array of the slot's type, which is
- * encoded as bulk load encodes it. Runs of which all rows go on are decoded in place.
+ * Slot by slot, and in each slot run by run of 2,048 stored rows of an old group: the run is
+ * decoded, what overlays say is put over it, and the rows that go on are moved to their places in
+ * an array of the slot's type, which is encoded as bulk load encodes it. Runs of which all rows go
+ * on are decoded in place.
  *
- * Strings go by their codes: a code of an old group's list is looked up in the new list once, however many rows
- * have it. The new list has the strings themselves, in heap too, as those of bulk loads: the table of symbols is not touched.
+ * Strings go by their codes: a code of an old group's list is looked up in the new list once,
+ * however many rows have it. The new list has the strings themselves, in heap too, as those of bulk
+ * loads: the table of symbols is not touched.
  */
 #include <string.h>
 
@@ -100,7 +102,10 @@ struct old_column {
 	const struct stoa__pages *pages;
 };
 
-/* Stored rows [from, from + n) of it, of which rows[0 .. n_rows) go on, to row @at of the new group. */
+/*
+ * Stored rows [from, from + n) of it, of which rows[0 .. n_rows) go on, to row @at of the new
+ * group.
+ */
 struct stretch {
 	uint32_t from, n;
 	const uint16_t *rows;
@@ -382,7 +387,9 @@ static int encode(struct stoa__gatherer *g, const struct stoa__slot *slot, uint3
 	return stoa__chunk_encode(&a, n_rows, out);
 }
 
-/* Puts a cold image in the place of the last one of @out, which begins at @at, if that is smaller. */
+/*
+ * Puts a cold image in the place of the last one of @out, which begins at @at, if that is smaller.
+ */
 static int make_cold(struct stoa__gatherer *g, struct stoa__buf *out, size_t at)
 {
 	struct stoa__chunk c;

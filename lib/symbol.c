@@ -4,7 +4,8 @@
  *
  * (1) A live entry has count > 0 and bytes, and is in exactly one slot, reachable by probing from
  *     its hash's home without passing an empty slot.
- * (2) A free entry has count 0, no bytes, and is in the chain from free_id, linked by its hash field.
+ * (2) A free entry has count 0, no bytes, and is in the chain from free_id, linked by its hash
+ *     field.
  */
 #include "symbol.h"
 
@@ -240,7 +241,10 @@ void stoa__symbol_hold_all(struct stoa__symbols *s, const uint32_t *ids, size_t 
 	pthread_mutex_unlock(&s->mutex);
 }
 
-/* Takes entry @id out of the hash table: later ones of its run move up, so that no mark is left (Knuth 6.4 R). */
+/*
+ * Takes entry @id out of the hash table: later ones of its run move up, so that no mark is left
+ * (Knuth 6.4 R).
+ */
 static void unslot(struct stoa__symbols *s, uint32_t id)
 {
 	uint32_t mask = s->n_slots - 1, hole = entry_of(s, id)->hash & mask, i;
@@ -277,7 +281,9 @@ void stoa__symbol_drop(struct stoa__symbols *s, const uint32_t *ids, size_t n)
 	for (size_t i = 0; i < n; i++)
 		if (ids[i])
 			drop_locked(s, ids[i]);
-	/* A table that has become mostly empty gives its slots back; if memory is out it may stay. */
+	/*
+	 * A table that has become mostly empty gives its slots back; if memory is out it may stay.
+	 */
 	if (s->n_slots > SLOTS_MIN && s->n_live < s->n_slots / 16)
 		(void)resize(s, s->n_slots / 4 > SLOTS_MIN ? s->n_slots / 4 : SLOTS_MIN);
 	pthread_mutex_unlock(&s->mutex);

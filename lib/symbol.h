@@ -2,14 +2,15 @@
 /*
  * symbol.h - interned strings: bytes to id, id to bytes, counted
  *
- * One table per database. A string is stored once; its id is the same for every table and column, so
- * two strings are equal when their ids are. Its count is the number of its holders: elements of pages, lists of
- * encoded row groups in memory, handles of the application. With the last one its
+ * One table per database. A string is stored once; its id is the same for every table and column,
+ * so two strings are equal when their ids are. Its count is the number of its holders: elements of
+ * pages, lists of encoded row groups in memory, handles of the application. With the last one its
  * bytes go and its id may be given to another string.
  *
- * Ids are found through pages of entries that never move, so that bytes are read without a lock by whoever knows
- * that a holder lives. The hash table (open addressing, linear probing, at most 3/4 full, backward-shift
- * deletion) holds ids with 32 bits of their hash beside them, so that a probe seldom touches bytes.
+ * Ids are found through pages of entries that never move, so that bytes are read without a lock by
+ * whoever knows that a holder lives. The hash table (open addressing, linear probing, at most 3/4
+ * full, backward-shift deletion) holds ids with 32 bits of their hash beside them, so that a probe
+ * seldom touches bytes.
  *
  * Threads: any; interning and dropping take the table's mutex.
  */
@@ -51,7 +52,10 @@ void stoa__symbol_hold_all(struct stoa__symbols *s, const uint32_t *ids, size_t 
 struct stoa_bytes stoa__symbol_bytes(const struct stoa__symbols *s, uint32_t id);
 /* Hints the processor at what stoa__symbol_bytes() will read. */
 void stoa__symbol_prefetch(const struct stoa__symbols *s, uint32_t id);
-/* What the table takes beside the strings themselves, and how much of it is unused ids. The mutex is held. */
+/*
+ * What the table takes beside the strings themselves, and how much of it is unused ids. The mutex
+ * is held.
+ */
 uint64_t stoa__symbols_table_bytes(const struct stoa__symbols *s, uint64_t *unused);
 uint32_t stoa__symbol_count(struct stoa__symbols *s, uint32_t id);
 /* Walks everything: does it keep its invariants? If not, *@why is the first broken. */

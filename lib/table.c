@@ -120,7 +120,10 @@ static int retire_counts(void *ctx, uint64_t key, void *value)
 	return STOA_OK;
 }
 
-/* Retires all of a table that is in no tree any more, without changing it: older versions may see it. */
+/*
+ * Retires all of a table that is in no tree any more, without changing it: older versions may see
+ * it.
+ */
 static int retire_table(void *ctx, uint64_t id, void *value)
 {
 	struct stoa__version *w = ctx;
@@ -650,7 +653,10 @@ int stoa__table_insert(struct stoa__version *w, struct stoa__table *t,
 		if (!elements)
 			return stoa__fail_memory(err);
 	}
-	/* Before a seal, which may free what values borrow: they may be those of a row of this tail. */
+	/*
+	 * Before a seal, which may free what values borrow: they may be those of a row of this
+	 * tail.
+	 */
 	rc = announce(w, t, &change, STOA__INSERT, NULL, NULL, values, n, err);
 	if (rc == STOA_OK)
 		rc = make_elements(w, t->schema, NULL, values, n, elements, err);
@@ -670,8 +676,9 @@ int stoa__table_insert(struct stoa__version *w, struct stoa__table *t,
 }
 
 /*
- * The pages that hold a row's slots, changeable: the tail's own for a row that no older version counts and
- * that no overlay speaks for, the overlay's for all others. What they show is the same afterwards.
+ * The pages that hold a row's slots, changeable: the tail's own for a row that no older version
+ * counts and that no overlay speaks for, the overlay's for all others. What they show is the same
+ * afterwards.
  */
 static int own_pages(struct stoa__version *w, struct stoa__table *t, struct stoa__place *at,
 		     const uint32_t *slots, size_t n, struct stoa__page **out,
@@ -736,8 +743,9 @@ static void set_bit(struct stoa__live *l, uint32_t row, bool on)
 }
 
 /*
- * A tail of which nothing exists any more would be in memory and in every checkpoint until rows that follow fill it up: for
- * a queue that has been drained, for ever. A small one is used on, since a new one costs pages.
+ * A tail of which nothing exists any more would be in memory and in every checkpoint until rows
+ * that follow fill it up: for a queue that has been drained, for ever. A small one is used on,
+ * since a new one costs pages.
  */
 uint32_t stoa__tail_rows_min = 1024;
 #define TAIL_TEXT_MIN 65536
@@ -761,7 +769,10 @@ static bool is_last(const struct stoa__table *t, const struct stoa__group *g)
 	return !g->tail && stoa__group_n_existing(t, g) == 1;
 }
 
-/* Owns all that taking row @at out will change: what it shows is the same, and nothing can fail then. */
+/*
+ * Owns all that taking row @at out will change: what it shows is the same, and nothing can fail
+ * then.
+ */
 static int own_out(struct stoa__version *w, struct stoa__table *t, struct stoa__place *at, bool keep)
 {
 	uint32_t block = at->row / STOA__LIVE_ROWS;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * table.h - one version of a table: groups of rows, a tail, and how rows are found, read and changed
+ * table.h - one version of a table: groups of rows, a tail, and how rows are found, read and
+ * changed
  *
  *     groups: tree, first rowid -> group (sealed)        tail: the group that rows are appended to
  *     group:  base (encoded)  or  tail (pages)
@@ -8,18 +9,20 @@
  *             kept[16]        NULL: none of them is kept
  *             overlay         per slot id, pages in place of the base's or tail's values
  *
- * A row is a *member* (its live bit: scans and indexes see it), or *kept* (deleted, while a strong reference
- * or a hold needs its values), or gone. The first two *exist*: whatever rewrites rows carries them on.
+ * A row is a *member* (its live bit: scans and indexes see it), or *kept* (deleted, while a strong
+ * reference or a hold needs its values), or gone. The first two *exist*: whatever rewrites rows
+ * carries them on.
  *
  * Rows of the tail that no older version counts are changed in place, all other rows through
  * overlays and live bitmaps, copied when they are not the working version's own.
  *
  * Invariants: (1) rowids ascend over the groups and into the tail; next_rowid is above them all.
- * (2) A sealed group has a row that exists. (3) n_rows is the sum of members, n_kept of kept rows. (4) Row r of
- * the tail has rowid tail->first + r, for r < tail_rows. (5) Rows from tail_shared on are seen by no older
- * version. (6) A kept row is not a member: it is among its group's n_dead.
+ * (2) A sealed group has a row that exists. (3) n_rows is the sum of members, n_kept of kept rows.
+ * (4) Row r of the tail has rowid tail->first + r, for r < tail_rows. (5) Rows from tail_shared on
+ * are seen by no older version. (6) A kept row is not a member: it is among its group's n_dead.
  *
- * These functions take values that stoa__convert() has passed. Writers own the table block they pass.
+ * These functions take values that stoa__convert() has passed. Writers own the table block they
+ * pass.
  */
 #ifndef STOA__TABLE_H
 #define STOA__TABLE_H
@@ -51,8 +54,9 @@ struct stoa__overlay {
 };
 
 /*
- * Pages of the newest rows; page p of slot position i is rows[p][i]. Shared by versions, appended to in place: who looks
- * for pages beyond its rows (stoa__tail_row()) meets those of a transaction that is open, and those of one that was undone.
+ * Pages of the newest rows; page p of slot position i is rows[p][i]. Shared by versions, appended
+ * to in place: who looks for pages beyond its rows (stoa__tail_row()) meets those of a transaction
+ * that is open, and those of one that was undone.
  */
 struct stoa__tail {
 	struct stoa__block block;
@@ -65,7 +69,9 @@ struct stoa__tail {
 	struct stoa__page **rows[STOA__PAGES];
 };
 
-/* The pages of row of pages @p, one for each slot; NULL: there are none. Any of them may be NULL. */
+/*
+ * The pages of row of pages @p, one for each slot; NULL: there are none. Any of them may be NULL.
+ */
 static inline struct stoa__page *const *stoa__tail_row(const struct stoa__tail *tail, uint32_t p)
 {
 	return (struct stoa__page *const *)__atomic_load_n(&tail->rows[p], __ATOMIC_ACQUIRE);
@@ -174,8 +180,8 @@ static inline struct stoa__page *stoa__group_overlay(const struct stoa__group *g
 }
 
 /*
- * Finds a row that exists. STOA_OK; STOA_ENOTFOUND, without words, if there is none; STOA_ECORRUPT, STOA_EIO or
- * STOA_ENOMEM if the group that should have it cannot say.
+ * Finds a row that exists. STOA_OK; STOA_ENOTFOUND, without words, if there is none; STOA_ECORRUPT,
+ * STOA_EIO or STOA_ENOMEM if the group that should have it cannot say.
  */
 int stoa__table_locate_existing(const struct stoa__table *t, uint64_t rowid,
 				struct stoa__place *out, struct stoa_error *err);
@@ -183,8 +189,8 @@ int stoa__table_locate_existing(const struct stoa__table *t, uint64_t rowid,
 int stoa__table_locate(const struct stoa__table *t, uint64_t rowid, struct stoa__place *out,
 		       struct stoa_error *err);
 /*
- * row.c: the values of a row, by slot position. Bytes borrow from the version, or from what is appended to @scratch: if that
- * has moved, some lie where it was.
+ * row.c: the values of a row, by slot position. Bytes borrow from the version, or from what is
+ * appended to @scratch: if that has moved, some lie where it was.
  */
 int stoa__group_row(const struct stoa__group *g, const struct stoa__schema *schema, uint32_t row,
 		    struct stoa__buf *scratch, struct stoa_value *out, struct stoa_error *err);
@@ -195,15 +201,19 @@ int stoa__group_value(const struct stoa__group *g, const struct stoa__slot *slot
 		      uint32_t row, struct stoa__buf *scratch, struct stoa_value *out,
 		      struct stoa_error *err);
 
-/* Adds a row, one value for each slot. STOA_ENOMEM or the errors of stoa__table_seal(): nothing changed. */
+/*
+ * Adds a row, one value for each slot. STOA_ENOMEM or the errors of stoa__table_seal(): nothing
+ * changed.
+ */
 int stoa__table_insert(struct stoa__version *w, struct stoa__table *t,
 		       const struct stoa_value *values, uint64_t *rowid, struct stoa_error *err);
 int stoa__table_update(struct stoa__version *w, struct stoa__table *t, struct stoa__place at,
 		       const uint32_t *slots, const struct stoa_value *values, size_t n,
 		       struct stoa_error *err);
 /*
- * A row is taken out in two steps: begin owns all that will change and asks the indexes of a member, end changes it and cannot
- * fail. A member goes, or with @keep its values stay; a row that was kept goes (@keep is false then).
+ * A row is taken out in two steps: begin owns all that will change and asks the indexes of a
+ * member, end changes it and cannot fail. A member goes, or with @keep its values stay; a row that
+ * was kept goes (@keep is false then).
  */
 int stoa__table_begin_out(struct stoa__version *w, struct stoa__table *t, struct stoa__place *at,
 			  bool keep, struct stoa__change *change, struct stoa_error *err);
@@ -214,7 +224,10 @@ int stoa__table_delete(struct stoa__version *w, struct stoa__table *t, struct st
 		       bool keep, struct stoa_error *err);
 /* A group of all rows of a base, in no table yet; NULL when memory is out. */
 struct stoa__group *stoa__group_new(struct stoa__version *w, struct stoa__base *base);
-/* Puts a group of the working version's own where its rowids belong; the base counts as its own. STOA_OK or STOA_ENOMEM. */
+/*
+ * Puts a group of the working version's own where its rowids belong; the base counts as its own.
+ * STOA_OK or STOA_ENOMEM.
+ */
 int stoa__table_put_group(struct stoa__version *w, struct stoa__table *t, struct stoa__group *g);
 /* Adds a sealed group after all rows; the tail must be empty. */
 int stoa__table_add_group(struct stoa__version *w, struct stoa__table *t, struct stoa__base *base,

@@ -2,8 +2,9 @@
 /*
  * tally.c - references by the column: read, and counted by the million; see refs.h
  *
- * A load or a dropped slot changes counts of rows in no order, as many as there are references. Looking each block of
- * counts up in its tree would cost a bulk load a third; so a *tally* has an array of them, by rowid / 256.
+ * A load or a dropped slot changes counts of rows in no order, as many as there are references.
+ * Looking each block of counts up in its tree would cost a bulk load a third; so a *tally* has an
+ * array of them, by rowid / 256.
  */
 #include <string.h>
 
@@ -123,8 +124,9 @@ static int tally_block(struct tally *y, uint64_t row, struct stoa__counts **out,
 #define STRIP 256	/* counts on their way from memory at a time */
 
 /*
- * Counts up to STRIP references up; only their range is checked, and how many rows of a block have a count is left to
- * tally_settle(): a load waits for memory here, and that would be a second line of it for each reference.
+ * Counts up to STRIP references up; only their range is checked, and how many rows of a block have
+ * a count is left to tally_settle(): a load waits for memory here, and that would be a second line
+ * of it for each reference.
  */
 static int tally_up(struct tally *y, const uint64_t *refs, uint32_t n, struct stoa_error *err)
 {

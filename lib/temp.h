@@ -29,8 +29,8 @@ void stoa__temp_init(struct stoa__temp *t, const struct stoa__dir *dir);
 /* Gives the space back to the disk. */
 void stoa__temp_release(struct stoa__temp *t);
 /*
- * Writes a block of @len bytes, of which the first STOA__TEMP_SUM are overwritten, and says where it
- * is. STOA_EFULL when the disk is full, STOA_EIO.
+ * Writes a block of @len bytes, of which the first STOA__TEMP_SUM are overwritten, and says where
+ * it is. STOA_EFULL when the disk is full, STOA_EIO.
  */
 int stoa__temp_write(struct stoa__temp *t, void *p, size_t len, uint64_t *at,
 		     struct stoa_error *err);

@@ -168,7 +168,10 @@ int stoa__trace_finish(struct stoa_trace *t)
 {
 	if (t->failed)
 		return STOA_ENOMEM;
-	/* Those below a node come behind it, so that backwards each is complete when it is its turn. */
+	/*
+	 * Those below a node come behind it, so that backwards each is complete when it is its
+	 * turn.
+	 */
 	for (uint32_t i = t->n; i-- > 1;)
 		add_up(&t->nodes[t->nodes[i].parent], &t->nodes[i], 1);
 	(void)stoa__trace_heap(t);
@@ -219,7 +222,9 @@ size_t stoa_trace_top(const stoa_trace *trace, int measure, size_t *out, size_t 
 {
 	size_t found = 0;
 
-	/* An insertion into a short sorted list; of equal nodes the first in the walk stands first. */
+	/*
+	 * An insertion into a short sorted list; of equal nodes the first in the walk stands first.
+	 */
 	for (size_t i = 0; trace && n && i < trace->n; i++) {
 		uint64_t x = trace->nodes[i].end == i + 1 ? magnitude(trace, i, measure) : 0;
 		size_t at = found;
@@ -238,7 +243,10 @@ size_t stoa_trace_top(const stoa_trace *trace, int measure, size_t *out, size_t 
 
 /* ---- comparing ---- */
 
-/* Node below @above of @t that is what @node is, or 0. A kind and name may be there more than once: the first is meant. */
+/*
+ * Node below @above of @t that is what @node is, or 0. A kind and name may be there more than once:
+ * the first is meant.
+ */
 static uint32_t counterpart(const stoa_trace *t, uint32_t above, const struct stoa_trace_node *node)
 {
 	for (uint32_t i = above + 1; i < t->nodes[above].end; i = t->nodes[i].end)
@@ -250,8 +258,8 @@ static uint32_t counterpart(const stoa_trace *t, uint32_t above, const struct st
 static const stoa_trace nothing;
 
 /*
- * Writes what node @b of @newer has beyond node @a of @older, and so all the way down. Depth is bounded: by
- * STOA__TRACE_DEPTH_MAX. Of one that is in one trace alone the other is @nothing.
+ * Writes what node @b of @newer has beyond node @a of @older, and so all the way down. Depth is
+ * bounded: by STOA__TRACE_DEPTH_MAX. Of one that is in one trace alone the other is @nothing.
  */
 static void compare_nodes(const stoa_trace *older, uint32_t a, const stoa_trace *newer, uint32_t b,
 			  stoa_trace *out)
@@ -272,7 +280,10 @@ static void compare_nodes(const stoa_trace *older, uint32_t a, const stoa_trace 
 		if (!is || !counterpart(newer, b, &older->nodes[i]))
 			compare_nodes(older, i, &nothing, 0, out);
 	stoa__trace_close(out, (is ? is->count : 0) - (was ? was->count : 0));
-	/* One that has grown nodes below it since is compared as a whole, and gets the rest in a node of its own. */
+	/*
+	 * One that has grown nodes below it since is compared as a whole, and gets the rest in a
+	 * node of its own.
+	 */
 	if (out->failed)
 		return;
 	if (is && is->end == b + 1)

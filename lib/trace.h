@@ -6,11 +6,12 @@
  *         stoa__trace_leaf(t, STOA_TRACE_ROWS, &sum, "row groups");
  *     stoa__trace_close(t);
  *
- * Only leaves are given bytes; stoa__trace_finish() adds them up. Memory that runs out is remembered, and said at the
- * end. So a node's numbers are those of the leaves below it, whatever was measured how.
+ * Only leaves are given bytes; stoa__trace_finish() adds them up. Memory that runs out is
+ * remembered, and said at the end. So a node's numbers are those of the leaves below it, whatever
+ * was measured how.
  *
- * (1) nodes[0] is the root; nodes below node i are i + 1 .. end - 1. (2) But for count, a node with nodes below
- * it has the sums of its children.
+ * (1) nodes[0] is the root; nodes below node i are i + 1 .. end - 1. (2) But for count, a node with
+ * nodes below it has the sums of its children.
  */
 #ifndef STOA__TRACE_H
 #define STOA__TRACE_H

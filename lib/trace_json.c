@@ -6,10 +6,11 @@
  *      {"name": "shop.stoa", "kind": "database", "memory": 5280, "disk": 0, ..., "children": [
  *       {"name": "item", "kind": "table", ...
  *
- * A node a line, indented by depth; numbers that are zero are left out. Reading takes any JSON of this shape, in any
- * order of members and with members that it does not know; of a node with children the sums are made again from
- * them. The reader is a walk over the bytes with the open nodes as its stack: what is read is not trusted, so depth and
- * number of nodes have limits, and every error has a place.
+ * A node a line, indented by depth; numbers that are zero are left out. Reading takes any JSON of
+ * this shape, in any order of members and with members that it does not know; of a node with
+ * children the sums are made again from them. The reader is a walk over the bytes with the open
+ * nodes as its stack: what is read is not trusted, so depth and number of nodes have limits, and
+ * every error has a place.
  */
 #include "trace.h"
 

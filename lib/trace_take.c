@@ -8,9 +8,11 @@
  *     open work     the rest of all blocks: made, and not published; shares of queries
  *     elsewhere     the rest of what the allocator has given out: statements, cursors, other databases
  *
- * The rests are differences, so that the sum is exact; a test sees to it that they are small when nothing is open.
+ * The rests are differences, so that the sum is exact; a test sees to it that they are small when
+ * nothing is open.
  *
- * The checkpoint's mutex is held, so that files and what is known of them stay in step. Collections and writers go on.
+ * The checkpoint's mutex is held, so that files and what is known of them stay in step. Collections
+ * and writers go on.
  */
 #include "census.h"
 

@@ -20,7 +20,10 @@ struct stoa__node {
 	void *child[FANOUT];
 };
 
-/* The index of the last key <= @key, or -1. Steps are added, not branched to: they are anybody's guess. */
+/*
+ * The index of the last key <= @key, or -1. Steps are added, not branched to: they are anybody's
+ * guess.
+ */
 static int locate(const struct stoa__node *node, uint64_t key)
 {
 	unsigned lo = 0;
@@ -38,7 +41,10 @@ void *stoa__tree_floor(const struct stoa__node *node, uint64_t key)
 		int i = locate(node, key);
 
 		if (i < 0) {
-			/* below the path's first key, which may be less than the smallest that is there */
+			/*
+			 * below the path's first key, which may be less than the smallest that is
+			 * there
+			 */
 			node = left;
 			left = NULL;
 			key = UINT64_MAX;
@@ -126,8 +132,8 @@ static void remove_at(struct stoa__node *node, unsigned at)
 }
 
 /*
- * Splits the full child @at of @parent (which has room), where key @key is to go: at the very end, so that
- * ascending keys fill nodes, when @key is beyond its last one; in the middle otherwise.
+ * Splits the full child @at of @parent (which has room), where key @key is to go: at the very end,
+ * so that ascending keys fill nodes, when @key is beyond its last one; in the middle otherwise.
  */
 static int split_child(struct stoa__version *w, struct stoa__node *parent, unsigned at, uint64_t key)
 {

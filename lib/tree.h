@@ -6,7 +6,8 @@
  * version's own yet. Keys that only ever go up fill nodes to the brim. Nodes that run empty
  * are taken out; others are not merged, as removals come in runs at the old end.
  *
- * A root is a struct stoa__node *, NULL for the empty tree. The tree owns its nodes, not its values.
+ * A root is a struct stoa__node *, NULL for the empty tree. The tree owns its nodes, not its
+ * values.
  * Cost: O(log n), fan-out 32.
  */
 #ifndef STOA__TREE_H
@@ -27,8 +28,8 @@ int stoa__tree_remove(struct stoa__version *w, struct stoa__node **root, uint64_
 /* Retires all nodes; *@root is NULL afterwards. */
 void stoa__tree_retire(struct stoa__version *w, struct stoa__node **root);
 /*
- * Calls @each with key and value in order, but passes over nodes born up to stamp @since, whose values were
- * all born by then too. A negative result ends the walk and is returned.
+ * Calls @each with key and value in order, but passes over nodes born up to stamp @since, whose
+ * values were all born by then too. A negative result ends the walk and is returned.
  */
 int stoa__tree_walk(const struct stoa__node *root, uint64_t since,
 		    int (*each)(void *ctx, uint64_t key, void *value), void *ctx);

@@ -2,10 +2,10 @@
 /*
  * txn.c - transactions: begin, commit, abort, savepoints
  *
- * A commit of a durable database is three steps: the log record is appended and the working version becomes the head,
- * under the writer's lock; the lock is given up, so that the next transaction may begin on the new head; the
- * flush is awaited, shared with whoever commits meanwhile, and the version is published. Readers thus see only what
- * is on the disk, unless a commit was lazy.
+ * A commit of a durable database is three steps: the log record is appended and the working version
+ * becomes the head, under the writer's lock; the lock is given up, so that the next transaction may
+ * begin on the new head; the flush is awaited, shared with whoever commits meanwhile, and the
+ * version is published. Readers thus see only what is on the disk, unless a commit was lazy.
  */
 #include <string.h>
 #include <time.h>
@@ -16,7 +16,10 @@
 #include "core/alloc.h"
 #include "db.h"
 
-/* ---- the writer's lock: a flag, so that a transaction may end in another thread than it began in ---- */
+/*
+ * ---- the writer's lock: a flag, so that a transaction may end in another thread than it began in
+ * ----
+ */
 
 static void take(struct stoa_db *db)
 {
@@ -37,7 +40,10 @@ void stoa__writer_let_others(struct stoa_db *db)
 {
 	const struct timespec moment = { 0, 20000 };
 
-	/* A mutex is not handed over in turn: who gives it up and asks for it anew has it before a waiter wakes. */
+	/*
+	 * A mutex is not handed over in turn: who gives it up and asks for it anew has it before a
+	 * waiter wakes.
+	 */
 	for (int i = 0; i < 50; i++) {
 		bool waiting;
 
@@ -180,8 +186,8 @@ static int writer_begin(struct stoa_db *db, struct stoa_error *err)
 }
 
 /*
- * A transaction that is over leaves its struct and its buffers to the next one. The pairs of malloc() and free() that
- * this spares make up a twentieth of the smallest transaction.
+ * A transaction that is over leaves its struct and its buffers to the next one. The pairs of
+ * malloc() and free() that this spares make up a twentieth of the smallest transaction.
  */
 #define SPARE_BUF_MAX ((size_t)16 << 10)
 
@@ -391,7 +397,10 @@ static void txn_free(struct stoa_txn *txn)
 	atomic_fetch_sub_explicit(&db->n_txns, 1, memory_order_release);
 }
 
-/* Segment files of a transaction that does not take place; those that stay are removed at the next open. */
+/*
+ * Segment files of a transaction that does not take place; those that stay are removed at the next
+ * open.
+ */
 static void remove_files(struct stoa_txn *txn)
 {
 	for (size_t i = 0; i < txn->n_files; i++)
@@ -433,7 +442,10 @@ void stoa_abort(stoa_txn *txn)
 	txn_free(txn);
 }
 
-/* The working version becomes the head, published at once with @publish; the writer's lock is given back. */
+/*
+ * The working version becomes the head, published at once with @publish; the writer's lock is given
+ * back.
+ */
 static void become_head(struct stoa_txn *txn, uint64_t commit, bool publish)
 {
 	stoa__history_commit(txn->version, txn->base, commit, publish);
@@ -464,7 +476,10 @@ static int make_durable(struct stoa_db *db, uint64_t commit, struct stoa_error *
 	return STOA_OK;
 }
 
-/* Its record is not in the log: the transaction was not, and if it is the log's failure, none will be any more. */
+/*
+ * Its record is not in the log: the transaction was not, and if it is the log's failure, none will
+ * be any more.
+ */
 static int append(struct stoa_txn *txn, uint64_t commit, const void *payload, size_t len,
 		  struct stoa_error *err)
 {
@@ -501,9 +516,9 @@ static int commit_logged(struct stoa_txn *txn, uint64_t commit, bool *long_log,
 }
 
 /*
- * The transaction wrote segment files: a checkpoint of its working version is its commit. A log record without
- * operations goes before it, so that numbers in the log go on; if the checkpoint fails, a commit that changes
- * nothing has that number.
+ * The transaction wrote segment files: a checkpoint of its working version is its commit. A log
+ * record without operations goes before it, so that numbers in the log go on; if the checkpoint
+ * fails, a commit that changes nothing has that number.
  */
 static int commit_bulk(struct stoa_txn *txn, uint64_t commit, struct stoa_error *err)
 {
@@ -522,8 +537,9 @@ static int commit_bulk(struct stoa_txn *txn, uint64_t commit, struct stoa_error 
 }
 
 /*
- * The head shows what it showed; a version for it all the same, as cursors of the transaction live on. What it
- * began on may be a lazy commit: with STOA_FULL that one is on the disk too when this returns.
+ * The head shows what it showed; a version for it all the same, as cursors of the transaction live
+ * on. What it began on may be a lazy commit: with STOA_FULL that one is on the disk too when this
+ * returns.
  */
 static int commit_nothing(struct stoa_txn *txn, struct stoa_error *err)
 {

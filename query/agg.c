@@ -6,8 +6,8 @@
  * argument is NULL, or whose value was seen before (DISTINCT) are sorted out first, so that the
  * loops over what is left are plain: state[group[i]] changes by value[i].
  *
- * The loops are in agg_loops.c, DISTINCT in agg_distinct.c, aggregates that want their values in order
- * in pile.c.
+ * The loops are in agg_loops.c, DISTINCT in agg_distinct.c, aggregates that want their values in
+ * order in pile.c.
  */
 #include "agg_state.h"
 

@@ -87,7 +87,8 @@ struct stoa__aggregator {
 
 /*
  * @exprs grows by the arguments, filters and keys that the program must compute; room for
- * stoa__aggs_exprs(); *@n_exprs is there already. What wants its values in order may put them in @file.
+ * stoa__aggs_exprs(); *@n_exprs is there already. What wants its values in order may put them in
+ * @file.
  */
 int stoa__aggregator_init(struct stoa__aggregator *ag, const struct stoa__agg *aggs, size_t n_aggs,
 			  const struct stoa__bound **exprs, size_t *n_exprs,

@@ -2,9 +2,9 @@
 /*
  * agg_distinct.c - which values of a group were there before: count(DISTINCT x) and its kin
  *
- * A table of tuples (group, value as a word) knows all. Before it is asked, a small table of what was met lately
- * answers for most rows where distinct values are few; and where there are no groups, a byte for
- * each code of a dictionary, or a bit for each string, does all of it.
+ * A table of tuples (group, value as a word) knows all. Before it is asked, a small table of what
+ * was met lately answers for most rows where distinct values are few; and where there are no
+ * groups, a byte for each code of a dictionary, or a bit for each string, does all of it.
  */
 #include <string.h>
 

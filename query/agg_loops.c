@@ -263,7 +263,9 @@ static int sketch_rows(struct stoa__state *s, const struct stoa__agg_rows *r)
 	return STOA_OK;
 }
 
-/* ---- any -------------------------------------------------------------------------------------- */
+/*
+ * ---- any --------------------------------------------------------------------------------------
+ */
 
 int stoa__state_update(struct stoa__aggregator *ag, struct stoa__state *s,
 		       const struct stoa__agg_rows *r, bool small)

@@ -23,7 +23,9 @@ struct stoa__agg_rows {
 /* Adds rows to a state; @small: do 2,048 of them add up in 64 bits? STOA_OK or STOA_ENOMEM. */
 int stoa__state_update(struct stoa__aggregator *ag, struct stoa__state *s,
 		       const struct stoa__agg_rows *r, bool small);
-/* Group g of @from, one of its @n, goes into group map[g]. Of all but piles and what is DISTINCT. */
+/*
+ * Group g of @from, one of its @n, goes into group map[g]. Of all but piles and what is DISTINCT.
+ */
 int stoa__state_merge(struct stoa__state *to, const struct stoa__state *from, const uint32_t *map,
 		      uint32_t n);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * arrow_table.c - read_arrow('file'), which FROM 'file' is short for when the file is of Arrow's IPC format
+ * arrow_table.c - read_arrow('file'), which FROM 'file' is short for when the file is of Arrow's
+ * IPC format
  *
- * The schema is read when the statement is bound; each scan opens the file again, and reads the columns
- * that the query wants and no others.
+ * The schema is read when the statement is bound; each scan opens the file again, and reads the
+ * columns that the query wants and no others.
  */
 #include <string.h>
 #include <unistd.h>

@@ -84,7 +84,9 @@ static inline bool stoa__agg_counts(const struct stoa__agg *g)
 {
 	return g->kind == STOA__AGG_COUNT || g->kind == STOA__AGG_APPROX_COUNT;
 }
-/* Its expressions, one after another: each place of one, which may hold NULL; NULL after the last. */
+/*
+ * Its expressions, one after another: each place of one, which may hold NULL; NULL after the last.
+ */
 static inline struct stoa__bound **stoa__agg_expr(struct stoa__agg *g, size_t i)
 {
 	if (i < 2)

@@ -257,7 +257,10 @@ static bool wrong_arguments(struct stoa__binder *bn, const struct stoa__ast *a,
 	return false;
 }
 
-/* The expression that the aggregate is of, @a's arguments being as @name wants them; NULL after an error. */
+/*
+ * The expression that the aggregate is of, @a's arguments being as @name wants them; NULL after an
+ * error.
+ */
 static const struct stoa__ast *value_of(struct stoa__binder *bn, const struct stoa__ast *a,
 					const struct name *name)
 {

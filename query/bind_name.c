@@ -5,15 +5,16 @@
  *     o.customer.region.name      o: a table of FROM, customer and region: references
  *     customer.region.name        the same where only one table has a column customer
  *
- * A reference is a rowid of its target. What is behind its dot is read by a LOOKUP node, which adds columns
- * of the rows that a column refers to; there is one for each column that is followed, just above the
- * table, or query, of FROM that the column comes from. Its columns are columns like any others, and may be
- * references in turn, so that nothing else in the engine needs to know.
+ * A reference is a rowid of its target. What is behind its dot is read by a LOOKUP node, which adds
+ * columns of the rows that a column refers to; there is one for each column that is followed, just
+ * above the table, or query, of FROM that the column comes from. Its columns are columns like any
+ * others, and may be references in turn, so that nothing else in the engine needs to know.
  *
  *     FROM orders o:   anchor <- lookup region by region <- lookup customer by customer <- scan orders
  *
- * The *anchor*, a filter without conditions, marks the place: lookups are put below it as names
- * are bound, at the latest when all of the tree above it has been made, and it goes with the first step of optimising.
+ * The *anchor*, a filter without conditions, marks the place: lookups are put below it as names are
+ * bound, at the latest when all of the tree above it has been made, and it goes with the first step
+ * of optimising.
  */
 #include <string.h>
 #include <strings.h>

@@ -124,7 +124,10 @@ static inline struct stoa__type stoa__type_decimal(unsigned scale)
 }
 /* The type that values of both can take without losing anything; false when there is none. */
 bool stoa__type_common(struct stoa__type a, struct stoa__type b, struct stoa__type *out);
-/* What the values of a slot are in expressions: references are rowids, numbers that know their table. */
+/*
+ * What the values of a slot are in expressions: references are rowids, numbers that know their
+ * table.
+ */
 struct stoa__type stoa__type_of_slot(const struct stoa_slot *slot);
 /* A type's name in SQL ("bigint", "double", our own too), with its arguments; false if unknown. */
 bool stoa__type_named(const char *p, size_t len, int n_args, const uint32_t *args,

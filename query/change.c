@@ -58,7 +58,9 @@ static int fail_at(struct change *c, const struct stoa__token *at, int code, con
 			     (int)(name->len > STOA_NAME_MAX ? STOA_NAME_MAX : name->len), name->p);
 }
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/*
+ * ---- names ------------------------------------------------------------------------------------
+ */
 
 static int find_table(struct change *c)
 {
@@ -115,7 +117,9 @@ static int name_slots(struct change *c)
 	return STOA_OK;
 }
 
-/* ---- queries made of statements ----------------------------------------------------------------- */
+/*
+ * ---- queries made of statements -----------------------------------------------------------------
+ */
 
 /* SELECT nothing yet FROM the table, of which only @only count. */
 static struct stoa__query *select_from(struct change *c, struct stoa__arena *arena,
@@ -165,8 +169,8 @@ static int add_item(struct change *c, struct stoa__arena *arena, struct stoa__qu
 }
 
 /*
- * Further tables: FROM of UPDATE, USING of DELETE. A row that several of theirs match is changed once, as the
- * first of them says.
+ * Further tables: FROM of UPDATE, USING of DELETE. A row that several of theirs match is changed
+ * once, as the first of them says.
  */
 static int join_others(struct change *c, struct stoa__arena *arena, struct stoa__query *q)
 {
@@ -208,7 +212,10 @@ static int make_leader(struct change *c, struct stoa__arena *arena, struct stoa_
 	return STOA_OK;
 }
 
-/* One row of VALUES as a query without a table: an item for each slot, in order. NULL: all defaults. */
+/*
+ * One row of VALUES as a query without a table: an item for each slot, in order. NULL: all
+ * defaults.
+ */
 static int make_row(struct change *c, struct stoa__arena *arena, const struct stoa__ast *row,
 		    struct stoa__query **out)
 {
@@ -270,7 +277,9 @@ static const struct stoa__ast_list *value_rows(const struct stoa__statement *s)
 										      NULL;
 }
 
-/* ---- checking ----------------------------------------------------------------------------------- */
+/*
+ * ---- checking -----------------------------------------------------------------------------------
+ */
 
 static int check_query(struct change *c, const struct stoa__query *q, struct stoa__plan **plan)
 {
@@ -335,7 +344,9 @@ int stoa__change_check(stoa_stmt *stmt, struct stoa__tables *tables, struct stoa
 	return rc;
 }
 
-/* ---- rows --------------------------------------------------------------------------------------- */
+/*
+ * ---- rows ---------------------------------------------------------------------------------------
+ */
 
 /* Counts a row, and remembers it for RETURNING. */
 static int note(struct change *c, stoa_rowid row)
@@ -407,7 +418,9 @@ static void explain(struct change *c, const struct stoa__query_cursor *q)
 		stoa__text_put_plan(c->explain, q->plan, head(c->s), q->counts);
 }
 
-/* ---- INSERT ------------------------------------------------------------------------------------- */
+/*
+ * ---- INSERT -------------------------------------------------------------------------------------
+ */
 
 /* A row of which something has to be computed: one row of a query. */
 static int insert_computed(struct change *c, const struct stoa__query *query)
@@ -572,7 +585,9 @@ static int insert_query(struct change *c)
 	return rc;
 }
 
-/* ---- UPDATE and DELETE -------------------------------------------------------------------------- */
+/*
+ * ---- UPDATE and DELETE --------------------------------------------------------------------------
+ */
 
 /* What is done with each row that the leader gives. */
 static int update_row(struct change *c, const struct stoa_value *row)
@@ -620,7 +635,9 @@ static int delete_noted(struct change *c)
 	return STOA_OK;
 }
 
-/* ---- RETURNING ---------------------------------------------------------------------------------- */
+/*
+ * ---- RETURNING ----------------------------------------------------------------------------------
+ */
 
 static bool is_plain(const struct stoa__ast_items *items)
 {
@@ -662,7 +679,9 @@ static int open_returning(struct change *c, struct stoa__query_cursor *out)
 	return stoa__query_cursor_start(out, c->tables, NULL, c->err);
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------- */
+/*
+ * ---- the whole ----------------------------------------------------------------------------------
+ */
 
 static int change(struct change *c, struct stoa__query_cursor *out)
 {
@@ -693,7 +712,10 @@ static bool is_single(const struct stoa__statement *s)
 	       (!s->query || (rows && rows->n == 1));
 }
 
-/* ---- without a plan ------------------------------------------------------------------------------ */
+/*
+ * ---- without a plan
+ * ------------------------------------------------------------------------------
+ */
 
 static int insert_direct(struct change *c, const struct stoa_value *params)
 {
@@ -743,7 +765,10 @@ static int lead_direct(struct change *c, const struct stoa_value *params)
 	return STOA_ROW;
 }
 
-/* One row, in constants: STOA_ROW if that is all, and done; STOA_END: nothing has been done (direct.h). */
+/*
+ * One row, in constants: STOA_ROW if that is all, and done; STOA_END: nothing has been done
+ * (direct.h).
+ */
 static int change_direct(struct change *c, const struct stoa_value *params)
 {
 	if (c->explain || (c->stmt->n_params && !params))
@@ -806,7 +831,10 @@ int stoa__change_run(stoa_stmt *stmt, stoa_txn *txn, stoa_cursor **out, struct s
 	return run(stmt, txn, NULL, out, err);
 }
 
-/* ---- EXPLAIN ------------------------------------------------------------------------------------- */
+/*
+ * ---- EXPLAIN
+ * -------------------------------------------------------------------------------------
+ */
 
 /* The plan alone. */
 static int plan_only(struct change *c)

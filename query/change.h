@@ -18,7 +18,9 @@ int stoa__change_run(stoa_stmt *stmt, stoa_txn *txn, stoa_cursor **out, struct s
 struct stoa__text;
 int stoa__change_explain(stoa_stmt *stmt, stoa_txn *txn, struct stoa__text *t, uint64_t *n,
 			 struct stoa_error *err);
-/* Puts the rows of @cur, whose columns are @table's slots, into @table; how many is added to *@n. */
+/*
+ * Puts the rows of @cur, whose columns are @table's slots, into @table; how many is added to *@n.
+ */
 int stoa__change_fill(stoa_txn *txn, stoa_table table, stoa_cursor *cur, uint64_t *n,
 		      struct stoa_error *err);
 

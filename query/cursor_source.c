@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* cursor_source.c - see cursor_source.h: arrays of a batch, widened to the engine's kinds when they are asked for */
+/*
+ * cursor_source.c - see cursor_source.h: arrays of a batch, widened to the engine's kinds when they
+ * are asked for
+ */
 #include "cursor_source.h"
 
 #include "../lib/core/alloc.h"

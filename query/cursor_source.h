@@ -6,8 +6,8 @@
 #include "../lib/core/source.h"
 
 /*
- * Takes over @cur, whatever is returned; the source closes it. @n_rows: about how many rows it has. @closed, unless
- * NULL, is called with @ctx when the source is closed, or cannot be made.
+ * Takes over @cur, whatever is returned; the source closes it. @n_rows: about how many rows it has.
+ * @closed, unless NULL, is called with @ctx when the source is closed, or cannot be made.
  */
 int stoa__cursor_source(stoa_cursor *cur, uint64_t n_rows, void (*closed)(void *ctx), void *ctx,
 			struct stoa__source **out, struct stoa_error *err);

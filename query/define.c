@@ -46,7 +46,9 @@ static int name_of(struct define *d, const struct stoa__token *t, const char **o
 	return STOA_OK;
 }
 
-/* ---- columns ------------------------------------------------------------------------------------ */
+/*
+ * ---- columns ------------------------------------------------------------------------------------
+ */
 
 /* The table of a reference; 0, which is the slot's own, for the one that is being made. */
 static int slot_target(struct define *d, const struct stoa__ast_type *t, struct stoa_slot *slot)
@@ -108,7 +110,9 @@ static int make_slot(struct define *d, const struct stoa__column_def *def, struc
 	return def->value ? slot_default(d, def->value, slot) : STOA_OK;
 }
 
-/* ---- keys --------------------------------------------------------------------------------------- */
+/*
+ * ---- keys ---------------------------------------------------------------------------------------
+ */
 
 /* PRIMARY KEY or UNIQUE, for which @at stands. */
 static int make_key(struct define *d, stoa_table table, const struct stoa__token *at, bool primary,
@@ -204,7 +208,10 @@ static int make_keys(struct define *d, stoa_table table, const struct stoa_slot 
 	return STOA_OK;
 }
 
-/* ---- tables --------------------------------------------------------------------------------------- */
+/*
+ * ---- tables
+ * ---------------------------------------------------------------------------------------
+ */
 
 /* STOA_OK, STOA_ENOTFOUND with the table's place. */
 static int find_table(struct define *d, stoa_table *out)
@@ -355,7 +362,10 @@ static int alter(struct define *d)
 	}
 }
 
-/* ---- indexes -------------------------------------------------------------------------------------- */
+/*
+ * ---- indexes
+ * --------------------------------------------------------------------------------------
+ */
 
 /* Is there an index of that name? STOA_OK, STOA_ENOTFOUND. */
 static int find_index(struct define *d, stoa_table table, const char *name, stoa_index *out)
@@ -409,7 +419,10 @@ static int drop_index(struct define *d)
 	return place(d, &d->s->name, stoa_index_drop(d->txn, table, index, d->err));
 }
 
-/* ---- savepoints ----------------------------------------------------------------------------------- */
+/*
+ * ---- savepoints
+ * -----------------------------------------------------------------------------------
+ */
 
 static int savepoint(struct define *d)
 {
@@ -439,7 +452,10 @@ static int to_savepoint(struct define *d)
 						       stoa_rollback_to(d->txn, mark, d->err);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------- */
+/*
+ * ---- the whole
+ * -------------------------------------------------------------------------------------
+ */
 
 static int check(struct define *d)
 {

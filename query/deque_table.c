@@ -3,7 +3,8 @@
  * deque_table.c - queues to be read in FROM
  *
  *     deque('jobs' [, name = 'by_host'] [, queue = 'a.org'] [, reverse = true])
- *         rows of a queue from its front to its back, or the other way: rowid, then the slots of the table
+ *         rows of a queue from its front to its back, or the other way: rowid, then the slots of
+ *         the table
  *     deques('jobs' [, name = 'by_host'])
  *         the queues that have rows: queue, len
  *

@@ -10,10 +10,10 @@
  *                 └─ scan flights (origin, delay)
  *
  * EXPLAIN ANALYZE runs the statement, a change with all it changes, and says of each node how many
- * rows it made and how long it took: itself, without those below it. Of a scan it also says how many
- * row groups were read and passed over, and what its columns weigh as vectors: what nobody asked for
- * was not decoded and does not count. Where several threads share a node, its time is theirs added
- * up.
+ * rows it made and how long it took: itself, without those below it. Of a scan it also says how
+ * many row groups were read and passed over, and what its columns weigh as vectors: what nobody
+ * asked for was not decoded and does not count. Where several threads share a node, its time is
+ * theirs added up.
  */
 #include "explain.h"
 
@@ -42,7 +42,9 @@ void stoa__text_put(struct stoa__text *t, const char *format, ...)
 			      (size_t)n < sizeof words ? (size_t)n : sizeof words - 1);
 }
 
-/* ---- a node ------------------------------------------------------------------------------------- */
+/*
+ * ---- a node -------------------------------------------------------------------------------------
+ */
 
 static void put_scan(struct stoa__text *t, const struct stoa__node *n)
 {
@@ -162,7 +164,10 @@ static void put_node(struct stoa__text *t, const struct stoa__node *n)
 	}
 }
 
-/* ---- what it cost --------------------------------------------------------------------------------- */
+/*
+ * ---- what it cost
+ * ---------------------------------------------------------------------------------
+ */
 
 static void put_bytes(struct stoa__text *t, uint64_t bytes)
 {
@@ -200,7 +205,10 @@ static void put_counts(struct stoa__text *t, const struct stoa__node *n,
 	stoa__text_put(t, "]");
 }
 
-/* ---- the tree --------------------------------------------------------------------------------------- */
+/*
+ * ---- the tree
+ * ---------------------------------------------------------------------------------------
+ */
 
 /* Cuts what was put since @from at a character, should it be too long. */
 static void cut(struct stoa__text *t, size_t from)
@@ -263,7 +271,10 @@ void stoa__text_put_plan(struct stoa__text *t, const struct stoa__plan *plan, co
 	put_tree(t, plan->root, indent, head ? "└─ " : "", counts);
 }
 
-/* ---- the cursor over its lines ------------------------------------------------------------------------ */
+/*
+ * ---- the cursor over its lines
+ * ------------------------------------------------------------------------
+ */
 
 struct lines {
 	struct stoa_cursor cursor;
@@ -342,7 +353,10 @@ static int open_lines(struct stoa__text *t, stoa_cursor **out, struct stoa_error
 	return STOA_OK;
 }
 
-/* ---- statements ---------------------------------------------------------------------------------------- */
+/*
+ * ---- statements
+ * ----------------------------------------------------------------------------------------
+ */
 
 static double seconds(void)
 {

@@ -48,7 +48,9 @@ static bool make_columns(struct stoa__binder *bn, struct stoa__scope *scope, siz
 
 /* ---- tables ---------------------------------------------------------------------------------- */
 
-/* The columns of a table, the rowid, if it has one, last, so that a slot of that name goes before. */
+/*
+ * The columns of a table, the rowid, if it has one, last, so that a slot of that name goes before.
+ */
 static void table_columns(struct stoa__binder *bn, const struct stoa_table_info *info, bool rowid,
 			  struct stoa__node *scan, struct stoa_bytes alias,
 			  struct stoa__scope *scope)
@@ -209,7 +211,9 @@ static void query_columns(struct stoa__binder *bn, const struct stoa__node *n, s
 	}
 }
 
-/* The names that AS x (a, b) or WITH x (a, b) gives to the first of an item's columns; NULL: none. */
+/*
+ * The names that AS x (a, b) or WITH x (a, b) gives to the first of an item's columns; NULL: none.
+ */
 static void rename_columns(struct stoa__binder *bn, const struct stoa__token *at,
 			   const struct stoa__ast_list *names, struct stoa__scope *scope)
 {

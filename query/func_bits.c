@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * func_bits.c - bits of integers, and bytes written as text: & | # ~ << >>, encode(), decode(), digests
+ * func_bits.c - bits of integers, and bytes written as text: & | # ~ << >>, encode(), decode(),
+ * digests
  *
- * Operators on bits are calls of functions that are called what they look like. Shifts go by PostgreSQL's rule: the
- * number of places is taken modulo 64. base64 is that of RFC 4648, by nettle, as digests are.
+ * Operators on bits are calls of functions that are called what they look like. Shifts go by
+ * PostgreSQL's rule: the number of places is taken modulo 64. base64 is that of RFC 4648, by
+ * nettle, as digests are.
  */
 #include <nettle/base64.h>
 #include <nettle/md5.h>

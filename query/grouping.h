@@ -48,8 +48,8 @@ struct stoa__grouping {
 };
 
 /*
- * @keys: types of the program's first @n_keys outputs. The others are what @aggs ask for; @exprs and
- * *@n_exprs, @file and @run as in stoa__aggregator_init().
+ * @keys: types of the program's first @n_keys outputs. The others are what @aggs ask for; @exprs
+ * and *@n_exprs, @file and @run as in stoa__aggregator_init().
  */
 int stoa__grouping_init(struct stoa__grouping *g, const struct stoa__type *keys, size_t n_keys,
 			const struct stoa__agg *aggs, size_t n_aggs,
@@ -60,8 +60,8 @@ void stoa__grouping_release(struct stoa__grouping *g);
 int stoa__grouping_add(struct stoa__grouping *g, const struct stoa__machine *m, uint64_t place,
 		       size_t n, struct stoa_error *err);
 /*
- * Takes no new groups from now on: rows that belong to none are passed over, and known[] says of a batch which are
- * not.
+ * Takes no new groups from now on: rows that belong to none are passed over, and known[] says of a
+ * batch which are not.
  */
 int stoa__grouping_freeze(struct stoa__grouping *g, struct stoa_error *err);
 /* Groups there without any row: one where there are no keys. */

@@ -4,8 +4,9 @@
  *
  * Again and again the two trees whose join is estimated to have the fewest rows become one, until
  * one is left: trees that a condition connects before those that none does. (Fegaras, A new
- * heuristic for optimizing large queries, DEXA 1998.) It costs relations times the square of terms, whatever
- * the query: which tree makes a column is looked up, not looked for. The side with more rows streams, the other is built into a table.
+ * heuristic for optimizing large queries, DEXA 1998.) It costs relations times the square of terms,
+ * whatever the query: which tree makes a column is looked up, not looked for. The side with more
+ * rows streams, the other is built into a table.
  */
 #include <string.h>
 
@@ -107,7 +108,10 @@ static bool reads_only(const struct order *o, const struct stoa__bound *b, size_
 	return true;
 }
 
-/* Adds the trees that @b reads to the @n there are in @which, up to three: more are as good as three. */
+/*
+ * Adds the trees that @b reads to the @n there are in @which, up to three: more are as good as
+ * three.
+ */
 static size_t add_trees(const struct order *o, const struct stoa__bound *b, size_t which[3], size_t n)
 {
 	if (b->kind == STOA__BOUND_COLUMN && b->index < o->bn->n_vars &&

@@ -3,9 +3,9 @@
  * join_spill.h - a join whose build side does not fit in memory, cut into joins that do
  *
  * Rows of both sides are dealt out to partitions by a hash of their keys: rows that match are in
- * partitions of the same number. Each such pair of partitions is then a join by itself, which may be cut again, by
- * further bits of the hash. (Kitsuregawa, Tanaka and Moto-oka: Application of hash to data base machine, New
- * Generation Computing 1983; known as the Grace hash join.)
+ * partitions of the same number. Each such pair of partitions is then a join by itself, which may
+ * be cut again, by further bits of the hash. (Kitsuregawa, Tanaka and Moto-oka: Application of hash
+ * to data base machine, New Generation Computing 1983; known as the Grace hash join.)
  *
  *     build rows: keys, then columns that are kept       probe rows: all columns
  */
@@ -40,7 +40,10 @@ void stoa__join_spill_release(struct stoa__join_spill *s);
 bool stoa__join_spill_can(const struct stoa__join_spill *s);
 /* Begins to. */
 int stoa__join_spill_begin(struct stoa__join_spill *s, struct stoa_error *err);
-/* Deals @n rows out; @rows are their columns, and @keys, of a build row its first, what they are dealt out by. */
+/*
+ * Deals @n rows out; @rows are their columns, and @keys, of a build row its first, what they are
+ * dealt out by.
+ */
 int stoa__join_spill_build(struct stoa__join_spill *s, const struct stoa__vec *rows, size_t n,
 			   struct stoa_error *err);
 int stoa__join_spill_probe(struct stoa__join_spill *s, const struct stoa__vec *keys,

@@ -22,8 +22,8 @@ struct stoa__strings {
 	size_t size;		/* of @table: 0 or a power of two */
 };
 /*
- * A hash of row @i of @n columns, by their values: the same whatever the form of the vectors, for all
- * that are equal.
+ * A hash of row @i of @n columns, by their values: the same whatever the form of the vectors, for
+ * all that are equal.
  */
 uint64_t stoa__hash_row(const struct stoa__vec *v, size_t n, size_t i);
 /* The id of @s, which is copied when new. STOA_OK, STOA_ENOMEM or STOA_EFULL. */

@@ -7,8 +7,8 @@
  *     scan -> filter -> project /
  *
  * The copies share nothing but what they read. Their scans deal the table's row groups out between
- * them: a lane asks for a row group, reads it to its end, and asks again. So a slow lane has fewer of them.
- * With one lane the row groups are not dealt out, and all is as if there were no lanes.
+ * them: a lane asks for a row group, reads it to its end, and asks again. So a slow lane has fewer
+ * of them. With one lane the row groups are not dealt out, and all is as if there were no lanes.
  */
 #ifndef STOA__LANES_H
 #define STOA__LANES_H
@@ -36,13 +36,14 @@ static inline struct stoa__lanes stoa__lanes_one(struct stoa__op *child, struct 
 }
 void stoa__lanes_close(struct stoa__lanes *l);
 /*
- * Lets lane @i read another row group: STOA_ROW with its *@place among the groups of the table, STOA_END when
- * all are taken. The lane's next() ends with the group. A single lane's ends with the table.
+ * Lets lane @i read another row group: STOA_ROW with its *@place among the groups of the table,
+ * STOA_END when all are taken. The lane's next() ends with the group. A single lane's ends with the
+ * table.
  */
 int stoa__lane_begin(struct stoa__lane *lane, uint64_t *place, struct stoa_error *err);
 /*
- * Runs @work for each lane, each but the first in a thread of its own, and waits for all. The first error counts;
- * then the others give up.
+ * Runs @work for each lane, each but the first in a thread of its own, and waits for all. The first
+ * error counts; then the others give up.
  */
 int stoa__lanes_work(struct stoa__lanes *l,
 		     int (*work)(void *ctx, size_t i, struct stoa_error *err), void *ctx,

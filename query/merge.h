@@ -18,7 +18,8 @@ struct stoa__run_memory {
 };
 struct stoa__merge;
 /*
- * Merges @n_memory runs in memory and, before them, @n_streams on disk, all of which must outlive it.
+ * Merges @n_memory runs in memory and, before them, @n_streams on disk, all of which must outlive
+ * it.
  * @types: of the columns.
  */
 int stoa__merge_new(const struct stoa__order *order, const struct stoa__type *types,

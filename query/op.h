@@ -63,14 +63,14 @@ int stoa__op_scan(struct stoa__source *source, size_t n_columns, size_t rowid,
 		  struct stoa__bound *const *where, size_t n_where, struct stoa__run *run,
 		  struct stoa__op **out, struct stoa_error *err);
 /*
- * The rows that conditions name by rowid, which is column @rowid; *@out is NULL if they do not. STOA_OK or
- * STOA_ENOMEM.
+ * The rows that conditions name by rowid, which is column @rowid; *@out is NULL if they do not.
+ * STOA_OK or STOA_ENOMEM.
  */
 int stoa__row_list_of(struct stoa__bound *const *where, size_t n_where, size_t rowid,
 		    struct stoa__arena *arena, struct stoa__row_list **out);
 /*
- * The rows that the conditions of scan @node may be met by, as an index of @source finds them; *@out is NULL if none
- * does. STOA_OK or the error of reading.
+ * The rows that the conditions of scan @node may be met by, as an index of @source finds them;
+ * *@out is NULL if none does. STOA_OK or the error of reading.
  */
 int stoa__row_list_by_key(const struct stoa__node *node, struct stoa__source *source,
 			  struct stoa__arena *arena, struct stoa__row_list **out,
@@ -110,11 +110,14 @@ int stoa__op_limit(struct stoa__op *child, size_t n_columns, uint64_t offset, ui
 		   struct stoa__op **out, struct stoa_error *err);
 
 /*
- * Both inputs are taken over. Join node @n is resolved, and outlives the operator. *@shared is set to the build side;
- * without @build, the operator is a further lane's, and shares that.
+ * Both inputs are taken over. Join node @n is resolved, and outlives the operator. *@shared is set
+ * to the build side; without @build, the operator is a further lane's, and shares that.
  */
 struct stoa__join_build;
-/* The build side alone, for joins to be made on it before its own; @input is taken over. Held until stoa__join_build_drop(). */
+/*
+ * The build side alone, for joins to be made on it before its own; @input is taken over. Held until
+ * stoa__join_build_drop().
+ */
 int stoa__join_build_new(struct stoa__op *input, struct stoa__run *run, struct stoa__arena *arena,
 			 const struct stoa__node *n, struct stoa__join_build **out,
 			 struct stoa_error *err);
@@ -129,8 +132,9 @@ int stoa__op_append(struct stoa__op *first, struct stoa__op *second, struct stoa
 int stoa__op_values(struct stoa__bound *const *cells, size_t n_rows, const struct stoa__type *types,
 		    size_t n_columns, struct stoa__op **out, struct stoa_error *err);
 /*
- * @child's @n_child columns, then @n_own of the rows whose rowids are its column @key: those of @source, but for
- * number @rowid (SIZE_MAX: none), which is the rowid. @members: see stoa__source_ops.look(). @source is taken over.
+ * @child's @n_child columns, then @n_own of the rows whose rowids are its column @key: those of
+ * @source, but for number @rowid (SIZE_MAX: none), which is the rowid. @members: see
+ * stoa__source_ops.look(). @source is taken over.
  */
 int stoa__op_lookup(struct stoa__op *child, struct stoa__source *source, size_t n_child,
 		    size_t n_own, size_t rowid, size_t key, bool members, struct stoa__op **out,
@@ -138,7 +142,10 @@ int stoa__op_lookup(struct stoa__op *child, struct stoa__source *source, size_t 
 /* @times: an integer over @child's columns, of which there are @n_columns. */
 int stoa__op_repeat(struct stoa__op *child, struct stoa__arena *arena, struct stoa__bound *times,
 		    size_t n_columns, struct stoa__op **out, struct stoa_error *err);
-/* Of @child's neighbouring rows with equal @keys the first; its columns are of @types, borrowed during the call. */
+/*
+ * Of @child's neighbouring rows with equal @keys the first; its columns are of @types, borrowed
+ * during the call.
+ */
 int stoa__op_unique(struct stoa__op *child, const struct stoa__type *types, size_t n_columns,
 		    const struct stoa__order_key *keys, size_t n_keys, struct stoa__op **out,
 		    struct stoa_error *err);
@@ -156,8 +163,8 @@ int stoa__op_count(struct stoa__op *child, struct stoa__node_counts *counts, str
 		   struct stoa_error *err);
 
 /*
- * The operators of a plan, on tables that are opened through @tables. @run outlives them. @counts: one for each node,
- * zeroed, which outlive the operators; NULL: nobody counts.
+ * The operators of a plan, on tables that are opened through @tables. @run outlives them. @counts:
+ * one for each node, zeroed, which outlive the operators; NULL: nobody counts.
  */
 int stoa__op_build(const struct stoa__plan *plan, struct stoa__tables *tables,
 		   struct stoa__run *run, struct stoa__arena *arena,

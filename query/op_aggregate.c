@@ -6,14 +6,14 @@
  * order in which they first appeared.
  *
  * *Lanes.* With several, each fills a grouping of its own, and these become one. That pays while
- * groups are few: when a lane has LANE_GROUPS of them, or more than its share of memory, all lanes end with
- * the row group at hand, and what is left is read by one lane into the one grouping.
+ * groups are few: when a lane has LANE_GROUPS of them, or more than its share of memory, all lanes
+ * end with the row group at hand, and what is left is read by one lane into the one grouping.
  *
  * *Memory.* A grouping beyond the budget is frozen. Rows of groups that are there still count; all
- * others are put on disk, dealt out to PARTITIONS by a hash of their keys, so that all rows of a group
- * are in one. When the groups at hand have come out, each partition is grouped in turn, by further bits of the hash
- * where it is too large again. What is put on disk is what the program made of a row: keys, arguments and
- * filters; a second program, of bare columns, reads them.
+ * others are put on disk, dealt out to PARTITIONS by a hash of their keys, so that all rows of a
+ * group are in one. When the groups at hand have come out, each partition is grouped in turn, by
+ * further bits of the hash where it is too large again. What is put on disk is what the program
+ * made of a row: keys, arguments and filters; a second program, of bare columns, reads them.
  */
 #include <string.h>
 

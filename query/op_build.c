@@ -4,9 +4,10 @@
  *
  * Operators take over what they read from, so at each step there is one root to close on failure.
  *
- * A *pipeline* is a scan and what works on its rows one by one, the probe side of a join among it. Where an operator that takes rows in
- * any order stands on a pipeline, and the table has row groups enough, the pipeline is built several times over
- * (lanes.h): its nodes stay as they are, only its scans are split from one.
+ * A *pipeline* is a scan and what works on its rows one by one, the probe side of a join among it.
+ * Where an operator that takes rows in any order stands on a pipeline, and the table has row groups
+ * enough, the pipeline is built several times over (lanes.h): its nodes stay as they are, only its
+ * scans are split from one.
  */
 #include <string.h>
 
@@ -38,7 +39,9 @@ static bool is_limited(const struct build *b)
 	return b->run->means.budget && b->run->means.budget->limit;
 }
 
-/* Where the query says by rowid which rows it wants, or RETURNING does. Closes @source on failure. */
+/*
+ * Where the query says by rowid which rows it wants, or RETURNING does. Closes @source on failure.
+ */
 static int go_to_rows(struct build *b, const struct stoa__node *n, struct stoa__source *source,
 		      size_t rowid)
 {
@@ -257,7 +260,10 @@ static int build_unique(struct build *b, const struct stoa__node *n, struct stoa
 	return stoa__op_unique(child, types, n->n_columns, n->order, n->n_order, out, b->err);
 }
 
-/* Takes over both; under a memory limit a build side may go to disk, and is not shared with joins below. */
+/*
+ * Takes over both; under a memory limit a build side may go to disk, and is not shared with joins
+ * below.
+ */
 static int build_join(struct build *b, const struct stoa__node *n, struct stoa__op *child,
 		      struct stoa__op *other, struct stoa__op **out)
 {
@@ -273,7 +279,8 @@ static int build_join(struct build *b, const struct stoa__node *n, struct stoa__
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
 /*
- * The operator of @n on top of @child and @other, which it takes over; NULL: no such input, or @n builds it itself.
+ * The operator of @n on top of @child and @other, which it takes over; NULL: no such input, or @n
+ * builds it itself.
  */
 static int build_on(struct build *b, const struct stoa__node *n, struct stoa__op *child,
 		    struct stoa__op *other, struct stoa__op **out)
@@ -307,8 +314,8 @@ static bool takes_lanes(const struct stoa__node *n)
 }
 
 /*
- * A join gives rows by probe row, unless it has some of its build side left in the end; and under a memory limit,
- * where it may have to wait for all of them.
+ * A join gives rows by probe row, unless it has some of its build side left in the end; and under a
+ * memory limit, where it may have to wait for all of them.
  */
 static bool is_streaming_join(const struct build *b, const struct stoa__node *n)
 {

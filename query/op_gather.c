@@ -11,11 +11,11 @@
  * The first row group is not copied nor left to a thread: whoever wants few rows pays for none, and
  * has the first as soon as ever.
  *
- * (1) Groups are dealt out in order and without gaps, and each ends with a parcel that says so (a dot
- * in the picture): so the parcel at hand is the head of a queue, or still to come. (2) A queue has
- * QUEUE parcels at most; a lane that has filled its own waits. The lane whose turn it is never waits
- * for another, so all go on. (3) An error is a parcel, too: it counts when its turn comes, and not
- * if a LIMIT ends the query before.
+ * (1) Groups are dealt out in order and without gaps, and each ends with a parcel that says so (a
+ * dot in the picture): so the parcel at hand is the head of a queue, or still to come. (2) A queue
+ * has QUEUE parcels at most; a lane that has filled its own waits. The lane whose turn it is never
+ * waits for another, so all go on. (3) An error is a parcel, too: it counts when its turn comes,
+ * and not if a LIMIT ends the query before.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -240,7 +240,9 @@ static void give_back(struct gather *g)
 	g->at_hand = NULL;
 }
 
-/* The queue whose head is next; NULL: it is still to come. Sets *@over when nothing is. Lock held. */
+/*
+ * The queue whose head is next; NULL: it is still to come. Sets *@over when nothing is. Lock held.
+ */
 static struct queue *whose_turn(const struct gather *g, bool *over)
 {
 	struct queue *failed = NULL;
@@ -257,7 +259,10 @@ static struct queue *whose_turn(const struct gather *g, bool *over)
 	return failed;
 }
 
-/* Waits for a parcel; with somebody looking on, not for long. Lock held, but while the application is told. */
+/*
+ * Waits for a parcel; with somebody looking on, not for long. Lock held, but while the application
+ * is told.
+ */
 static int wait_for_put(struct gather *g, struct stoa_error *err)
 {
 	struct timespec until;

@@ -2,21 +2,21 @@
 /*
  * op_join.c - hash joins of every kind
  *
- * The build side is read whole into a table (join_table.h), then the probe side streams by, in several
- * lanes (lanes.h) where no table rows come out at the end: these share the table. Of a
+ * The build side is read whole into a table (join_table.h), then the probe side streams by, in
+ * several lanes (lanes.h) where no table rows come out at the end: these share the table. Of a
  * batch of probe rows those that may have partners are *candidates*, each with a row of the table;
- * a round compares them all and moves each on to the next row of its chain. What matches in a
- * round is tried against the further conditions, all at once. Rounds go on until no candidate is
- * left or the output is full.
+ * a round compares them all and moves each on to the next row of its chain. What matches in a round
+ * is tried against the further conditions, all at once. Rounds go on until no candidate is left or
+ * the output is full.
  *
  *     batch -> keys -> candidates -> round -> hits -> conditions -> pairs (probe row, table row)
  *
  * Kinds differ in what becomes of matches: INNER, LEFT, RIGHT, FULL and SINGLE give pairs; SEMI,
- * ANTI and MARK note them by probe row and give probe rows; RIGHT, FULL, RIGHT_SEMI and RIGHT_ANTI note
- * them by table row, and give table rows when the probe side is at its end.
+ * ANTI and MARK note them by probe row and give probe rows; RIGHT, FULL, RIGHT_SEMI and RIGHT_ANTI
+ * note them by table row, and give table rows when the probe side is at its end.
  *
- * A build side beyond the budget goes to disk, and then all of the probe side, dealt out by a hash of
- * their keys (join_spill.h): each part is joined in turn, from BUILD to TAIL.
+ * A build side beyond the budget goes to disk, and then all of the probe side, dealt out by a hash
+ * of their keys (join_spill.h): each part is joined in turn, from BUILD to TAIL.
  *
  * Columns are made when asked for: probe columns that nobody reads are not decoded, and a batch
  * whose every row found one partner passes as it is.
@@ -306,8 +306,8 @@ static int empty_table(struct stoa__join_build *b, const struct join *j, struct 
 }
 
 /*
- * A join without equality, and one that asks of all rows at once, cannot be cut. Rows whose hash has no bits left have
- * one key, or nearly: they are taken as they are.
+ * A join without equality, and one that asks of all rows at once, cannot be cut. Rows whose hash
+ * has no bits left have one key, or nearly: they are taken as they are.
  */
 static int heed_budget(struct stoa__join_build *b, const struct join *j, struct stoa__vec *v,
 		       struct stoa_error *err)
@@ -776,7 +776,10 @@ static void keep_reads(struct stoa__join_build *b, size_t n_left, const struct s
 		keep_reads(b, n_left, e->args[i]);
 }
 
-/* The columns of the build side that anyone reads after it is built; types of the keys and of these. */
+/*
+ * The columns of the build side that anyone reads after it is built; types of the keys and of
+ * these.
+ */
 static struct stoa__type *choose_kept(struct stoa__join_build *b, const struct stoa__node *n,
 				      struct stoa__arena *arena)
 {

@@ -7,8 +7,9 @@
  *     8 ...     1  -->  2  "Bert"  -->  "Anna"
  *     9 ...     3       3  "Cleo"       "Cleo"
  *
- * A join by position: nothing is built, nothing is hashed, and the rows of a batch are found in one go when
- * the first of their columns is asked for. Where a filter above has left few rows, only those are (pick).
+ * A join by position: nothing is built, nothing is hashed, and the rows of a batch are found in one
+ * go when the first of their columns is asked for. Where a filter above has left few rows, only
+ * those are (pick).
  */
 #include <string.h>
 

@@ -182,7 +182,9 @@ static void skip_groups(struct scan *s)
 	}
 }
 
-/* ---- counting --------------------------------------------------------------------------------- */
+/*
+ * ---- counting ---------------------------------------------------------------------------------
+ */
 
 /* Does the batch that next() will give begin a row group? */
 static bool begins_group(struct scan *s)

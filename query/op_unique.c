@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * op_unique.c - of neighbouring rows with equal keys the first: DISTINCT ON, over rows that were sorted
+ * op_unique.c - of neighbouring rows with equal keys the first: DISTINCT ON, over rows that were
+ * sorted
  *
  * The key of the last row of a batch is copied, since the next batch takes its memory.
  */

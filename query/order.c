@@ -168,7 +168,9 @@ static void radix_pass(const struct stoa__item *a, struct stoa__item *b, size_t 
 		b[at[a[i].prefix >> shift & 0xff]++] = a[i];
 }
 
-/* Sorts @n items at @a, stable, by prefix alone: a pass for each byte in which the prefixes differ. */
+/*
+ * Sorts @n items at @a, stable, by prefix alone: a pass for each byte in which the prefixes differ.
+ */
 static void radix_sort(struct stoa__item *a, struct stoa__item *b, size_t n)
 {
 	uint32_t counts[8][256] = { { 0 } };

@@ -26,7 +26,8 @@ uint64_t stoa__order_prefix(const struct stoa__order *o, size_t key, const struc
 int stoa__order_compare(const struct stoa__order *o, size_t from, const struct stoa__cells *a,
 			uint32_t row_a, const struct stoa__cells *b, uint32_t row_b);
 /*
- * Sorts rows 0 .. n - 1 of @cells into @items; @other is room for as many. Equal rows keep their order.
+ * Sorts rows 0 .. n - 1 of @cells into @items; @other is room for as many. Equal rows keep their
+ * order.
  */
 void stoa__order_sort(const struct stoa__order *o, const struct stoa__cells *cells,
 		      struct stoa__item *items, struct stoa__item *other, uint32_t n);

@@ -2,9 +2,9 @@
 /*
  * parse.c - drives lexer and grammar: SQL text in, syntax tree out
  *
- * Tokens are pushed into the parser one by one; the first error ends it. Statements that other databases
- * have are refused by their first word here, before the grammar could only call them syntax
- * errors.
+ * Tokens are pushed into the parser one by one; the first error ends it. Statements that other
+ * databases have are refused by their first word here, before the grammar could only call them
+ * syntax errors.
  */
 #include "parse.h"
 
@@ -166,7 +166,9 @@ int stoa__parse(const char *sql, size_t len, struct stoa__arena *arena,
 	return stoa__parse_at(sql, len, (struct stoa__spot){ 1, 1 }, arena, out, n_params, err);
 }
 
-/* ---- scripts ---------------------------------------------------------------------------------- */
+/*
+ * ---- scripts ----------------------------------------------------------------------------------
+ */
 
 static struct stoa__spot spot_of(const struct stoa__lexer *lx)
 {

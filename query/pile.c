@@ -6,10 +6,12 @@
  *                                     counts:  4         2
  *
  * How many values each group has is counted while they come, so reading knows where a group ends
- * without looking at the column of groups, and a quantile which values it is made of before the first is there.
+ * without looking at the column of groups, and a quantile which values it is made of before the
+ * first is there.
  *
- * Where no ORDER BY says otherwise, values lie in the order of their places in the table: answers do
- * not depend on the number of threads. Distinct values have no place of their own, and lie by value.
+ * Where no ORDER BY says otherwise, values lie in the order of their places in the table: answers
+ * do not depend on the number of threads. Distinct values have no place of their own, and lie by
+ * value.
  */
 #include "pile.h"
 

@@ -361,8 +361,8 @@ static bool is_ordered_by(const struct stoa__order_key *keys, size_t n, uint32_t
 }
 
 /*
- * DISTINCT ON: rows are ordered by what it names, in the order and direction in which ORDER BY has that first, and of each
- * group of equals the first row stays.
+ * DISTINCT ON: rows are ordered by what it names, in the order and direction in which ORDER BY has
+ * that first, and of each group of equals the first row stays.
  */
 static void bind_distinct_on(struct block *b)
 {

@@ -120,8 +120,9 @@ struct stoa__node {
 	const struct stoa__row_list *only;	/* of the table's rows; NULL: all */
 	uint32_t *slots;	/* by column; one may be STOA__SLOT_ROWID */
 	/*
-	 * LOOKUP: also table, table_name and slots, by its own columns; NULL where there is no row. Its columns are its
-	 * own alone until it is resolved, then its input's and the last @n_looked its own.
+	 * LOOKUP: also table, table_name and slots, by its own columns; NULL where there is no row.
+	 * Its columns are its own alone until it is resolved, then its input's and the last
+	 * @n_looked its own.
 	 */
 	size_t n_looked;
 	bool members;		/* only rows of the table; else also those kept for who refers to them */
@@ -290,7 +291,10 @@ struct stoa__node *stoa__from_bind(struct stoa__binder *bn, const struct stoa__f
 
 /* Gives up columns that nobody reads, and turns variables into places; numbers the nodes. */
 int stoa__plan_resolve(struct stoa__binder *bn, struct stoa__plan *plan);
-/* restrict.c: groupings of a plan that was resolved make no groups that a join above them throws away. */
+/*
+ * restrict.c: groupings of a plan that was resolved make no groups that a join above them throws
+ * away.
+ */
 int stoa__plan_restrict(struct stoa__binder *bn, struct stoa__plan *plan);
 
 #endif

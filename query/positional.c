@@ -4,10 +4,11 @@
  *
  *     few rows  JOIN  table ON few.ref = table.rowid     -->     filter <- look up table by ref <- few rows
  *
- * A join of few rows with a large table on its rowid need not read that: the rows wanted are found by
- * position. Where the table is the smaller side, or not much larger, the join stays what it is: reading
- * a table in order costs a tenth of going to its rows one by one, and a join on integers that lie close together
- * finds its rows by subtraction, too. A LEFT join can be a lookup if nothing else is asked of the table.
+ * A join of few rows with a large table on its rowid need not read that: the rows wanted are found
+ * by position. Where the table is the smaller side, or not much larger, the join stays what it is:
+ * reading a table in order costs a tenth of going to its rows one by one, and a join on integers
+ * that lie close together finds its rows by subtraction, too. A LEFT join can be a lookup if
+ * nothing else is asked of the table.
  */
 #include <string.h>
 
@@ -98,7 +99,10 @@ struct stoa__node *stoa__plan_positional(struct stoa__binder *bn, struct stoa__n
 		return lookup(bn, n, 0);
 	if (n->join == STOA__JOIN_INNER && is_better(n, 1))
 		return lookup(bn, n, 1);
-	/* A LEFT join keeps the rows of its first side, and RIGHT, as estimates made it, of its second. */
+	/*
+	 * A LEFT join keeps the rows of its first side, and RIGHT, as estimates made it, of its
+	 * second.
+	 */
 	if (n->join == STOA__JOIN_LEFT && !n->n_exprs && is_better(n, 1) &&
 	    n->input[1]->kind == STOA__NODE_SCAN)
 		return lookup(bn, n, 1);

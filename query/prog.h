@@ -138,8 +138,8 @@ const void *stoa__vec_flat(const struct stoa__vec *v, void *room);
 /* Bytes of an element of a physical kind. */
 size_t stoa__phys_width(unsigned phys);
 /*
- * A source's vector as the engine has it: integers up to u32 are int64_t, booleans bytes, which are put in
- * @bools.
+ * A source's vector as the engine has it: integers up to u32 are int64_t, booleans bytes, which are
+ * put in @bools.
  */
 void stoa__vec_from_source(struct stoa__vec *v, uint8_t *bools);
 /* Is a row valid and, for booleans, true? As bytes into @out. */

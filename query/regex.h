@@ -21,12 +21,15 @@ struct stoa__regex;
 int stoa__regex_get(struct stoa__call *call, struct stoa_bytes pattern, struct stoa_bytes flags,
 		    struct stoa__regex **out);
 /*
- * The first match in @s from byte @from on: STOA_ROW; STOA_END; STOA_EFULL if the pattern is given up,
- * for it would take too long on this string.
+ * The first match in @s from byte @from on: STOA_ROW; STOA_END; STOA_EFULL if the pattern is given
+ * up, for it would take too long on this string.
  */
 int stoa__regex_find(struct stoa__call *call, struct stoa__regex *r, struct stoa_bytes s,
 		     size_t from);
-/* Group @i of the newest match, 0 for all of it: its bytes in [*from, *to); false if it has no part in it. */
+/*
+ * Group @i of the newest match, 0 for all of it: its bytes in [*from, *to); false if it has no part
+ * in it.
+ */
 bool stoa__regex_group(const struct stoa__regex *r, uint32_t i, size_t *from, size_t *to);
 uint32_t stoa__regex_n_groups(const struct stoa__regex *r);
 

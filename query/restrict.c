@@ -2,7 +2,8 @@
 /*
  * restrict.c - groups that a join above would throw away are not made
  *
- * A correlated subquery over an aggregate becomes a join of the outer rows with all groups there are:
+ * A correlated subquery over an aggregate becomes a join of the outer rows with all groups there
+ * are:
  *
  *     join on a.k = g.k                         join on a.k = g.k
  *     ├─ group by k                             ├─ group by k
@@ -10,18 +11,23 @@
  *     └─ filter a                               │     └─ scan g
  *                                               └─ filter a
  *
- * Where few outer rows are left, most groups are made for nothing. The join has read its build side before it asks for the
- * first probe row, so its table is there when rows are grouped, and a second probe of it leaves out those whose group no
- * outer row has. (This is the "magic set" of Mumick et al., SIGMOD 1990, handed over when the query runs.)
+ * Where few outer rows are left, most groups are made for nothing. The join has read its build side
+ * before it asks for the first probe row, so its table is there when rows are grouped, and a second
+ * probe of it leaves out those whose group no outer row has. (This is the "magic set" of Mumick et
+ * al., SIGMOD 1990, handed over when the query runs.)
  *
- * (1) Only below joins that drop probe rows without a match, and note nothing by table row. (2) All keys of the join are
- * keys of the grouping, as they are: so a row's group has a match if and only if the row has.
+ * (1) Only below joins that drop probe rows without a match, and note nothing by table row. (2) All
+ * keys of the join are keys of the grouping, as they are: so a row's group has a match if and only
+ * if the row has.
  */
 #include "plan.h"
 
 #define WORTH 4		/* times as many groups as rows on the build side, at least */
 
-/* The grouping below @n, filters and projections between, of which columns @at are keys @at; NULL: there is none. */
+/*
+ * The grouping below @n, filters and projections between, of which columns @at are keys @at; NULL:
+ * there is none.
+ */
 static struct stoa__node *grouping_below(struct stoa__node *n, uint32_t *at, size_t n_at)
 {
 	for (; n->kind == STOA__NODE_FILTER || n->kind == STOA__NODE_PROJECT; n = n->input[0])

@@ -16,7 +16,8 @@ struct stoa__result_column {
 
 /*
  * The first @n rows of @v as the array that a column of @type has: the vector's own elements where
- * these are right already, else narrowed or spread into @c's room, or what it was lent. STOA_OK or STOA_ENOMEM.
+ * these are right already, else narrowed or spread into @c's room, or what it was lent. STOA_OK or
+ * STOA_ENOMEM.
  */
 int stoa__result_array(struct stoa__result_column *c, const struct stoa__vec *v, size_t n,
 		       unsigned type, struct stoa_array *out, struct stoa_error *err);

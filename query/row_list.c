@@ -2,9 +2,9 @@
 /*
  * row_list.c - conditions that name rows: the scan then goes to them instead of looking for them
  *
- * rowid = 5, rowid IN (5, 7) and rowid BETWEEN 5 AND 9 mean a short list of rowids, ascending
- * and without repetition. So does a = 5 AND b IN ('x', 'y') where the source has an index on a and b. The
- * conditions stay where they are: a list may only leave out what they would reject.
+ * rowid = 5, rowid IN (5, 7) and rowid BETWEEN 5 AND 9 mean a short list of rowids, ascending and
+ * without repetition. So does a = 5 AND b IN ('x', 'y') where the source has an index on a and b.
+ * The conditions stay where they are: a list may only leave out what they would reject.
  */
 #include "../lib/core/alloc.h"
 #include "../lib/core/error.h"

@@ -26,7 +26,10 @@ struct stoa__run {
 
 /* A call of the application begins, in this thread. */
 void stoa__run_enter(struct stoa__run *run);
-/* STOA_ECANCELED when the query is to end. In the calling thread: tells the application how far it is. */
+/*
+ * STOA_ECANCELED when the query is to end. In the calling thread: tells the application how far it
+ * is.
+ */
 int stoa__run_check(struct stoa__run *run, struct stoa_error *err);
 /* Is anybody to be told? Then waits must not be long. */
 static inline bool stoa__run_is_watched(const struct stoa__run *run)

@@ -51,7 +51,8 @@ struct stoa__sorted {
 /*
  * Merges @n sorters of the same columns and order, whose rows in memory are sorted, and which must
  * outlive it; their runs are taken. Of equal rows those of the earlier sorter come first, those on
- * disk before all. @run: asked now and then; NULL: nobody. Zeroed @out may be released whatever happens.
+ * disk before all. @run: asked now and then; NULL: nobody. Zeroed @out may be released whatever
+ * happens.
  */
 int stoa__sorted_init(struct stoa__sorted *out, struct stoa__sorter *const *sorters, size_t n,
 		      struct stoa__run *run, struct stoa_error *err);

@@ -34,7 +34,8 @@ struct stoa__stream {
 void stoa__stream_init(struct stoa__stream *s, struct stoa__temp *file,
 		       const struct stoa__type *types, size_t n_columns);
 /*
- * Appends row @row of @columns, one vector each. STOA_ENOMEM; STOA_EFULL when the disk is full; STOA_EIO.
+ * Appends row @row of @columns, one vector each. STOA_ENOMEM; STOA_EFULL when the disk is full;
+ * STOA_EIO.
  */
 int stoa__stream_put(struct stoa__stream *s, const struct stoa__vec *columns, size_t row,
 		     struct stoa_error *err);
@@ -63,8 +64,8 @@ struct stoa__stream_scan {
 int stoa__stream_scan_init(struct stoa__stream_scan *c, const struct stoa__stream *stream,
 			   struct stoa_error *err);
 /*
- * The next 1 .. STOA__BATCH_ROWS rows: STOA_ROW, STOA_END, or an error: STOA_ECORRUPT where the file does not say
- * what was written.
+ * The next 1 .. STOA__BATCH_ROWS rows: STOA_ROW, STOA_END, or an error: STOA_ECORRUPT where the
+ * file does not say what was written.
  */
 int stoa__stream_scan_next(struct stoa__stream_scan *c, size_t *n, struct stoa_error *err);
 /* Column @i of the batch, FLAT, good until the next batch. */

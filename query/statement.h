@@ -99,7 +99,9 @@ bool stoa__statement_writes(const struct stoa__statement *s);
 /* Is it BEGIN, COMMIT or ROLLBACK, which a session alone can do? */
 bool stoa__statement_ends(const struct stoa__statement *s);
 
-/* ---- what the grammar's actions call; harmless after an error, as those of parse.h ------------ */
+/*
+ * ---- what the grammar's actions call; harmless after an error, as those of parse.h ------------
+ */
 
 struct stoa__parse;
 struct stoa__statement *stoa__statement_new(struct stoa__parse *ps, int kind,

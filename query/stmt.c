@@ -318,7 +318,9 @@ void stoa__query_cursor_keep(struct stoa__query_cursor *q, struct stoa__txn_tabl
 	q->version = t->version;
 	q->cursor.gone = &t->version->gone;
 	q->visitor.is_cursor = true;
-	/* Its scans hold the rows. Without memory for saying so it holds them once more: no harm. */
+	/*
+	 * Its scans hold the rows. Without memory for saying so it holds them once more: no harm.
+	 */
 	(void)stoa__visitor_begin(&q->visitor, q->version, 0, STOA__VISITOR_DONE);
 	t->version = NULL;	/* handed over */
 }

@@ -30,7 +30,10 @@ struct stoa__table_call {
 
 struct stoa__relation;
 struct stoa__relation_ops {
-	/* A source of the columns at @slots. It calls stoa__relation_hold(), and drops that when it is closed. */
+	/*
+	 * A source of the columns at @slots. It calls stoa__relation_hold(), and drops that when it
+	 * is closed.
+	 */
 	int (*open)(struct stoa__relation *r, const uint32_t *slots, size_t n_slots,
 		    struct stoa__source **out, struct stoa_error *err);
 	void (*free)(struct stoa__relation *r);
@@ -52,7 +55,10 @@ typedef int stoa__table_maker(const struct stoa__table_call *call, struct stoa__
 int stoa__relation_make(const struct stoa__table_call *call, struct stoa__relation **out,
 			struct stoa_error *err);
 
-/* ---- for makers ---------------------------------------------------------------------------------- */
+/*
+ * ---- for makers
+ * ----------------------------------------------------------------------------------
+ */
 
 /* Sets the error at @arg, or at the call. */
 int stoa__table_fail(const struct stoa__table_call *call, const struct stoa__table_arg *arg,
@@ -60,11 +66,15 @@ int stoa__table_fail(const struct stoa__table_call *call, const struct stoa__tab
 	__attribute__((format(printf, 5, 6)));
 /*
  * Argument number @i without a name, from 0, or the one called @name; NULL: not given. So that no
- * argument is passed over in silence, makers call stoa__table_args_known() with all names they take.
+ * argument is passed over in silence, makers call stoa__table_args_known() with all names they
+ * take.
  */
 const struct stoa__table_arg *stoa__table_arg(const struct stoa__table_call *call, size_t i,
 					      const char *name);
-/* Are there between @min and @max arguments without a name, and no other names than @names (ended by NULL)? */
+/*
+ * Are there between @min and @max arguments without a name, and no other names than @names (ended
+ * by NULL)?
+ */
 int stoa__table_args_known(const struct stoa__table_call *call, size_t min, size_t max,
 			   const char *const *names, struct stoa_error *err);
 
@@ -76,7 +86,10 @@ int stoa__table_arg_text(const struct stoa__table_call *call, size_t i, const ch
 /* The function that reads a file, by the file's first bytes. */
 struct stoa_bytes stoa__table_function_of(struct stoa_bytes path);
 
-/* ---- the functions ---------------------------------------------------------------------------------- */
+/*
+ * ---- the functions
+ * ----------------------------------------------------------------------------------
+ */
 
 stoa__table_maker stoa__table_read_arrow;	/* arrow_table.c */
 stoa__table_maker stoa__table_read_csv;		/* file_table.c */

@@ -3,14 +3,15 @@
  * upsert.c - INSERT ... ON CONFLICT: what becomes of a row whose key is taken
  *
  * Before a row is inserted its key is looked up in the unique set that the statement names by its
- * columns; DO NOTHING may name none, and means them all. A row in the way is left alone, or updated by a
- * query for its new values, over the row itself and the one that came:
+ * columns; DO NOTHING may name none, and means them all. A row in the way is left alone, or updated
+ * by a query for its new values, over the row itself and the one that came:
  *
  *     DO UPDATE SET n = t.n + excluded.n WHERE c
  *     -> SELECT t.n + excluded.n AS n stores it FROM t, (SELECT values ...) AS excluded WHERE c
  *
  * of which t is that row alone. Columns of excluded are called by that name only, so that n alone
- * is the table's. Where every new value is a column of excluded there is nothing to compute, and no query.
+ * is the table's. Where every new value is a column of excluded there is nothing to compute, and no
+ * query.
  */
 #include "upsert.h"
 
@@ -57,7 +58,10 @@ static int find_slot(struct stoa__upsert *u, const struct stoa__token *at, struc
 			     (int)(name.len > STOA_NAME_MAX ? STOA_NAME_MAX : name.len), name.p);
 }
 
-/* ---- which sets ----------------------------------------------------------------------------------- */
+/*
+ * ---- which sets
+ * -----------------------------------------------------------------------------------
+ */
 
 /* Does the statement mean the set of those @n slots? */
 static bool is_meant(const uint32_t *wanted, size_t n_wanted, const uint32_t *slots, size_t n)
@@ -114,7 +118,10 @@ static int choose_targets(struct stoa__upsert *u, struct stoa__arena *arena, str
 	return u->txn ? find_targets(u, wanted, n, err) : STOA_OK;
 }
 
-/* ---- the query for new values ---------------------------------------------------------------------- */
+/*
+ * ---- the query for new values
+ * ----------------------------------------------------------------------
+ */
 
 static struct stoa__ast_item *add_item(struct stoa__arena *arena, struct stoa__query *q,
 				       struct stoa__ast *a, const struct stoa_slot *slot)
@@ -151,7 +158,9 @@ static struct stoa__query *query_new(struct stoa__arena *arena, const struct sto
 	return q->items ? q : NULL;
 }
 
-/* SELECT the values that came, each as a default of its slot: the shortest way from value to tree. */
+/*
+ * SELECT the values that came, each as a default of its slot: the shortest way from value to tree.
+ */
 static struct stoa__query *excluded(struct stoa__upsert *u, struct stoa__arena *arena)
 {
 	struct stoa__query *q = query_new(arena, &u->s->conflict->at);
@@ -208,7 +217,10 @@ static int make_query(struct stoa__upsert *u, struct stoa__arena *arena,
 	return q->from ? STOA_OK : stoa__fail_memory(err);
 }
 
-/* ---- SET --------------------------------------------------------------------------------------------- */
+/*
+ * ---- SET
+ * ---------------------------------------------------------------------------------------------
+ */
 
 static int name_slots(struct stoa__upsert *u, struct stoa_error *err)
 {
@@ -290,7 +302,10 @@ void stoa__upsert_release(struct stoa__upsert *u)
 		stoa__arena_release(&u->scratch);
 }
 
-/* ---- a row ------------------------------------------------------------------------------------------- */
+/*
+ * ---- a row
+ * -------------------------------------------------------------------------------------------
+ */
 
 /* The row that has the key of u->row: STOA_ROW, STOA_END. */
 static int find_row(struct stoa__upsert *u, stoa_rowid *row, struct stoa_error *err)

@@ -7,13 +7,15 @@
  *     0   u32 news       goes up by one with each ring
  *     4   u32 waiting    1: somebody sleeps, or is about to; whoever rings sets it back and wakes all
  *
- * Both are words in memory that processes share, and sleeping is a futex on the first: nobody polls, and ringing
- * costs two instructions while nobody waits. A sleeper that dies leaves a 1 behind, which costs one call too many.
+ * Both are words in memory that processes share, and sleeping is a futex on the first: nobody
+ * polls, and ringing costs two instructions while nobody waits. A sleeper that dies leaves a 1
+ * behind, which costs one call too many.
  *
- * Behind the page, at offsets drawn at random from 62 bits where the file has no bytes, each consumer holds an open
- * file description lock on a byte of its own: its number. The kernel gives it back when the process ends, however it ends, in
- * whatever container it lives; numbers of processes do not tell as much. Nothing here is ever synced or trusted: a
- * file that is lost is made anew, and all it meant is that nobody waits.
+ * Behind the page, at offsets drawn at random from 62 bits where the file has no bytes, each
+ * consumer holds an open file description lock on a byte of its own: its number. The kernel gives
+ * it back when the process ends, however it ends, in whatever container it lives; numbers of
+ * processes do not tell as much. Nothing here is ever synced or trusted: a file that is lost is
+ * made anew, and all it meant is that nobody waits.
  *
  * A database in memory has the same two words in heap, and no file.
  */
@@ -31,7 +33,10 @@ struct stoa__bell {
 
 /* Makes the file where it is missing. @dir NULL: in memory. */
 int stoa__bell_open(const struct stoa__dir *dir, struct stoa__bell *out, struct stoa_error *err);
-/* Takes a number that nobody has, until the bell is closed or the process ends; only where there is a file. */
+/*
+ * Takes a number that nobody has, until the bell is closed or the process ends; only where there is
+ * a file.
+ */
 int stoa__bell_enlist(struct stoa__bell *bell, struct stoa_error *err);
 /* Does anybody hold that number? Where that cannot be found out: yes. */
 bool stoa__bell_is_alive(const struct stoa__bell *bell, uint64_t owner);

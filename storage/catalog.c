@@ -9,20 +9,21 @@
  *
  * The root record has the empty key and so comes first:
  *
- *     "stoaCAT1", u32 version, u32 0, uuid[16], u64 LMDB's transaction id, u64 records but this one,
- *     u128 sum of their hashes
+ *     "stoaCAT1", u32 version, u32 0, uuid[16], u64 LMDB's transaction id, u64 records but this
+ *     one, u128 sum of their hashes
  *
  * A commit writes it last. A load adds up what it meets and compares: a record that was lost, that
  * came back, or that is of another transaction changes the sum.
  *
- * (1) LMDB never sees a file that stoa__validate_lmdb() has not, at the transaction it is at: at open, after
- *     a failed commit, and in a reader whenever the transaction id has moved on.
+ * (1) LMDB never sees a file that stoa__validate_lmdb() has not, at the transaction it is at: at
+ *     open, after a failed commit, and in a reader whenever the transaction id has moved on.
  * (2) The file that was validated is the file that LMDB opened (device and inode are compared).
  * (3) cat->env is NULL once a failed commit could not be cleared up; every call then fails.
- * (4) A read transaction lives within a call. A write transaction, cat->txn, lives from begin to commit or
- *     abort; after a failed write in it, commit refuses.
- * (5) A commit that leaves little in a large file puts a compact copy in its place, at the same transaction id. The
- *     lock is held by us alone, and whoever reads looks under it which file has the name.
+ * (4) A read transaction lives within a call. A write transaction, cat->txn, lives from begin to
+ *     commit or abort; after a failed write in it, commit refuses.
+ * (5) A commit that leaves little in a large file puts a compact copy in its place, at the same
+ *     transaction id. The lock is held by us alone, and whoever reads looks under it which file has
+ *     the name.
  * (6) The sum file is at most one transaction behind: a writer mends it at open, and begin before
  *     another transaction can be added.
  */
@@ -365,7 +366,10 @@ static int revalidate(struct stoa__catalog *cat, struct stoa_error *err)
 	return rc;
 }
 
-/* A reader goes on with the file that has taken the place of the one it opened, if one has: see shrink(). */
+/*
+ * A reader goes on with the file that has taken the place of the one it opened, if one has: see
+ * shrink().
+ */
 static int follow(struct stoa__catalog *cat, struct stoa_error *err)
 {
 	int fd;
@@ -693,7 +697,10 @@ int stoa__catalog_load(struct stoa__catalog *cat,
 
 /* ---- write transactions ---- */
 
-/* Doubles the map when half of it is in use: a transaction is never that large. No transaction is open. */
+/*
+ * Doubles the map when half of it is in use: a transaction is never that large. No transaction is
+ * open.
+ */
 static int make_room(struct stoa__catalog *cat, struct stoa_error *err)
 {
 	MDB_envinfo info;
@@ -836,8 +843,8 @@ int stoa__catalog_delete(struct stoa__catalog *cat, const void *key, size_t key_
 }
 
 /*
- * The first record whose key begins with @prefix: STOA_ROW or STOA_END. Every key begins with the empty
- * one, but the root record, which has it, is no record to those above.
+ * The first record whose key begins with @prefix: STOA_ROW or STOA_END. Every key begins with the
+ * empty one, but the root record, which has it, is no record to those above.
  */
 static int seek(MDB_cursor *cursor, const struct key *prefix, MDB_val *k, MDB_val *v,
 		struct stoa_error *err)
@@ -940,8 +947,8 @@ int stoa__catalog_keys(struct stoa__catalog *cat, const void *prefix, size_t pre
 /* ---- commit ---- */
 
 /*
- * After a failed commit: LMDB may hold pages that the disk does not. A new environment reads what the
- * file is, and a forced sync makes that the truth. @e is the commit's own error.
+ * After a failed commit: LMDB may hold pages that the disk does not. A new environment reads what
+ * the file is, and a forced sync makes that the truth. @e is the commit's own error.
  */
 static int recover(struct stoa__catalog *cat, int e, struct stoa_error *err)
 {
@@ -970,8 +977,8 @@ static int recover(struct stoa__catalog *cat, int e, struct stoa_error *err)
 }
 
 /*
- * Does the file have so little in it that a copy is worth it? What was once there, a queue of a million jobs say, leaves free pages
- * behind, which LMDB uses again and never gives back.
+ * Does the file have so little in it that a copy is worth it? What was once there, a queue of a
+ * million jobs say, leaves free pages behind, which LMDB uses again and never gives back.
  */
 static bool is_hollow(struct stoa__catalog *cat)
 {
@@ -1004,8 +1011,9 @@ static int copy_used(struct stoa__catalog *cat, struct stoa_error *err)
 }
 
 /*
- * Puts a copy in the place of the file. Until the rename there is nothing but a file left over; after it the same
- * transaction is there, so that who compares transactions sees no news, and the sum is written after either.
+ * Puts a copy in the place of the file. Until the rename there is nothing but a file left over;
+ * after it the same transaction is there, so that who compares transactions sees no news, and the
+ * sum is written after either.
  */
 static int shrink(struct stoa__catalog *cat, struct stoa_error *err)
 {
@@ -1025,7 +1033,10 @@ static int shrink(struct stoa__catalog *cat, struct stoa_error *err)
 	return rc;
 }
 
-/* What there is to do once LMDB has committed. The catalog is durable, so none of it is an error of the commit. */
+/*
+ * What there is to do once LMDB has committed. The catalog is durable, so none of it is an error of
+ * the commit.
+ */
 static void after_commit(struct stoa__catalog *cat, uint64_t txnid)
 {
 	uint64_t size;

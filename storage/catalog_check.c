@@ -2,9 +2,9 @@
 /*
  * catalog_check.c - is every byte of the catalog what it should be?
  *
- * Three layers, each with less trust to give than the one before needs: the structure of catalog.mdb, by
- * plain reads; all its bytes, against catalog.sum; and, in a file that passed so far, each record and
- * the sum over all of them, through LMDB.
+ * Three layers, each with less trust to give than the one before needs: the structure of
+ * catalog.mdb, by plain reads; all its bytes, against catalog.sum; and, in a file that passed so
+ * far, each record and the sum over all of them, through LMDB.
  */
 #include "catalog.h"
 

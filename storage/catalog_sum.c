@@ -2,8 +2,8 @@
 /*
  * catalog_sum.c - see catalog_sum.h
  *
- * The hash of a file is that of its first megabyte, then of the next seeded by it, and so on: XXH3 in one
- * piece would need the file in one piece.
+ * The hash of a file is that of its first megabyte, then of the next seeded by it, and so on: XXH3
+ * in one piece would need the file in one piece.
  */
 #include "catalog_sum.h"
 

@@ -2,12 +2,13 @@
 /*
  * copy.c - catalog, log and segments written once more, into another directory
  *
- * Bytes pass through memory: they are verified on their way, which reads them anyway, and a copy that shares its blocks with
- * the original (a reflink) would be lost with it.
+ * Bytes pass through memory: they are verified on their way, which reads them anyway, and a copy
+ * that shares its blocks with the original (a reflink) would be lost with it.
  *
- * (1) A copy is made under its own name, from nothing: whoever calls has a directory that is no database yet.
- * (2) Of a log's last file what its records do not cover is left out: a writer may be at it. It is as long as they
- *     are, and the next writer makes it longer.
+ * (1) A copy is made under its own name, from nothing: whoever calls has a directory that is no
+ *     database yet.
+ * (2) Of a log's last file what its records do not cover is left out: a writer may be at it. It is
+ *     as long as they are, and the next writer makes it longer.
  */
 #include "copy.h"
 
@@ -82,7 +83,10 @@ static int copy_file(const struct stoa__dir *from, const struct stoa__dir *to, c
 
 /* ---- catalog ---- */
 
-/* The original's sum may be one transaction behind, and bytes that no page in use has differ after a crash. */
+/*
+ * The original's sum may be one transaction behind, and bytes that no page in use has differ after
+ * a crash.
+ */
 static int sum_up(const struct stoa__dir *dir, struct stoa_error *err)
 {
 	struct stoa__lmdb_shape shape;

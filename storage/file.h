@@ -2,9 +2,10 @@
 /*
  * file.h - the operating system, behind one seam
  *
- * Every file operation of stoa but LMDB's own goes through these functions: they retry EINTR, finish
- * short reads and writes, turn errno into our errors with the file's name in the text, and let tests fail
- * the nth operation or record them all. Paths are relative to an open database directory.
+ * Every file operation of stoa but LMDB's own goes through these functions: they retry EINTR,
+ * finish short reads and writes, turn errno into our errors with the file's name in the text, and
+ * let tests fail the nth operation or record them all. Paths are relative to an open database
+ * directory.
  */
 #ifndef STOA__FILE_H
 #define STOA__FILE_H
@@ -21,19 +22,24 @@ struct stoa__dir {
 	char *path;	/* as the caller named it, for messages */
 };
 
-/* Makes a database directory, durably: its parent is synced. STOA_EEXIST when @path is taken by anything. */
+/*
+ * Makes a database directory, durably: its parent is synced. STOA_EEXIST when @path is taken by
+ * anything.
+ */
 int stoa__dir_create(const char *path, struct stoa_error *err);
 /*
- * A mark that a process is at work on a directory, which ends with the process or when *@fd is closed (stoa__file_close()).
- * STOA_EBUSY if another has it; STOA_ENOTFOUND when the directory is not there.
+ * A mark that a process is at work on a directory, which ends with the process or when *@fd is
+ * closed (stoa__file_close()). STOA_EBUSY if another has it; STOA_ENOTFOUND when the directory is
+ * not there.
  */
 int stoa__dir_claim(const char *path, int *fd, struct stoa_error *err);
 /* STOA_ENOTFOUND when it is not there. */
 int stoa__dir_open(const char *path, struct stoa__dir *out, struct stoa_error *err);
 void stoa__dir_close(struct stoa__dir *dir);
 /*
- * Gives the directory @from the name @to, or has the two of them exchange names; durably. STOA_EEXIST when @to is taken by a
- * directory that is not empty; STOA_EUNSUPPORTED where the file system cannot exchange names.
+ * Gives the directory @from the name @to, or has the two of them exchange names; durably.
+ * STOA_EEXIST when @to is taken by a directory that is not empty; STOA_EUNSUPPORTED where the file
+ * system cannot exchange names.
  */
 int stoa__dir_rename(const char *from, const char *to, struct stoa_error *err);
 int stoa__dir_exchange(const char *a, const char *b, struct stoa_error *err);
@@ -42,7 +48,10 @@ int stoa__dir_check_filesystem(const struct stoa__dir *dir, struct stoa_error *e
 /* Makes @sub in it, and syncs @dir; one that is there already is fine. */
 int stoa__dir_make(const struct stoa__dir *dir, const char *sub, struct stoa_error *err);
 int stoa__dir_sync(const struct stoa__dir *dir, const char *sub, struct stoa_error *err);	/* sub: NULL, "log", "segments" */
-/* Calls @each with the name of every entry of @sub but "." and "..", until it returns non-zero, which is returned. */
+/*
+ * Calls @each with the name of every entry of @sub but "." and "..", until it returns non-zero,
+ * which is returned.
+ */
 int stoa__dir_list(const struct stoa__dir *dir, const char *sub,
 		   int (*each)(void *ctx, const char *name), void *ctx, struct stoa_error *err);
 
@@ -80,8 +89,9 @@ int stoa__file_map(int fd, const char *name, size_t len, const uint8_t **out,
 		   struct stoa_error *err);
 void stoa__file_unmap(const uint8_t *p, size_t len);
 /*
- * Brings @len mapped bytes at @p into memory, so that a disk that cannot read them is STOA_EIO and no signal.
- * @offset is where they are in the file, for the message. Old kernels cannot; then it does nothing.
+ * Brings @len mapped bytes at @p into memory, so that a disk that cannot read them is STOA_EIO and
+ * no signal. @offset is where they are in the file, for the message. Old kernels cannot; then it
+ * does nothing.
  */
 int stoa__file_populate(const uint8_t *p, size_t len, const char *name, uint64_t offset,
 			struct stoa_error *err);
@@ -92,16 +102,21 @@ int stoa__random(void *p, size_t len, struct stoa_error *err);
 /* errno as one of ours: names every code that the calls above can give; the rest is STOA_EIO. */
 int stoa__from_errno(int errno_value);
 
-/* Tests: the @nth operation from now (0 is the next) fails with @errno_value; @forever: and all after it. A write that fails writes half. */
+/*
+ * Tests: the @nth operation from now (0 is the next) fails with @errno_value; @forever: and all
+ * after it. A write that fails writes half.
+ */
 void stoa__file_fault_arm(long nth, int errno_value, bool forever);
 bool stoa__file_fault_disarm(void);
 
-/* Tests: from now on a sync is all of it but the wait for the disk, of which a test sees nothing. */
+/*
+ * Tests: from now on a sync is all of it but the wait for the disk, of which a test sees nothing.
+ */
 void stoa__file_skip_syncs(bool skip);
 
 /*
- * Tests: @watch is told of every operation that changes what a power cut would leave, once it succeeded
- * (a failed write too: its first half). One thread at a time; NULL ends it.
+ * Tests: @watch is told of every operation that changes what a power cut would leave, once it
+ * succeeded (a failed write too: its first half). One thread at a time; NULL ends it.
  */
 enum stoa__file_op {
 	STOA__FILE_CREATE,	/* @name */

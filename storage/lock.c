@@ -116,8 +116,8 @@ static int poll_writer(int fd, int32_t wait_ms)
 }
 
 /*
- * Puts our pid into the file in place of whatever is there. It is never empty meanwhile, nor after a power cut:
- * that would mean clean.
+ * Puts our pid into the file in place of whatever is there. It is never empty meanwhile, nor after
+ * a power cut: that would mean clean.
  */
 static int write_pid(struct stoa__lock *lock, struct stoa_error *err)
 {

@@ -2,14 +2,16 @@
 /*
  * lock.h - who may write, and when the catalog may change
  *
- * One file, NAME.stoa/lock, with open file description locks (fcntl F_OFD_SETLK), which belong to the
- * open file and not to the process, so that opening and closing the file elsewhere in the process loses
- * nothing, and which the kernel gives back when their holder dies, however it dies.
+ * One file, NAME.stoa/lock, with open file description locks (fcntl F_OFD_SETLK), which belong to
+ * the open file and not to the process, so that opening and closing the file elsewhere in the
+ * process loses nothing, and which the kernel gives back when their holder dies, however it dies.
  *
- *   byte 0, exclusive: the writer, for as long as it has the database open. Its pid, in decimal with a
- *           newline, is the content of the file; a clean close truncates it to nothing. So a file that is not
- *           empty while nobody holds the byte is that of a crash.
- *   byte 1, shared: a process that reads the catalog and opens the files it names, for milliseconds;
+ *   byte 0, exclusive: the writer, for as long as it has the database open. Its pid, in decimal
+ *   with a
+ *           newline, is the content of the file; a clean close truncates it to nothing. So a file
+ *           that is not empty while nobody holds the byte is that of a crash.
+ *   byte 1, shared: a process that reads the catalog and opens the files it names, for
+ *   milliseconds;
  *           exclusive: the writer, while it commits the catalog and removes files.
  */
 #ifndef STOA__LOCK_H
@@ -32,17 +34,23 @@ struct stoa__lock {
  */
 int stoa__lock_open(const struct stoa__dir *dir, bool writer, struct stoa__lock *out,
 		    struct stoa_error *err);
-/* Takes byte 0, and sets @lock->crashed. STOA_EBUSY with the owner's pid after @wait_ms (0 none, -1 for ever). */
+/*
+ * Takes byte 0, and sets @lock->crashed. STOA_EBUSY with the owner's pid after @wait_ms (0 none, -1
+ * for ever).
+ */
 int stoa__lock_writer(struct stoa__lock *lock, int32_t wait_ms, struct stoa_error *err);
 /*
- * Takes byte 0 shared, with a lock opened as a reader's: until it is closed nobody writes, and the file is left as it is. STOA_EBUSY
- * if somebody does.
+ * Takes byte 0 shared, with a lock opened as a reader's: until it is closed nobody writes, and the
+ * file is left as it is. STOA_EBUSY if somebody does.
  */
 int stoa__lock_keep_writers_out(struct stoa__lock *lock, struct stoa_error *err);
 /* Takes byte 1; waits. */
 int stoa__lock_catalog(struct stoa__lock *lock, bool exclusive, struct stoa_error *err);
 void stoa__unlock_catalog(struct stoa__lock *lock);
-/* @clean: truncates the file first, if byte 0 is ours. Gives all back; in a child after fork() it only closes. */
+/*
+ * @clean: truncates the file first, if byte 0 is ours. Gives all back; in a child after fork() it
+ * only closes.
+ */
 void stoa__lock_close(struct stoa__lock *lock, bool clean);
 
 #endif

@@ -6,27 +6,31 @@
  *   written    the leader put them into the file
  *   durable    and synced it
  *
- * One thread at a time is the *leader*: it takes all of `pending`, lets go of the mutex, seals the records, writes
- * them with one pwrite for each contiguous run (that is: one), syncs, and wakes the others. Whoever comes
- * meanwhile finds its record still pending, waits, and is then served by the next leader together with all
- * others that waited: nobody has to hope for company, and a single committer pays one pwrite and one
- * fdatasync.
+ * One thread at a time is the *leader*: it takes all of `pending`, lets go of the mutex, seals the
+ * records, writes them with one pwrite for each contiguous run (that is: one), syncs, and wakes the
+ * others. Whoever comes meanwhile finds its record still pending, waits, and is then served by the
+ * next leader together with all others that waited: nobody has to hope for company, and a single
+ * committer pays one pwrite and one fdatasync.
  *
- * The zeros that a file is made of are written and synced in growing steps, before records go over them: 256 KiB,
- * then as much again as there is, at most 16 MiB at a time. The sync of a record then carries no change of the
- * file's size or extents (125 us against 218 us for a growing file, measured on ext4).
+ * The zeros that a file is made of are written and synced in growing steps, before records go over
+ * them: 256 KiB, then as much again as there is, at most 16 MiB at a time. The sync of a record
+ * then carries no change of the file's size or extents (125 us against 218 us for a growing file,
+ * measured on ext4).
  *
- * Room comes first: a record is appended once the zeros that it goes over are in the file, so that a full disk is found while
- * nothing has been promised, and the transaction can still be aborted. Whoever appends makes room, as a leader; it has
- * written all that is pending by then, so that a file ends where a new one is begun.
+ * Room comes first: a record is appended once the zeros that it goes over are in the file, so that
+ * a full disk is found while nothing has been promised, and the transaction can still be aborted.
+ * Whoever appends makes room, as a leader; it has written all that is pending by then, so that a
+ * file ends where a new one is begun.
  *
  * (1) durable <= written <= appended. `busy` is set while there is a leader.
- * (2) `writing`, fd, name, number, salt, offset, size and harmless belong to the leader; all else to the mutex.
- * (3) fd is -1 when the next record begins a new file, which will have `number`. The file before it was
- *     synced, so all that is not durable is in the current file.
+ * (2) `writing`, fd, name, number, salt, offset, size and harmless belong to the leader; all else
+ *     to the mutex.
+ * (3) fd is -1 when the next record begins a new file, which will have `number`. The file before it
+ *     was synced, so all that is not durable is in the current file.
  * (4) Once something failed nothing is written any more: after a failed sync nobody knows what is
  *     on the disk.
- * (5) All that is pending has room in the current file: it goes from offset to tail, which is at most room.
+ * (5) All that is pending has room in the current file: it goes from offset to tail, which is at
+ *     most room.
  * (6) A record's seal names `durable` as of its write. It is exact, as there is one leader.
  */
 #include "log_format.h"
@@ -169,7 +173,10 @@ static int make_file(struct stoa__log *log, uint64_t first_seq, uint64_t need,
 	return stoa__dir_sync(log->dir, "log", err);
 }
 
-/* Makes file log->number, whose first record is @first_seq and takes @need bytes. If the disk is full there is none. */
+/*
+ * Makes file log->number, whose first record is @first_seq and takes @need bytes. If the disk is
+ * full there is none.
+ */
 static int begin_file(struct stoa__log *log, uint64_t first_seq, uint64_t need,
 		      struct stoa_error *err)
 {
@@ -219,7 +226,9 @@ static int write_records(struct stoa__log *log, uint64_t durable, struct stoa_er
 	return STOA_OK;
 }
 
-/* Does a record of @size bytes at @tail go to a new file? The first of a file may be of any size. */
+/*
+ * Does a record of @size bytes at @tail go to a new file? The first of a file may be of any size.
+ */
 static bool ends_file(uint64_t tail, uint64_t size)
 {
 	return tail > sizeof(struct log_header) && tail + size > FILE_MAX;
@@ -251,9 +260,9 @@ static void give_lead(struct stoa__log *log)
 }
 
 /*
- * Lets those who were served by the last flush put in their next record before this one begins. Without it
- * a crowd splits in two halves that take turns: with 8 threads some 45 us for a commit against 29
- * with it. A lone committer never waits here. We lead; the mutex is held.
+ * Lets those who were served by the last flush put in their next record before this one begins.
+ * Without it a crowd splits in two halves that take turns: with 8 threads some 45 us for a commit
+ * against 29 with it. A lone committer never waits here. We lead; the mutex is held.
  */
 static void let_crowd_in(struct stoa__log *log)
 {
@@ -280,7 +289,10 @@ static int fail_for_good(struct stoa__log *log, int rc, const struct stoa_error 
 	return fail_again(log, err);
 }
 
-/* What the leader does: all that is pending to the file, and with @sync to the disk. The mutex is held. */
+/*
+ * What the leader does: all that is pending to the file, and with @sync to the disk. The mutex is
+ * held.
+ */
 static int lead(struct stoa__log *log, bool sync, struct stoa_error *err)
 {
 	struct stoa__buf taken = log->pending;
@@ -334,7 +346,10 @@ static int reach(struct stoa__log *log, uint64_t seq, bool sync, struct stoa_err
 	}
 }
 
-/* A record of @size bytes, the next, can be appended once this succeeds. STOA_EFULL: the log is as it was. The mutex is held. */
+/*
+ * A record of @size bytes, the next, can be appended once this succeeds. STOA_EFULL: the log is as
+ * it was. The mutex is held.
+ */
 static int make_room(struct stoa__log *log, uint64_t seq, uint64_t size, struct stoa_error *err)
 {
 	struct stoa_error e = { 0 };
@@ -490,7 +505,10 @@ static void log_free(struct stoa__log *log)
 	stoa__free(log);
 }
 
-/* Goes on where the walk ended: wipes a torn end, and makes sure that what was replayed is on the disk. */
+/*
+ * Goes on where the walk ended: wipes a torn end, and makes sure that what was replayed is on the
+ * disk.
+ */
 static int go_on(struct stoa__log *log, const struct stoa__log_walk *w, struct stoa_error *err)
 {
 	log->number = w->from.file + (w->n_files ? w->n_files - 1 : 0);

@@ -2,19 +2,21 @@
 /*
  * log.h - the redo log: what committed since the last checkpoint
  *
- * Files log/NNNNNNNN.log, numbered from 1 without gaps, written with zeros beforehand (in steps, so that small
- * databases stay small) and then overwritten in place, so that a flush carries no file metadata.
+ * Files log/NNNNNNNN.log, numbered from 1 without gaps, written with zeros beforehand (in steps, so
+ * that small databases stay small) and then overwritten in place, so that a flush carries no file
+ * metadata.
  *
  *   file header, 64 bytes:  magic, format version, file number, salt, sequence number of its first
  *                           record, XXH3 of these
  *   record:  u32 magic, u32 payload length, u64 sequence number, u64 durable, u64 XXH3 of all this (seeded by
  *            the file's salt and the record's offset), payload, zeros to 8 bytes
  *
- * log_format.h has the picture. Sequence numbers go up by one; only the first record of a new file may leave some
- * out, which the catalog then covers. Reading ends at the first place that holds no valid record. What comes
- * after it decides what it was: a later record that was written when the missing one had been synced (it says so
- * itself, in *durable*) means damage (STOA_ECORRUPT), anything else is the torn end of a crash. A record larger
- * than what is left of its file's size goes on to a new file, which may be as large as that record needs.
+ * log_format.h has the picture. Sequence numbers go up by one; only the first record of a new file
+ * may leave some out, which the catalog then covers. Reading ends at the first place that holds no
+ * valid record. What comes after it decides what it was: a later record that was written when the
+ * missing one had been synced (it says so itself, in *durable*) means damage (STOA_ECORRUPT),
+ * anything else is the torn end of a crash. A record larger than what is left of its file's size
+ * goes on to a new file, which may be as large as that record needs.
  *
  * Group commit: stoa__log_append() copies a record into memory and returns at once;
  * stoa__log_flush() writes and syncs all that was appended so far, and threads that call it
@@ -37,11 +39,12 @@ struct stoa__log_position {
 };
 
 /*
- * Opens the log in dir/log (made where missing and writable) and calls @replay for each record after @from, in
- * order. Read only: stops at the end, no file is touched; a writer may append meanwhile, but the caller holds byte 1 of
- * the lock, so that it does not drop files. Otherwise the torn end, if any, is wiped with zeros, what was
- * replayed is synced, and appending goes on after it. Files before @from.file are left over: deleted by a
- * writer. No file at all is an empty log. The payload borrows for the call, aligned to 1 byte.
+ * Opens the log in dir/log (made where missing and writable) and calls @replay for each record
+ * after @from, in order. Read only: stops at the end, no file is touched; a writer may append
+ * meanwhile, but the caller holds byte 1 of the lock, so that it does not drop files. Otherwise the
+ * torn end, if any, is wiped with zeros, what was replayed is synced, and appending goes on after
+ * it. Files before @from.file are left over: deleted by a writer. No file at all is an empty log.
+ * The payload borrows for the call, aligned to 1 byte.
  */
 int stoa__log_open(const struct stoa__dir *dir, bool read_only, struct stoa__log_position from,
 		   int (*replay)(void *ctx, uint64_t seq, const uint8_t *payload, size_t len,
@@ -50,19 +53,23 @@ int stoa__log_open(const struct stoa__dir *dir, bool read_only, struct stoa__log
 /* Flushes nothing; @clean: removes all log files first (the catalog covers them). NULL is fine. */
 void stoa__log_close(struct stoa__log *log, bool clean);
 /*
- * The next record. @seq must be the last one + 1, or larger if a file begins with it (after rotate). Only memory is touched, unless more
- * than 8 MiB wait, which are then written (not synced), or the file has no room for the record: that is made first. STOA_EFULL: the disk has
+ * The next record. @seq must be the last one + 1, or larger if a file begins with it (after
+ * rotate). Only memory is touched, unless more than 8 MiB wait, which are then written (not
+ * synced), or the file has no room for the record: that is made first. STOA_EFULL: the disk has
  * none; nothing has changed, and the record may be tried again.
  */
 int stoa__log_append(struct stoa__log *log, uint64_t seq, const void *payload, size_t len,
 		     struct stoa_error *err);
-/* Writes all records up to @seq at least (and at most the newest); @sync: and waits until they are on the disk. */
+/*
+ * Writes all records up to @seq at least (and at most the newest); @sync: and waits until they are
+ * on the disk.
+ */
 int stoa__log_flush(struct stoa__log *log, uint64_t seq, bool sync, struct stoa_error *err);
 uint64_t stoa__log_durable_seq(struct stoa__log *log);	/* the newest on the disk */
 bool stoa__log_has_failed(struct stoa__log *log);	/* nothing more is written */
 /*
- * Writes and syncs all records, and starts a new file with the next one; *@out is what the catalog is to store
- * once it covers all of @out->seq. No append meanwhile.
+ * Writes and syncs all records, and starts a new file with the next one; *@out is what the catalog
+ * is to store once it covers all of @out->seq. No append meanwhile.
  */
 int stoa__log_rotate(struct stoa__log *log, struct stoa__log_position *out, struct stoa_error *err);
 /* Removes files before @file (after the catalog commit that made them needless). */
@@ -71,11 +78,14 @@ uint64_t stoa__log_bytes(struct stoa__log *log);	/* record bytes since the last 
 uint64_t stoa__log_disk_bytes(struct stoa__log *log);
 uint64_t stoa__log_heap(struct stoa__log *log);	/* memory that it holds; without a buffer that is being written */
 /*
- * Of a log that was opened read-only: may there be records after those that were read? A read or two. False
- * is certain, true is not. The caller holds byte 1.
+ * Of a log that was opened read-only: may there be records after those that were read? A read or
+ * two. False is certain, true is not. The caller holds byte 1.
  */
 int stoa__log_has_news(const struct stoa__log *log, bool *news, struct stoa_error *err);
-/* Every byte of every log file from @from on: records, and that what follows them is zeros (a torn end excepted when @torn_ok). */
+/*
+ * Every byte of every log file from @from on: records, and that what follows them is zeros (a torn
+ * end excepted when @torn_ok).
+ */
 int stoa__log_check(const struct stoa__dir *dir, struct stoa__log_position from, bool torn_ok,
 		    stoa_check_report *report, void *ctx, struct stoa_error *err);
 

@@ -3,21 +3,23 @@
  * log_format.h - the bytes of the redo log, and what its writer and its reader share
  *
  *     0        header   64   "stoaLOG1", u32 version, u32 0, u64 file number, u64 salt,
- *                            u64 sequence number of the first record, zeros, u64 xxh3 of the 56 bytes before
+ *                            u64 sequence number of the first record, zeros, u64 xxh3 of the 56
+ *                            bytes before
  *     64       records       u32 magic, u32 payload length, u64 sequence number, u64 durable, u64 xxh3,
  *                            payload, zeros to a multiple of 8
  *     ...      zeros to the end of the file
  *
- * Integers are little-endian. A record's hash is over its payload and the zeros after it, seeded by the hash of
- * its first 24 bytes, which is seeded by salt + offset: bytes that were once a record elsewhere, or
- * that a user stored in a payload, are none here.
+ * Integers are little-endian. A record's hash is over its payload and the zeros after it, seeded by
+ * the hash of its first 24 bytes, which is seeded by salt + offset: bytes that were once a record
+ * elsewhere, or that a user stored in a payload, are none here.
  *
- * *durable* is the newest record that was synced before this one was written. It tells damage from a
- * power cut: the sectors of one flush reach the disk in any order, so that a valid record may well
- * follow one that is torn; but if it says that the other one was synced before, then that one was damaged.
+ * *durable* is the newest record that was synced before this one was written. It tells damage from
+ * a power cut: the sectors of one flush reach the disk in any order, so that a valid record may
+ * well follow one that is torn; but if it says that the other one was synced before, then that one
+ * was damaged.
  *
- * A file is written under the name N.new and renamed once its header and first zeros are synced, so that
- * N.log always has a valid header; and the file before it is synced before that. So of all
+ * A file is written under the name N.new and renamed once its header and first zeros are synced, so
+ * that N.log always has a valid header; and the file before it is synced before that. So of all
  * files only the last may end in a torn record.
  */
 #ifndef STOA__LOG_FORMAT_H
@@ -73,7 +75,10 @@ static inline uint64_t log_record_hash(const struct log_record *r, const void *p
 /* "log/NNNNNNNN.log", or with @suffix in place of "log". */
 void stoa__log_name(uint64_t number, const char *suffix, char name[LOG_NAME_SIZE]);
 
-/* Calls @each with every name in log/ that is a log file's; @number, and is it a finished one (.log, not .new)? */
+/*
+ * Calls @each with every name in log/ that is a log file's; @number, and is it a finished one
+ * (.log, not .new)?
+ */
 int stoa__log_list(const struct stoa__dir *dir,
 		   int (*each)(void *ctx, uint64_t number, const char *name, bool finished),
 		   void *ctx, struct stoa_error *err);

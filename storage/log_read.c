@@ -5,13 +5,14 @@
  * A walk lists the files, then reads them in order through a window of a megabyte (or a record,
  * if that is larger). The bytes are pictured in log_format.h.
  *
- * (1) Nothing that a file says is believed before a hash vouched for it; a length only so far as the file
- *     is long.
+ * (1) Nothing that a file says is believed before a hash vouched for it; a length only so far as
+ *     the file is long.
  * (2) Files were listed before they are read, and a writer syncs a file before it makes the next:
  *     so a file that is not the last of the list was complete, and must lead up to the next one.
  * (3) Where the last file has no valid record, the log ends, unless a later record proves that one
  *     was there (see *durable* in log_format.h). A writer may be at work on the place that was just
- *     read, so it is read again before it is called damaged: the proof was written after it was whole.
+ *     read, so it is read again before it is called damaged: the proof was written after it was
+ *     whole.
  */
 #include "log_format.h"
 
@@ -193,8 +194,9 @@ static bool looks_like_proof(const struct log_reader *r, const uint8_t *p, uint6
 }
 
 /*
- * Is there a record in (offset, end) that was written once record @seq was synced? STOA_ROW or STOA_END.
- * A payload can look like many records, but then each must name a sequence number that fits.
+ * Is there a record in (offset, end) that was written once record @seq was synced? STOA_ROW or
+ * STOA_END. A payload can look like many records, but then each must name a sequence number that
+ * fits.
  */
 static int find_proof(struct log_reader *r, uint64_t offset, uint64_t end, uint64_t seq,
 		      struct stoa_error *err)
@@ -221,7 +223,9 @@ static bool all_zero(const uint8_t *p, size_t n)
 	return !n || (!p[0] && memcmp(p, p + 1, n - 1) == 0);
 }
 
-/* Bytes of @p that are not zero move the bounds *@first and *@end; @at is where @p is in the file. */
+/*
+ * Bytes of @p that are not zero move the bounds *@first and *@end; @at is where @p is in the file.
+ */
 static void widen(const uint8_t *p, size_t n, uint64_t at, uint64_t *first, uint64_t *end)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -233,7 +237,10 @@ static void widen(const uint8_t *p, size_t n, uint64_t at, uint64_t *first, uint
 	}
 }
 
-/* The first byte from @offset on that is not zero into *@first, one past the last into *@end; else @offset. */
+/*
+ * The first byte from @offset on that is not zero into *@first, one past the last into *@end; else
+ * @offset.
+ */
 static int find_dirty(struct log_reader *r, uint64_t offset, uint64_t *first, uint64_t *end,
 		      struct stoa_error *err)
 {
@@ -331,7 +338,10 @@ static int take_record(struct stoa__log_walk *w, const struct log_reader *r,
 	return w->replay ? w->replay(w->ctx, rec->seq, rec->payload, rec->len, err) : STOA_OK;
 }
 
-/* There is no valid record at w->end: the end, damage, or (STOA_ROW) one that a writer just finished. */
+/*
+ * There is no valid record at w->end: the end, damage, or (STOA_ROW) one that a writer just
+ * finished.
+ */
 static int judge_end(struct stoa__log_walk *w, struct log_reader *r, bool last,
 		     struct stoa_error *err)
 {

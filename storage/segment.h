@@ -5,12 +5,13 @@
  *   header, 64 bytes:   magic, format version, database uuid, file number, XXH3 of these
  *   chunks:             images of chunk.h, each at a multiple of 64 and a multiple of 64 bytes long
  *   directory:          group and chunk count, each group's row count and share of the chunks, each chunk's
- *                       slot id, offset, length, XXH3 of the image (seeded by file number and offset)
+ *                       slot id, offset, length, XXH3 of the image (seeded by file number and
+ *                       offset)
  *   trailer, 64 bytes:  directory offset, length and XXH3, file length, magic, XXH3 of these
  *
- * Every byte of the file is under some checksum; segment_format.h has the picture. The file's *root*, the XXH3
- * of its trailer (and so of its directory, whose XXH3 is in there), is what the catalog stores, so that a file
- * cannot be taken for another.
+ * Every byte of the file is under some checksum; segment_format.h has the picture. The file's
+ * *root*, the XXH3 of its trailer (and so of its directory, whose XXH3 is in there), is what the
+ * catalog stores, so that a file cannot be taken for another.
  *
  * Opening maps the file and reads only the trailer; the directory is verified on first use of any
  * group, each chunk on its own first use.
@@ -24,7 +25,10 @@
 
 struct stoa__segment_writer;
 
-/* Makes the folder too where it is missing. An older file of this number, an orphan of a crash, is unlinked. */
+/*
+ * Makes the folder too where it is missing. An older file of this number, an orphan of a crash, is
+ * unlinked.
+ */
 int stoa__segment_create(const struct stoa__dir *dir, uint64_t file, const uint8_t uuid[16],
 			 struct stoa__segment_writer **out, struct stoa_error *err);
 /* Starts a row group of @n_rows; returns its index in the file in *@group. */
@@ -37,7 +41,10 @@ int stoa__segment_add_group(struct stoa__segment_writer *w, uint32_t n_rows, uin
 int stoa__segment_add_chunk(struct stoa__segment_writer *w, uint32_t slot, const void *image,
 			    size_t len, struct stoa_error *err);
 uint64_t stoa__segment_size(const struct stoa__segment_writer *w);	/* so far */
-/* Writes directory and trailer, syncs the file (not its directory), frees @w. On failure the file is removed. */
+/*
+ * Writes directory and trailer, syncs the file (not its directory), frees @w. On failure the file
+ * is removed.
+ */
 int stoa__segment_finish(struct stoa__segment_writer *w, uint64_t *len, uint64_t *root,
 			 struct stoa_error *err);
 /* Removes the file, frees @w; NULL is fine. */
@@ -47,12 +54,16 @@ void stoa__segment_discard(struct stoa__segment_writer *w);
 
 struct stoa__segment;	/* counted */
 
-/* Maps a file and checks length and trailer against what the catalog says. A missing file is STOA_ECORRUPT. */
+/*
+ * Maps a file and checks length and trailer against what the catalog says. A missing file is
+ * STOA_ECORRUPT.
+ */
 int stoa__segment_open(const struct stoa__dir *dir, uint64_t file, const uint8_t uuid[16],
 		       uint64_t len, uint64_t root, struct stoa__segment **out,
 		       struct stoa_error *err);
 /*
- * The same of a file that no catalog vouches for: uuid and root are its own. STOA_ECORRUPT if it does not hang together.
+ * The same of a file that no catalog vouches for: uuid and root are its own. STOA_ECORRUPT if it
+ * does not hang together.
  */
 int stoa__segment_open_stray(const struct stoa__dir *dir, uint64_t file, struct stoa__segment **out,
 			     struct stoa_error *err);
@@ -81,9 +92,9 @@ int stoa__segment_each_chunk(struct stoa__segment *s, uint32_t group,
 int stoa__segment_chunk(struct stoa__segment *s, uint32_t group, uint32_t slot,
 			const uint8_t **image, size_t *len, struct stoa_error *err);
 /*
- * Every byte. @open_chunk, unless NULL, is called with @ctx and each chunk whose bytes are right, for checks
- * above storage; it returns STOA_OK, STOA_ECORRUPT with *@why, or an error that ends the check.
- * Goes on after a finding. STOA_ECORRUPT when @report was called.
+ * Every byte. @open_chunk, unless NULL, is called with @ctx and each chunk whose bytes are right,
+ * for checks above storage; it returns STOA_OK, STOA_ECORRUPT with *@why, or an error that ends the
+ * check. Goes on after a finding. STOA_ECORRUPT when @report was called.
  */
 int stoa__segment_check(struct stoa__segment *s,
 			int (*open_chunk)(void *ctx, const uint8_t *image, size_t len, const char **why),

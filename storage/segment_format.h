@@ -10,14 +10,14 @@
  *                                    n_chunks times  u32 slot, u32 0, u64 offset, u64 length, u64 xxh3;
  *                                    zeros to a multiple of 64
  *     length - 64  trailer      64   "stoaSEGe", u32 version, u32 0, u64 dir offset, u64 dir length,
- *                                    u64 xxh3 of the directory, u64 file length, u64 xxh3 of the header,
- *                                    u64 xxh3 of the 56 bytes before it
+ *                                    u64 xxh3 of the directory, u64 file length, u64 xxh3 of the
+ *                                    header, u64 xxh3 of the 56 bytes before it
  *
  * Integers are little-endian. A group's chunks lie together in the directory, groups in order.
  *
  * (1) The chunks tile the file between header and directory: no byte is outside of all checksums.
- * (2) A header follows from uuid and file number, so the trailer's hash of it, and the root, which is the
- *     hash of the trailer, say which file of which database this is; the header's own bytes
+ * (2) A header follows from uuid and file number, so the trailer's hash of it, and the root, which
+ *     is the hash of the trailer, say which file of which database this is; the header's own bytes
  *     are for whoever has nothing but the file.
  * (3) A chunk's hash is seeded by file number and offset: a misplaced chunk does not pass.
  */

@@ -3,9 +3,9 @@
  * segment_read.c - segment files, mapped; their bytes are in segment_format.h
  *
  * Opening looks at the length and the trailer, whatever the file's size. The directory is read and
- * checked when a group is first asked for, a chunk's hash when the chunk is; from then on an answer is a
- * few loads. What was once verified is remembered in a bit; bytes that fail stay unverified, so they
- * are read again, and fail again, each time.
+ * checked when a group is first asked for, a chunk's hash when the chunk is; from then on an answer
+ * is a few loads. What was once verified is remembered in a bit; bytes that fail stay unverified,
+ * so they are read again, and fail again, each time.
  *
  * (1) dir_ready is set, with release, after groups, chunks and verified are, and they never change
  *     again. Whoever sees it set, with acquire, may read them without a lock.
@@ -340,7 +340,10 @@ static int verify_chunk(struct stoa__segment *s, uint32_t i, struct stoa_error *
 	return STOA_OK;
 }
 
-/* The chunk of @slot in @g, or -1. Most groups have the slots 1, 2, 3...: that place is tried first. */
+/*
+ * The chunk of @slot in @g, or -1. Most groups have the slots 1, 2, 3...: that place is tried
+ * first.
+ */
 static int64_t find_chunk(const struct stoa__segment *s, const struct segment_group *g,
 			  uint32_t slot)
 {

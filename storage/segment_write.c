@@ -2,11 +2,11 @@
 /*
  * segment_write.c - making a segment file; its bytes are in segment_format.h
  *
- * All bytes pass through a buffer of 2 MiB, which is written when it reaches a multiple of that in the
- * file. Linux (ext4 from 6.16 on, XFS) then keeps those bytes in one huge page and maps them as such:
- * reading a row goes to a dozen places of a file, and each is a miss of the TLB fewer. A copy costs less than
- * the 512 small pages that it saves the kernel from making. The kernel is asked to begin writing out
- * every 8 MiB, so that the sync at the end has little left to wait for.
+ * All bytes pass through a buffer of 2 MiB, which is written when it reaches a multiple of that in
+ * the file. Linux (ext4 from 6.16 on, XFS) then keeps those bytes in one huge page and maps them as
+ * such: reading a row goes to a dozen places of a file, and each is a miss of the TLB fewer. A copy
+ * costs less than the 512 small pages that it saves the kernel from making. The kernel is asked to
+ * begin writing out every 8 MiB, so that the sync at the end has little left to wait for.
  *
  * (1) offset = what is in the file + buffer.len: where the next chunk goes.
  * (2) After a failed call the writer is only good for stoa__segment_discard(); further calls fail

@@ -10,7 +10,8 @@
  *     overflow u64 number, u16 unused, u16 kind, u32 pages in the run; then bytes
  *     node     leaf:   u32 size of data, u16 flags (1: the data is the number of an overflow page), u16 key
  *                      length, key, data
- *              branch: 48 bits of a page number, u16 key length, key: the smallest that may be in there; the
+ *              branch: 48 bits of a page number, u16 key length, key: the smallest that may be in
+ *              there; the
  *                      first node's key counts for nothing
  *     tree     u32, u16 flags, u16 depth, u64 branch, leaf and overflow pages, u64 entries, u64 root (-1: empty)
  *     meta     page header, u32 magic, u32 version, u64 address, u64 map size, free tree (whose first u32 is the page
@@ -18,15 +19,16 @@
  *     free     key: u64 transaction id; data: u64 count, that many page numbers, descending
  *
  * What is checked, each because LMDB relies on it:
- * (1) Both meta pages are well formed, in their slots, and one transaction apart; the newer one's trees are in bounds.
+ * (1) Both meta pages are well formed, in their slots, and one transaction apart; the newer one's
+ *     trees are in bounds.
  * (2) Every page number is in range, every page says its own number and kind, none is used twice.
  * (3) Nodes lie in their page and tile it: LMDB moves them by their sizes when one goes.
  * (4) Keys ascend over the whole tree, and separators lie between what they separate.
  * (5) Depth, page and entry counts are what the meta page says.
  * (6) The free list is well formed, descending, and disjoint from pages in use.
  *
- * Two things look wrong and are not: an overflow run may have more pages than its value needs, and the file may
- * end before its last page, when that is free, or after it.
+ * Two things look wrong and are not: an overflow run may have more pages than its value needs, and
+ * the file may end before its last page, when that is free, or after it.
  *
  * Written from the format as LMDB 0.9.24's mdb.c documents it.
  */
@@ -180,7 +182,10 @@ static int read_metas(struct walk *w)
 		return bad(w, 1, "is not one transaction apart from page 0");
 	newer = metas[1].txnid > metas[0].txnid;
 	w->meta = metas[newer];
-	/* The older one may name any trees: a commit whose write failed leaves its own under the old transaction. */
+	/*
+	 * The older one may name any trees: a commit whose write failed leaves its own under the
+	 * old transaction.
+	 */
 	if (!tree_sound(&w->meta.free, w->meta.last_page) ||
 	    !tree_sound(&w->meta.table, w->meta.last_page))
 		return bad(w, newer, "has a tree out of bounds");
@@ -326,7 +331,10 @@ static int check_free_run(struct walk *w, uint64_t page, const uint8_t *p, size_
 	return STOA_OK;
 }
 
-/* An entry of the free list whose data are @len bytes at @p, or if that is NULL at @offset of the file. */
+/*
+ * An entry of the free list whose data are @len bytes at @p, or if that is NULL at @offset of the
+ * file.
+ */
 static int check_free(struct walk *w, uint64_t page, const uint8_t *key, const uint8_t *p,
 		      uint64_t offset, uint64_t len)
 {

@@ -163,7 +163,9 @@ static struct stoa__sketch sketch_of(uint64_t from, uint64_t n)
 	return s;
 }
 
-/* Four standard errors: a chance of one in some ten thousand, and the hashes are always the same. */
+/*
+ * Four standard errors: a chance of one in some ten thousand, and the hashes are always the same.
+ */
 static void assert_near(const struct stoa__sketch *s, uint64_t n)
 {
 	double got = (double)stoa__sketch_estimate(s), off = fabs(got - (double)n);

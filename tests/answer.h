@@ -19,9 +19,14 @@ void answer_release(struct answer *a);
 
 /* STOA_END, or an error. */
 int ask_stoa(stoa_txn *txn, const char *sql, struct answer *out, struct stoa_error *err);
-/* Fails the test on an error. False: it would take too long, and what there is in @out is not all. */
+/*
+ * Fails the test on an error. False: it would take too long, and what there is in @out is not all.
+ */
 bool ask_lite(sqlite3 *lite, const char *sql, struct answer *out);
-/* Fails the test where they differ, unless SQLite takes too long; unless @ordered, in whatever order rows come. */
+/*
+ * Fails the test where they differ, unless SQLite takes too long; unless @ordered, in whatever
+ * order rows come.
+ */
 void compare_answers(stoa_txn *txn, sqlite3 *lite, const char *sql_a, const char *sql_b,
 		     bool ordered);
 

@@ -2,8 +2,8 @@
 /*
  * arrow_duckdb_test.c - Arrow arrays from stoa to DuckDB and back, in one process
  *
- * DuckDB's library is the one that STOA_DUCKDB names; without it the tests are skipped. Its prototypes are as its
- * documentation has them (C API 1.4).
+ * DuckDB's library is the one that STOA_DUCKDB names; without it the tests are skipped. Its
+ * prototypes are as its documentation has them (C API 1.4).
  */
 #include "testing.h"
 
@@ -164,7 +164,10 @@ static void every_type_goes_to_duckdb_and_comes_back(void **state)
 	run(connection, "CREATE TABLE t AS SELECT * FROM from_stoa");
 	if (s.release)
 		s.release(&s);
-	/* DuckDB's own words for what it holds: the values themselves, not just bytes that came back. */
+	/*
+	 * DuckDB's own words for what it holds: the values themselves, not just bytes that came
+	 * back.
+	 */
 	ask(connection,
 	    "SELECT 1 / (count(*) = 100000 AND max(typeof(price)) = 'DECIMAL(18,4)' AND "
 	    "max(typeof(moment)) = 'TIMESTAMP' AND max(typeof(id)) = 'UUID' AND "

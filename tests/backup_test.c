@@ -2,7 +2,8 @@
 /*
  * backup_test.c - backups beside a writer, from older ones, and cut off
  *
- * The database is a ledger (ledger.h), so that a backup that shows anything but one whole commit is found out.
+ * The database is a ledger (ledger.h), so that a backup that shows anything but one whole commit is
+ * found out.
  */
 #include "testing.h"
 
@@ -360,7 +361,10 @@ static void what_a_canceled_backup_copied_is_not_copied_again(void **state)
 
 /* ---- faults and damage ---- */
 
-/* Each attempt at the copy must fail cleanly, or do all of it; @arm lets something fail from the @nth time on. */
+/*
+ * Each attempt at the copy must fail cleanly, or do all of it; @arm lets something fail from the
+ * @nth time on.
+ */
 static void fail_everything(void (*arm)(long nth, bool forever), bool (*disarm)(void))
 {
 	struct world w = world_make(23);

@@ -207,7 +207,10 @@ static void space_comes_back_when_the_last_reference_goes(void **state)
 	free(p);
 }
 
-/* A short blob that nobody refers to goes at the commit; aborts and savepoints undo what was written. */
+/*
+ * A short blob that nobody refers to goes at the commit; aborts and savepoints undo what was
+ * written.
+ */
 static void what_is_undone_was_never_written(void **state)
 {
 	struct fixture *f = *state;
@@ -287,7 +290,10 @@ static void wrong_calls_are_refused_with_words(void **state)
 	expect_at(f, row, "abc", 3);
 	commit(f);
 	ok(f, stoa_blob_read(NULL, 0, &x, 1, NULL, NULL) == STOA_EINVAL ? STOA_OK : STOA_EINVAL);
-	/* One thing after another in the same transaction, and rows of another table beside an open blob. */
+	/*
+	 * One thing after another in the same transaction, and rows of another table beside an open
+	 * blob.
+	 */
 	ok(f, stoa_blob_open(f->txn, f->files, row, STOA_WRITE, &b, &f->err));
 	add_photo(f, row);
 	ok(f, stoa_blob_write(b, 1, "B", 1, &f->err));

@@ -4,7 +4,8 @@
  *
  * A version's content is an array of blocks. The oracle keeps the arrays of all versions that
  * something may still look at, and after every step asks of every block there ever was: is it freed
- * if, and only if, none of them has it? Visitors look at part of an array, and at less and less of it.
+ * if, and only if, none of them has it? Visitors look at part of an array, and at less and less of
+ * it.
  */
 #include "testing.h"
 
@@ -34,7 +35,9 @@ struct content {
 	uint64_t value[N_SLOTS];
 };
 
-/* What block of an array is part of which row group: the rest of tree, index or none that is known. */
+/*
+ * What block of an array is part of which row group: the rest of tree, index or none that is known.
+ */
 static const struct {
 	uint8_t kind;
 	uint32_t table;
@@ -107,7 +110,10 @@ static void consult(const struct run *r)
 	see(&r->head, NULL, seen);
 	if (r->w)
 		see(&r->working, NULL, seen);
-	/* What the transaction has retired waits for its end, or the next version frozen, where only visitors saw it. */
+	/*
+	 * What the transaction has retired waits for its end, or the next version frozen, where
+	 * only visitors saw it.
+	 */
 	for (struct stoa__link *l = r->w ? r->w->retired.next : NULL; l && l != &r->w->retired; l = l->next)
 		seen[((struct thing *)(void *)l)->index] = true;
 	for (uint64_t c = r->published; c < r->commit; c++)

@@ -80,7 +80,10 @@ static void column_release(struct column *c)
 	free(c->heap);
 }
 
-/* Shapes of integers: how many bits their differences have; then where they begin, and a step between. */
+/*
+ * Shapes of integers: how many bits their differences have; then where they begin, and a step
+ * between.
+ */
 static const unsigned shape_bits[] = { 0, 1, 2, 3, 4, 5, 8, 9, 16, 17, 24, 25, 32, 33, 63, 64 };
 #define N_SHAPES (sizeof shape_bits / sizeof shape_bits[0])
 

@@ -212,7 +212,10 @@ static void run_in_memory(bool random_order)
 	settle(c);
 	s = stat_of(c);
 	assert_int_equal(s.n_rows, LIVE);
-	/* Sealed groups hold the strings of their dead rows too; those that were rewritten have their own. */
+	/*
+	 * Sealed groups hold the strings of their dead rows too; those that were rewritten have
+	 * their own.
+	 */
 	assert_true(s.n_symbols <= LIVE + s.n_dead);
 	assert_true(s.n_dead <= LIVE / 10);
 	delete_all(c);

@@ -2,9 +2,10 @@
 /*
  * crowd_test.c - many readers in many processes beside a writer, all of which die at random
  *
- * Each commit moves amounts between accounts, so every snapshot sums to zero. A process writes, checkpoints and collects; 16
- * others read with 4 threads each. All are killed at random instants and others take their places, without waiting for
- * anybody: nothing may be left locked. STOA_SECONDS says how long; some seconds otherwise.
+ * Each commit moves amounts between accounts, so every snapshot sums to zero. A process writes,
+ * checkpoints and collects; 16 others read with 4 threads each. All are killed at random instants
+ * and others take their places, without waiting for anybody: nothing may be left locked.
+ * STOA_SECONDS says how long; some seconds otherwise.
  *
  * Can it fail? It does at once when the two updates of a transfer are committed one by one.
  */

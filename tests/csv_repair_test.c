@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* csv_repair_test.c - bad records of a CSV file are left out, filled up, and told with their place */
+/*
+ * csv_repair_test.c - bad records of a CSV file are left out, filled up, and told with their place
+ */
 #include "testing.h"
 
 #include <stdio.h>

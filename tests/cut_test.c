@@ -2,17 +2,21 @@
 /*
  * cut_test.c - the power goes between any two system calls, LMDB's included
  *
- * A run of mixed work (medley.h) is recorded call by call (syscalls.h): creates, writes, truncations, syncs, renames and unlinks of
- * every file, catalog.mdb among them. Then, for each prefix of the record, directories are rebuilt that a machine may find when it
- * comes back. Of what was not synced by then
+ * A run of mixed work (medley.h) is recorded call by call (syscalls.h): creates, writes,
+ * truncations, syncs, renames and unlinks of every file, catalog.mdb among them. Then, for each
+ * prefix of the record, directories are rebuilt that a machine may find when it comes back. Of what
+ * was not synced by then
  *
- *     nothing is left; everything is; each write is there or not, for itself; or in part, by sectors of 512 bytes, or pages
- *     of 4096; and names are as they were or as they are, each for itself
+ *     nothing is left; everything is; each write is there or not, for itself; or in part, by
+ *     sectors of 512 bytes, or pages of 4096; and names are as they were or as they are, each for
+ *     itself
  *
- * and each must open, and show one commit whole, none older than the newest that was acknowledged as durable, which is compared by
- * a hash of every row with what the run itself showed. Some are checked byte by byte, opened for writing, and looked at again.
+ * and each must open, and show one commit whole, none older than the newest that was acknowledged
+ * as durable, which is compared by a hash of every row with what the run itself showed. Some are
+ * checked byte by byte, opened for writing, and looked at again.
  *
- * Can it fail? With the fdatasync() of the log left out, or the fsync() of a segment file, it does at once.
+ * Can it fail? With the fdatasync() of the log left out, or the fsync() of a segment file, it does
+ * at once.
  */
 #include "testing.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* deque_table_test.c - queues in SQL: deque() and deques() in FROM, and what statements do with them */
+/*
+ * deque_table_test.c - queues in SQL: deque() and deques() in FROM, and what statements do with
+ * them
+ */
 #include "testing.h"
 
 #include <stdio.h>

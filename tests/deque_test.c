@@ -2,9 +2,10 @@
 /*
  * deque_test.c - deques and work queues against arrays
  *
- * The model is an array of jobs for each queue, copied whole for every savepoint and commit. After each
- * step the queue it was about is compared from both ends and the structure checks itself; whole databases
- * are compared as they are reopened, and as a crash would leave them: copied while they are open.
+ * The model is an array of jobs for each queue, copied whole for every savepoint and commit. After
+ * each step the queue it was about is compared from both ends and the structure checks itself;
+ * whole databases are compared as they are reopened, and as a crash would leave them: copied while
+ * they are open.
  */
 #include "testing.h"
 

@@ -2,8 +2,9 @@
 /*
  * deref_test.c - references followed by a dot in SQL, and joins on a rowid
  *
- * What queries say of random graphs, which change, are committed, sealed, compacted and reopened, against rows
- * that are got one by one; each query against an equal one that is planned otherwise; and examples.
+ * What queries say of random graphs, which change, are committed, sealed, compacted and reopened,
+ * against rows that are got one by one; each query against an equal one that is planned otherwise;
+ * and examples.
  */
 #include "testing.h"
 

@@ -2,8 +2,8 @@
 /*
  * direct_test.c - statements of one row, without a plan, do what they do with one
  *
- * EXPLAIN ANALYZE runs a statement by its plan, whatever it is: so each statement of chance runs both ways, in
- * savepoints, and must fail alike or leave the same rows.
+ * EXPLAIN ANALYZE runs a statement by its plan, whatever it is: so each statement of chance runs
+ * both ways, in savepoints, and must fail alike or leave the same rows.
  */
 #include "testing.h"
 

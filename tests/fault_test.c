@@ -3,10 +3,10 @@
  * fault_test.c - the nth file operation or allocation fails, once or for good, for every n
  *
  * The workload opens a ledger, commits in all three ways and by a bulk load, writes checkpoints,
- * collects, and closes. Whatever fails says STOA_EIO or STOA_EFULL (or, of a commit, STOA_EUNKNOWN, and from
- * then on STOA_EREADONLY), and the database shows the commit before. Opened again without faults it
- * is sound, and shows no commit older than the newest that was acknowledged as being on the disk
- * and none that was refused.
+ * collects, and closes. Whatever fails says STOA_EIO or STOA_EFULL (or, of a commit, STOA_EUNKNOWN,
+ * and from then on STOA_EREADONLY), and the database shows the commit before. Opened again without
+ * faults it is sound, and shows no commit older than the newest that was acknowledged as being on
+ * the disk and none that was refused.
  *
  * LMDB's own operations do not pass the seam that fails here; syscall_test has those.
  */

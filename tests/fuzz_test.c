@@ -2,9 +2,9 @@
 /*
  * fuzz_test.c - the targets of tests/fuzz, over their corpora and mutations of these
  *
- * Not a fuzzer's search, which needs clang and time (make fuzz), but what any build can repeat: each
- * stored input once, then mutations from a printed seed: bits turned, runs cut, copied and doubled,
- * pieces of two inputs joined.
+ * Not a fuzzer's search, which needs clang and time (make fuzz), but what any build can repeat:
+ * each stored input once, then mutations from a printed seed: bits turned, runs cut, copied and
+ * doubled, pieces of two inputs joined.
  */
 #include "testing.h"
 

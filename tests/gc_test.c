@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* gc_test.c - the collector as an application meets it: what comes back, when, and what it is told */
+/*
+ * gc_test.c - the collector as an application meets it: what comes back, when, and what it is told
+ */
 #include "testing.h"
 
 #include <pthread.h>
@@ -57,7 +59,10 @@ static struct stoa_bytes name_of(int64_t i)
 	return (struct stoa_bytes){ name, (uint32_t)strlen(name) };
 }
 
-/* Appends @n rows: a number, which is that of the rowid, a name, and a number that takes eight bytes. */
+/*
+ * Appends @n rows: a number, which is that of the rowid, a name, and a number that takes eight
+ * bytes.
+ */
 static void append(struct fixture *f, stoa_txn *txn, int64_t from, size_t n)
 {
 	int64_t *numbers = malloc(n * sizeof *numbers), *wide = malloc(n * sizeof *wide);
@@ -520,7 +525,9 @@ static void what_makes_no_sense_is_refused(void **state)
 
 /* ---- want of memory ---- */
 
-/* Whichever allocation fails, the rows are what they were, and the next collection makes up for it. */
+/*
+ * Whichever allocation fails, the rows are what they were, and the next collection makes up for it.
+ */
 static void a_collection_that_memory_cuts_short_changes_no_row(void **state)
 {
 	struct fixture *f = *state;
@@ -545,7 +552,10 @@ static void a_collection_that_memory_cuts_short_changes_no_row(void **state)
 			ok(f, rc);
 			break;
 		}
-		/* Some can be done without, the place in the new catalog of a file that can wait, say. */
+		/*
+		 * Some can be done without, the place in the new catalog of a file that can wait,
+		 * say.
+		 */
 		if (rc < 0)
 			assert_int_equal(rc, STOA_ENOMEM);
 		txn = begin(f, STOA_READ);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* kept_test.c - deleted rows whose values stay: through seals, checkpoints, reopening and rollback */
+/*
+ * kept_test.c - deleted rows whose values stay: through seals, checkpoints, reopening and rollback
+ */
 #include "testing.h"
 
 #include "../lib/core/alloc.h"
@@ -162,7 +164,10 @@ static void a_seal_without_memory_changes_nothing(void **state)
 	}
 }
 
-/* The log knows nothing of these rows yet: the checkpoint that closes the database is what stores them. */
+/*
+ * The log knows nothing of these rows yet: the checkpoint that closes the database is what stores
+ * them.
+ */
 static void reopen(struct fixture *f)
 {
 	ok(f, stoa_commit(f->txn, &f->err));

@@ -11,8 +11,8 @@
  *               tenth after it, deleted by the fortieth; its last slot is dropped and added every
  *               so often, which seals the tail into row groups
  *     link      row n is added by commit n and refers to the one before; a deque, from whose front the row of three commits
- *               ago is popped, which lives on as the next one refers to it; the ninth before gives its
- *               reference up, so that the tenth dies
+ *               ago is popped, which lives on as the next one refers to it; the ninth before gives
+ *               its reference up, so that the tenth dies
  *     bulk      made anew every so often and filled by an appender, so that the commit is a
  *               checkpoint; each commit after that deletes a row of it and changes another
  *

@@ -28,7 +28,9 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* A child that takes the writer's lock (and byte 1 if @catalog), says so, and waits to be killed. */
+/*
+ * A child that takes the writer's lock (and byte 1 if @catalog), says so, and waits to be killed.
+ */
 static pid_t child_that_holds(struct place *p, bool catalog)
 {
 	int ready[2];

@@ -2,8 +2,8 @@
 /*
  * log_test.c - the redo log: nothing acknowledged is lost, nothing wrong is replayed
  *
- * Record number s of a test has a payload that follows from s (payload_of()), so that a replayed record
- * can be told right from wrong without remembering it.
+ * Record number s of a test has a payload that follows from s (payload_of()), so that a replayed
+ * record can be told right from wrong without remembering it.
  */
 #include "testing.h"
 
@@ -488,7 +488,10 @@ static void a_payload_full_of_old_records_is_not_mistaken_for_them(void **state)
 
 /* ---- faults ---- */
 
-/* A full disk leaves the log as it was, if room could not be made: true, and the record is on the disk now. */
+/*
+ * A full disk leaves the log as it was, if room could not be made: true, and the record is on the
+ * disk now.
+ */
 static bool try_again(struct place *p, struct stoa__log *log, uint64_t seq)
 {
 	uint8_t payload[20000];

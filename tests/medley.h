@@ -2,9 +2,10 @@
 /*
  * medley.h - a bit of everything, commit by commit, and what a database shows as one number
  *
- * Commit n inserts, changes and deletes rows, makes and drops references, pushes, claims and acknowledges jobs; now and then it
- * changes a schema, imports a CSV file, or is followed by a checkpoint or a collection. It follows from n and what is there alone.
- * Whether a database shows some commit whole is found out by comparing its hash with that of the run that made it.
+ * Commit n inserts, changes and deletes rows, makes and drops references, pushes, claims and
+ * acknowledges jobs; now and then it changes a schema, imports a CSV file, or is followed by a
+ * checkpoint or a collection. It follows from n and what is there alone. Whether a database shows
+ * some commit whole is found out by comparing its hash with that of the run that made it.
  */
 #ifndef STOA__TEST_MEDLEY_H
 #define STOA__TEST_MEDLEY_H

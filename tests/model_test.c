@@ -4,8 +4,8 @@
  *
  * A run works on one database, in memory or on disk. It goes on from step to step: begin, insert,
  * update, delete, append, change a schema, set and use savepoints, commit, abort; open snapshots
- * and cursors and look at what they show, which must be what they showed at first; checkpoint, collect,
- * close and open again, and let another process look.
+ * and cursors and look at what they show, which must be what they showed at first; checkpoint,
+ * collect, close and open again, and let another process look.
  */
 #include "model.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* pick_test.c - conditions on packed values, and reading a few rows of a chunk, against decoding all */
+/*
+ * pick_test.c - conditions on packed values, and reading a few rows of a chunk, against decoding
+ * all
+ */
 #include "testing.h"
 
 #include <stdio.h>
@@ -160,7 +163,10 @@ static void packed_values_answer_as_decoded_ones(void **state)
 
 static char text_room[MAX_ROWS][900];
 
-/* Words again and again, or noise; short, long or of all lengths; and one that makes zstd worth while. */
+/*
+ * Words again and again, or noise; short, long or of all lengths; and one that makes zstd worth
+ * while.
+ */
 static void fill_strings(struct column *c, struct stoa_bytes *texts, unsigned type)
 {
 	static const char *const words[] = { "packages ", "of the ", "furiously ", "deposit ", "a ", "" };

@@ -13,8 +13,8 @@
  * name for itself. The parent opens that: it is sound, and shows some commit whole, none older than
  * those acknowledged as being on the disk. The next child goes on from there.
  *
- * LMDB syncs for itself and does not pass the seam: catalog.mdb is taken as it is; cut_test has the cuts in LMDB. Nothing runs in
- * the background, so that it is not read in the middle of a commit.
+ * LMDB syncs for itself and does not pass the seam: catalog.mdb is taken as it is; cut_test has the
+ * cuts in LMDB. Nothing runs in the background, so that it is not read in the middle of a commit.
  *
  * Can it fail? It does within 60 cuts when any one of these syncs is left out: of a segment file,
  * of a log file, of the folder of either.

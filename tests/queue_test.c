@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * queue_test.c - work queues with many consumers: threads, processes, those that die and those that hang
+ * queue_test.c - work queues with many consumers: threads, processes, those that die and those that
+ * hang
  *
- * Every job has a number, and a worker writes it into a table of results in the transaction that acknowledges. At
- * the end each number must be there exactly once, whatever happened to the workers on the way.
+ * Every job has a number, and a worker writes it into a table of results in the transaction that
+ * acknowledges. At the end each number must be there exactly once, whatever happened to the workers
+ * on the way.
  */
 #include "testing.h"
 

@@ -2,9 +2,10 @@
 /*
  * recover_test.c - what survives when bytes change, files are cut short, or go
  *
- * A small database with row groups in several files, overlays, deleted rows, kept rows, references, indexes, a tail and a log is
- * remembered row by row. Then each of its files is damaged in turn, and what stoa_recover() makes of it is compared: every row is
- * there as it was, or was said to be lost.
+ * A small database with row groups in several files, overlays, deleted rows, kept rows, references,
+ * indexes, a tail and a log is remembered row by row. Then each of its files is damaged in turn,
+ * and what stoa_recover() makes of it is compared: every row is there as it was, or was said to be
+ * lost.
  */
 #include "testing.h"
 
@@ -241,7 +242,9 @@ static void on_loss(void *ctx, const char *table, stoa_rowid first, stoa_rowid l
 	l->n++;
 	assert_true(*what);
 	if (!table)
-		/* A file is named, and then the rows; anything else is of the catalog or the log. */
+		/*
+		 * A file is named, and then the rows; anything else is of the catalog or the log.
+		 */
 		l->general = l->general || strncmp(what, "segments/", 9) != 0;
 	for (int t = 0; t < TABLES && table; t++) {
 		if (strcmp(table, table_names[t]) != 0)

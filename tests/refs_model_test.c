@@ -2,10 +2,11 @@
 /*
  * refs_model_test.c - lifetimes of rows against a plain graph of objects
  *
- * Objects are counted, held and collected as a naive program would do it: counts by looking at everything, deaths to a
- * fixed point, and for cycles a mark and sweep from what is a member or held. The same random operations go to a
- * database, with savepoints, aborts, memory that runs out, checkpoints, reopening and crashes (a copy of the files
- * of a database that is open), and everything is compared after each transaction, often within one.
+ * Objects are counted, held and collected as a naive program would do it: counts by looking at
+ * everything, deaths to a fixed point, and for cycles a mark and sweep from what is a member or
+ * held. The same random operations go to a database, with savepoints, aborts, memory that runs out,
+ * checkpoints, reopening and crashes (a copy of the files of a database that is open), and
+ * everything is compared after each transaction, often within one.
  *
  *     node   n, a -> node, b -> node, leaf -> leaf, w ~> node        -> strong, ~> weak
  *     leaf   n, w ~> node

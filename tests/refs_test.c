@@ -34,7 +34,9 @@ static void ok(const struct fixture *f, int rc)
 static void open_db(struct fixture *f)
 {
 	ok(f, stoa_open(testing_path(f->dir, "db.stoa"), NULL, &f->db, &f->err));
-	/* A pass in the background, which so many deletes wake, would collect before the test does. */
+	/*
+	 * A pass in the background, which so many deletes wake, would collect before the test does.
+	 */
 	ok(f, stoa_gc_enable(f->db, false, &f->err));
 	ok(f, stoa_begin(f->db, STOA_WRITE, &f->txn, &f->err));
 }
@@ -112,7 +114,10 @@ static uint64_t n_kept(struct fixture *f, stoa_table table)
 	return stoa__table_find(f->txn->version, table)->n_kept;
 }
 
-/* The rowid that the next insert gives is that of nothing else; a row that refers to itself alone is a cycle. */
+/*
+ * The rowid that the next insert gives is that of nothing else; a row that refers to itself alone
+ * is a cycle.
+ */
 static void a_row_may_refer_to_itself(void **state)
 {
 	struct fixture *f = *state;

@@ -2,10 +2,10 @@
 /*
  * set_test.c - the set index against a plain list of rows
  *
- * Random inserts, updates, deletes, appends, savepoints, rollbacks, aborts, commits, checkpoints, schema changes (which seal tails) and
- * reopenings of a table with a unique index, one that is not, and one over two slots; after each
- * step keys are looked up in all of them, and whatever the list says must be found, in the transaction and in
- * snapshots that were taken before.
+ * Random inserts, updates, deletes, appends, savepoints, rollbacks, aborts, commits, checkpoints,
+ * schema changes (which seal tails) and reopenings of a table with a unique index, one that is not,
+ * and one over two slots; after each step keys are looked up in all of them, and whatever the list
+ * says must be found, in the transaction and in snapshots that were taken before.
  */
 #include "testing.h"
 
@@ -1052,7 +1052,10 @@ static void a_weak_reference_to_a_row_that_has_gone_is_no_key(void **state)
 #define BULK_KEYS 100000u
 #define BULK_ROWS (2 * STOA_GROUP_MAX + 1000u)
 
-/* Appends rows with random keys and settles them as @policy says; @owner knows for each key the row that has it. */
+/*
+ * Appends rows with random keys and settles them as @policy says; @owner knows for each key the row
+ * that has it.
+ */
 static void append_bulk(struct run *r, int policy, stoa_rowid *owner, uint64_t *n)
 {
 	uint64_t *keys = malloc(BULK_ROWS * sizeof *keys);

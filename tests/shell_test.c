@@ -168,8 +168,8 @@ static void forget(struct screen *s)
 }
 
 /*
- * The prompt is there before the line editor takes the terminal over, and until then the terminal itself reads
- * control keys.
+ * The prompt is there before the line editor takes the terminal over, and until then the terminal
+ * itself reads control keys.
  */
 static void await_editor(struct screen *s)
 {

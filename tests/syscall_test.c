@@ -2,10 +2,12 @@
 /*
  * syscall_test.c - the nth system call on any file fails, LMDB's included, once or from then on
  *
- * Mixed work (medley.h) with a checkpoint, a collection, imports and a backup is done while call n fails with EIO, ENOSPC, ENOMEM or EINTR,
- * or writes half. Every call into the library says so or succeeds; the database shows one commit whole; opened again without
- * faults it is sound, has each commit that was acknowledged, and none that was refused (but where the answer was "unknown").
- * A write of ours that is interrupted, or writes half, is no failure, and a caller never hears of it (LMDB calls both one).
+ * Mixed work (medley.h) with a checkpoint, a collection, imports and a backup is done while call n
+ * fails with EIO, ENOSPC, ENOMEM or EINTR, or writes half. Every call into the library says so or
+ * succeeds; the database shows one commit whole; opened again without faults it is sound, has each
+ * commit that was acknowledged, and none that was refused (but where the answer was "unknown"). A
+ * write of ours that is interrupted, or writes half, is no failure, and a caller never hears of it
+ * (LMDB calls both one).
  *
  * The same on a disk that is really full: a small tmpfs, where it may be mounted.
  */
@@ -168,7 +170,10 @@ static const struct way ways[] = {
 	{ "ENOMEM once", ALL_CALLS, ENOMEM, false, false },
 	{ "EINTR once", OUR_WRITES, EINTR, false, true },
 	{ "half a write", OUR_WRITES, 0, false, true },
-	/* A failed write of a meta page leaves trees of its own in it, out of bounds for its transaction. */
+	/*
+	 * A failed write of a meta page leaves trees of its own in it, out of bounds for its
+	 * transaction.
+	 */
 	{ "ENOSPC in LMDB once", LMDB_WRITES, ENOSPC, false, false },
 	{ "half a write in LMDB", LMDB_WRITES, 0, false, false },
 };
@@ -209,7 +214,9 @@ static void every_call_may_fail(void **state)
 	run_end(&r);
 }
 
-/* Where the log had no room, making it fails and nothing was promised; where it had, nobody knows. */
+/*
+ * Where the log had no room, making it fails and nothing was promised; where it had, nobody knows.
+ */
 static void a_failed_sync_makes_the_database_read_only(void **state)
 {
 	(void)state;
@@ -243,7 +250,9 @@ static void a_failed_sync_makes_the_database_read_only(void **state)
 
 /* ---- a disk that is full ---- */
 
-/* Commits, checkpoints, imports and collections until there is no room; then with some given back. */
+/*
+ * Commits, checkpoints, imports and collections until there is no room; then with some given back.
+ */
 static void fill(const char *mounted)
 {
 	struct run r = { 0 };

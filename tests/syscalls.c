@@ -275,7 +275,9 @@ SEEN ssize_t pwrite(int fd, const void *p, size_t len, off_t offset)
 	return do_write(fd, p, len, offset);
 }
 
-/* A write where the file's position is, which then moves on; into what has none it goes as it is. */
+/*
+ * A write where the file's position is, which then moves on; into what has none it goes as it is.
+ */
 static ssize_t write_on(int fd, const void *p, size_t len)
 {
 	char name[48], path[512];

@@ -2,9 +2,9 @@
 /*
  * syscalls.h - system calls on files, LMDB's included, recorded or made to fail
  *
- * A test that links this defines open(), pwrite(), fsync() and their kin itself, which the dynamic linker prefers to the C
- * library's, for shared libraries too: whatever library writes, it passes here. Files below one directory count, all others
- * pass unseen.
+ * A test that links this defines open(), pwrite(), fsync() and their kin itself, which the dynamic
+ * linker prefers to the C library's, for shared libraries too: whatever library writes, it passes
+ * here. Files below one directory count, all others pass unseen.
  */
 #ifndef STOA__TEST_SYSCALLS_H
 #define STOA__TEST_SYSCALLS_H
@@ -45,8 +45,8 @@ void syscalls_mark(uint64_t what);
 enum which { ALL_CALLS, ALL_SYNCS, OUR_WRITES, LMDB_WRITES };	/* the latter: to catalog.mdb */
 
 /*
- * Of these calls number @nth from now on (0 is the next), and with @forever all after it, fails with @errno_value; 0: a
- * write writes half. Closing is no call, nor is reading.
+ * Of these calls number @nth from now on (0 is the next), and with @forever all after it, fails
+ * with @errno_value; 0: a write writes half. Closing is no call, nor is reading.
  */
 void syscalls_fail(enum which which, long nth, int errno_value, bool forever);
 /* Ends it: did a call fail? */

@@ -17,7 +17,10 @@
 
 /* Makes an empty directory under $TMPDIR or /tmp; the caller passes it to testing_rmtree(). */
 char *testing_tempdir(void);
-/* For tests that sync much and gain nothing by a disk: lets testing_tempdir() use /dev/shm if it can. */
+/*
+ * For tests that sync much and gain nothing by a disk: lets testing_tempdir() use /dev/shm if it
+ * can.
+ */
 void testing_in_memory(void);
 /* Removes a directory with all in it, and frees @path. NULL is fine. */
 void testing_rmtree(char *path);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * threads_test.c - many readers beside one writer, many committers, checkpoints and collections behind all of them
+ * threads_test.c - many readers beside one writer, many committers, checkpoints and collections
+ * behind all of them
  *
  * Accounts: transactions move amounts between rows, so every snapshot must sum to zero. Committers:
  * each thread adds its own numbers 1, 2, 3, ..., so every snapshot has a prefix of each thread's,

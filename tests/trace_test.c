@@ -2,8 +2,9 @@
 /*
  * trace_test.c - a trace finds every byte
  *
- * The oracles are the allocator and stat(2): after random operations the nodes of a trace, "elsewhere" left aside, add up
- * to what the one has given out and what the other says of each file.
+ * The oracles are the allocator and stat(2): after random operations the nodes of a trace,
+ * "elsewhere" left aside, add up to what the one has given out and what the other says of each
+ * file.
  */
 #include "testing.h"
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * visitor_test.c - cursors that stay open while their program writes: what they show, and what they pin
+ * visitor_test.c - cursors that stay open while their program writes: what they show, and what they
+ * pin
  *
- * The model is a hash of a query's rows, taken when a cursor of that query is opened by running it once more
- * at once: whatever is written, deleted, compacted and unlinked before the cursor is at its end, it
- * shows the same rows. What it must not borrow any more, AddressSanitizer sees.
+ * The model is a hash of a query's rows, taken when a cursor of that query is opened by running it
+ * once more at once: whatever is written, deleted, compacted and unlinked before the cursor is at
+ * its end, it shows the same rows. What it must not borrow any more, AddressSanitizer sees.
  */
 #include "testing.h"
 
@@ -423,7 +424,9 @@ static void a_cursor_gives_up_what_it_has_passed(void **state)
 	assert_int_equal(s.n_cursors, 0);
 }
 
-/* The rows of a query that was read to its end are in the query; those that it waits for are not. */
+/*
+ * The rows of a query that was read to its end are in the query; those that it waits for are not.
+ */
 static void a_query_gives_up_what_it_has_read(void **state)
 {
 	struct fixture *f = *state;

@@ -8,7 +8,9 @@
 #include "../core/alloc.h"
 #include "../core/error.h"
 
-/* ---- schemas ------------------------------------------------------------------------------------ */
+/*
+ * ---- schemas ------------------------------------------------------------------------------------
+ */
 
 static void schema_release(struct ArrowSchema *s)
 {
@@ -113,7 +115,9 @@ int stoa__arrow_schema_new(const struct stoa__arrow_field *fields, size_t n,
 	return STOA_OK;
 }
 
-/* ---- arrays ------------------------------------------------------------------------------------- */
+/*
+ * ---- arrays -------------------------------------------------------------------------------------
+ */
 
 /* What lies behind private_data: the list of buffers, and those of them that go with the array. */
 struct buffers {
@@ -189,7 +193,9 @@ int stoa__arrow_array_give(struct ArrowArray *a, int64_t i, struct stoa__buf *b)
 	return STOA_OK;
 }
 
-/* ---- what others made --------------------------------------------------------------------------- */
+/*
+ * ---- what others made ---------------------------------------------------------------------------
+ */
 
 static bool is_uuid(const char *metadata)
 {

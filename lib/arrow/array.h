@@ -2,8 +2,9 @@
 /*
  * array.h - the structs of Arrow's C data interface, made and owned here
  *
- * Every struct owns what it points to, and gives it up in its release(): so a child or a dictionary may be moved
- * out by a consumer (copied, and its release set to NULL) and then outlives its parent.
+ * Every struct owns what it points to, and gives it up in its release(): so a child or a dictionary
+ * may be moved out by a consumer (copied, and its release set to NULL) and then outlives its
+ * parent.
  */
 #ifndef STOA__ARROW_ARRAY_H
 #define STOA__ARROW_ARRAY_H
@@ -22,8 +23,8 @@ int stoa__arrow_array_new(int64_t n_buffers, int64_t n_children, bool dictionary
 /* Buffer @i is @p; if it is @owned, the array frees it. */
 void stoa__arrow_array_set(struct ArrowArray *a, int64_t i, const void *p, bool owned);
 /*
- * Buffer @i is what is in @b, which is empty then. One of no bytes has an address, too: some consumers want that.
- * STOA_OK or STOA_ENOMEM.
+ * Buffer @i is what is in @b, which is empty then. One of no bytes has an address, too: some
+ * consumers want that. STOA_OK or STOA_ENOMEM.
  */
 int stoa__arrow_array_give(struct ArrowArray *a, int64_t i, struct stoa__buf *b);
 /* Releases what is not released yet. */
@@ -31,8 +32,8 @@ void stoa__arrow_array_drop(struct ArrowArray *a);
 void stoa__arrow_schema_drop(struct ArrowSchema *s);
 
 /*
- * The columns of a schema: heap memory, borrowing names from @s. STOA_EUNSUPPORTED names the column;
- * STOA_EINVAL if it is no table.
+ * The columns of a schema: heap memory, borrowing names from @s. STOA_EUNSUPPORTED names the
+ * column; STOA_EINVAL if it is no table.
  */
 int stoa__arrow_fields(const struct ArrowSchema *s, struct stoa__arrow_field **out, size_t *n,
 		       struct stoa_error *err);

@@ -2,8 +2,9 @@
 /*
  * codec.c - see codec.h
  *
- * A frame says how long its content is, and lies if it likes. So memory is asked for by the number in front of it, but never for
- * more than the format lets that many bytes expand to; what is never written is never backed by memory.
+ * A frame says how long its content is, and lies if it likes. So memory is asked for by the number
+ * in front of it, but never for more than the format lets that many bytes expand to; what is never
+ * written is never backed by memory.
  */
 #ifdef HAVE_CONFIG_H
 #include <config.h>
@@ -37,7 +38,10 @@ int stoa__arrow_codec_check(int codec, struct stoa_error *err)
 	return STOA_OK;
 }
 
-/* ---- one frame -------------------------------------------------------------------------------------------- */
+/*
+ * ---- one frame
+ * --------------------------------------------------------------------------------------------
+ */
 
 static int unpack_zstd(const uint8_t *in, size_t len, uint8_t *out, size_t out_len)
 {
@@ -101,7 +105,10 @@ static int pack_lz4(const void *p, size_t len, struct stoa__buf *out)
 }
 #endif
 
-/* ---- a buffer --------------------------------------------------------------------------------------------- */
+/*
+ * ---- a buffer
+ * ---------------------------------------------------------------------------------------------
+ */
 
 int stoa__arrow_unpack(int codec, const uint8_t *in, size_t len, uint8_t **out, size_t *out_len)
 {

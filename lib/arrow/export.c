@@ -8,14 +8,16 @@
  *     text, blobs   copied into                   offsets and bytes
  *     bool, decimal packed, widened into          bits, 128 bits
  *
- * A cursor may put a column's values where it is asked to (cursor.h, lend()), so what is decoded is decoded
- * once, into memory that the consumer will own, and is never copied. What the database has in place is
- * copied: to hand out a pointer into a mapped file would tie the array to a snapshot, and a consumer that forgets an
- * array would keep files from being given back.
+ * A cursor may put a column's values where it is asked to (cursor.h, lend()), so what is decoded is
+ * decoded once, into memory that the consumer will own, and is never copied. What the database has
+ * in place is copied: to hand out a pointer into a mapped file would tie the array to a snapshot,
+ * and a consumer that forgets an array would keep files from being given back.
  *
  * (1) An array owns its buffers; nothing is shared between two.
- * (2) Buffers have room for whole batches beyond the rows that count, so that what is lent may be written to in full.
- * (3) A dictionary has the strings of its own array alone, each once: its size is bounded by the array's.
+ * (2) Buffers have room for whole batches beyond the rows that count, so that what is lent may be
+ *     written to in full.
+ * (3) A dictionary has the strings of its own array alone, each once: its size is bounded by the
+ *     array's.
  * (4) An array ends where one more row would take its bytes past the limit, so offsets fit 32 bits.
  */
 #include <errno.h>
@@ -68,7 +70,10 @@ static bool is_bytes(unsigned type)
 	return type == STOA_STRING || type == STOA_TEXT || type == STOA_BLOB;
 }
 
-/* ---- columns that are being filled ----------------------------------------------------------------- */
+/*
+ * ---- columns that are being filled
+ * -----------------------------------------------------------------
+ */
 
 static void column_release(struct column *c)
 {
@@ -127,7 +132,10 @@ static int begin_rows(struct exporter *x)
 	return STOA_OK;
 }
 
-/* ---- NULLs ----------------------------------------------------------------------------------------- */
+/*
+ * ---- NULLs
+ * -----------------------------------------------------------------------------------------
+ */
 
 static int add_validity(struct exporter *x, struct column *c, const uint64_t *validity, size_t from,
 			size_t n)
@@ -147,7 +155,10 @@ static int add_validity(struct exporter *x, struct column *c, const uint64_t *va
 	return STOA_OK;
 }
 
-/* ---- values ---------------------------------------------------------------------------------------- */
+/*
+ * ---- values
+ * ----------------------------------------------------------------------------------------
+ */
 
 static void add_bits(struct column *c, size_t at, const uint8_t *in, size_t n)
 {
@@ -295,7 +306,10 @@ static int add_rows(struct exporter *x, size_t n)
 	return STOA_OK;
 }
 
-/* ---- the cursor ------------------------------------------------------------------------------------- */
+/*
+ * ---- the cursor
+ * -------------------------------------------------------------------------------------
+ */
 
 /* Asks the cursor to decode its next batch to where we want it. */
 static void lend_room(struct exporter *x)
@@ -343,7 +357,10 @@ static int gather(struct exporter *x)
 	return STOA_OK;
 }
 
-/* ---- arrays ----------------------------------------------------------------------------------------- */
+/*
+ * ---- arrays
+ * -----------------------------------------------------------------------------------------
+ */
 
 static int make_column(struct exporter *x, struct column *c, struct ArrowArray *out)
 {
@@ -377,7 +394,10 @@ static int make_array(struct exporter *x, struct ArrowArray *out)
 	return STOA_OK;
 }
 
-/* ---- the stream ------------------------------------------------------------------------------------- */
+/*
+ * ---- the stream
+ * -------------------------------------------------------------------------------------
+ */
 
 static struct exporter *of(const struct ArrowArrayStream *s)
 {

@@ -6,7 +6,10 @@
 
 #include "../core/error.h"
 
-/* ---- reading ------------------------------------------------------------------------------------------- */
+/*
+ * ---- reading
+ * -------------------------------------------------------------------------------------------
+ */
 
 static uint32_t spoil(struct stoa__flat *f)
 {
@@ -113,7 +116,10 @@ struct stoa_bytes stoa__flat_string(struct stoa__flat *f, uint32_t table, unsign
 	return (struct stoa_bytes){ at ? (const char *)f->p + at : NULL, n };
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------- */
+/*
+ * ---- writing
+ * -------------------------------------------------------------------------------------------
+ */
 
 /* Zeros until what follows @before bytes from the end is aligned. */
 static int pad_before(struct stoa__buf *b, size_t before, size_t align)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * flat.h - FlatBuffers, read with bounds and written front to back: as much as Arrow's metadata takes
+ * flat.h - FlatBuffers, read with bounds and written front to back: as much as Arrow's metadata
+ * takes
  *
  *     0        u32 where the root table is
  *     table    i32 back to its vtable; then its fields, inline: numbers, structs, or u32 forward to
@@ -8,10 +9,10 @@
  *     vtable   u16 its own bytes, u16 the table's, then for each field u16 where in the table; 0: absent
  *     vector   u32 how many, then the elements; a string is one of bytes, with a NUL behind it
  *
- * All little-endian. The reader takes any bytes: whatever points out of the buffer turns @bad on and reads as absent, so
- * that one reads a whole message and asks once. Numbers are loaded byte by byte, so nothing need be aligned.
- * Nothing recurses. (The library for C++ comes with a verifier that is generated for each schema, and C++; for the
- * ten tables that Arrow has this is less.)
+ * All little-endian. The reader takes any bytes: whatever points out of the buffer turns @bad on
+ * and reads as absent, so that one reads a whole message and asks once. Numbers are loaded byte by
+ * byte, so nothing need be aligned. Nothing recurses. (The library for C++ comes with a verifier
+ * that is generated for each schema, and C++; for the ten tables that Arrow has this is less.)
  */
 #ifndef STOA__FLAT_H
 #define STOA__FLAT_H
@@ -48,9 +49,9 @@ struct stoa_bytes stoa__flat_string(struct stoa__flat *f, uint32_t table, unsign
 /* ---- writing ---- */
 
 /*
- * The buffer begins with the reference to the root. Whatever is put there takes the reference at @ref to itself,
- * and is put at the end: so a table is put before what its own references lead to. STOA_OK or STOA_ENOMEM; after
- * that, the buffer is worth nothing.
+ * The buffer begins with the reference to the root. Whatever is put there takes the reference at
+ * @ref to itself, and is put at the end: so a table is put before what its own references lead to.
+ * STOA_OK or STOA_ENOMEM; after that, the buffer is worth nothing.
  */
 struct stoa__flat_slot {
 	uint8_t size;		/* 0: absent */

@@ -2,17 +2,18 @@
 /*
  * ipc_read.c - see ipc.h
  *
- * A file is read through its footer, which says where dictionaries and batches lie; a stream message by message.
- * Of a body only those buffers are read that belong to columns somebody wants.
+ * A file is read through its footer, which says where dictionaries and batches lie; a stream
+ * message by message. Of a body only those buffers are read that belong to columns somebody wants.
  *
  *     next place  ->  metadata (message.c, in bounds)  ->  buffers of each column, unpacked, verified
  *                                                          dictionary: kept, under its number
  *
- * (1) Every byte is hostile: no length is believed before it is compared with the file's, no offset before
- *     verify.c has seen it. After that the arrays are as sound as a good neighbour's, and are decoded in the same way.
+ * (1) Every byte is hostile: no length is believed before it is compared with the file's, no offset
+ *     before verify.c has seen it. After that the arrays are as sound as a good neighbour's, and
+ *     are decoded in the same way.
  * (2) Memory is asked for by what is in the file, or by what compression can make of that.
- * (3) A batch borrows the dictionaries it uses from the reader; these change in get_next() alone, when the batch
- *     before has been released.
+ * (3) A batch borrows the dictionaries it uses from the reader; these change in get_next() alone,
+ *     when the batch before has been released.
  * (4) A dictionary that a file never gives is an empty one, for columns that are all NULL.
  */
 #include "ipc.h"
@@ -62,7 +63,10 @@ struct stoa__arrow_reader {
 	int failed;			/* what the stream has ended with; 0: it goes on */
 };
 
-/* ---- words ------------------------------------------------------------------------------------------------ */
+/*
+ * ---- words
+ * ------------------------------------------------------------------------------------------------
+ */
 
 /* Puts the file's name in front of words that lack it. */
 static int in_file(const struct stoa__arrow_reader *r, int rc, struct stoa_error *err)
@@ -92,7 +96,10 @@ static int unsound(const struct stoa__arrow_reader *r, const struct stoa__arrow_
 			  f->name, what);
 }
 
-/* ---- bytes ------------------------------------------------------------------------------------------------ */
+/*
+ * ---- bytes
+ * ------------------------------------------------------------------------------------------------
+ */
 
 /* @len bytes from @offset, all of them. */
 static int read_at(const struct stoa__arrow_reader *r, uint64_t offset, void *p, size_t len,
@@ -117,7 +124,10 @@ static int read_buf(const struct stoa__arrow_reader *r, uint64_t offset, uint64_
 	return STOA_OK;
 }
 
-/* ---- messages --------------------------------------------------------------------------------------------- */
+/*
+ * ---- messages
+ * ---------------------------------------------------------------------------------------------
+ */
 
 /* The message of @len bytes of metadata from @offset. */
 static int open_message(struct stoa__arrow_reader *r, uint64_t offset, uint32_t len,
@@ -183,7 +193,10 @@ static int open_block(struct stoa__arrow_reader *r, uint32_t blocks, uint32_t i,
 	return rc < 0 ? rc : open_message(r, at, len, err);
 }
 
-/* ---- columns of a message ----------------------------------------------------------------------------------- */
+/*
+ * ---- columns of a message
+ * -----------------------------------------------------------------------------------
+ */
 
 /* Where one is among the nodes and buffers of a message. */
 struct walk {
@@ -302,7 +315,10 @@ static int load_column(struct stoa__arrow_reader *r, const struct stoa__arrow_fi
 	return fill_holes(out, t) < 0 ? stoa__fail_memory(err) : STOA_OK;
 }
 
-/* ---- dictionaries ------------------------------------------------------------------------------------------ */
+/*
+ * ---- dictionaries
+ * ------------------------------------------------------------------------------------------
+ */
 
 static struct dictionary *find_dictionary(const struct stoa__arrow_reader *r, int64_t id)
 {
@@ -387,7 +403,10 @@ static int lend_dictionary(const struct dictionary *d, struct ArrowArray *out)
 	return d->values.release ? STOA_OK : fill_holes(out, &d->type);
 }
 
-/* ---- batches ------------------------------------------------------------------------------------------------ */
+/*
+ * ---- batches
+ * ------------------------------------------------------------------------------------------------
+ */
 
 /* Where column @i goes among those wanted; -1: nowhere. */
 static int64_t place_of(const struct stoa__arrow_reader *r, size_t i)
@@ -460,7 +479,10 @@ static int next_batch(struct stoa__arrow_reader *r, struct ArrowArray *out, stru
 	}
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------ */
+/*
+ * ---- opening
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static int load_schema(struct stoa__arrow_reader *r, struct stoa__flat *f, uint32_t schema,
 		       struct stoa_error *err)
@@ -605,7 +627,10 @@ int stoa__arrow_reader_only(struct stoa__arrow_reader *r, const uint32_t *column
 	return STOA_OK;
 }
 
-/* ---- the stream --------------------------------------------------------------------------------------------- */
+/*
+ * ---- the stream
+ * ---------------------------------------------------------------------------------------------
+ */
 
 static int errno_of(int rc)
 {

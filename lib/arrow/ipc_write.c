@@ -5,10 +5,10 @@
  *     stream    schema | dictionaries of the batch, batch | ... | end mark
  *     file      "ARROW1" 00 | schema | batch | batch ... | dictionaries | end mark | footer
  *
- * In a stream each batch brings its own dictionaries, which replace those before, so that memory is that of a batch.
- * A file may have one dictionary for each column, for readers load them first: its batches' codes are
- * translated to a list that grows with the file, and that is written at the end, where the footer points. Memory is then
- * that of the distinct strings.
+ * In a stream each batch brings its own dictionaries, which replace those before, so that memory is
+ * that of a batch. A file may have one dictionary for each column, for readers load them first: its
+ * batches' codes are translated to a list that grows with the file, and that is written at the end,
+ * where the footer points. Memory is then that of the distinct strings.
  *
  * (1) What export.c made is written as it lies: the length of each buffer follows from its type.
  * (2) All lengths are multiples of 8, buffers begin at multiples of 64 of the body.
@@ -61,7 +61,10 @@ struct writer {
 	struct places batches, dictionaries;
 };
 
-/* ---- bytes ------------------------------------------------------------------------------------------------ */
+/*
+ * ---- bytes
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static int put(struct writer *w, const void *p, size_t len)
 {
@@ -81,7 +84,10 @@ static int pad(struct writer *w, size_t align)
 	return over ? put(w, zeros, align - over) : STOA_OK;
 }
 
-/* ---- messages --------------------------------------------------------------------------------------------- */
+/*
+ * ---- messages
+ * ---------------------------------------------------------------------------------------------
+ */
 
 /* Mark, length and the metadata; bytes of all that. */
 static int put_metadata(struct writer *w, int32_t *len)
@@ -152,7 +158,10 @@ static int put_batch(struct writer *w, int64_t n_rows, int64_t id)
 	return w->file ? note_place(w, id < 0 ? &w->batches : &w->dictionaries, &place) : STOA_OK;
 }
 
-/* ---- columns ---------------------------------------------------------------------------------------------- */
+/*
+ * ---- columns
+ * ----------------------------------------------------------------------------------------------
+ */
 
 static int add_piece(struct writer *w, const void *p, size_t len)
 {
@@ -257,7 +266,10 @@ static int put_rows(struct writer *w, const struct ArrowArray *a)
 	return put_batch(w, a->length, -1);
 }
 
-/* ---- beginning and end ------------------------------------------------------------------------------------- */
+/*
+ * ---- beginning and end
+ * -------------------------------------------------------------------------------------
+ */
 
 static int put_schema(struct writer *w)
 {

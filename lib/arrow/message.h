@@ -9,7 +9,8 @@
  *               in the body; or a dictionary's number and a batch of one column
  *     footer    a FlatBuffer: the schema again, and where dictionaries and batches lie
  *
- * Everything is a multiple of 8 bytes long. The tables are those of Apache Arrow's format/Schema.fbs, Message.fbs and File.fbs.
+ * Everything is a multiple of 8 bytes long. The tables are those of Apache Arrow's
+ * format/Schema.fbs, Message.fbs and File.fbs.
  */
 #ifndef STOA__ARROW_MESSAGE_H
 #define STOA__ARROW_MESSAGE_H
@@ -56,7 +57,10 @@ struct stoa__arrow_node { int64_t n_rows, n_null; };
 /* A place in a file. */
 struct stoa__arrow_block { int64_t offset; int32_t metadata_len; int64_t body_len; };
 
-/* ---- reading: STOA_OK, or STOA_ECORRUPT or STOA_EUNSUPPORTED with words that do not name the file ---- */
+/*
+ * ---- reading: STOA_OK, or STOA_ECORRUPT or STOA_EUNSUPPORTED with words that do not name the file
+ * ----
+ */
 
 int stoa__arrow_message_read(struct stoa__flat *f, struct stoa__arrow_message *out,
 			     struct stoa_error *err);

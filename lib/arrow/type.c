@@ -15,8 +15,8 @@
  *     blob                 binary                       binary, large, view, fixed
  *     ref, weak ref        u64
  *
- * A timestamp in Arrow with a time zone is an instant, and is kept as UTC; one without is kept as it is written. The
- * formats are those of arrow.apache.org/docs/format/CDataInterface.html.
+ * A timestamp in Arrow with a time zone is an instant, and is kept as UTC; one without is kept as
+ * it is written. The formats are those of arrow.apache.org/docs/format/CDataInterface.html.
  */
 #include "type.h"
 
@@ -27,7 +27,9 @@
 #include "../core/error.h"
 #include "../core/type.h"
 
-/* ---- formats of one or two letters ------------------------------------------------------------ */
+/*
+ * ---- formats of one or two letters ------------------------------------------------------------
+ */
 
 static const struct {
 	const char *format;
@@ -167,7 +169,9 @@ int64_t stoa__arrow_n_buffers(const struct stoa__arrow_type *t)
 	return t->kind == STOA__ARROW_NULL ? 0 : t->kind == STOA__ARROW_BYTES ? 3 : 2;
 }
 
-/* ---- stoa's types ------------------------------------------------------------------------------- */
+/*
+ * ---- stoa's types -------------------------------------------------------------------------------
+ */
 
 static const char *const formats_out[] = {
 	[STOA_NULL] = "n", [STOA_BOOL] = "b", [STOA_I8] = "c", [STOA_I16] = "s",

@@ -3,8 +3,8 @@
  * type.h - Arrow's column types, and which of stoa's they are
  *
  * Three spellings of a type meet here: the format string of the C data interface, the tables of the
- * IPC format (message.c) and a struct stoa_column. Nested types have no counterpart in a slot, and are
- * refused by name.
+ * IPC format (message.c) and a struct stoa_column. Nested types have no counterpart in a slot, and
+ * are refused by name.
  */
 #ifndef STOA__ARROW_TYPE_H
 #define STOA__ARROW_TYPE_H
@@ -44,7 +44,10 @@ struct stoa__arrow_type {
 	int32_t scale;
 };
 
-/* A column as both interfaces describe it. @type is that of the dictionary's values where there is one. */
+/*
+ * A column as both interfaces describe it. @type is that of the dictionary's values where there is
+ * one.
+ */
 struct stoa__arrow_field {
 	const char *name;
 	struct stoa__arrow_type type;
@@ -68,7 +71,9 @@ int64_t stoa__arrow_n_buffers(const struct stoa__arrow_type *t);
 
 /* How a column of stoa's goes out. Strings as dictionaries unless @plain. */
 void stoa__arrow_field_of(const struct stoa_column *c, bool plain, struct stoa__arrow_field *out);
-/* What a column of Arrow's becomes: STOA_EUNSUPPORTED, with words, where nothing holds its values. */
+/*
+ * What a column of Arrow's becomes: STOA_EUNSUPPORTED, with words, where nothing holds its values.
+ */
 int stoa__arrow_column_of(const struct stoa__arrow_field *f, struct stoa_column *out,
 			  struct stoa_error *err);
 

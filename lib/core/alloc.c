@@ -2,11 +2,12 @@
 /*
  * alloc.c - malloc with checked sizes, counted bytes, and faults on demand
  *
- * Counting. Each thread adds what it allocates to a *tally* of its own and takes off what it frees, its own blocks or
- * others', so that a tally may be negative and the sum is right. An addition is three plain instructions; a counter that all
- * threads share would be a locked one, and a cache line that travels. Sizes are malloc_usable_size(): no header of
- * ours, and what is counted is what the process pays. A thread's tally is in the list from its first allocation
- * to its end; then it is added to `gone`, which also counts what destructors do after ours.
+ * Counting. Each thread adds what it allocates to a *tally* of its own and takes off what it frees,
+ * its own blocks or others', so that a tally may be negative and the sum is right. An addition is
+ * three plain instructions; a counter that all threads share would be a locked one, and a cache
+ * line that travels. Sizes are malloc_usable_size(): no header of ours, and what is counted is what
+ * the process pays. A thread's tally is in the list from its first allocation to its end; then it
+ * is added to `gone`, which also counts what destructors do after ours.
  *
  * Faults. Tests let the nth allocation fail, in whatever thread it happens. Disarmed, which is
  * always so outside tests, that costs one relaxed load of a line that nobody writes, and a
@@ -188,7 +189,9 @@ void *stoa__calloc(size_t n, size_t size)
 		return NULL;
 	if (total > SMALL)
 		return counted(calloc(n, size));
-	/* glibc's calloc() passes its per-thread cache by, which most small blocks could come from. */
+	/*
+	 * glibc's calloc() passes its per-thread cache by, which most small blocks could come from.
+	 */
 	p = counted(malloc(total ? total : 1));
 	return p ? memset(p, 0, total) : NULL;
 }

@@ -2,8 +2,8 @@
 /*
  * alloc.h - all memory of stoa comes from here
  *
- * One place, so that sizes are checked, bytes are counted, and tests can make the nth allocation fail. Every
- * function returns NULL when memory is out or the size overflows; free takes NULL.
+ * One place, so that sizes are checked, bytes are counted, and tests can make the nth allocation
+ * fail. Every function returns NULL when memory is out or the size overflows; free takes NULL.
  * Threads: any.
  */
 #ifndef STOA__ALLOC_H
@@ -23,17 +23,22 @@ void *stoa__alloc_aligned(size_t size);
 char *stoa__strndup(const char *s, size_t len);
 void stoa__free(void *p);
 
-/* What @p takes: the bytes that may be used, of which at least as many were asked for. 0 for NULL. */
+/*
+ * What @p takes: the bytes that may be used, of which at least as many were asked for. 0 for NULL.
+ */
 size_t stoa__alloc_size(const void *p);
-/* For who keeps count by itself: stoa__alloc() and stoa__free() that tell stoa__alloc_size() in passing. */
+/*
+ * For who keeps count by itself: stoa__alloc() and stoa__free() that tell stoa__alloc_size() in
+ * passing.
+ */
 void *stoa__alloc_told(size_t size, size_t *got);
 size_t stoa__free_told(void *p);
 /* The same of all blocks that are out, in all threads. Exact if no other thread is at it now. */
 uint64_t stoa__alloc_bytes(void);
 
 /*
- * Address space: @size bytes of zeros that cost memory page by page, as they are written to; not counted. For
- * arrays that may become large and must not move. stoa__unreserve() takes NULL.
+ * Address space: @size bytes of zeros that cost memory page by page, as they are written to; not
+ * counted. For arrays that may become large and must not move. stoa__unreserve() takes NULL.
  */
 void *stoa__reserve(size_t size);
 void stoa__unreserve(void *p, size_t size);

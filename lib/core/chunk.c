@@ -254,7 +254,9 @@ static void bytes_value(struct stoa_bytes s, struct stoa_value *out)
 	out->len = s.len;
 }
 
-/* A value that is bytes and found by its length; apart, so that what is more common needs no stack. */
+/*
+ * A value that is bytes and found by its length; apart, so that what is more common needs no stack.
+ */
 static int length_coded_value(const struct stoa__chunk *c, size_t row, struct stoa__buf *scratch,
 			      struct stoa_value *out)
 {

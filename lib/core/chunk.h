@@ -125,10 +125,10 @@ uint32_t stoa__chunk_entry_id(const struct stoa__chunk *c, uint32_t code);
 int stoa__chunk_value(const struct stoa__chunk *c, size_t row, struct stoa__buf *scratch,
 		      struct stoa_value *out);
 /*
- * Hints the processor at what stoa__chunk_value() of @row will touch. Where its bytes lie is guessed
- * from the offsets around, as if the lengths between them were equal: so their miss need not wait
- * for that of the lengths. (The asm is for GCC: it takes a function that only prefetches for one
- * without effect, and drops its calls.)
+ * Hints the processor at what stoa__chunk_value() of @row will touch. Where its bytes lie is
+ * guessed from the offsets around, as if the lengths between them were equal: so their miss need
+ * not wait for that of the lengths. (The asm is for GCC: it takes a function that only prefetches
+ * for one without effect, and drops its calls.)
  */
 static inline void stoa__chunk_prefetch(const struct stoa__chunk *c, size_t row)
 {

@@ -390,7 +390,9 @@ int stoa__cold_value(const struct stoa__chunk *c, size_t row, struct stoa__buf *
 	return rc;
 }
 
-/* Copies @n texts' bytes behind what @scratch has; pointers stay offsets until the last is there. */
+/*
+ * Copies @n texts' bytes behind what @scratch has; pointers stay offsets until the last is there.
+ */
 static int keep_texts(struct stoa_bytes *values, size_t n, struct stoa__buf *scratch)
 {
 	for (size_t i = 0; i < n; i++) {

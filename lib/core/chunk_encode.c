@@ -145,7 +145,10 @@ static void find_step(const struct stoa__run *r, uint64_t min, uint64_t span,
 	h->width = (uint8_t)stoa__packed_width(span / step);
 }
 
-/* Sets min, max, base and width of a column of integers, and its encoding and step where it has one. */
+/*
+ * Sets min, max, base and width of a column of integers, and its encoding and step where it has
+ * one.
+ */
 static void measure_integers(const struct stoa__run *r, bool is_signed,
 			     struct stoa__image_header *h)
 {

@@ -32,7 +32,10 @@ static uint64_t align(uint64_t x)
 	return (x + ALIGN - 1) & ~(uint64_t)(ALIGN - 1);
 }
 
-/* Bytes of an image; @span is at most what STOA__CHUNK_BYTES_MAX bytes have bits for where @width is 0. */
+/*
+ * Bytes of an image; @span is at most what STOA__CHUNK_BYTES_MAX bytes have bits for where @width
+ * is 0.
+ */
 static uint64_t image_size(uint64_t n_rows, uint64_t span, unsigned width)
 {
 	uint64_t body = width ? stoa__packed_size(n_rows, width) :
@@ -172,8 +175,8 @@ static uint64_t line_of(const struct stoa__rowids *r, uint32_t row)
 }
 
 /*
- * Ones from number @skip of the line on. If ones are missing, which no image does that passed its checksum, the last
- * distance stands for them.
+ * Ones from number @skip of the line on. If ones are missing, which no image does that passed its
+ * checksum, the last distance stands for them.
  */
 static void read_bits(const struct stoa__rowids *r, uint64_t line, uint32_t skip, size_t n,
 		      uint64_t *out)

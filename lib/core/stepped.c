@@ -2,10 +2,10 @@
 /*
  * stepped.c - finds steps and divides by them (stepped.h)
  *
- * The step is the greatest common divisor of all differences from the base. Two values at random have
- * a small one, so that where there is none worth having the search ends at once. Where there is, most
- * differences are divisible by what was found so far, and the question is answered without division:
- * with step = odd * 2^shift, and the inverse of odd modulo 2^64,
+ * The step is the greatest common divisor of all differences from the base. Two values at random
+ * have a small one, so that where there is none worth having the search ends at once. Where there
+ * is, most differences are divisible by what was found so far, and the question is answered without
+ * division: with step = odd * 2^shift, and the inverse of odd modulo 2^64,
  *
  *     d * inverse, rotated right by shift, is at most (2^64 - 1) / step     if and only if step divides d
  *

@@ -4,8 +4,8 @@
  *
  *     10:00, 10:07, 10:12 as microseconds      base 36,000,000,000  step 60,000,000  packed 0, 7, 12
  *
- * Timestamps of whole minutes or days, amounts of whole euros in cents: their differences have a large
- * common divisor, and divided by it take a quarter of the bits or fewer.
+ * Timestamps of whole minutes or days, amounts of whole euros in cents: their differences have a
+ * large common divisor, and divided by it take a quarter of the bits or fewer.
  */
 #ifndef STOA__STEPPED_H
 #define STOA__STEPPED_H
@@ -13,9 +13,10 @@
 #include "chunk_encode.h"
 
 /*
- * The largest step for which every value of the run, NULLs aside, is @base + step * i, if @span / step
- * packs narrower than @width; otherwise 1. @base is the least value, @span the distance of the greatest
- * from it, not 0. Costs a few values where there is no such step, else a multiplication a value.
+ * The largest step for which every value of the run, NULLs aside, is @base + step * i, if @span /
+ * step packs narrower than @width; otherwise 1. @base is the least value, @span the distance of the
+ * greatest from it, not 0. Costs a few values where there is no such step, else a multiplication a
+ * value.
  */
 uint64_t stoa__step_find(const struct stoa__run *r, uint64_t base, uint64_t span, unsigned width);
 /* Packs i of each value, NULL as 0, where @step is a result of the above. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * export.c - rows as CSV after RFC 4180, but with plain newlines: through a callback, into memory if so wanted
+ * export.c - rows as CSV after RFC 4180, but with plain newlines: through a callback, into memory
+ * if so wanted
  *
- * NULL is an empty field, or options.null_text, and never in quotes; a string that would read as NULL, the empty one above
- * all, always is. So import, given the same options, reads back what export wrote. A record of one NULL would be an
- * empty line, which readers skip; it is written as it is all the same, since "" would be a string.
+ * NULL is an empty field, or options.null_text, and never in quotes; a string that would read as
+ * NULL, the empty one above all, always is. So import, given the same options, reads back what
+ * export wrote. A record of one NULL would be an empty line, which readers skip; it is written as
+ * it is all the same, since "" would be a string.
  */
 #include <nettle/base64.h>
 #include <string.h>

@@ -46,7 +46,9 @@ struct stoa__csv_repairer {
 	size_t n_columns;
 	bool fill;		/* records with too few fields are filled up with NULLs */
 	bool reject;		/* records that @attempt does not take are left out */
-	/* Takes all records of @piece, whose text it may change, or says in @fault what is wrong. */
+	/*
+	 * Takes all records of @piece, whose text it may change, or says in @fault what is wrong.
+	 */
 	int (*attempt)(void *ctx, struct stoa__csv_block *piece, struct stoa__csv_fault *fault);
 	void *ctx;
 	/* Ours. */

@@ -37,7 +37,9 @@ struct stoa__csv_file {
 	uint64_t n_rows;
 };
 
-/* ---- errors ------------------------------------------------------------------------------------- */
+/*
+ * ---- errors -------------------------------------------------------------------------------------
+ */
 
 /* The place in the file goes into the words: that of an error of a statement is in its text. */
 static int fail_in_file(const struct stoa__csv_file *f, int code, uint64_t offset, const char *text,
@@ -75,7 +77,9 @@ static int reword(int rc, struct stoa_error *err)
 			  (unsigned long long)err->column, text);
 }
 
-/* ---- a file ------------------------------------------------------------------------------------- */
+/*
+ * ---- a file -------------------------------------------------------------------------------------
+ */
 
 void stoa__csv_file_drop(struct stoa__csv_file *f)
 {
@@ -173,7 +177,9 @@ uint64_t stoa__csv_file_rows(const struct stoa__csv_file *f)
 	return f->n_rows;
 }
 
-/* ---- a source ----------------------------------------------------------------------------------- */
+/*
+ * ---- a source -----------------------------------------------------------------------------------
+ */
 
 /* A column of a batch. */
 struct column {

@@ -2,8 +2,8 @@
 /*
  * fuzz.h - what is fed any bytes: one target for each thing that reads bytes it did not make
  *
- * A target takes an input and must come back: no crash, no read past an end, no leak, no loop. What it
- * answers is looked at only where an input can show a broken promise (a value that was printed
+ * A target takes an input and must come back: no crash, no read past an end, no leak, no loop. What
+ * it answers is looked at only where an input can show a broken promise (a value that was printed
  * reads back the same, a statement that failed changed nothing).
  *
  *     make check                          replays tests/fuzz/corpus, and thousands of mutations of it

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* target_catalog.c - any bytes as LMDB's file, before the validator; what it lets pass, LMDB reads */
+/*
+ * target_catalog.c - any bytes as LMDB's file, before the validator; what it lets pass, LMDB reads
+ */
 #include "fuzz.h"
 
 #include <lmdb.h>

@@ -73,7 +73,9 @@ static void run(const uint8_t *p, size_t len)
 
 	if (!image)
 		return;
-	/* At the end of the block, as far as alignment goes, so that a sanitizer sees an overrun. */
+	/*
+	 * At the end of the block, as far as alignment goes, so that a sanitizer sees an overrun.
+	 */
 	memcpy(image, p, len);
 	if (stoa__chunk_open(image, len, &c, &why) == STOA_OK)
 		read_all(&c);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* target_csv.c - any bytes as a CSV file, imported in a transaction that is undone: all of it or nothing */
+/*
+ * target_csv.c - any bytes as a CSV file, imported in a transaction that is undone: all of it or
+ * nothing
+ */
 #include "fuzz.h"
 
 #include <stdio.h>

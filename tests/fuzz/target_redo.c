@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* target_redo.c - any bytes as a log record's operations, done again in a database with a table of every type */
+/*
+ * target_redo.c - any bytes as a log record's operations, done again in a database with a table of
+ * every type
+ */
 #include "fuzz.h"
 
 #include <stdlib.h>

@@ -2,7 +2,8 @@
 /*
  * target_sql.c - any text as SQL, run in a transaction that is undone
  *
- * A statement that fails must leave the transaction as it was: its tables are counted before and after.
+ * A statement that fails must leave the transaction as it was: its tables are counted before and
+ * after.
  */
 #include "fuzz.h"
 

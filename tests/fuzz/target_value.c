@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* target_value.c - text as a value of every type; what can be read prints as something that reads the same */
+/*
+ * target_value.c - text as a value of every type; what can be read prints as something that reads
+ * the same
+ */
 #include "fuzz.h"
 
 #include <stdlib.h>

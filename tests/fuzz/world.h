@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* world.h - a small database in memory that targets work on: tables t (a slot of each type) and u */
+/*
+ * world.h - a small database in memory that targets work on: tables t (a slot of each type) and u
+ */
 #ifndef STOA__FUZZ_WORLD_H
 #define STOA__FUZZ_WORLD_H
 
