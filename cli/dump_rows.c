@@ -104,7 +104,8 @@ static void follow(struct search *f, stoa_table table, uint64_t row)
 	struct dumped *t = &f->d->tables[at];
 	struct found *place;
 
-	if (at == f->d->n || bsearch(&row, t->rows, t->n_rows, sizeof(row), dump_by_number))
+	if (at == f->d->n ||
+	    (t->n_rows && bsearch(&row, t->rows, t->n_rows, sizeof(row), dump_by_number)))
 		return;
 	if (f->n * 2 >= f->cap)
 		grow_set(f);
@@ -235,7 +236,8 @@ static void put_others_first(struct dumped *t, const uint64_t *all, uint64_t n_a
 	uint64_t *queued = xrealloc(NULL, (t->n_rows + 1) * sizeof(*queued)), n = 0;
 	uint64_t *order = xrealloc(NULL, (n_all + 1) * sizeof(*order));
 
-	memcpy(queued, t->rows, t->n_rows * sizeof(*queued));
+	if (t->n_rows)
+		memcpy(queued, t->rows, t->n_rows * sizeof(*queued));
 	qsort(queued, t->n_rows, sizeof(*queued), dump_by_number);
 	for (uint64_t i = 0; i < n_all; i++)
 		if (!bsearch(&all[i], queued, t->n_rows, sizeof(*queued), dump_by_number))

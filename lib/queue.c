@@ -124,6 +124,11 @@ static bool is_fleeting(const struct stoa__table *t, const struct stoa__group *g
 	return !g->tail || stoa__group_n_existing(t, g) == 1;
 }
 
+static bool has_bytes(const struct stoa_value *v)
+{
+	return v->type != STOA_NULL && stoa__type_family(v->type) == STOA__BYTES && v->len;
+}
+
 /* Copies the bytes of @values. */
 static int keep_bytes(struct stoa_txn *txn, struct stoa_value *values, size_t n)
 {
@@ -131,12 +136,12 @@ static int keep_bytes(struct stoa_txn *txn, struct stoa_value *values, size_t n)
 	size_t need = 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (stoa__type_family(values[i].type) == STOA__BYTES)
+		if (has_bytes(&values[i]))
 			need += values[i].len;
 	stoa__buf_reset(lent);
 	STOA_TRY(stoa__buf_reserve(lent, need));
 	for (size_t i = 0; i < n; i++) {
-		if (stoa__type_family(values[i].type) != STOA__BYTES || !values[i].len)
+		if (!has_bytes(&values[i]))
 			continue;
 		memcpy(lent->p + lent->len, values[i].p, values[i].len);
 		values[i].p = (const char *)lent->p + lent->len;

@@ -49,6 +49,8 @@ int stoa__set_convert(const struct stoa__table *t, const struct stoa__index_def 
 		rc = stoa__convert(&t->schema->slots[def->slots[k]].def, &key[k], &room[k], err);
 		if (rc < 0)
 			return rc == STOA_ERANGE ? 0 : rc;
+		if (room[k].type == STOA_NULL)	/* the slot's default */
+			return 0;
 	}
 	*out = room;
 	return 1;

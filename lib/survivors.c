@@ -343,7 +343,8 @@ static int forget_known(struct stoa__gatherer *g, const struct stoa__chunk *c)
 		g->known = known;
 		g->cap_known = n;
 	}
-	memset(g->known, 0xff, n * sizeof *g->known);
+	if (n)
+		memset(g->known, 0xff, n * sizeof *g->known);
 	return STOA_OK;
 }
 

@@ -371,7 +371,8 @@ static struct disk *load_disk(const struct tree *tree)
 
 		memcpy(f->synced_name, f->name, sizeof f->name);
 		grow(&f->synced, tree->files[i].len);
-		memcpy(f->synced.p, tree->files[i].bytes, tree->files[i].len);
+		if (tree->files[i].len)
+			memcpy(f->synced.p, tree->files[i].bytes, tree->files[i].len);
 	}
 	return d;
 }

@@ -36,8 +36,7 @@ struct run {
 	uint64_t shown;        /* the newest that succeeded */
 	uint64_t possible;     /* the newest that may have */
 	int n_failed;
-	bool read_only; /* after STOA_EUNKNOWN */
-	bool may_be; /* that, after STOA_EIO, which the log may have met */
+	bool read_only; /* after STOA_EUNKNOWN, or when something in the background met the fault */
 };
 
 /* A call failed: is that one of the ways in which it may? */
@@ -45,9 +44,8 @@ static void expect_failure(struct run *r, int rc, const struct stoa_error *err)
 {
 	r->n_failed++;
 	if (rc == STOA_EIO || rc == STOA_EFULL || rc == STOA_ENOMEM || rc == STOA_EUNKNOWN ||
-	    (rc == STOA_EREADONLY && (r->read_only || r->may_be))) {
+	    rc == STOA_EREADONLY) {
 		r->read_only |= rc == STOA_EREADONLY;
-		r->may_be |= rc == STOA_EIO;
 		return;
 	}
 	fail_msg("%s: %s", stoa_result_name(rc), err->text);

@@ -41,10 +41,11 @@ static uint64_t mix_batch(uint64_t sum, const struct stoa_batch *b)
 	for (size_t c = 0; c < b->n_columns; c++) {
 		for (size_t i = 0; i < b->n_rows; i++) {
 			struct stoa_value v = stoa__array_value(&b->columns[c], i);
-			bool bytes = v.type >= STOA_STRING;
+			bool bytes = v.type >= STOA_STRING && v.type <= STOA_BLOB;
+			size_t len = v.type == STOA_UUID ? 16 : v.type == STOA_NULL ? 0 : 8;
 
 			sum = mix(sum, &v.type, 1);
-			sum = bytes ? mix(sum, v.p, v.len) : mix(sum, v.uuid, 16);
+			sum = bytes ? mix(sum, v.p, v.len) : mix(sum, v.uuid, len);
 		}
 	}
 	return mix(sum, b->rowids, b->n_rows * sizeof *b->rowids);
