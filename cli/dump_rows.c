@@ -242,7 +242,8 @@ static void put_others_first(struct dumped *t, const uint64_t *all, uint64_t n_a
 	for (uint64_t i = 0; i < n_all; i++)
 		if (!bsearch(&all[i], queued, t->n_rows, sizeof(*queued), dump_by_number))
 			order[n++] = all[i];
-	memcpy(order + n, t->rows, t->n_rows * sizeof(*order));
+	if (t->n_rows)
+		memcpy(order + n, t->rows, t->n_rows * sizeof(*order));
 	free(queued);
 	free(t->rows);
 	t->rows = order;

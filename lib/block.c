@@ -368,15 +368,8 @@ void stoa__version_hold_quietly(struct stoa__version *v)
 	pthread_mutex_unlock(&v->history->mutex);
 }
 
-void stoa__version_drop_quietly(struct stoa__version *v)
-{
-	pthread_mutex_lock(&v->history->mutex);
-	v->quiet--;
-	pthread_mutex_unlock(&v->history->mutex);
-	stoa__version_drop(v);
-}
-
-void stoa__version_drop(struct stoa__version *v)
+/* In one go: for an instant a quiet hold must not look like one of the application. */
+static void drop(struct stoa__version *v, uint32_t quiet)
 {
 	struct stoa__history *h = v->history;
 	struct stoa__link doomed;
@@ -384,11 +377,22 @@ void stoa__version_drop(struct stoa__version *v)
 
 	list_init(&doomed);
 	pthread_mutex_lock(&h->mutex);
+	v->quiet -= quiet;
 	last = drop_locked(v, &doomed);
 	pthread_mutex_unlock(&h->mutex);
 	free_all(h, &doomed);
 	if (last)
 		stoa__free(v);
+}
+
+void stoa__version_drop_quietly(struct stoa__version *v)
+{
+	drop(v, 1);
+}
+
+void stoa__version_drop(struct stoa__version *v)
+{
+	drop(v, 0);
 }
 
 /* @w shows what @v shows, under a new stamp. Mutex held. */
