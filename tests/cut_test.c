@@ -334,7 +334,7 @@ static void look(const struct disk *d, size_t call, enum kind kind, const char *
 {
 	struct stoa_options options = STOA_OPTIONS_INIT;
 	struct stoa_error err;
-	uint64_t n, hash;
+	uint64_t n = 0, hash = 0;
 	stoa_db *db;
 
 	options.flags = flags;
