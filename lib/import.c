@@ -159,10 +159,7 @@ static int plan(struct import *im, struct stoa_error *err)
 	return STOA_OK;
 }
 
-/*
- * ---- rows
- * ----------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 static int convert(struct target *t, const struct stoa_array *in, size_t n, struct stoa_error *err)
 {

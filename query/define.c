@@ -208,10 +208,7 @@ static int make_keys(struct define *d, stoa_table table, const struct stoa_slot 
 	return STOA_OK;
 }
 
-/*
- * ---- tables
- * ---------------------------------------------------------------------------------------
- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 /* STOA_OK, STOA_ENOTFOUND with the table's place. */
 static int find_table(struct define *d, stoa_table *out)
@@ -362,10 +359,7 @@ static int alter(struct define *d)
 	}
 }
 
-/*
- * ---- indexes
- * --------------------------------------------------------------------------------------
- */
+/* ---- indexes --------------------------------------------------------------------------------- */
 
 /* Is there an index of that name? STOA_OK, STOA_ENOTFOUND. */
 static int find_index(struct define *d, stoa_table table, const char *name, stoa_index *out)
@@ -419,10 +413,7 @@ static int drop_index(struct define *d)
 	return place(d, &d->s->name, stoa_index_drop(d->txn, table, index, d->err));
 }
 
-/*
- * ---- savepoints
- * -----------------------------------------------------------------------------------
- */
+/* ---- savepoints ------------------------------------------------------------------------------ */
 
 static int savepoint(struct define *d)
 {
@@ -452,10 +443,7 @@ static int to_savepoint(struct define *d)
 						       stoa_rollback_to(d->txn, mark, d->err);
 }
 
-/*
- * ---- the whole
- * -------------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static int check(struct define *d)
 {

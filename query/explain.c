@@ -164,10 +164,7 @@ static void put_node(struct stoa__text *t, const struct stoa__node *n)
 	}
 }
 
-/*
- * ---- what it cost
- * ---------------------------------------------------------------------------------
- */
+/* ---- what it cost ---------------------------------------------------------------------------- */
 
 static void put_bytes(struct stoa__text *t, uint64_t bytes)
 {
@@ -205,10 +202,7 @@ static void put_counts(struct stoa__text *t, const struct stoa__node *n,
 	stoa__text_put(t, "]");
 }
 
-/*
- * ---- the tree
- * ---------------------------------------------------------------------------------------
- */
+/* ---- the tree -------------------------------------------------------------------------------- */
 
 /* Cuts what was put since @from at a character, should it be too long. */
 static void cut(struct stoa__text *t, size_t from)
@@ -271,10 +265,7 @@ void stoa__text_put_plan(struct stoa__text *t, const struct stoa__plan *plan, co
 	put_tree(t, plan->root, indent, head ? "└─ " : "", counts);
 }
 
-/*
- * ---- the cursor over its lines
- * ------------------------------------------------------------------------
- */
+/* ---- the cursor over its lines --------------------------------------------------------------- */
 
 struct lines {
 	struct stoa_cursor cursor;
@@ -353,10 +344,7 @@ static int open_lines(struct stoa__text *t, stoa_cursor **out, struct stoa_error
 	return STOA_OK;
 }
 
-/*
- * ---- statements
- * ----------------------------------------------------------------------------------------
- */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 static double seconds(void)
 {

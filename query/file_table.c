@@ -30,10 +30,7 @@ static void file_free(struct stoa__relation *r)
 	stoa__free(r);
 }
 
-/*
- * ---- arguments
- * --------------------------------------------------------------------------------------
- */
+/* ---- arguments ------------------------------------------------------------------------------- */
 
 static int wrong(const struct stoa__table_call *call, const struct stoa__table_arg *a,
 		 const char *what, struct stoa_error *err)
@@ -98,10 +95,7 @@ static int wishes_of(const struct stoa__table_call *call, struct stoa__csv_wishe
 	return flag(call, "all_text", &given, all_text, err);
 }
 
-/*
- * ---- the function
- * -------------------------------------------------------------------------------------
- */
+/* ---- the function ---------------------------------------------------------------------------- */
 
 static int make(struct stoa__csv_file *file, struct stoa__relation **out, struct stoa_error *err)
 {

@@ -48,10 +48,7 @@ static unsigned hour12(const struct moment *m)
 	return m->hour % 12 ? m->hour % 12 : 12;
 }
 
-/*
- * ---- C's
- * -------------------------------------------------------------------------------------------
- */
+/* ---- C's ------------------------------------------------------------------------------------- */
 
 /* What %@c stands for, into @buf; bytes, 0 if there is no such thing. */
 static int c_piece(const struct moment *m, char c, char *buf, size_t size)
@@ -83,10 +80,7 @@ static int c_piece(const struct moment *m, char c, char *buf, size_t size)
 	}
 }
 
-/*
- * ---- PostgreSQL's
- * ------------------------------------------------------------------------------------
- */
+/* ---- PostgreSQL's ---------------------------------------------------------------------------- */
 
 /* A longer one stands before its beginnings. */
 static const char *const templates[] = { "YYYY", "YY", "MM", "MONTH", "Month", "month", "MON", "Mon",
@@ -147,10 +141,7 @@ static const char *template_at(struct stoa_bytes f, uint32_t i)
 	return NULL;
 }
 
-/*
- * ---- both
- * ----------------------------------------------------------------------------------------------
- */
+/* ---- both ------------------------------------------------------------------------------------ */
 
 /*
  * The piece of format @f at @i: its text into @buf, and how far it reaches into *@used. Text in

@@ -29,10 +29,7 @@ static size_t step_on(struct stoa_bytes s, size_t at)
 	return at;
 }
 
-/*
- * ---- like, count
- * ------------------------------------------------------------------------------------
- */
+/* ---- like, count ----------------------------------------------------------------------------- */
 
 static int like(struct stoa__call *call, struct stoa_bytes s, struct stoa_bytes pattern,
 		struct stoa_bytes flags, union stoa__datum *out)
@@ -78,10 +75,7 @@ static int fn_count(struct stoa__call *call, const union stoa__datum *args, cons
 	return rc < 0 ? rc : STOA_OK;
 }
 
-/*
- * ---- extract
- * -----------------------------------------------------------------------------------------
- */
+/* ---- extract --------------------------------------------------------------------------------- */
 
 /* NULL where there is no match, or no such group in it. */
 static int extract(struct stoa__call *call, struct stoa_bytes s, struct stoa_bytes pattern,
@@ -117,10 +111,7 @@ static int fn_extract3(struct stoa__call *call, const union stoa__datum *args, c
 	return extract(call, args[0].s, args[1].s, args[2].i, out, null);
 }
 
-/*
- * ---- replace
- * -----------------------------------------------------------------------------------------
- */
+/* ---- replace --------------------------------------------------------------------------------- */
 
 /*
  * What @with stands for at the newest match: \1 to \9 are groups, \& all of it, \\ a backslash.
@@ -211,10 +202,7 @@ static int fn_replace4(struct stoa__call *call, const union stoa__datum *args, c
 	return replace(call, args, args[3].s, out);
 }
 
-/*
- * ---- the table
- * ----------------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 const struct stoa__fn stoa__fn_regexp_like = { "regexp_like", "ttt", STOA_BOOL, STOA__FN_MAY_FAIL,
 					       fn_like3 };

@@ -40,10 +40,7 @@ struct cache {
 	size_t next;	/* to be replaced */
 };
 
-/*
- * ---- a thread's
- * ------------------------------------------------------------------------------------
- */
+/* ---- a thread's ------------------------------------------------------------------------------ */
 
 static pthread_key_t key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -111,10 +108,7 @@ static struct cache *cache_get(void)
 	return c ? c : cache_new();
 }
 
-/*
- * ---- patterns
- * ---------------------------------------------------------------------------------------
- */
+/* ---- patterns -------------------------------------------------------------------------------- */
 
 static int read_flags(struct stoa__call *call, struct stoa_bytes flags, uint32_t *options)
 {
@@ -204,10 +198,7 @@ int stoa__regex_get(struct stoa__call *call, struct stoa_bytes pattern, struct s
 	return rc;
 }
 
-/*
- * ---- matches
- * -----------------------------------------------------------------------------------------
- */
+/* ---- matches --------------------------------------------------------------------------------- */
 
 int stoa__regex_find(struct stoa__call *call, struct stoa__regex *r, struct stoa_bytes s,
 		     size_t from)

@@ -50,10 +50,7 @@ void stoa_session_close(stoa_session *session)
 	stoa__free(session);
 }
 
-/*
- * ---- BEGIN, COMMIT, ROLLBACK
- * ----------------------------------------------------------------------
- */
+/* ---- BEGIN, COMMIT, ROLLBACK ----------------------------------------------------------------- */
 
 static int begin(stoa_session *s, const struct stoa__statement *tree, struct stoa_error *err)
 {
@@ -81,10 +78,7 @@ static int control(stoa_session *s, const struct stoa__statement *tree, struct s
 	return STOA_OK;
 }
 
-/*
- * ---- statements
- * ------------------------------------------------------------------------------------
- */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 static bool is_savepoint(const struct stoa__statement *tree)
 {

@@ -55,10 +55,7 @@ typedef int stoa__table_maker(const struct stoa__table_call *call, struct stoa__
 int stoa__relation_make(const struct stoa__table_call *call, struct stoa__relation **out,
 			struct stoa_error *err);
 
-/*
- * ---- for makers
- * ----------------------------------------------------------------------------------
- */
+/* ---- for makers ------------------------------------------------------------------------------ */
 
 /* Sets the error at @arg, or at the call. */
 int stoa__table_fail(const struct stoa__table_call *call, const struct stoa__table_arg *arg,
@@ -86,10 +83,7 @@ int stoa__table_arg_text(const struct stoa__table_call *call, size_t i, const ch
 /* The function that reads a file, by the file's first bytes. */
 struct stoa_bytes stoa__table_function_of(struct stoa_bytes path);
 
-/*
- * ---- the functions
- * ----------------------------------------------------------------------------------
- */
+/* ---- the functions --------------------------------------------------------------------------- */
 
 stoa__table_maker stoa__table_read_arrow;	/* arrow_table.c */
 stoa__table_maker stoa__table_read_csv;		/* file_table.c */

@@ -95,10 +95,7 @@ static bool has_lz4(void)
 	return rc == STOA_OK;
 }
 
-/*
- * ---- there and back
- * -------------------------------------------------------------------------------
- */
+/* ---- there and back -------------------------------------------------------------------------- */
 
 static void every_type_comes_back_from_files_and_streams(void **state)
 {
@@ -186,10 +183,7 @@ static void a_writer_that_fails_ends_the_writing(void **state)
 	}
 }
 
-/*
- * ---- files of others
- * ---------------------------------------------------------------------------------
- */
+/* ---- files of others ------------------------------------------------------------------------- */
 
 static const char *file_of_others(const char *name)
 {
@@ -278,10 +272,7 @@ static void lists_are_refused_by_name(void **state)
 	assert_non_null(strstr(err.text, "js-list.arrow: column \"tags\" is a list"));
 }
 
-/*
- * ---- damage
- * -----------------------------------------------------------------------------------------
- */
+/* ---- damage ---------------------------------------------------------------------------------- */
 
 /* Reads all that can be read of some bytes; how it ended. */
 static int read_all(const uint8_t *p, size_t len, struct stoa_error *err)
@@ -396,10 +387,7 @@ static void what_is_not_arrow_is_said_to_be_none(void **state)
 	assert_int_equal(stoa_arrow_read(NULL, &cur, &err), STOA_EINVAL);
 }
 
-/*
- * ---- memory
- * ------------------------------------------------------------------------------------------
- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static int write_and_read(long nth, bool *fired)
 {

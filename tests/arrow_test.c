@@ -37,10 +37,7 @@ static stoa_cursor *there_and_back(stoa_cursor *cur, const struct stoa_arrow_opt
 	return imported(&s);
 }
 
-/*
- * ---- what others make
- * -------------------------------------------------------------------------------
- */
+/* ---- what others make ------------------------------------------------------------------------ */
 
 /* A stream of one array of one column, borrowed; fails on the call number @fail_at. */
 struct made {
@@ -142,10 +139,7 @@ static unsigned type_of(struct ArrowArrayStream *s)
 	return type;
 }
 
-/*
- * ---- there and back
- * -----------------------------------------------------------------------------------
- */
+/* ---- there and back -------------------------------------------------------------------------- */
 
 static void every_type_comes_back_as_it_went(void **state)
 {
@@ -279,10 +273,7 @@ static struct ArrowArrayStream table_stream(uint64_t rows, stoa_db **db, stoa_tx
 	return exported(scan(*txn, t), NULL);
 }
 
-/*
- * ---- who owns what
- * ---------------------------------------------------------------------------------------
- */
+/* ---- who owns what --------------------------------------------------------------------------- */
 
 static void arrays_outlive_stream_transaction_and_database(void **state)
 {
@@ -374,10 +365,7 @@ static void every_array_of_a_producer_is_released(void **state)
 	assert_int_equal(m.released, 1);
 }
 
-/*
- * ---- layouts of others
- * ---------------------------------------------------------------------------------------
- */
+/* ---- layouts of others ----------------------------------------------------------------------- */
 
 static void offsets_and_bits_begin_anywhere(void **state)
 {
@@ -508,10 +496,7 @@ static void dictionaries_have_codes_and_values_of_any_kind(void **state)
 	assert_non_null(strstr(values_of(&s), "a code is not in its dictionary"));
 }
 
-/*
- * ---- refusals
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- refusals -------------------------------------------------------------------------------- */
 
 static void what_no_slot_can_hold_is_refused_by_name(void **state)
 {
@@ -592,10 +577,7 @@ static void rows_before_an_error_are_given_first(void **state)
 	s.release(&s);
 }
 
-/*
- * ---- memory
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 /* Reads rows through Arrow with memory that runs out at allocation @nth. */
 static int read_through(long nth, bool *fired)

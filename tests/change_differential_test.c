@@ -33,10 +33,7 @@ static unsigned below(unsigned n)
 	return (unsigned)testing_below(&seed, n);
 }
 
-/*
- * ---- both sides
- * -----------------------------------------------------------------------------------
- */
+/* ---- both sides ------------------------------------------------------------------------------ */
 
 /* Rows as text, or NULL after an error, which goes to *@why. */
 static char *ours(struct world *w, const char *sql, char *why)
@@ -105,10 +102,7 @@ static void exec_lite(struct world *w, const char *sql)
 		fail_msg("SQLite: %s: %s", sql, sqlite3_errmsg(w->lite));
 }
 
-/*
- * ---- statements
- * ------------------------------------------------------------------------------------
- */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 static const char *const tables[] = { "t", "u" };
 
@@ -289,10 +283,7 @@ static void change(struct world *w)
 	free(sql);
 }
 
-/*
- * ---- savepoints
- * ------------------------------------------------------------------------------------
- */
+/* ---- savepoints ------------------------------------------------------------------------------ */
 
 static void mark(struct world *w)
 {
@@ -334,10 +325,7 @@ static void commit(struct world *w)
 	assert_int_equal(stoa_begin(w->db, STOA_WRITE, &w->txn, &err), STOA_OK);
 }
 
-/*
- * ---- the test
- * -------------------------------------------------------------------------------------
- */
+/* ---- the test -------------------------------------------------------------------------------- */
 
 static void open_both(struct world *w)
 {

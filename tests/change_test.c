@@ -104,10 +104,7 @@ static void bad(const char *sql, int code, unsigned line, unsigned column, const
 	free(after);
 }
 
-/*
- * ---- what they do
- * ---------------------------------------------------------------------------------
- */
+/* ---- what they do ---------------------------------------------------------------------------- */
 
 static void insert_takes_values_defaults_and_queries(void **state)
 {
@@ -259,10 +256,7 @@ static void a_cursor_of_returning_outlives_later_changes(void **state)
 	free(text);
 }
 
-/*
- * ---- what they refuse
- * -----------------------------------------------------------------------------
- */
+/* ---- what they refuse ------------------------------------------------------------------------ */
 
 static void errors_say_where_and_change_nothing(void **state)
 {

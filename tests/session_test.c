@@ -74,10 +74,7 @@ static void bad(const char *sql, int code, unsigned line, unsigned column, const
 			 (unsigned)err.line, (unsigned)err.column, err.text);
 }
 
-/*
- * ---- progress
- * --------------------------------------------------------------------------------------
- */
+/* ---- progress -------------------------------------------------------------------------------- */
 
 static int stop(void *ctx, const struct stoa_query_progress *now)
 {
@@ -103,10 +100,7 @@ static void a_change_that_is_canceled_has_changed_nothing(void **state)
 	assert_int_equal(stoa_session_watch(NULL, NULL, NULL, &err), STOA_EINVAL);
 }
 
-/*
- * ---- tables
- * ----------------------------------------------------------------------------------------
- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 /* All that is to be known of the tables, as text; heap. */
 static char *schema(void)
@@ -263,10 +257,7 @@ static void tables_are_altered(void **state)
 	bad("CREATE TABLE v (a u8 DEFAULT 256)", STOA_EINVAL, 1, 30, "constant");
 }
 
-/*
- * ---- scripts
- * ----------------------------------------------------------------------------------------
- */
+/* ---- scripts --------------------------------------------------------------------------------- */
 
 static void a_script_is_cut_at_its_semicolons(void **state)
 {
@@ -318,10 +309,7 @@ static void a_script_tells_whether_it_writes(void **state)
 	assert_int_equal(err.line, 2);
 }
 
-/*
- * ---- transactions
- * -----------------------------------------------------------------------------------
- */
+/* ---- transactions ---------------------------------------------------------------------------- */
 
 static void what_is_begun_is_committed_or_undone(void **state)
 {
@@ -394,10 +382,7 @@ static void a_query_outlives_the_transaction_that_it_ran_in(void **state)
 	stoa_cursor_close(cur);
 }
 
-/*
- * ---- memory
- * ------------------------------------------------------------------------------------------
- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static void every_allocation_that_fails_leaves_all_as_it_was(void **state)
 {

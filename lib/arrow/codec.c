@@ -38,10 +38,7 @@ int stoa__arrow_codec_check(int codec, struct stoa_error *err)
 	return STOA_OK;
 }
 
-/*
- * ---- one frame
- * --------------------------------------------------------------------------------------------
- */
+/* ---- one frame ------------------------------------------------------------------------------- */
 
 static int unpack_zstd(const uint8_t *in, size_t len, uint8_t *out, size_t out_len)
 {
@@ -105,10 +102,7 @@ static int pack_lz4(const void *p, size_t len, struct stoa__buf *out)
 }
 #endif
 
-/*
- * ---- a buffer
- * ---------------------------------------------------------------------------------------------
- */
+/* ---- a buffer -------------------------------------------------------------------------------- */
 
 int stoa__arrow_unpack(int codec, const uint8_t *in, size_t len, uint8_t **out, size_t *out_len)
 {

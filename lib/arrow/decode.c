@@ -40,10 +40,7 @@ void stoa__arrow_decoder_release(struct stoa__arrow_decoder *d)
 	d->room = d->validity = NULL;
 }
 
-/*
- * ---- shape
- * ------------------------------------------------------------------------------------------
- */
+/* ---- shape ----------------------------------------------------------------------------------- */
 
 static int unsound(const struct stoa__arrow_decoder *d, const char *what, struct stoa_error *err)
 {
@@ -79,10 +76,7 @@ int stoa__arrow_decoder_check(const struct stoa__arrow_decoder *d, const struct 
 	return check_shape(d, &d->field.type, a->dictionary, a->dictionary->length, err);
 }
 
-/*
- * ---- NULLs
- * -------------------------------------------------------------------------------------------
- */
+/* ---- NULLs ----------------------------------------------------------------------------------- */
 
 /* Bits [from, from + n) of @in to the first of @out, those behind them in the last word 0. */
 static void copy_bits(uint64_t *out, const uint8_t *in, int64_t from, size_t n)
@@ -108,10 +102,7 @@ static const uint64_t *read_validity(struct stoa__arrow_decoder *d, const struct
 	return stoa__bitmap_count(d->validity, 0, n) == n ? NULL : d->validity;
 }
 
-/*
- * ---- bytes
- * --------------------------------------------------------------------------------------------
- */
+/* ---- bytes ----------------------------------------------------------------------------------- */
 
 static int too_long(const struct stoa__arrow_decoder *d, int64_t len, struct stoa_error *err)
 {
@@ -182,10 +173,7 @@ static int bytes_at(const struct stoa__arrow_decoder *d, const struct ArrowArray
 	return STOA_OK;
 }
 
-/*
- * ---- numbers
- * -------------------------------------------------------------------------------------------
- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 static float half(uint16_t h)
 {
@@ -265,10 +253,7 @@ static int read_elements(struct stoa__arrow_decoder *d, const struct ArrowArray 
 	return STOA_OK;
 }
 
-/*
- * ---- a column
- * --------------------------------------------------------------------------------------------
- */
+/* ---- a column -------------------------------------------------------------------------------- */
 
 /* Does it lie in Arrow as in a batch? */
 static bool same_layout(const struct stoa__arrow_decoder *d)
@@ -352,10 +337,7 @@ static int read_values(struct stoa__arrow_decoder *d, const struct ArrowArray *a
 	}
 }
 
-/*
- * ---- ranges
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- ranges ---------------------------------------------------------------------------------- */
 
 /* Values of the types whose bits say more than they may hold. */
 static int check_range(const struct stoa__arrow_decoder *d, const void *values, size_t n,
@@ -378,10 +360,7 @@ static int check_range(const struct stoa__arrow_decoder *d, const void *values, 
 	return STOA_OK;
 }
 
-/*
- * ---- dictionaries
- * ------------------------------------------------------------------------------------------
- */
+/* ---- dictionaries ---------------------------------------------------------------------------- */
 
 /* The code of a row; -1 for one that is none. */
 static int64_t code_at(const struct stoa__arrow_decoder *d, const struct ArrowArray *a, int64_t row)

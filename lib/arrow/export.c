@@ -70,10 +70,7 @@ static bool is_bytes(unsigned type)
 	return type == STOA_STRING || type == STOA_TEXT || type == STOA_BLOB;
 }
 
-/*
- * ---- columns that are being filled
- * -----------------------------------------------------------------
- */
+/* ---- columns that are being filled ----------------------------------------------------------- */
 
 static void column_release(struct column *c)
 {
@@ -132,10 +129,7 @@ static int begin_rows(struct exporter *x)
 	return STOA_OK;
 }
 
-/*
- * ---- NULLs
- * -----------------------------------------------------------------------------------------
- */
+/* ---- NULLs ----------------------------------------------------------------------------------- */
 
 static int add_validity(struct exporter *x, struct column *c, const uint64_t *validity, size_t from,
 			size_t n)
@@ -155,10 +149,7 @@ static int add_validity(struct exporter *x, struct column *c, const uint64_t *va
 	return STOA_OK;
 }
 
-/*
- * ---- values
- * ----------------------------------------------------------------------------------------
- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static void add_bits(struct column *c, size_t at, const uint8_t *in, size_t n)
 {
@@ -306,10 +297,7 @@ static int add_rows(struct exporter *x, size_t n)
 	return STOA_OK;
 }
 
-/*
- * ---- the cursor
- * -------------------------------------------------------------------------------------
- */
+/* ---- the cursor ------------------------------------------------------------------------------ */
 
 /* Asks the cursor to decode its next batch to where we want it. */
 static void lend_room(struct exporter *x)
@@ -357,10 +345,7 @@ static int gather(struct exporter *x)
 	return STOA_OK;
 }
 
-/*
- * ---- arrays
- * -----------------------------------------------------------------------------------------
- */
+/* ---- arrays ---------------------------------------------------------------------------------- */
 
 static int make_column(struct exporter *x, struct column *c, struct ArrowArray *out)
 {
@@ -394,10 +379,7 @@ static int make_array(struct exporter *x, struct ArrowArray *out)
 	return STOA_OK;
 }
 
-/*
- * ---- the stream
- * -------------------------------------------------------------------------------------
- */
+/* ---- the stream ------------------------------------------------------------------------------ */
 
 static struct exporter *of(const struct ArrowArrayStream *s)
 {

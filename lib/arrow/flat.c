@@ -6,10 +6,7 @@
 
 #include "../core/error.h"
 
-/*
- * ---- reading
- * -------------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static uint32_t spoil(struct stoa__flat *f)
 {
@@ -116,10 +113,7 @@ struct stoa_bytes stoa__flat_string(struct stoa__flat *f, uint32_t table, unsign
 	return (struct stoa_bytes){ at ? (const char *)f->p + at : NULL, n };
 }
 
-/*
- * ---- writing
- * -------------------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* Zeros until what follows @before bytes from the end is aligned. */
 static int pad_before(struct stoa__buf *b, size_t before, size_t align)

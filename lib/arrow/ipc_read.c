@@ -63,10 +63,7 @@ struct stoa__arrow_reader {
 	int failed;			/* what the stream has ended with; 0: it goes on */
 };
 
-/*
- * ---- words
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 /* Puts the file's name in front of words that lack it. */
 static int in_file(const struct stoa__arrow_reader *r, int rc, struct stoa_error *err)
@@ -96,10 +93,7 @@ static int unsound(const struct stoa__arrow_reader *r, const struct stoa__arrow_
 			  f->name, what);
 }
 
-/*
- * ---- bytes
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- bytes ----------------------------------------------------------------------------------- */
 
 /* @len bytes from @offset, all of them. */
 static int read_at(const struct stoa__arrow_reader *r, uint64_t offset, void *p, size_t len,
@@ -124,10 +118,7 @@ static int read_buf(const struct stoa__arrow_reader *r, uint64_t offset, uint64_
 	return STOA_OK;
 }
 
-/*
- * ---- messages
- * ---------------------------------------------------------------------------------------------
- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 /* The message of @len bytes of metadata from @offset. */
 static int open_message(struct stoa__arrow_reader *r, uint64_t offset, uint32_t len,
@@ -193,10 +184,7 @@ static int open_block(struct stoa__arrow_reader *r, uint32_t blocks, uint32_t i,
 	return rc < 0 ? rc : open_message(r, at, len, err);
 }
 
-/*
- * ---- columns of a message
- * -----------------------------------------------------------------------------------
- */
+/* ---- columns of a message -------------------------------------------------------------------- */
 
 /* Where one is among the nodes and buffers of a message. */
 struct walk {
@@ -315,10 +303,7 @@ static int load_column(struct stoa__arrow_reader *r, const struct stoa__arrow_fi
 	return fill_holes(out, t) < 0 ? stoa__fail_memory(err) : STOA_OK;
 }
 
-/*
- * ---- dictionaries
- * ------------------------------------------------------------------------------------------
- */
+/* ---- dictionaries ---------------------------------------------------------------------------- */
 
 static struct dictionary *find_dictionary(const struct stoa__arrow_reader *r, int64_t id)
 {
@@ -403,10 +388,7 @@ static int lend_dictionary(const struct dictionary *d, struct ArrowArray *out)
 	return d->values.release ? STOA_OK : fill_holes(out, &d->type);
 }
 
-/*
- * ---- batches
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- batches --------------------------------------------------------------------------------- */
 
 /* Where column @i goes among those wanted; -1: nowhere. */
 static int64_t place_of(const struct stoa__arrow_reader *r, size_t i)
@@ -479,10 +461,7 @@ static int next_batch(struct stoa__arrow_reader *r, struct ArrowArray *out, stru
 	}
 }
 
-/*
- * ---- opening
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static int load_schema(struct stoa__arrow_reader *r, struct stoa__flat *f, uint32_t schema,
 		       struct stoa_error *err)
@@ -627,10 +606,7 @@ int stoa__arrow_reader_only(struct stoa__arrow_reader *r, const uint32_t *column
 	return STOA_OK;
 }
 
-/*
- * ---- the stream
- * ---------------------------------------------------------------------------------------------
- */
+/* ---- the stream ------------------------------------------------------------------------------ */
 
 static int errno_of(int rc)
 {

@@ -61,10 +61,7 @@ struct writer {
 	struct places batches, dictionaries;
 };
 
-/*
- * ---- bytes
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- bytes ----------------------------------------------------------------------------------- */
 
 static int put(struct writer *w, const void *p, size_t len)
 {
@@ -84,10 +81,7 @@ static int pad(struct writer *w, size_t align)
 	return over ? put(w, zeros, align - over) : STOA_OK;
 }
 
-/*
- * ---- messages
- * ---------------------------------------------------------------------------------------------
- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 /* Mark, length and the metadata; bytes of all that. */
 static int put_metadata(struct writer *w, int32_t *len)
@@ -158,10 +152,7 @@ static int put_batch(struct writer *w, int64_t n_rows, int64_t id)
 	return w->file ? note_place(w, id < 0 ? &w->batches : &w->dictionaries, &place) : STOA_OK;
 }
 
-/*
- * ---- columns
- * ----------------------------------------------------------------------------------------------
- */
+/* ---- columns --------------------------------------------------------------------------------- */
 
 static int add_piece(struct writer *w, const void *p, size_t len)
 {
@@ -266,10 +257,7 @@ static int put_rows(struct writer *w, const struct ArrowArray *a)
 	return put_batch(w, a->length, -1);
 }
 
-/*
- * ---- beginning and end
- * -------------------------------------------------------------------------------------
- */
+/* ---- beginning and end ----------------------------------------------------------------------- */
 
 static int put_schema(struct writer *w)
 {

@@ -33,10 +33,7 @@ static int corrupt(struct stoa_error *err, const char *what)
 	return stoa__fail(err, STOA_ECORRUPT, "%s", what);
 }
 
-/*
- * ---- types
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- types ----------------------------------------------------------------------------------- */
 
 /* The values of the union Type. */
 enum {
@@ -122,10 +119,7 @@ static int read_type(struct stoa__flat *f, unsigned tag, uint32_t t, struct stoa
 	}
 }
 
-/*
- * ---- schemas
- * ----------------------------------------------------------------------------------------------
- */
+/* ---- schemas --------------------------------------------------------------------------------- */
 
 void stoa__arrow_schema_release(struct stoa__arrow_schema *s)
 {
@@ -244,10 +238,7 @@ int stoa__arrow_schema_read(struct stoa__flat *f, uint32_t schema, struct stoa__
 	return STOA_OK;
 }
 
-/*
- * ---- messages
- * ---------------------------------------------------------------------------------------------
- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static int read_batch(struct stoa__flat *f, uint32_t batch, struct stoa__arrow_message *out,
 		      struct stoa_error *err)

@@ -8,10 +8,7 @@
 #define VERSION_5 4
 #define N(slots) (sizeof(slots) / sizeof *(slots))
 
-/*
- * ---- schemas
- * ----------------------------------------------------------------------------------------------
- */
+/* ---- schemas --------------------------------------------------------------------------------- */
 
 /* The union's tag, and the fields of its table. */
 static unsigned describe(const struct stoa__arrow_type *t, struct stoa__flat_slot slots[3],
@@ -128,10 +125,7 @@ static int put_schema_table(struct stoa__buf *b, size_t ref, const struct stoa__
 	return STOA_OK;
 }
 
-/*
- * ---- messages
- * ---------------------------------------------------------------------------------------------
- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 /* Where the header's reference lies goes to @header. */
 static int put_message(struct stoa__buf *b, unsigned type, int64_t body_len, size_t *header)
