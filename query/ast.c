@@ -425,3 +425,27 @@ struct stoa__with *stoa__with_add(struct stoa__parse *ps, struct stoa__with *lis
 	w->next = list;		/* newest first: a later one may name an earlier one */
 	return w;
 }
+
+struct stoa__ast_item *stoa__query_add_item(struct stoa__arena *arena, struct stoa__query *q,
+					    int kind, struct stoa__ast *a,
+					    const struct stoa_slot *slot)
+{
+	struct stoa__ast_item *item = stoa__arena_zalloc(arena, sizeof *item);
+	struct stoa__ast *node = stoa__arena_zalloc(arena, sizeof *node);
+
+	if (!item || !node)
+		return NULL;
+	node->kind = (uint8_t)kind;
+	node->height = 1;
+	node->at = a ? a->at : q->at;
+	node->a = a;
+	node->slot = slot;
+	item->expr = node;
+	if (q->items->last)
+		q->items->last->next = item;
+	else
+		q->items->first = item;
+	q->items->last = item;
+	q->items->n++;
+	return item;
+}

@@ -196,4 +196,12 @@ struct stoa__query {
 	struct stoa__ast *offset;
 };
 
+/*
+ * For queries that are made and not parsed: adds an item with a node of @kind over @a (at whose place it
+ * stands, or the query's where it is NULL), for @slot. NULL: no memory.
+ */
+struct stoa__ast_item *stoa__query_add_item(struct stoa__arena *arena, struct stoa__query *q,
+					    int kind, struct stoa__ast *a,
+					    const struct stoa_slot *slot);
+
 #endif

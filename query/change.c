@@ -148,24 +148,7 @@ static struct stoa__query *select_from(struct change *c, struct stoa__arena *are
 static int add_item(struct change *c, struct stoa__arena *arena, struct stoa__query *q, int kind,
 		    struct stoa__ast *a, const struct stoa_slot *slot)
 {
-	struct stoa__ast_item *item = stoa__arena_zalloc(arena, sizeof *item);
-	struct stoa__ast *node = stoa__arena_zalloc(arena, sizeof *node);
-
-	if (!item || !node)
-		return stoa__fail_memory(c->err);
-	node->kind = (uint8_t)kind;
-	node->height = 1;
-	node->at = a ? a->at : c->s->at;
-	node->a = a;
-	node->slot = slot;
-	item->expr = node;
-	if (q->items->last)
-		q->items->last->next = item;
-	else
-		q->items->first = item;
-	q->items->last = item;
-	q->items->n++;
-	return STOA_OK;
+	return stoa__query_add_item(arena, q, kind, a, slot) ? STOA_OK : stoa__fail_memory(c->err);
 }
 
 /*
@@ -712,10 +695,7 @@ static bool is_single(const struct stoa__statement *s)
 	       (!s->query || (rows && rows->n == 1));
 }
 
-/*
- * ---- without a plan
- * ------------------------------------------------------------------------------
- */
+/* ---- without a plan -------------------------------------------------------------------------- */
 
 static int insert_direct(struct change *c, const struct stoa_value *params)
 {
@@ -831,10 +811,7 @@ int stoa__change_run(stoa_stmt *stmt, stoa_txn *txn, stoa_cursor **out, struct s
 	return run(stmt, txn, NULL, out, err);
 }
 
-/*
- * ---- EXPLAIN
- * -------------------------------------------------------------------------------------
- */
+/* ---- EXPLAIN --------------------------------------------------------------------------------- */
 
 /* The plan alone. */
 static int plan_only(struct change *c)

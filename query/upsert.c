@@ -58,10 +58,7 @@ static int find_slot(struct stoa__upsert *u, const struct stoa__token *at, struc
 			     (int)(name.len > STOA_NAME_MAX ? STOA_NAME_MAX : name.len), name.p);
 }
 
-/*
- * ---- which sets
- * -----------------------------------------------------------------------------------
- */
+/* ---- which sets ------------------------------------------------------------------------------ */
 
 /* Does the statement mean the set of those @n slots? */
 static bool is_meant(const uint32_t *wanted, size_t n_wanted, const uint32_t *slots, size_t n)
@@ -118,33 +115,7 @@ static int choose_targets(struct stoa__upsert *u, struct stoa__arena *arena, str
 	return u->txn ? find_targets(u, wanted, n, err) : STOA_OK;
 }
 
-/*
- * ---- the query for new values
- * ----------------------------------------------------------------------
- */
-
-static struct stoa__ast_item *add_item(struct stoa__arena *arena, struct stoa__query *q,
-				       struct stoa__ast *a, const struct stoa_slot *slot)
-{
-	struct stoa__ast_item *item = stoa__arena_zalloc(arena, sizeof *item);
-	struct stoa__ast *node = stoa__arena_zalloc(arena, sizeof *node);
-
-	if (!item || !node)
-		return NULL;
-	node->kind = STOA__AST_ASSIGN;
-	node->height = 1;
-	node->at = a ? a->at : q->at;
-	node->a = a;
-	node->slot = slot;
-	item->expr = node;
-	if (q->items->last)
-		q->items->last->next = item;
-	else
-		q->items->first = item;
-	q->items->last = item;
-	q->items->n++;
-	return item;
-}
+/* ---- the query for new values ---------------------------------------------------------------- */
 
 static struct stoa__query *query_new(struct stoa__arena *arena, const struct stoa__token *at)
 {
@@ -170,7 +141,8 @@ static struct stoa__query *excluded(struct stoa__upsert *u, struct stoa__arena *
 	for (size_t i = 0; q && slots && i < n; i++) {
 		slots[i] = u->info->slots[i];
 		slots[i].value = u->row[i];
-		struct stoa__ast_item *item = add_item(arena, q, NULL, &slots[i]);
+		struct stoa__ast_item *item =
+			stoa__query_add_item(arena, q, STOA__AST_ASSIGN, NULL, &slots[i]);
 		if (!item)
 			return NULL;
 		item->alias = (struct stoa_bytes){ slots[i].name, (uint32_t)strlen(slots[i].name) };
@@ -211,16 +183,14 @@ static int make_query(struct stoa__upsert *u, struct stoa__arena *arena,
 	q->from = from_of(u, arena, only);
 	q->where = u->s->conflict->where;
 	for (struct stoa__assignment *a = u->s->conflict->sets; a; a = a->next, i++)
-		if (!add_item(arena, q, a->expr, &u->info->slots[u->slots[i]]))
+		if (!stoa__query_add_item(arena, q, STOA__AST_ASSIGN, a->expr,
+					  &u->info->slots[u->slots[i]]))
 			return stoa__fail_memory(err);
 	*out = q;
 	return q->from ? STOA_OK : stoa__fail_memory(err);
 }
 
-/*
- * ---- SET
- * ---------------------------------------------------------------------------------------------
- */
+/* ---- SET ------------------------------------------------------------------------------------- */
 
 static int name_slots(struct stoa__upsert *u, struct stoa_error *err)
 {
@@ -302,10 +272,7 @@ void stoa__upsert_release(struct stoa__upsert *u)
 		stoa__arena_release(&u->scratch);
 }
 
-/*
- * ---- a row
- * -------------------------------------------------------------------------------------------
- */
+/* ---- a row ----------------------------------------------------------------------------------- */
 
 /* The row that has the key of u->row: STOA_ROW, STOA_END. */
 static int find_row(struct stoa__upsert *u, stoa_rowid *row, struct stoa_error *err)
