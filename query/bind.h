@@ -2,7 +2,10 @@
 /*
  * bind.h - from syntax tree to bound expressions: what the files of the binder share
  *
- * bind.c     nodes, constants, operators
+ * bind.c     literals, logic, the walk
+ * bound.c    nodes; constants are computed
+ * bind_arith.c  arithmetic
+ * bind_compare.c  comparisons, IN
  * bind_name.c  names, references followed
  * bind_call.c  functions, CASE
  * bind_agg.c  aggregates
@@ -124,6 +127,37 @@ struct stoa__bound *stoa__bind(struct stoa__binder *bn, const struct stoa__ast *
 /* An expression that must be boolean; @what for the message: "WHERE". */
 struct stoa__bound *stoa__bind_condition(struct stoa__binder *bn, const struct stoa__ast *a,
 					 const char *what);
+/* NOT @b where @negated, else @b. */
+struct stoa__bound *stoa__bind_negate(struct stoa__binder *bn, const struct stoa__token *at,
+				      bool negated, struct stoa__bound *b);
+/* @a AND @b, @a OR @b: @kind. */
+struct stoa__bound *stoa__bind_both(struct stoa__binder *bn, const struct stoa__token *at, int kind,
+				    struct stoa__bound *a, struct stoa__bound *b);
+
+/* ---- bind_arith.c -------------------------------------------------------------------------- */
+
+/* @a @op @b; @a || @b; + and - before one operand. */
+struct stoa__bound *stoa__bind_arith(struct stoa__binder *bn, const struct stoa__token *at,
+				     unsigned op, struct stoa__bound *a, struct stoa__bound *b);
+struct stoa__bound *stoa__bind_concat(struct stoa__binder *bn, const struct stoa__token *at,
+				      struct stoa__bound *a, struct stoa__bound *b);
+struct stoa__bound *stoa__bind_unary(struct stoa__binder *bn, const struct stoa__ast *a);
+/* Fails: these types have no such operator. */
+struct stoa__bound *stoa__bind_no_operator(struct stoa__binder *bn, const struct stoa__token *at,
+					   unsigned op, const struct stoa__bound *a,
+					   const struct stoa__bound *b);
+
+/* ---- bind_compare.c ------------------------------------------------------------------------ */
+
+struct stoa__bound *stoa__bind_compare(struct stoa__binder *bn, const struct stoa__token *at,
+				       unsigned op, struct stoa__bound *a, struct stoa__bound *b);
+/* ~, ~*, !~, !~*: the operator is in the token. */
+struct stoa__bound *stoa__bind_match(struct stoa__binder *bn, const struct stoa__token *at,
+				     struct stoa__bound *a, struct stoa__bound *b);
+struct stoa__bound *stoa__bind_in(struct stoa__binder *bn, const struct stoa__ast *n);
+
+/* ---- bound.c ------------------------------------------------------------------------------- */
+
 /* Sets the error, at @a; gives NULL. */
 struct stoa__bound *stoa__bind_fail(struct stoa__binder *bn, const struct stoa__token *at, int code,
 				    const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -142,8 +176,6 @@ struct stoa__bound *stoa__bound_call(struct stoa__binder *bn, const struct stoa_
 				     struct stoa__bound **args, uint32_t n_args);
 /* A finished node: flags from its arguments, and its value at once if they are constants. */
 struct stoa__bound *stoa__bound_done(struct stoa__binder *bn, struct stoa__bound *b);
-struct stoa__bound *stoa__bind_compare(struct stoa__binder *bn, const struct stoa__token *at,
-				       unsigned op, struct stoa__bound *a, struct stoa__bound *b);
 struct stoa__token stoa__bound_place(const struct stoa__bound *b);
 /* zeroed elements of the binder's arena; NULL once anything failed. */
 void *stoa__bind_array(struct stoa__binder *bn, size_t n, size_t size);

@@ -105,6 +105,10 @@ static inline bool stoa__bound_is_null(const struct stoa__bound *b)
 	return b->kind == STOA__BOUND_CONST && b->value.type == STOA_NULL &&
 	       b->type.type != STOA__TYPE_INTERVAL;
 }
+static inline bool stoa__bound_is(const struct stoa__bound *b, unsigned type)
+{
+	return b->type.type == type;
+}
 
 /* ---- types.c ------------------------------------------------------------------------------- */
 

@@ -20,8 +20,11 @@ libstoa_all_la_SOURCES += \
 	%D%/bind.c \
 	%D%/bind.h \
 	%D%/bind_agg.c \
+	%D%/bind_arith.c \
 	%D%/bind_call.c \
+	%D%/bind_compare.c \
 	%D%/bind_name.c \
+	%D%/bound.c \
 	%D%/bound.h \
 	%D%/cast.c \
 	%D%/change.c \
@@ -52,7 +55,9 @@ libstoa_all_la_SOURCES += \
 	%D%/func_time.c \
 	%D%/grouping.c \
 	%D%/grouping.h \
+	%D%/join_build.c \
 	%D%/join_order.c \
+	%D%/join_pairs.c \
 	%D%/join_spill.c \
 	%D%/join_spill.h \
 	%D%/join_table.c \
@@ -81,6 +86,7 @@ libstoa_all_la_SOURCES += \
 	%D%/op_filter.c \
 	%D%/op_gather.c \
 	%D%/op_join.c \
+	%D%/op_join.h \
 	%D%/op_lookup.c \
 	%D%/op_project.c \
 	%D%/op_repeat.c \
