@@ -7,18 +7,13 @@
 #include "core/alloc.h"
 #include "cycles.h"
 #include "db.h"
+#include "gc_plan.h"
 
 #define WAKE_ROWS 32768			/* garbage that starts a pass, in rows */
-#define SMALL_ROWS 16384
-#define SMALL_BYTES ((uint64_t)16 << 20)
-#define SMALL_RUN 4			/* small groups side by side that are merged */
 #define RUN_MAX 32			/* groups of a run, and so of what is installed at once */
 #define JOB_SECONDS 0.5			/* from reading to installing, about: the less, the less has changed */
 #define TRIES_MAX 8
-#define FREED_MAX ((uint64_t)256 << 20)	/* of old files before a checkpoint lets them go */
-#define FREED_MIN ((uint64_t)1 << 20)
 #define FREED_PART 16			/* or, of all files, one in so many bytes */
-#define PORTION_PART 4			/* of all files that there may be twice, while they are rewritten */
 #define PACE_ROWS (8 * (uint64_t)WAKE_ROWS)	/* garbage that writers may make during a pass, */
 #define PACE_PART 4			/* or one in so many of all rows; then they wait for its end */
 
@@ -104,285 +99,11 @@ bool stoa__gc_is_outrun(struct stoa_db *db)
 	       atomic_load_explicit(&db->gc.pace_at, memory_order_relaxed);
 }
 
-/* ---- the plan ---- */
-
-/* A group that is to be rewritten, by its first rowid: the version it is read from comes later. */
-struct step {
-	uint64_t first;
-	uint32_t table;
-	uint64_t bytes;
-	bool begins;	/* a run */
-};
-
-/* A segment file, and what of it groups use. */
-struct use {
-	uint64_t file;
-	uint64_t bytes;	/* of chunks */
-	uint64_t used;
-};
-
-/* What is known of a group while its table is looked at. */
-struct look {
-	const struct stoa__group *group;
-	uint64_t bytes;
-	uint32_t n_existing;
-	bool open;	/* may be rewritten at all */
-	bool due, small;
-};
-
-struct plan {
-	struct stoa_db *db;
-	int generation;
-	unsigned threshold[STOA__GENERATIONS];
-	uint64_t frozen;
-	size_t small_run;
-	bool all;		/* it was asked for */
-	bool cool;		/* groups that are not cold are to be */
-	struct use *uses;	/* by file number */
-	size_t n_uses, cap_uses;
-	uint64_t file_bytes;
-	struct look *looks;
-	size_t n_looks;
-	const struct stoa__table *table;
-	struct step *steps;
-	size_t n_steps, cap_steps;
-};
-
-static void plan_release(struct plan *p)
-{
-	stoa__free(p->uses);
-	stoa__free(p->looks);
-	stoa__free(p->steps);
-}
-
-static void add_bytes(void *ctx, uint32_t slot, uint64_t len)
-{
-	(void)slot;
-	*(uint64_t *)ctx += len;
-}
-
-static struct use *find_use(struct plan *p, uint64_t file)
-{
-	size_t lo = 0, n = p->n_uses;
-	struct use *uses;
-
-	while (n) {
-		size_t half = n / 2;
-
-		if (p->uses[lo + half].file < file) {
-			lo += half + 1;
-			n -= half + 1;
-		} else {
-			n = half;
-		}
-	}
-	if (lo < p->n_uses && p->uses[lo].file == file)
-		return &p->uses[lo];
-	if (p->n_uses == p->cap_uses) {
-		size_t cap = p->cap_uses ? p->cap_uses * 2 : 64;
-
-		uses = stoa__realloc_array(p->uses, cap, sizeof *uses);
-		if (!uses)
-			return NULL;
-		p->uses = uses;
-		p->cap_uses = cap;
-	}
-	memmove(&p->uses[lo + 1], &p->uses[lo], (p->n_uses - lo) * sizeof *p->uses);
-	p->n_uses++;
-	p->uses[lo] = (struct use){ file, 0, 0 };
-	return &p->uses[lo];
-}
-
-static int use_group(void *ctx, uint64_t first, void *value)
-{
-	struct plan *p = ctx;
-	const struct stoa__group *g = value;
-	struct use *u;
-
-	(void)first;
-	if (!g->base->segment)
-		return STOA_OK;
-	u = find_use(p, stoa__segment_file(g->base->segment));
-	if (!u)
-		return STOA_ENOMEM;
-	if (!u->bytes) {
-		u->bytes = stoa__segment_chunk_bytes(g->base->segment);
-		p->file_bytes += stoa__segment_len(g->base->segment);
-	}
-	return stoa__base_each_image(g->base, add_bytes, &u->used, NULL);
-}
-
-static int use_table(void *ctx, uint64_t id, void *value)
-{
-	const struct stoa__table *t = value;
-
-	(void)id;
-	return stoa__tree_walk(t->groups, 0, use_group, ctx);
-}
-
-/* Sums up the images of a group, apart for slots that the schema does not have any more. */
-struct images {
-	const struct stoa__schema *schema;
-	uint64_t bytes, dropped;
-};
-
-static void add_image(void *ctx, uint32_t slot, uint64_t len)
-{
-	struct images *im = ctx;
-	uint32_t i = 0;
-
-	while (slot != STOA__SLOT_ROWIDS && i < im->schema->n_slots &&
-	       im->schema->slots[i].id != slot)
-		i++;
-	im->bytes += len;
-	im->dropped += i == im->schema->n_slots ? len : 0;
-}
-
-static uint64_t overlay_bytes(const struct stoa__group *g)
-{
-	uint64_t bytes = 0;
-
-	for (uint32_t i = 0; g->overlay && i < g->overlay->n; i++)
-		for (uint32_t p = 0; p < STOA__PAGES; p++)
-			if (g->overlay->column[i].pages->page[p])
-				bytes += g->overlay->column[i].pages->page[p]->block.size;
-	return bytes;
-}
-
-/* The group's share of what is not used in its file. */
-static uint64_t unused_bytes(struct plan *p, const struct stoa__group *g, uint64_t bytes)
-{
-	const struct use *u;
-
-	if (!g->base->segment)
-		return 0;
-	u = find_use(p, stoa__segment_file(g->base->segment));
-	if (!u || !u->used || u->bytes <= u->used)
-		return 0;
-	return (uint64_t)((double)(u->bytes - u->used) * (double)bytes / (double)u->used);
-}
-
-static int look_at(void *ctx, uint64_t first, void *value)
-{
-	struct plan *p = ctx;
-	const struct stoa__group *g = value;
-	struct look *l = &p->looks[p->n_looks++];
-	struct images im = { .schema = p->table->schema };
-	uint64_t garbage;
-
-	(void)first;
-	*l = (struct look){ .group = g, .n_existing = stoa__group_n_existing(p->table, g) };
-	STOA_TRY(stoa__base_each_image(g->base, add_image, &im, NULL));
-	garbage = im.dropped + overlay_bytes(g) + unused_bytes(p, g, im.bytes) +
-		  (im.bytes - im.dropped) * (g->n_rows - l->n_existing) / g->n_rows;
-	l->bytes = im.bytes - im.dropped;
-	l->open = g->base->generation <= p->generation && g->made > p->frozen;
-	l->due = l->open && garbage && garbage * 100 >= p->threshold[g->base->generation] * im.bytes;
-	l->due |= p->cool && !g->base->cold;
-	l->small = l->open && l->n_existing < SMALL_ROWS && im.bytes < SMALL_BYTES;
-	return STOA_OK;
-}
-
-static int add_step(struct plan *p, const struct look *l, bool begins)
-{
-	if (p->n_steps == p->cap_steps) {
-		size_t cap = p->cap_steps ? p->cap_steps * 2 : 64;
-		struct step *steps = stoa__realloc_array(p->steps, cap, sizeof *steps);
-
-		if (!steps)
-			return STOA_ENOMEM;
-		p->steps = steps;
-		p->cap_steps = cap;
-	}
-	p->steps[p->n_steps++] =
-		(struct step){ l->group->first, p->table->id, l->bytes, begins };
-	return STOA_OK;
-}
-
-/* Groups [from, from + n), all due or small: are they to be rewritten? */
-static bool is_worth_it(const struct plan *p, size_t from, size_t n)
-{
-	uint64_t n_rows = 0, bytes = 0;
-
-	for (size_t i = from; i < from + n; i++) {
-		if (p->looks[i].due)
-			return true;
-		n_rows += p->looks[i].n_existing;
-		bytes += p->looks[i].bytes;
-	}
-	return n >= p->small_run && n_rows / STOA__GROUP_ROWS + bytes / STOA__GROUP_BYTES_MAX + 1 < n;
-}
-
-/* Finds the runs of a table. Small groups at the ends of a run are taken along. */
-static int plan_table(void *ctx, uint64_t id, void *value)
-{
-	struct plan *p = ctx;
-	struct look *looks;
-	size_t n;
-
-	(void)id;
-	p->table = value;
-	if (!p->table->n_groups)
-		return STOA_OK;
-	looks = stoa__realloc_array(p->looks, p->table->n_groups, sizeof *looks);
-	if (!looks)
-		return STOA_ENOMEM;
-	p->looks = looks;
-	p->n_looks = 0;
-	STOA_TRY(stoa__tree_walk(p->table->groups, 0, look_at, p));
-	for (size_t i = 0; i < p->n_looks; i += n + 1) {
-		for (n = 0; i + n < p->n_looks && (looks[i + n].due || looks[i + n].small); n++)
-			;
-		for (size_t k = 0; n && is_worth_it(p, i, n) && k < n; k++)
-			STOA_TRY(add_step(p, &looks[i + k], k == 0));
-	}
-	return STOA_OK;
-}
-
-/*
- * What generations up to @generation need; @all: whatever has a hundredth of garbage; @cool: and
- * what is warm.
- */
-static int make_plan(struct stoa_db *db, int generation, bool all, bool cool, struct plan *p,
-		     struct stoa_error *err)
-{
-	struct stoa__version *v = stoa__history_snapshot_quietly(&db->history);
-	int rc;
-
-	*p = (struct plan){ .db = db, .generation = generation, .small_run = all ? 2 : SMALL_RUN,
-			     .all = all, .cool = cool };
-	pthread_mutex_lock(&db->gc.mutex);
-	p->frozen = db->gc.frozen;
-	for (int i = 0; i < STOA__GENERATIONS; i++)
-		p->threshold[i] = all ? 1 : db->gc.threshold[i];
-	pthread_mutex_unlock(&db->gc.mutex);
-	rc = stoa__tree_walk(v->tables, 0, use_table, p);
-	if (rc == STOA_OK)
-		rc = stoa__tree_walk(v->tables, 0, plan_table, p);
-	stoa__version_drop_quietly(v);
-	if (rc == STOA_ENOMEM)
-		return stoa__fail_memory(err);
-	return rc < 0 ? stoa__fail(err, rc, "a segment's directory cannot be read") : STOA_OK;
-}
-
-/*
- * How much is rewritten before a checkpoint lets go of what it replaces: while old and new are both
- * there, they are that much more. Who asks for a collection wants few groups and has the space.
- */
-static uint64_t portion_of(const struct plan *p)
-{
-	uint64_t bytes = p->file_bytes / PORTION_PART;
-
-	if (p->all)
-		return FREED_MAX;
-	return bytes < FREED_MIN ? FREED_MIN : bytes < FREED_MAX ? bytes : FREED_MAX;
-}
-
 /* ---- carrying it out ---- */
 
 struct collection {
 	struct stoa_db *db;
-	const struct plan *plan;
+	const struct stoa__gc_plan *plan;
 	size_t at;			/* the next step */
 	struct stoa_gc_stats stats;
 	uint64_t portion;
@@ -409,12 +130,12 @@ static bool is_cold(struct stoa__group *const *groups, size_t n)
 static size_t next_run(struct collection *c, const struct stoa__version *v,
 		       const struct stoa__table **table, struct stoa__group **groups)
 {
-	const struct plan *p = c->plan;
+	const struct stoa__gc_plan *p = c->plan;
 	uint64_t bytes = 0;
 	size_t n = 0;
 
 	do {
-		const struct step *s = &p->steps[c->at];
+		const struct stoa__gc_step *s = &p->steps[c->at];
 		struct stoa__group *g;
 
 		if (n && s->begins)
@@ -533,7 +254,7 @@ static int do_job(struct collection *c)
  * A checkpoint, if the files that it would remove are a sixteenth of those that stay: whether they
  * were compacted, or their last rows deleted.
  */
-static void let_go(struct stoa_db *db, struct plan *p)
+static void let_go(struct stoa_db *db, struct stoa__gc_plan *p)
 {
 	struct stoa__version *v;
 	uint64_t there;
@@ -541,13 +262,11 @@ static void let_go(struct stoa_db *db, struct plan *p)
 
 	if (!db->path || is_canceled(db))
 		return;
-	p->n_uses = 0;
-	p->file_bytes = 0;
 	v = stoa__history_snapshot_quietly(&db->history);
-	rc = stoa__tree_walk(v->tables, 0, use_table, p);
+	rc = stoa__gc_plan_weigh(p, v);
 	stoa__version_drop_quietly(v);
 	there = stoa__db_segment_bytes(db);
-	if (rc == STOA_OK && there > p->file_bytes + FREED_MIN &&
+	if (rc == STOA_OK && there > p->file_bytes + STOA__FREED_MIN &&
 	    there > p->file_bytes + p->file_bytes / FREED_PART)
 		(void)stoa__checkpoint(db, NULL);
 }
@@ -581,10 +300,11 @@ static void add_stats(struct stoa_gc_stats *to, const struct stoa_gc_stats *s)
 }
 
 /* Carries out @p; the collection's lock is held. */
-static int carry_out(struct stoa_db *db, const struct plan *p, const struct stoa__cycles *cycles,
-		     struct stoa_gc_stats *out, struct stoa_error *err)
+static int carry_out(struct stoa_db *db, const struct stoa__gc_plan *p,
+		     const struct stoa__cycles *cycles, struct stoa_gc_stats *out,
+		     struct stoa_error *err)
 {
-	struct collection c = { .db = db, .plan = p, .portion = portion_of(p), .err = err };
+	struct collection c = { .db = db, .plan = p, .portion = stoa__gc_plan_portion(p), .err = err };
 	double from = seconds();
 	int rc = STOA_OK;
 
@@ -635,7 +355,7 @@ void stoa__gc_pass(struct stoa_db *db)
 {
 	struct stoa__cycles cycles = { 0 };
 	struct stoa_gc_stats stats;
-	struct plan plan;
+	struct stoa__gc_plan plan;
 	int generation, rc;
 
 	pthread_mutex_lock(&db->gc.running);
@@ -647,12 +367,12 @@ void stoa__gc_pass(struct stoa_db *db)
 	 * waits for it.
 	 */
 	(void)stoa__cycles_collect(db, &cycles, NULL);
-	rc = make_plan(db, generation, false, false, &plan, NULL);
+	rc = stoa__gc_plan_make(db, generation, false, false, &plan, NULL);
 	if (rc == STOA_OK && (plan.n_steps || cycles.n_dead))
 		rc = carry_out(db, &plan, &cycles, &stats, NULL);
 	if (rc == STOA_OK)
 		let_go(db, &plan);
-	plan_release(&plan);
+	stoa__gc_plan_release(&plan);
 	pthread_mutex_unlock(&db->gc.running);
 }
 
@@ -688,7 +408,7 @@ static int collect(stoa_db *db, int generation, bool cool, struct stoa_gc_stats 
 {
 	struct stoa__cycles cycles = { 0 };
 	struct stoa_gc_stats stats;
-	struct plan plan;
+	struct stoa__gc_plan plan;
 	int rc;
 
 	STOA_TRY(enter(db, generation, err));
@@ -701,12 +421,12 @@ static int collect(stoa_db *db, int generation, bool cool, struct stoa_gc_stats 
 		pthread_mutex_unlock(&db->gc.running);
 		return rc;
 	}
-	rc = make_plan(db, generation, true, cool, &plan, err);
+	rc = stoa__gc_plan_make(db, generation, true, cool, &plan, err);
 	if (rc == STOA_OK)
 		rc = carry_out(db, &plan, &cycles, &stats, err);
 	if (rc == STOA_OK && db->path)
 		rc = stoa__checkpoint(db, err);
-	plan_release(&plan);
+	stoa__gc_plan_release(&plan);
 	pthread_mutex_unlock(&db->gc.running);
 	if (rc == STOA_OK && out)
 		copy_stats(&stats, out);

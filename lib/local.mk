@@ -47,6 +47,8 @@ libstoa_all_la_SOURCES += \
 	%D%/deque_store.c \
 	%D%/gc.c \
 	%D%/gc.h \
+	%D%/gc_plan.c \
+	%D%/gc_plan.h \
 	%D%/graph.c \
 	%D%/graph.h \
 	%D%/handle.c \
