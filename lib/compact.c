@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "follow.h"
 
 /* A group as it was read, and which of its rows went on. */
 struct old_group {
@@ -391,167 +392,6 @@ uint64_t stoa__rewrite_take_file(struct stoa__rewrite *r)
 
 /* ---- following what writers do ---- */
 
-/* What the rows of new groups follow it in, and by what. */
-struct follow {
-	struct stoa__version *w;		/* that new blocks are born in */
-	struct stoa__table *t;
-	struct stoa_error *err;
-};
-
-static uint64_t *word_of(struct stoa__live *l, uint32_t row)
-{
-	return &l->words[row % STOA__LIVE_ROWS / 64];
-}
-
-/* Row @row of the new group is no member (any more): it is kept, or gone. */
-static int mark(struct follow *f, struct stoa__group *g, uint32_t row, bool kept)
-{
-	uint64_t bit = (uint64_t)1 << (row % 64);
-	struct stoa__live *l;
-
-	if (stoa__group_own_live(f->w, g, row / STOA__LIVE_ROWS, &l) < 0)
-		return stoa__fail_memory(f->err);
-	g->n_dead += (*word_of(l, row) & bit) != 0;
-	*word_of(l, row) &= ~bit;
-	if (stoa__group_kept(g, row) == kept)
-		return STOA_OK;
-	if (stoa__group_own_kept(f->w, g, row / STOA__LIVE_ROWS, &l) < 0)
-		return stoa__fail_memory(f->err);
-	*word_of(l, row) ^= bit;
-	g->n_kept += kept ? 1 : UINT32_MAX;
-	return STOA_OK;
-}
-
-/* The first of the part's rows that is @row or a later one. */
-static uint32_t seek(const struct stoa__part *p, uint32_t row)
-{
-	uint32_t lo = 0, n = p->n;
-
-	while (n) {
-		uint32_t half = n / 2;
-
-		if (p->rows[lo + half] < row) {
-			lo += half + 1;
-			n -= half + 1;
-		} else {
-			n = half;
-		}
-	}
-	return lo;
-}
-
-static uint64_t bits(const struct stoa__live *l, uint32_t word, uint64_t none)
-{
-	return l ? l->words[word] : none;
-}
-
-/* Of the 64 rows from @row on, those that existed in @then and are no members in @now. */
-static uint64_t changed(const struct stoa__group *then, const struct stoa__group *now, uint32_t row)
-{
-	uint32_t block = row / STOA__LIVE_ROWS, word = row % STOA__LIVE_ROWS / 64;
-	uint64_t existed = bits(then->live[block], word, UINT64_MAX) |
-			   bits(then->kept[block], word, 0);
-
-	return now ? existed & ~bits(now->live[block], word, UINT64_MAX) : existed;
-}
-
-/*
- * Marks the rows @rows, a bit for each of 64 from row @from of the old group on, that are in the
- * part.
- */
-static int mark_word(struct follow *f, const struct stoa__part *p, const struct stoa__group *now,
-		     uint32_t from, uint64_t rows, struct stoa__group *g)
-{
-	for (; rows; rows &= rows - 1) {
-		uint32_t row = from + (uint32_t)__builtin_ctzll(rows), i = seek(p, row);
-
-		if (i < p->n && p->rows[i] == row)
-			STOA_TRY(mark(f, g, p->at + i, now && stoa__group_kept(now, row)));
-	}
-	return STOA_OK;
-}
-
-/*
- * Marks what of @p existed in @then and is no member in group @now (NULL: nothing of it is there).
- */
-static int mark_part(struct follow *f, const struct stoa__part *p, const struct stoa__group *then,
-		     const struct stoa__group *now, struct stoa__group *g)
-{
-	for (uint32_t row = p->rows[0] / 64 * 64; row <= p->rows[p->n - 1]; row += 64) {
-		uint32_t block = row / STOA__LIVE_ROWS;
-
-		if (row % STOA__LIVE_ROWS == 0 && now && !then->kept[block] &&
-		    then->live[block] == now->live[block])
-			row += STOA__LIVE_ROWS - 64;
-		else
-			STOA_TRY(mark_word(f, p, now, row, changed(then, now, row), g));
-	}
-	return STOA_OK;
-}
-
-/*
- * Copies a changed page, number @at of the slot at position @slot, into an overlay of the new
- * group.
- */
-static int patch_page(struct follow *f, const struct stoa__part *p, uint32_t slot, uint32_t at,
-		      const struct stoa__page *from, struct stoa__group *g)
-{
-	uint32_t end = at * STOA__PAGE_ROWS + from->n_rows;
-	struct stoa__page *to = NULL;
-
-	for (uint32_t i = seek(p, at * STOA__PAGE_ROWS); i < p->n && p->rows[i] < end; i++) {
-		uint32_t row = p->at + i;
-		struct stoa__element e;
-		struct stoa_value v;
-
-		if (!to || row % STOA__PAGE_ROWS == 0)
-			STOA_TRY(stoa__group_own_page(f->w, f->t, g, slot, row, &to, f->err));
-		stoa__page_value(from, p->rows[i] % STOA__PAGE_ROWS, &v);
-		if (stoa__element_make(f->w->history->symbols, from->type, &v, &e) < 0)
-			return stoa__fail_memory(f->err);
-		stoa__page_put(to, row % STOA__PAGE_ROWS, &e);
-	}
-	return STOA_OK;
-}
-
-/*
- * Calls @each for the pages of the part's rows that are others in @now than in @then; it may be
- * NULL. Their number in *@n.
- */
-static int each_changed_page(struct follow *f, const struct stoa__part *p,
-			     const struct stoa__group *then, const struct stoa__group *now,
-			     struct stoa__group *g, uint32_t *n)
-{
-	uint32_t first = p->rows[0] / STOA__PAGE_ROWS, last = p->rows[p->n - 1] / STOA__PAGE_ROWS;
-
-	for (uint32_t i = 0; now->overlay != then->overlay && i < f->t->schema->n_slots; i++) {
-		uint32_t slot = f->t->schema->slots[i].id;
-		const struct stoa__pages *old = stoa__group_pages(then, slot);
-		const struct stoa__pages *new = stoa__group_pages(now, slot);
-
-		for (uint32_t at = first; new && new != old && at <= last; at++) {
-			if (!new->page[at] || new->page[at] == (old ? old->page[at] : NULL))
-				continue;
-			if (g)
-				STOA_TRY(patch_page(f, p, i, at, new->page[at], g));
-			++*n;
-		}
-	}
-	return STOA_OK;
-}
-
-/* Does to the rows of new group @g what was done to those of the part from @then to @now. */
-static int follow(struct follow *f, const struct stoa__part *p, const struct stoa__group *then,
-		  const struct stoa__group *now, struct stoa__group *g)
-{
-	uint32_t n = 0;
-
-	if (!then)
-		return STOA_OK;	/* they are all gone already */
-	STOA_TRY(mark_part(f, p, then, now, g));
-	return now ? each_changed_page(f, p, then, now, g, &n) : STOA_OK;
-}
-
 static size_t number_of(const struct run *run, const struct stoa__group *read)
 {
 	size_t i = 0;
@@ -565,7 +405,7 @@ static size_t number_of(const struct run *run, const struct stoa__group *read)
  * Brings all new groups from what the old ones were at the last rehearsal to what they are in @now,
  * one for each.
  */
-static int follow_all(struct follow *f, const struct run *run, struct stoa__group *const *now)
+static int follow_all(struct stoa__follow *f, const struct run *run, struct stoa__group *const *now)
 {
 	for (size_t i = 0; i < run->n_news; i++) {
 		const struct new_group *ng = &run->news[i];
@@ -573,7 +413,8 @@ static int follow_all(struct follow *f, const struct run *run, struct stoa__grou
 		for (size_t k = 0; k < ng->n_parts; k++) {
 			size_t o = number_of(run, ng->parts[k].group);
 
-			STOA_TRY(follow(f, &ng->parts[k], run->olds[o].then, now[o], ng->group));
+			STOA_TRY(stoa__follow_part(f, &ng->parts[k], run->olds[o].then, now[o],
+						   ng->group));
 		}
 	}
 	return STOA_OK;
@@ -628,7 +469,7 @@ static int make_new_groups(struct stoa__rewrite *r, struct run *run, struct stoa
 static int rehearse(struct stoa__rewrite *r, struct run *run, struct stoa__version *v,
 		    struct stoa__group **now, struct stoa_error *err)
 {
-	struct follow f = { &run->apart, stoa__table_find(v, run->table), err };
+	struct stoa__follow f = { &run->apart, stoa__table_find(v, run->table), err };
 
 	if (!f.t)
 		return STOA_ESTATE;
@@ -666,7 +507,8 @@ int stoa__rewrite_rehearse(struct stoa__rewrite *r, size_t i, struct stoa_error 
 
 /* ---- installing ---- */
 
-static bool is_too_much(struct follow *f, const struct run *run, struct stoa__group *const *now)
+static bool is_too_much(struct stoa__follow *f, const struct run *run,
+			struct stoa__group *const *now)
 {
 	uint32_t n = 0;
 
@@ -677,8 +519,8 @@ static bool is_too_much(struct follow *f, const struct run *run, struct stoa__gr
 			size_t o = number_of(run, ng->parts[k].group);
 
 			if (run->olds[o].then && now[o])
-				(void)each_changed_page(f, &ng->parts[k], run->olds[o].then, now[o],
-							NULL, &n);
+				(void)stoa__follow_pages(f, &ng->parts[k], run->olds[o].then,
+							 now[o], NULL, &n);
 		}
 	}
 	return n > STOA__PATCH_PAGES;
@@ -688,7 +530,7 @@ static bool is_too_much(struct follow *f, const struct run *run, struct stoa__gr
  * The old groups go first, since a new one may have the first rowid of one of them. What they have
  * is retired, not freed: the head goes on showing it.
  */
-static int replace(struct follow *f, struct run *run, struct stoa__group *const *now)
+static int replace(struct stoa__follow *f, struct run *run, struct stoa__group *const *now)
 {
 	uint64_t n_rows = f->t->n_rows, n_kept = f->t->n_kept;
 
@@ -712,7 +554,7 @@ static int replace(struct follow *f, struct run *run, struct stoa__group *const 
 	return STOA_OK;
 }
 
-static int install(struct run *run, struct stoa__group **now, struct follow *f)
+static int install(struct run *run, struct stoa__group **now, struct stoa__follow *f)
 {
 	int rc = stoa__table_own(f->w, run->table, &f->t);
 
@@ -733,7 +575,7 @@ int stoa__rewrite_install(struct stoa__rewrite *r, size_t i, struct stoa_error *
 	struct stoa__version *base = h->head;
 	struct run *run = &r->runs[i];
 	struct stoa__group **now = stoa__calloc(run->n_olds, sizeof *now);
-	struct follow f = { .err = err };
+	struct stoa__follow f = { .err = err };
 	uint64_t commit = base->commit;
 	int rc;
 

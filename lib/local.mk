@@ -45,6 +45,8 @@ libstoa_all_la_SOURCES += \
 	%D%/deque_redo.c \
 	%D%/deque_scan.c \
 	%D%/deque_store.c \
+	%D%/follow.c \
+	%D%/follow.h \
 	%D%/gc.c \
 	%D%/gc.h \
 	%D%/gc_plan.c \
