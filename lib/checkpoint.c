@@ -16,69 +16,15 @@
  * born up to it has nothing younger below it. A tail is appended to in place; it remembers how many
  * of its rows are stored.
  */
+#include "checkpoint.h"
+
 #include <string.h>
 
 #include "core/alloc.h"
-#include "core/bitmap.h"
-#include "core/type.h"
-#include "db.h"
-#include "index.h"
-
-struct checkpoint {
-	struct stoa_db *db;
-	struct stoa__version *v;
-	uint64_t since;
-	const struct stoa__table *table;	/* being stored */
-
-	/* segment files made, and the groups in them in the order of the walk */
-	struct stoa__segment_writer *writer;
-	uint64_t file;
-	struct stoa__new_file {
-		uint64_t number, len, root;
-	} *files;
-	size_t n_files;
-	struct stoa__swap *swaps;
-	uint64_t *swap_files;	/* number of the file of each */
-	size_t n_swaps, cap_swaps;
-	size_t next_swap;	/* first that is not stored yet */
-	bool working;		/* it is a commit that writes, and waits */
-	struct stoa__set_run_plans runs;	/* of set indexes, written */
-
-	/* numbers of all files in use, ascending */
-	uint64_t *used;
-	size_t n_used, cap_used;
-	uint64_t *unused;	/* files to be removed */
-	size_t n_unused;
-
-	struct stoa__buf buf;
-	struct stoa_error *err;
-};
-
-static int no_memory(struct checkpoint *c)
-{
-	return stoa__fail_memory(c->err);
-}
-
-/* Makes room for one element more in an array. */
-static int grow(void *array_slot, size_t n, size_t *cap, size_t size)
-{
-	void *p;
-	size_t want = *cap ? *cap * 2 : 16;
-
-	if (n < *cap)
-		return STOA_OK;
-	memcpy(&p, array_slot, sizeof p);
-	p = stoa__realloc_array(p, want, size);
-	if (!p)
-		return STOA_ENOMEM;
-	memcpy(array_slot, &p, sizeof p);
-	*cap = want;
-	return STOA_OK;
-}
 
 /* ---- 1: segments ---- */
 
-static int finish_file(struct checkpoint *c)
+static int finish_file(struct stoa__saving *c)
 {
 	struct stoa__segment_writer *writer = c->writer;
 	struct stoa__new_file *files, *f;
@@ -89,7 +35,7 @@ static int finish_file(struct checkpoint *c)
 	files = stoa__realloc_array(c->files, c->n_files + 1, sizeof *files);
 	if (!files) {
 		stoa__segment_discard(writer);
-		return no_memory(c);
+		return stoa__fail_memory(c->err);
 	}
 	c->files = files;
 	f = &files[c->n_files];
@@ -104,7 +50,7 @@ static struct stoa_bytes symbol_bytes(void *ctx, uint32_t id)
 	return stoa__symbol_bytes(ctx, id);
 }
 
-static int write_column(struct checkpoint *c, const struct stoa__base *base,
+static int write_column(struct stoa__saving *c, const struct stoa__base *base,
 			const struct stoa__image *image)
 {
 	const uint8_t *bytes = base->heap.bytes.p + image->offset;
@@ -115,13 +61,13 @@ static int write_column(struct checkpoint *c, const struct stoa__base *base,
 		return stoa__segment_add_chunk(c->writer, image->slot, bytes, image->len, c->err);
 	stoa__buf_reset(&c->buf);
 	if (stoa__chunk_inline_ids(chunk, symbol_bytes, base->symbols, &c->buf) < 0)
-		return no_memory(c);
+		return stoa__fail_memory(c->err);
 	return stoa__segment_add_chunk(c->writer, image->slot, c->buf.p, c->buf.len, c->err);
 }
 
 static int write_group(void *ctx, uint64_t first, void *value)
 {
-	struct checkpoint *c = ctx;
+	struct stoa__saving *c = ctx;
 	const struct stoa__group *g = value;
 	struct stoa__swap *swap;
 	size_t cap = c->cap_swaps;
@@ -136,9 +82,9 @@ static int write_group(void *ctx, uint64_t first, void *value)
 					      stoa__catalog_uuid(c->db->catalog), &c->writer,
 					      c->err));
 	}
-	if (grow(&c->swaps, c->n_swaps, &cap, sizeof *c->swaps) < 0 ||
-	    grow(&c->swap_files, c->n_swaps, &c->cap_swaps, sizeof *c->swap_files) < 0)
-		return no_memory(c);
+	if (stoa__saving_grow(&c->swaps, c->n_swaps, &cap, sizeof *c->swaps) < 0 ||
+	    stoa__saving_grow(&c->swap_files, c->n_swaps, &c->cap_swaps, sizeof *c->swap_files) < 0)
+		return stoa__fail_memory(c->err);
 	swap = &c->swaps[c->n_swaps];
 	*swap = (struct stoa__swap){ c->table->id, first, g->base->id, NULL, 0 };
 	STOA_TRY(stoa__segment_add_group(c->writer, g->n_rows, &swap->index, c->err));
@@ -150,7 +96,7 @@ static int write_group(void *ctx, uint64_t first, void *value)
 
 static int write_table(void *ctx, uint64_t id, void *value)
 {
-	struct checkpoint *c = ctx;
+	struct stoa__saving *c = ctx;
 
 	(void)id;
 	c->table = value;
@@ -158,7 +104,7 @@ static int write_table(void *ctx, uint64_t id, void *value)
 }
 
 /* Opens what was written, so that the bases can be swapped. */
-static int open_files(struct checkpoint *c)
+static int open_files(struct stoa__saving *c)
 {
 	size_t s = 0;
 
@@ -176,332 +122,19 @@ static int open_files(struct checkpoint *c)
 	return STOA_OK;
 }
 
-static int write_segments(struct checkpoint *c)
+static int write_segments(struct stoa__saving *c)
 {
 	STOA_TRY(stoa__tree_walk(c->v->tables, c->since, write_table, c));
 	STOA_TRY(finish_file(c));
 	STOA_TRY(open_files(c));
 	STOA_TRY(stoa__set_runs_write(c->db, c->v, c->since, !c->working, c->swaps, c->swap_files,
-				  c->n_swaps, &c->runs, c->err));
+				      c->n_swaps, &c->runs, c->err));
 	return stoa__dir_sync(&c->db->dir, "segments", c->err);
 }
 
-/* ---- 2: the catalog ---- */
+/* ---- 2: the catalog, and the files it names ---- */
 
-static int put(struct checkpoint *c, const struct stoa__key *k)
-{
-	return stoa__catalog_put(c->db->catalog, k->p, k->len, c->buf.p, c->buf.len, c->err);
-}
-
-static int delete_prefix(struct checkpoint *c, struct stoa__key k)
-{
-	return stoa__catalog_delete_prefix(c->db->catalog, k.p, k.len, c->err);
-}
-
-/* All that hangs on a group, or on the tail, but the record of the group itself. */
-static int delete_changes(struct checkpoint *c, uint32_t table, uint64_t first)
-{
-	STOA_TRY(delete_prefix(c, stoa__key_group(STOA__REC_LIVE, table, first)));
-	STOA_TRY(delete_prefix(c, stoa__key_group(STOA__REC_KEPT, table, first)));
-	return delete_prefix(c, stoa__key_group(STOA__REC_OVERLAY, table, first));
-}
-
-/* Appends rows [0, n) of a page as an image to c->buf. */
-static int encode_page(struct checkpoint *c, const struct stoa__page *page, unsigned scale, size_t n)
-{
-	_Alignas(16) uint8_t values[STOA__PAGE_ROWS * 16];
-	uint64_t validity[STOA__WORDS(STOA__PAGE_ROWS)];
-	struct stoa_array a = { page->type, (uint8_t)scale, values, NULL };
-	struct stoa__buf image = STOA__BUF_INIT;
-	int rc;
-
-	memset(validity, 0xff, sizeof validity);
-	if (stoa__page_read(page, 0, n, values, validity, 0))
-		a.validity = validity;
-	rc = stoa__chunk_encode(&a, n, &image);
-	if (rc == STOA_OK)
-		rc = stoa__buf_put(&c->buf, image.p, image.len);
-	stoa__buf_release(&image);
-	return rc < 0 ? no_memory(c) : STOA_OK;
-}
-
-static unsigned scale_of(const struct stoa__table *t, uint32_t slot_id)
-{
-	for (uint32_t i = 0; i < t->schema->n_slots; i++)
-		if (t->schema->slots[i].id == slot_id)
-			return t->schema->slots[i].def.scale;
-	return 0;
-}
-
-static int store_overlay(struct checkpoint *c, uint64_t first, const struct stoa__overlay *o)
-{
-	for (uint32_t i = 0; o && i < o->n; i++) {
-		const struct stoa__overlay_column *column = &o->column[i];
-
-		for (uint32_t p = 0; p < STOA__PAGES; p++) {
-			const struct stoa__page *page = column->pages->page[p];
-			struct stoa__key k;
-
-			/* One that speaks for no row is left of a change that failed. */
-			if (!page || !page->n_rows || page->block.born <= c->since)
-				continue;
-			k = stoa__key_group(STOA__REC_OVERLAY, c->table->id, first);
-			stoa__key_add(&k, column->slot, 4);
-			stoa__key_add(&k, p, 1);
-			stoa__buf_reset(&c->buf);
-			if (stoa__buf_put_u32(&c->buf, page->n_rows) < 0)
-				return no_memory(c);
-			STOA_TRY(encode_page(c, page, scale_of(c->table, column->slot),
-					     page->n_rows));
-			STOA_TRY(put(c, &k));
-		}
-	}
-	return STOA_OK;
-}
-
-static int store_bits(struct checkpoint *c, uint8_t tag, uint64_t first,
-		      struct stoa__live *const *blocks)
-{
-	for (uint32_t i = 0; i < STOA__LIVE_BLOCKS; i++) {
-		struct stoa__key k;
-
-		if (!blocks[i] || blocks[i]->block.born <= c->since)
-			continue;
-		k = stoa__key_group(tag, c->table->id, first);
-		stoa__key_add(&k, i, 1);
-		STOA_TRY(stoa__catalog_put(c->db->catalog, k.p, k.len, blocks[i]->words,
-					   sizeof blocks[i]->words, c->err));
-	}
-	return STOA_OK;
-}
-
-/* All that hangs on a group, or on the tail. */
-static int store_changes(struct checkpoint *c, uint64_t first, const struct stoa__group *g)
-{
-	STOA_TRY(store_bits(c, STOA__REC_LIVE, first, g->live));
-	STOA_TRY(store_bits(c, STOA__REC_KEPT, first, g->kept));
-	return store_overlay(c, first, g->overlay);
-}
-
-/* Where the base of a group lies: written just now, or before. */
-static int put_place(struct checkpoint *c, const struct stoa__group *g)
-{
-	uint64_t file;
-	uint32_t index;
-
-	if (g->base->segment) {
-		file = stoa__segment_file(g->base->segment);
-		index = g->base->index;
-	} else {
-		STOA_ASSERT(c->swaps[c->next_swap].base_id == g->base->id);
-		file = c->swap_files[c->next_swap];
-		index = c->swaps[c->next_swap++].index;
-	}
-	STOA_TRY(stoa__buf_put_u64(&c->buf, file));
-	STOA_TRY(stoa__buf_put_u32(&c->buf, index));
-	STOA_TRY(stoa__buf_put_u32(&c->buf, g->n_rows));
-	STOA_TRY(stoa__buf_put_u64(&c->buf, g->base->last));
-	return stoa__buf_put_u8(&c->buf, (uint8_t)(g->base->generation | g->base->cold * STOA__COLD));
-}
-
-static int store_base(struct checkpoint *c, uint64_t first, const struct stoa__group *g)
-{
-	struct stoa__key k = stoa__key_group(STOA__REC_GROUP, c->table->id, first);
-
-	stoa__buf_reset(&c->buf);
-	return put_place(c, g) < 0 ? no_memory(c) : put(c, &k);
-}
-
-static int store_group(void *ctx, uint64_t first, void *value)
-{
-	struct checkpoint *c = ctx;
-	const struct stoa__group *g = value;
-
-	if (g->block.born <= c->since)
-		return STOA_OK;
-	/* What hangs on a group that it replaced speaks of other rows. */
-	if (g->made > c->since)
-		STOA_TRY(delete_changes(c, c->table->id, first));
-	if (g->base->block.born > c->since)
-		STOA_TRY(store_base(c, first, g));
-	return store_changes(c, first, g);
-}
-
-static int store_tail(struct checkpoint *c)
-{
-	const struct stoa__table *t = c->table;
-	struct stoa__group *g = t->tail;
-
-	if (!g || g->tail->block.born > c->since) {
-		STOA_TRY(delete_prefix(c, stoa__key_table(STOA__REC_TAIL, t->id)));
-		STOA_TRY(delete_changes(c, t->id, STOA__TAIL_ROWID));
-	}
-	if (!g)
-		return STOA_OK;
-	for (uint64_t row = g->tail->persisted / STOA__PAGE_ROWS * STOA__PAGE_ROWS;
-	     row < t->tail_rows; row += STOA__PAGE_ROWS) {
-		uint64_t p = row / STOA__PAGE_ROWS, n = t->tail_rows - row;
-
-		if (n > STOA__PAGE_ROWS)
-			n = STOA__PAGE_ROWS;
-		for (uint32_t i = 0; i < t->schema->n_slots; i++) {
-			struct stoa__key k = stoa__key_table(STOA__REC_TAIL, t->id);
-
-			stoa__key_add(&k, t->schema->slots[i].id, 4);
-			stoa__key_add(&k, p, 1);
-			stoa__buf_reset(&c->buf);
-			STOA_TRY(encode_page(c, g->tail->rows[p][i], t->schema->slots[i].def.scale,
-					     n));
-			STOA_TRY(put(c, &k));
-		}
-	}
-	return store_changes(c, STOA__TAIL_ROWID, g);
-}
-
-/* Numbers that keys end in, of records to be deleted. */
-struct stale {
-	const struct checkpoint *c;
-	unsigned n_bytes;
-	uint64_t *numbers;
-	size_t n, cap;
-	bool (*is_used)(const struct checkpoint *c, uint64_t number);
-};
-
-static int collect_stale(void *ctx, const uint8_t *key, size_t len)
-{
-	struct stale *s = ctx;
-	uint64_t number = stoa__key_number(key + len - s->n_bytes, s->n_bytes);
-
-	if (s->is_used(s->c, number))
-		return STOA_OK;
-	if (grow(&s->numbers, s->n, &s->cap, sizeof *s->numbers) < 0)
-		return STOA_ENOMEM;
-	s->numbers[s->n++] = number;
-	return STOA_OK;
-}
-
-/* Finds the records below @prefix whose number is not in use; the caller frees s->numbers. */
-static int find_stale(struct checkpoint *c, struct stoa__key prefix, unsigned n_bytes,
-		      bool (*is_used)(const struct checkpoint *c, uint64_t number),
-		      struct stale *s)
-{
-	int rc;
-
-	*s = (struct stale){ c, n_bytes, NULL, 0, 0, is_used };
-	rc = stoa__catalog_keys(c->db->catalog, prefix.p, prefix.len, collect_stale, s, c->err);
-	return rc == STOA_ENOMEM ? no_memory(c) : rc;
-}
-
-static bool has_group(const struct checkpoint *c, uint64_t first)
-{
-	return stoa__tree_find(c->table->groups, first) != NULL;
-}
-
-static int delete_stale_groups(struct checkpoint *c)
-{
-	uint32_t id = c->table->id;
-	struct stale s;
-	int rc = find_stale(c, stoa__key_table(STOA__REC_GROUP, id), 8, has_group, &s);
-
-	for (size_t i = 0; i < s.n && rc == STOA_OK; i++) {
-		rc = delete_prefix(c, stoa__key_group(STOA__REC_GROUP, id, s.numbers[i]));
-		if (rc == STOA_OK)
-			rc = delete_changes(c, id, s.numbers[i]);
-	}
-	stoa__free(s.numbers);
-	return rc;
-}
-
-static int store_counts(void *ctx, uint64_t key, void *value)
-{
-	struct checkpoint *c = ctx;
-	const struct stoa__counts *counts = value;
-	struct stoa_array a = { STOA_U32, 0, counts->n, NULL };
-	struct stoa__key k = stoa__key_group(STOA__REC_COUNTS, c->table->id, key);
-
-	/* One that counts nothing was owned for a change that failed. */
-	if (counts->block.born <= c->since || !counts->n_used)
-		return STOA_OK;
-	stoa__buf_reset(&c->buf);
-	if (stoa__chunk_encode(&a, STOA__COUNTS_ROWS, &c->buf) < 0)
-		return no_memory(c);
-	return put(c, &k);
-}
-
-static bool has_counts(const struct checkpoint *c, uint64_t key)
-{
-	const struct stoa__counts *counts = stoa__tree_find(c->table->counts, key);
-
-	return counts && counts->n_used;
-}
-
-static int delete_stale_counts(struct checkpoint *c)
-{
-	struct stale s;
-	int rc;
-
-	if (c->table->counts_removed <= c->since)
-		return STOA_OK;
-	rc = find_stale(c, stoa__key_table(STOA__REC_COUNTS, c->table->id), 8, has_counts, &s);
-	for (size_t i = 0; i < s.n && rc == STOA_OK; i++)
-		rc = delete_prefix(c, stoa__key_group(STOA__REC_COUNTS, c->table->id,
-						      s.numbers[i]));
-	stoa__free(s.numbers);
-	return rc;
-}
-
-static int put_table(struct checkpoint *c)
-{
-	const struct stoa__table *t = c->table;
-
-	stoa__buf_reset(&c->buf);
-	STOA_TRY(stoa__schema_put(t->schema, &c->buf));
-	STOA_TRY(stoa__buf_put_u8(&c->buf, t->frozen));
-	STOA_TRY(stoa__buf_put_u64(&c->buf, t->next_rowid));
-	STOA_TRY(stoa__buf_put_u64(&c->buf, t->tail ? t->tail->first : 0));
-	return stoa__buf_put_u64(&c->buf, t->tail_rows);
-}
-
-static int store_table(void *ctx, uint64_t id, void *value)
-{
-	struct checkpoint *c = ctx;
-	struct stoa__table *t = value;
-	struct stoa__key k = stoa__key_table(STOA__REC_TABLE, (uint32_t)id);
-
-	if (t->block.born <= c->since)
-		return STOA_OK;
-	c->table = t;
-	if (put_table(c) < 0)
-		return no_memory(c);
-	STOA_TRY(put(c, &k));
-	STOA_TRY(delete_stale_groups(c));
-	STOA_TRY(stoa__tree_walk(t->groups, c->since, store_group, c));
-	STOA_TRY(delete_stale_counts(c));
-	STOA_TRY(stoa__tree_walk(t->counts, c->since, store_counts, c));
-	STOA_TRY(store_tail(c));
-	return stoa__indexes_store(&(struct stoa__saver){ c->db, c->since, &c->runs, c->err }, t);
-}
-
-static bool has_table(const struct checkpoint *c, uint64_t id)
-{
-	return stoa__table_find(c->v, (uint32_t)id) != NULL;
-}
-
-static int delete_stale_tables(struct checkpoint *c)
-{
-	struct stale s;
-	int rc = find_stale(c, stoa__key(STOA__REC_TABLE), 4, has_table, &s);
-
-	for (size_t i = 0; i < s.n && rc == STOA_OK; i++)
-		for (uint8_t tag = STOA__REC_TABLE; tag <= STOA__REC_LAST && rc == STOA_OK; tag++)
-			rc = delete_prefix(c, stoa__key_table(tag, (uint32_t)s.numbers[i]));
-	stoa__free(s.numbers);
-	return rc;
-}
-
-/* ---- files in use ---- */
-
-static size_t used_at(const struct checkpoint *c, uint64_t number)
+static size_t used_at(const struct stoa__saving *c, uint64_t number)
 {
 	size_t lo = 0, n = c->n_used;
 
@@ -518,21 +151,21 @@ static size_t used_at(const struct checkpoint *c, uint64_t number)
 	return lo;
 }
 
-static bool is_used(const struct checkpoint *c, uint64_t number)
+static bool is_used(const struct stoa__saving *c, uint64_t number)
 {
 	size_t at = used_at(c, number);
 
 	return at < c->n_used && c->used[at] == number;
 }
 
-static int use(struct checkpoint *c, uint64_t number)
+static int use(struct stoa__saving *c, uint64_t number)
 {
 	size_t at = used_at(c, number);
 
 	if (is_used(c, number))
 		return STOA_OK;
-	if (grow(&c->used, c->n_used, &c->cap_used, sizeof *c->used) < 0)
-		return no_memory(c);
+	if (stoa__saving_grow(&c->used, c->n_used, &c->cap_used, sizeof *c->used) < 0)
+		return stoa__fail_memory(c->err);
 	memmove(&c->used[at + 1], &c->used[at], (c->n_used - at) * sizeof *c->used);
 	c->used[at] = number;
 	c->n_used++;
@@ -559,26 +192,26 @@ static int use_table(void *ctx, uint64_t id, void *value)
 
 	(void)id;
 	STOA_TRY(stoa__tree_walk(t->groups, 0, use_group, ctx));
-	return stoa__set_runs_files(t, &((struct checkpoint *)ctx)->runs, use_run, ctx);
+	return stoa__set_runs_files(t, &((struct stoa__saving *)ctx)->runs, use_run, ctx);
 }
 
 /*
  * A file that the catalog does not have yet, though a group of it came mapped: bulk load made it.
  */
-static int store_file(struct checkpoint *c, uint64_t number, uint64_t len, uint64_t root)
+static int store_file(struct stoa__saving *c, uint64_t number, uint64_t len, uint64_t root)
 {
 	struct stoa__key k = stoa__key(STOA__REC_FILE);
 
 	stoa__key_add(&k, number, 8);
 	stoa__buf_reset(&c->buf);
 	if (stoa__buf_put_u64(&c->buf, len) < 0 || stoa__buf_put_u64(&c->buf, root) < 0)
-		return no_memory(c);
-	return put(c, &k);
+		return stoa__fail_memory(c->err);
+	return stoa__saving_put(c, &k);
 }
 
 static int store_mapped(void *ctx, uint64_t first, void *value)
 {
-	struct checkpoint *c = ctx;
+	struct stoa__saving *c = ctx;
 	const struct stoa__group *g = value;
 	struct stoa__segment *s = g->base->segment;
 
@@ -590,16 +223,16 @@ static int store_mapped(void *ctx, uint64_t first, void *value)
 
 static int store_mapped_of(void *ctx, uint64_t id, void *value)
 {
-	struct checkpoint *c = ctx;
+	struct stoa__saving *c = ctx;
 	const struct stoa__table *t = value;
 
 	(void)id;
 	return stoa__tree_walk(t->groups, c->since, store_mapped, c);
 }
 
-static int store_files(struct checkpoint *c)
+static int store_files(struct stoa__saving *c)
 {
-	struct stale s;
+	struct stoa__stale s;
 	int rc;
 
 	STOA_TRY(stoa__tree_walk(c->v->tables, 0, use_table, c));
@@ -616,12 +249,12 @@ static int store_files(struct checkpoint *c)
 		STOA_TRY(store_file(c, stoa__segment_file(run), stoa__segment_len(run),
 				    stoa__segment_root(run)));
 	}
-	rc = find_stale(c, stoa__key(STOA__REC_FILE), 8, is_used, &s);
+	rc = stoa__saving_find_stale(c, stoa__key(STOA__REC_FILE), 8, is_used, &s);
 	for (size_t i = 0; i < s.n && rc == STOA_OK; i++) {
 		struct stoa__key k = stoa__key(STOA__REC_FILE);
 
 		stoa__key_add(&k, s.numbers[i], 8);
-		rc = delete_prefix(c, k);
+		rc = stoa__saving_delete(c, k);
 	}
 	c->unused = s.numbers;
 	c->n_unused = s.n;
@@ -641,16 +274,15 @@ static int put_database(struct stoa__buf *buf, uint64_t commit, struct stoa__log
 	return stoa__buf_put_u64(buf, next_file);
 }
 
-static int store_all(struct checkpoint *c, uint64_t commit, struct stoa__log_position log)
+static int store_all(struct stoa__saving *c, uint64_t commit, struct stoa__log_position log)
 {
 	struct stoa__key k = stoa__key(STOA__REC_DATABASE);
 
 	if (put_database(&c->buf, commit, log, c->v->next_table,
 			 atomic_load(&c->db->next_file)) < 0)
-		return no_memory(c);
-	STOA_TRY(put(c, &k));
-	STOA_TRY(delete_stale_tables(c));
-	STOA_TRY(stoa__tree_walk(c->v->tables, c->since, store_table, c));
+		return stoa__fail_memory(c->err);
+	STOA_TRY(stoa__saving_put(c, &k));
+	STOA_TRY(stoa__saving_tables(c));
 	return store_files(c);
 }
 
@@ -668,7 +300,7 @@ static int mark_tail(void *ctx, uint64_t id, void *value)
 }
 
 /* Hands the swaps over to the database; those it had are done. */
-static void keep_swaps(struct checkpoint *c)
+static void keep_swaps(struct stoa__saving *c)
 {
 	stoa__swaps_release(c->db);
 	c->db->swaps = c->swaps;
@@ -680,7 +312,7 @@ static void keep_swaps(struct checkpoint *c)
 }
 
 /* Commits the catalog and removes what it names no more. */
-static int commit_catalog(struct checkpoint *c, struct stoa__log_position log)
+static int commit_catalog(struct stoa__saving *c, struct stoa__log_position log)
 {
 	struct stoa_db *db = c->db;
 	int rc = stoa__lock_catalog(&db->lock, true, c->err);
@@ -703,7 +335,7 @@ static int commit_catalog(struct checkpoint *c, struct stoa__log_position log)
 	return rc;
 }
 
-static void cleanup(struct checkpoint *c, bool done)
+static void cleanup(struct stoa__saving *c, bool done)
 {
 	stoa__segment_discard(c->writer);
 	for (size_t i = 0; i < c->n_files && !done; i++)
@@ -732,8 +364,8 @@ static bool names_file(const void *ctx, uint64_t file)
 static int run(struct stoa_db *db, struct stoa__version *v, uint64_t commit,
 	       struct stoa__log_position log, struct stoa_error *err)
 {
-	struct checkpoint c = { .db = db, .v = v, .since = db->checkpoint_stamp, .working = !v->commit,
-				.err = err };
+	struct stoa__saving c = { .db = db, .v = v, .since = db->checkpoint_stamp,
+				  .working = !v->commit, .err = err };
 	int rc = write_segments(&c);
 
 	if (rc == STOA_OK)

@@ -21,6 +21,8 @@ libstoa_all_la_SOURCES += \
 	%D%/check_refs.c \
 	%D%/check_refs.h \
 	%D%/checkpoint.c \
+	%D%/checkpoint.h \
+	%D%/checkpoint_catalog.c \
 	%D%/compact.c \
 	%D%/compact.h \
 	%D%/consumer.c \
