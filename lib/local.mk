@@ -87,6 +87,8 @@ libstoa_all_la_SOURCES += \
 	%D%/look.h \
 	%D%/scan.c \
 	%D%/scan.h \
+	%D%/scan_column.c \
+	%D%/scan_column.h \
 	%D%/schema.c \
 	%D%/schema.h \
 	%D%/seal.c \

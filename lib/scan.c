@@ -1,91 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scan.c - see scan.h
+ * scan.c - see scan.h: the walk over row groups and runs, and its two faces
  *
- * A batch is a run of at most 2,048 stored rows of one group, or those of them that live. Where all
- * live and no overlay speaks, a column is read as it lies; otherwise it is put together page by
- * page, and where some are dead, gathered.
- *
- *     stored rows   from ............... from + n_stored
- *     batch         rows[0 .. n)         their positions in the run; NULL when n == n_stored
+ * A batch is a run of at most 2,048 stored rows of one group, or those of them that live. Its
+ * columns are read by scan_column.c.
  */
 #include <string.h>
 
 #include "core/alloc.h"
 #include "core/bitmap.h"
-#include "core/chunk_cold.h"
 #include "core/type.h"
-#include "cursor.h"
-#include "db.h"
-#include "look.h"
 #include "scan.h"
+#include "scan_column.h"
 #include "set.h"
-#include "visitor.h"
-
-/* A column of the scan, and the memory its batches are decoded into. */
-struct column {
-	uint32_t slot;			/* position in the schema */
-	bool ready;			/* @vec is that of the current batch */
-	bool fading;			/* a weak reference, and rows of its target have gone */
-	const struct stoa__table *target;	/* of one that fades; NULL: it is not there any more */
-	struct stoa__vec vec;
-	void *wide;			/* room for a batch of the engine's kind */
-	void *narrow;			/* room for a batch of the slot's C type: @own, or what was lent */
-	void *own;
-	uint32_t *codes;
-	uint64_t validity[STOA__WORDS(STOA__BATCH_ROWS)];
-	struct stoa__buf bytes;		/* of strings that had to be decompressed */
-	uint32_t at;			/* where the batch begins in the chunk that find_chunk() gave */
-	struct stoa__chunk thawed;	/* a frame of a cold chunk */
-	struct stoa__buf frame;		/* what that borrows from */
-	uint64_t thawed_id;		/* of base and frame; 0 for none */
-	struct stoa_bytes *dict;	/* strings of the current group's list */
-	size_t cap_dict;
-	uint64_t dict_id;		/* of the list in @dict; 0 for none */
-};
-
-/* Which row group comes next. */
-struct walk {
-	uint64_t next_key;		/* of the tree; groups from it on are still to come */
-	bool tail_done;
-	uint64_t n;			/* groups given */
-};
-
-/* The walk of scans that were split from one: groups are dealt out between them. */
-struct shared_walk {
-	pthread_mutex_t lock;
-	uint32_t n_scans;
-	struct walk walk;
-};
-
-struct scan {
-	struct stoa__source source;
-	struct stoa_cursor cursor;
-	struct stoa__version *version;
-	struct stoa__visitor visitor;	/* our hold on it; while it has not begun, a whole one */
-	bool looks_elsewhere;		/* weak references fade: it has a whole hold, too */
-	const struct stoa__table *table;
-	const struct stoa__group *group;	/* NULL before the first, and at the end */
-	struct walk walk;
-	struct shared_walk *shared;		/* NULL: the walk is its own */
-	uint32_t from, n_stored, group_rows;
-	size_t n;				/* rows of the batch */
-	uint16_t rows[STOA__BATCH_ROWS];
-	bool gathered;
-	const struct stoa__row_list *only;	/* rows to read instead of all; NULL: all */
-	size_t only_at;				/* of them that come next */
-	struct stoa__look *look;		/* rows that were looked up; NULL: none ever were */
-	stoa_rowid rowids[STOA__BATCH_ROWS];
-	struct stoa_column *names;
-	struct stoa_array *arrays;		/* of the public batch */
-	size_t n_columns;
-	struct column columns[];
-};
 
 /* ---- the walk ---- */
 
 /* The next group of a table; NULL at the end. */
-static const struct stoa__group *walk_next(const struct stoa__table *t, struct walk *w)
+static const struct stoa__group *walk_next(const struct stoa__table *t, struct stoa__scan_walk *w)
 {
 	const struct stoa__group *g = NULL;
 	uint64_t key;
@@ -104,7 +36,7 @@ static const struct stoa__group *walk_next(const struct stoa__table *t, struct w
 }
 
 /* Groups before @g are done with: what batches borrowed from them was good until now. */
-static void begin_group(struct scan *s, const struct stoa__group *g)
+static void begin_group(struct stoa__scan *s, const struct stoa__group *g)
 {
 	s->group = g;
 	s->from = s->n_stored = 0;
@@ -113,7 +45,7 @@ static void begin_group(struct scan *s, const struct stoa__group *g)
 		stoa__visitor_advance(&s->visitor, g->first);
 }
 
-static int end_walk(struct scan *s)
+static int end_walk(struct stoa__scan *s)
 {
 	stoa__visitor_advance(&s->visitor, STOA__VISITOR_DONE);
 	return STOA_END;
@@ -123,14 +55,14 @@ static int end_walk(struct scan *s)
  * Moves to the next group, without reading it: false at the end. Where groups are dealt out, that
  * is the end.
  */
-static bool next_group(struct scan *s)
+static bool next_group(struct stoa__scan *s)
 {
 	begin_group(s, s->shared ? NULL : walk_next(s->table, &s->walk));
 	return s->group != NULL;
 }
 
 /* The run of stored rows after the current one; the rows of it that live are counted and listed. */
-static bool next_run(struct scan *s)
+static bool next_run(struct stoa__scan *s)
 {
 	const struct stoa__group *g = s->group;
 
@@ -154,7 +86,7 @@ static bool next_run(struct scan *s)
 
 _Static_assert(STOA__LIVE_ROWS % STOA__BATCH_ROWS == 0, "a run lies in one live block");
 
-static int fill_rowids(struct scan *s, struct stoa_error *err)
+static int fill_rowids(struct stoa__scan *s, struct stoa_error *err)
 {
 	STOA_TRY(stoa__group_rowids(s->group, s->from, s->n_stored, s->rowids, err));
 	for (size_t i = 0; s->gathered && i < s->n; i++)
@@ -166,7 +98,7 @@ static int fill_rowids(struct scan *s, struct stoa_error *err)
  * Rows of a list: a batch is as many as ascend within a run, which begins with the page of the
  * first of them and ends with the last, so that one row costs a page at most.
  */
-static int next_listed(struct scan *s, struct stoa_error *err)
+static int next_listed(struct stoa__scan *s, struct stoa_error *err)
 {
 	const struct stoa__row_list *list = s->only;
 	struct stoa__place at;
@@ -195,7 +127,7 @@ static int next_listed(struct scan *s, struct stoa_error *err)
 }
 
 /* The next batch with a row in it: STOA_ROW or STOA_END. */
-static int next_batch(struct scan *s, struct stoa_error *err)
+static int next_batch(struct stoa__scan *s, struct stoa_error *err)
 {
 	if (s->version->gone)
 		return stoa__fail(err, STOA_ESTATE,
@@ -213,335 +145,11 @@ static int next_batch(struct scan *s, struct stoa_error *err)
 	}
 }
 
-/* ---- values of a run, before gathering ---- */
-
-static int decode_failed(int rc, const struct scan *s, uint32_t slot, struct stoa_error *err)
-{
-	if (rc == STOA_ENOMEM)
-		return stoa__fail_memory(err);
-	return stoa__fail(err, STOA_ECORRUPT, "table \"%s\", slot \"%s\": values do not decode",
-			  s->table->schema->name, s->table->schema->slots[slot].def.name);
-}
-
-/* Strings of a run over a list of ids. */
-static void read_ids(const struct stoa__base *base, const struct stoa__chunk *c, size_t from,
-		     size_t n, struct stoa_bytes *out)
-{
-	uint32_t codes[STOA__BATCH_ROWS];
-
-	stoa__chunk_codes(c, from, n, codes);
-	for (size_t i = 0; i < n; i++)
-		out[i] = stoa__chunk_is_null(c, from + i) ? (struct stoa_bytes){ "", 0 } :
-							    stoa__base_string(base, c, codes[i]);
-}
-
-/* What a group's base has in a run, as elements of the slot's C type. */
-static int read_base(struct scan *s, struct column *col, const struct stoa__slot *slot,
-		     const struct stoa__chunk *c, bool *any_null, struct stoa_error *err)
-{
-	size_t n = s->n_stored;
-	int rc = STOA_OK;
-
-	memset(col->validity, 0xff, STOA__WORDS(n) * sizeof *col->validity);
-	*any_null = false;
-	if (!c) {
-		stoa__slot_fill_absent(slot, n, col->narrow, col->validity, any_null);
-		return STOA_OK;
-	}
-	if (c->encoding == STOA__ENC_DICT_ID)
-		read_ids(s->group->base, c, col->at, n, col->narrow);
-	else
-		rc = stoa__chunk_read(c, col->at, n, col->narrow, &col->bytes);
-	if (rc < 0)
-		return decode_failed(rc, s, col->slot, err);
-	if (c->validity) {
-		stoa__bitmap_copy(col->validity, 0, c->validity, col->at, n);
-		*any_null = true;
-	}
-	return STOA_OK;
-}
-
-/* Rows [at, at + n) of the run from a page, into place. */
-static void read_page(const struct scan *s, struct column *col, const struct stoa__page *page,
-		      uint32_t at, uint32_t n, bool *any_null)
-{
-	size_t width = stoa__type_width(page->type);
-
-	for (uint32_t i = 0; i < n; i++)
-		stoa__bit_set(col->validity, at + i);
-	*any_null |= stoa__page_read(page, (s->from + at) % STOA__PAGE_ROWS, n,
-				     (uint8_t *)col->narrow + at * width, col->validity, at);
-}
-
-/* Puts what pages say over a run: the tail's own, then the overlay's. */
-static void read_pages(struct scan *s, struct column *col, const struct stoa__slot *slot,
-		       const struct stoa__pages *overlay, bool *any_null)
-{
-	for (uint32_t at = 0; at < s->n_stored; at += STOA__PAGE_ROWS) {
-		uint32_t p = (s->from + at) / STOA__PAGE_ROWS, n = s->n_stored - at;
-		const struct stoa__page *page = overlay ? overlay->page[p] : NULL;
-
-		if (n > STOA__PAGE_ROWS)
-			n = STOA__PAGE_ROWS;
-		if (s->group->tail)
-			read_page(s, col, s->group->tail->rows[p][col->slot], at, n, any_null);
-		if (page)
-			read_page(s, col, page, at, n < page->n_rows ? n : page->n_rows, any_null);
-	}
-	(void)slot;
-}
-
-_Static_assert(STOA__BATCH_ROWS % STOA__PAGE_ROWS == 0, "a run begins with a page");
-
-/* Keeps the rows that live. */
-static void gather(const struct scan *s, struct column *col, size_t width, bool any_null)
-{
-	uint64_t validity[STOA__WORDS(STOA__BATCH_ROWS)];
-	uint8_t *values = col->narrow;
-
-	for (size_t i = 0; i < s->n; i++)
-		memmove(values + i * width, values + s->rows[i] * width, width);
-	if (!any_null)
-		return;
-	memset(validity, 0xff, sizeof validity);
-	for (size_t i = 0; i < s->n; i++)
-		if (!stoa__bit_get(col->validity, s->rows[i]))
-			stoa__bit_clear(validity, i);
-	memcpy(col->validity, validity, sizeof validity);
-}
-
-/* Does an overlay speak for the run? */
-static const struct stoa__pages *overlay_of(const struct scan *s, uint32_t slot_id)
-{
-	const struct stoa__pages *pages = stoa__group_pages(s->group, slot_id);
-
-	for (uint32_t p = s->from / STOA__PAGE_ROWS;
-	     pages && p * STOA__PAGE_ROWS < s->from + s->n_stored; p++)
-		if (pages->page[p])
-			return pages;
-	return NULL;
-}
-
-/* Weak references of the batch to rows that do not exist become NULL. */
-static int fade(const struct scan *s, struct column *col, bool *any_null, struct stoa_error *err)
-{
-	uint64_t *rows = col->narrow;
-
-	for (size_t i = 0; i < s->n; i++) {
-		int rc = stoa__bit_get(col->validity, i) ?
-				 stoa__row_exists(col->target, rows[i], err) :
-				 STOA_OK;
-
-		if (rc != STOA_ENOTFOUND) {
-			STOA_TRY(rc);
-			continue;
-		}
-		stoa__bit_clear(col->validity, i);
-		rows[i] = 0;
-		*any_null = true;
-	}
-	return STOA_OK;
-}
-
-/* The batch's values in the slot's C type, NULLs being zero. */
-static int read_narrow(struct scan *s, struct column *col, const struct stoa__chunk *c,
-		       const struct stoa__pages *overlay, struct stoa_array *out,
-		       struct stoa_error *err)
-{
-	const struct stoa__slot *slot = &s->table->schema->slots[col->slot];
-	size_t width = stoa__type_width(slot->def.type);
-	const uint8_t *plain = c && !overlay && !s->gathered && !col->fading ?
-				       stoa__chunk_plain(c) : NULL;
-	bool any_null = false;
-
-	stoa__buf_reset(&col->bytes);
-	*out = (struct stoa_array){ slot->def.type, slot->def.scale, col->narrow, NULL };
-	if (plain && !c->validity) {
-		out->values = plain + col->at * width;
-		return STOA_OK;
-	}
-	if (s->group->base)
-		STOA_TRY(read_base(s, col, slot, c, &any_null, err));
-	else
-		memset(col->validity, 0xff, sizeof col->validity);
-	if (overlay || s->group->tail)
-		read_pages(s, col, slot, overlay, &any_null);
-	if (s->gathered)
-		gather(s, col, width, any_null);
-	if (col->fading)
-		STOA_TRY(fade(s, col, &any_null, err));
-	if (any_null)
-		out->validity = col->validity;
-	return STOA_OK;
-}
-
-/* The whole chunk that a column's values of the group are in; NULL: it has none. */
-static int group_chunk(const struct scan *s, const struct column *col,
-		       const struct stoa__chunk **c, struct stoa_error *err)
-{
-	const struct stoa__slot *slot = &s->table->schema->slots[col->slot];
-
-	*c = NULL;
-	if (!s->group->base)
-		return STOA_OK;
-	return stoa__base_column(s->group->base, slot->id, slot->def.type, c, err);
-}
-
-/* The frame of a cold chunk that the batch is in: a batch never goes beyond one. */
-static int thaw(const struct scan *s, struct column *col, const struct stoa__chunk **c,
-		struct stoa_error *err)
-{
-	size_t frame = s->from / STOA__FRAME_ROWS;
-	uint64_t id = s->group->base->id + frame;
-	const char *why;
-	int rc;
-
-	if (col->thawed_id != id) {
-		col->thawed_id = 0;
-		rc = stoa__chunk_thaw(*c, frame, &col->frame, &col->thawed, &why);
-		if (rc < 0)
-			return decode_failed(rc, s, col->slot, err);
-		col->thawed_id = id;
-	}
-	*c = &col->thawed;
-	col->at = s->from % STOA__FRAME_ROWS;
-	return STOA_OK;
-}
-
-_Static_assert(STOA__FRAME_ROWS % STOA__BATCH_ROWS == 0, "a batch lies in one frame");
-
-/* The chunk that has the batch, from its row col->at on; NULL where the group has none. */
-static int find_chunk(const struct scan *s, struct column *col, const struct stoa__chunk **c,
-		      struct stoa_error *err)
-{
-	STOA_TRY(group_chunk(s, col, c, err));
-	col->at = s->from;
-	return *c && stoa__chunk_is_cold(*c) ? thaw(s, col, c, err) : STOA_OK;
-}
-
-/* ---- the engine's kinds ---- */
-
-/* References are numbers to the engine, as rowids are. */
-static uint8_t engine_type(uint8_t type)
-{
-	return stoa__type_is_ref(type) ? STOA_I64 : type;
-}
-
-/* The strings of a chunk's list, once for each group. */
-static int read_dict(struct scan *s, struct column *col, const struct stoa__chunk *c,
-		     struct stoa_error *err)
-{
-	uint64_t id = s->group->base->id + col->slot;
-
-	if (col->dict_id == id)
-		return STOA_OK;
-	if (col->cap_dict < c->n_dict) {
-		struct stoa_bytes *dict =
-			stoa__realloc_array(col->dict, c->n_dict, sizeof *dict);
-
-		if (!dict)
-			return stoa__fail_memory(err);
-		col->dict = dict;
-		col->cap_dict = c->n_dict;
-	}
-	for (uint32_t i = 0; i < c->n_dict; i++)
-		col->dict[i] = stoa__base_string(s->group->base, c, i);
-	col->dict_id = id;
-	return STOA_OK;
-}
-
-static void give_dict(const struct column *col, const struct stoa__chunk *c, const uint32_t *codes,
-		      struct stoa__vec *out)
-{
-	out->kind = STOA__VEC_DICT;
-	out->codes = codes;
-	out->dict = col->dict;
-	out->n_dict = c->n_dict;
-	out->dict_id = col->dict_id;
-}
-
-static int read_codes(struct scan *s, struct column *col, const struct stoa__chunk *c,
-		      struct stoa__vec *out, struct stoa_error *err)
-{
-	STOA_TRY(read_dict(s, col, c, err));
-	stoa__chunk_codes(c, col->at, s->n_stored, col->codes);
-	if (s->gathered)
-		for (size_t i = 0; i < s->n; i++)
-			col->codes[i] = col->codes[s->rows[i]];
-	give_dict(col, c, col->codes, out);
-	if (!c->validity)
-		return STOA_OK;
-	memset(col->validity, 0xff, sizeof col->validity);
-	if (!s->gathered) {
-		stoa__bitmap_copy(col->validity, 0, c->validity, col->at, s->n_stored);
-	} else {
-		for (size_t i = 0; i < s->n; i++)
-			if (stoa__chunk_is_null(c, col->at + s->rows[i]))
-				stoa__bit_clear(col->validity, i);
-	}
-	out->validity = col->validity;
-	return STOA_OK;
-}
-
-/* A number column of a run in which all rows live and no page speaks: straight from the image. */
-static void read_wide(const struct scan *s, struct column *col, const struct stoa__chunk *c,
-		      struct stoa__vec *out)
-{
-	stoa__chunk_read_wide(c, col->at, s->n, col->wide);
-	out->values = col->wide;
-	if (!c->validity)
-		return;
-	stoa__bitmap_copy(col->validity, 0, c->validity, col->at, s->n);
-	out->validity = col->validity;
-}
-
-static int read_vec(struct scan *s, struct column *col, struct stoa__vec *out,
-		    struct stoa_error *err)
-{
-	const struct stoa__slot *slot = &s->table->schema->slots[col->slot];
-	const struct stoa__pages *overlay = overlay_of(s, slot->id);
-	const struct stoa__chunk *c;
-	struct stoa_array a;
-
-	memset(out, 0, sizeof *out);
-	out->kind = STOA__VEC_FLAT;
-	out->type = engine_type(slot->def.type);
-	out->phys = (uint8_t)stoa__phys_of(out->type);
-	out->scale = slot->def.scale;
-	out->n = s->n;
-	STOA_TRY(find_chunk(s, col, &c, err));
-	if (c && !overlay && slot->def.type == STOA_STRING)
-		return read_codes(s, col, c, out, err);
-	if (c && !overlay && !s->gathered && !col->fading && out->phys != STOA__PHYS_BYTES) {
-		read_wide(s, col, c, out);
-		return STOA_OK;
-	}
-	STOA_TRY(read_narrow(s, col, c, overlay, &a, err));
-	out->validity = a.validity;
-	out->values = a.values;
-	if (out->phys != STOA__PHYS_BYTES || slot->def.type == STOA_UUID) {
-		stoa__widen(slot->def.type, s->n, a.values, col->wide);
-		out->values = col->wide;
-	}
-	return STOA_OK;
-}
-
-/* The same of rows that were looked up. */
-static int read_looked(struct scan *s, struct column *col, struct stoa__vec *out,
-		       struct stoa_error *err)
-{
-	bool any_null;
-
-	STOA_TRY(stoa__look_column(s->look, col->slot, col->narrow, col->validity, &col->bytes, out,
-				   err));
-	return col->fading ? fade(s, col, &any_null, err) : STOA_OK;
-}
-
 /* ---- as a source ---- */
 
-static struct scan *of_source(struct stoa__source *source)
+static struct stoa__scan *of_source(struct stoa__source *source)
 {
-	return (struct scan *)(void *)source;
+	return (struct stoa__scan *)(void *)source;
 }
 
 struct stoa__version *stoa__scan_version(struct stoa__source *source)
@@ -551,7 +159,7 @@ struct stoa__version *stoa__scan_version(struct stoa__source *source)
 
 static const struct stoa_column *source_columns(struct stoa__source *source, size_t *n)
 {
-	struct scan *s = of_source(source);
+	struct stoa__scan *s = of_source(source);
 
 	*n = s->n_columns;
 	return s->names;
@@ -560,7 +168,7 @@ static const struct stoa_column *source_columns(struct stoa__source *source, siz
 static int source_next(struct stoa__source *source, size_t *n, const stoa_rowid **rowids,
 		       struct stoa_error *err)
 {
-	struct scan *s = of_source(source);
+	struct stoa__scan *s = of_source(source);
 	int rc = next_batch(s, err);
 
 	if (rc != STOA_ROW)
@@ -576,12 +184,12 @@ static int source_next(struct stoa__source *source, size_t *n, const stoa_rowid 
 static int source_column(struct stoa__source *source, size_t i, struct stoa__vec *out,
 			 struct stoa_error *err)
 {
-	struct scan *s = of_source(source);
-	struct column *col = &s->columns[i];
+	struct stoa__scan *s = of_source(source);
+	struct stoa__scan_column *col = &s->columns[i];
 
 	if (!col->ready) {
-		STOA_TRY(s->look ? read_looked(s, col, &col->vec, err) :
-				   read_vec(s, col, &col->vec, err));
+		STOA_TRY(s->look ? stoa__scan_looked(s, col, &col->vec, err) :
+				   stoa__scan_vec(s, col, &col->vec, err));
 		col->ready = true;
 	}
 	*out = col->vec;
@@ -591,7 +199,7 @@ static int source_column(struct stoa__source *source, size_t i, struct stoa__vec
 static int source_look(struct stoa__source *source, const int64_t *rowids, const uint64_t *valid,
 		       size_t n, bool members, uint64_t *found, struct stoa_error *err)
 {
-	struct scan *s = of_source(source);
+	struct stoa__scan *s = of_source(source);
 
 	if (s->version->gone)
 		return stoa__fail(err, STOA_ESTATE,
@@ -606,88 +214,20 @@ static int source_look(struct stoa__source *source, const int64_t *rowids, const
 	return stoa__look_rows(s->look, s->table, rowids, valid, n, members, found, err);
 }
 
-/* The chunk in which a column's batch lies as it is; NULL: it does not. */
-static const struct stoa__chunk *whole_batch(struct scan *s, struct column *col)
-{
-	const struct stoa__slot *slot = &s->table->schema->slots[col->slot];
-	const struct stoa__chunk *c;
-
-	if (s->look || s->gathered || col->fading || overlay_of(s, slot->id) ||
-	    find_chunk(s, col, &c, NULL) < 0)
-		return NULL;
-	return c;
-}
-
-/* Are its numbers packed as the engine's are? */
-static bool is_packed(const struct stoa__chunk *c)
-{
-	return (c->encoding == STOA__ENC_PACKED || c->encoding == STOA__ENC_STEPPED) &&
-	       c->type != STOA_BOOL && c->type != STOA_U64 && !stoa__type_is_ref(c->type);
-}
-
 static bool source_within(struct stoa__source *source, size_t i, int64_t lo, int64_t hi,
 			  uint8_t *out)
 {
-	struct scan *s = of_source(source);
-	const struct stoa__chunk *c = whole_batch(s, &s->columns[i]);
-
-	if (!c || !is_packed(c))
-		return false;
-	stoa__chunk_within(c, s->columns[i].at, s->n, lo, hi, out);
-	return true;
-}
-
-/*
- * Values of the chosen rows into @room, or codes: false where there is no short cut, or it fails.
- */
-static bool pick_values(struct scan *s, struct column *col, const struct stoa__chunk *c,
-			const uint32_t *sel, size_t n, void *room, struct stoa__vec *out)
-{
-	out->values = room;
-	if (is_packed(c)) {
-		stoa__chunk_pick(c, col->at, sel, n, room);
-		return true;
-	}
-	if (stoa__chunk_picks_bytes(c)) {
-		stoa__buf_reset(&col->bytes);
-		return stoa__chunk_pick_bytes(c, col->at, sel, n, room, &col->bytes) == STOA_OK;
-	}
-	if (c->type != STOA_STRING || read_dict(s, col, c, NULL) < 0)
-		return false;
-	stoa__chunk_pick_codes(c, col->at, sel, n, room);
-	give_dict(col, c, room, out);
-	return true;
+	return stoa__scan_within(of_source(source), i, lo, hi, out);
 }
 
 static bool source_pick(struct stoa__source *source, size_t i, const uint32_t *sel, size_t n,
 			void *room, uint64_t *bits, struct stoa__vec *out)
 {
-	struct scan *s = of_source(source);
-	struct column *col = &s->columns[i];
-	const struct stoa__chunk *c = col->ready ? NULL : whole_batch(s, col);
-
-	if (!c)
-		return false;
-	memset(out, 0, sizeof *out);
-	out->kind = STOA__VEC_FLAT;
-	out->phys = (uint8_t)stoa__phys_of(c->type);
-	out->type = c->type;
-	out->scale = s->table->schema->slots[col->slot].def.scale;
-	out->n = n;
-	if (!pick_values(s, col, c, sel, n, room, out))
-		return false;
-	if (!c->validity)
-		return true;
-	memset(bits, 0, STOA__WORDS(n) * sizeof *bits);
-	for (size_t k = 0; k < n; k++)
-		if (!stoa__chunk_is_null(c, col->at + sel[k]))
-			stoa__bit_set(bits, k);
-	out->validity = bits;
-	return true;
+	return stoa__scan_pick(of_source(source), i, sel, n, room, bits, out);
 }
 
 /* Is the next batch the first of a group that is there to be looked at? Moves to it if so. */
-static bool at_group(struct scan *s)
+static bool at_group(struct stoa__scan *s)
 {
 	if (s->only)
 		return false;
@@ -708,7 +248,7 @@ static struct stoa_value range_value(unsigned type, uint64_t bits, double f)
 	return v;
 }
 
-static void zone_of_rowids(const struct scan *s, struct stoa__zone *out)
+static void zone_of_rowids(const struct stoa__scan *s, struct stoa__zone *out)
 {
 	if (!s->group_rows)
 		return;
@@ -721,7 +261,7 @@ static void zone_of_rowids(const struct scan *s, struct stoa__zone *out)
 
 static bool source_zone(struct stoa__source *source, size_t i, struct stoa__zone *out)
 {
-	struct scan *s = of_source(source);
+	struct stoa__scan *s = of_source(source);
 	const struct stoa__chunk *c;
 
 	if (!at_group(s))
@@ -731,26 +271,26 @@ static bool source_zone(struct stoa__source *source, size_t i, struct stoa__zone
 		zone_of_rowids(s, out);
 		return true;
 	}
-	struct column *col = &s->columns[i];
+	struct stoa__scan_column *col = &s->columns[i];
 	const struct stoa__slot *slot = &s->table->schema->slots[col->slot];
 	/* A column that cannot be read is an error when it is read, not here. */
 	if (!s->group->base || col->fading || stoa__group_pages(s->group, slot->id) ||
-	    group_chunk(s, col, &c, NULL) < 0 || !c)
+	    stoa__scan_group_chunk(s, col, &c, NULL) < 0 || !c)
 		return true;
 	out->n_rows = c->n_rows;
 	out->n_null = c->n_null;
 	out->has_nan = c->has_nan;
 	out->exact = s->group->n_dead == 0 && c->n_rows == s->group_rows;
 	out->known = c->has_range;
-	out->min = range_value(engine_type(slot->def.type), c->min.u, c->min.f);
-	out->max = range_value(engine_type(slot->def.type), c->max.u, c->max.f);
+	out->min = range_value(stoa__scan_type(slot->def.type), c->min.u, c->min.f);
+	out->max = range_value(stoa__scan_type(slot->def.type), c->max.u, c->max.f);
 	out->min.scale = out->max.scale = slot->def.scale;
 	return true;
 }
 
 static void source_skip_group(struct stoa__source *source)
 {
-	struct scan *s = of_source(source);
+	struct stoa__scan *s = of_source(source);
 
 	if (at_group(s))
 		s->from = s->group_rows;
@@ -764,7 +304,7 @@ static uint64_t source_n_rows(struct stoa__source *source)
 static int source_find(struct stoa__source *source, const struct stoa__equal *equal, size_t n,
 		       struct stoa__row_list *out, struct stoa_error *err)
 {
-	struct scan *s = of_source(source);
+	struct stoa__scan *s = of_source(source);
 
 	return s->only ? STOA_END : stoa__set_choose(s->table, equal, n, out, err);
 }
@@ -774,7 +314,7 @@ static void source_only(struct stoa__source *source, const struct stoa__row_list
 	of_source(source)->only = rowids;
 }
 
-static void leave_walk(struct shared_walk *w)
+static void leave_walk(struct stoa__scan_walks *w)
 {
 	bool last;
 
@@ -789,18 +329,10 @@ static void leave_walk(struct shared_walk *w)
 	stoa__free(w);
 }
 
-static void scan_close(struct scan *s)
+static void scan_close(struct stoa__scan *s)
 {
-	for (size_t i = 0; i < s->n_columns; i++) {
-		struct column *col = &s->columns[i];
-
-		stoa__free(col->wide);
-		stoa__free(col->own);
-		stoa__free(col->codes);
-		stoa__free(col->dict);
-		stoa__buf_release(&col->bytes);
-		stoa__buf_release(&col->frame);
-	}
+	for (size_t i = 0; i < s->n_columns; i++)
+		stoa__scan_column_release(&s->columns[i]);
 	stoa__free(s->names);
 	stoa__free(s->arrays);
 	leave_walk(s->shared);
@@ -821,14 +353,14 @@ static void source_close(struct stoa__source *source)
 
 static uint64_t source_n_groups(struct stoa__source *source)
 {
-	const struct scan *s = of_source(source);
+	const struct stoa__scan *s = of_source(source);
 
 	return s->only ? 1 : s->table->n_groups + (s->table->tail != NULL);
 }
 
 static int source_deal(struct stoa__source *source, uint64_t *place, struct stoa_error *err)
 {
-	struct scan *s = of_source(source);
+	struct stoa__scan *s = of_source(source);
 
 	if (s->version->gone)
 		return stoa__fail(err, STOA_ESTATE,
@@ -863,9 +395,10 @@ static const struct stoa__source_ops source_ops = {
 
 /* ---- as a cursor ---- */
 
-static struct scan *of_cursor(const stoa_cursor *cur)
+static struct stoa__scan *of_cursor(const stoa_cursor *cur)
 {
-	return (struct scan *)(void *)((char *)(uintptr_t)cur - offsetof(struct scan, cursor));
+	return (struct stoa__scan *)(void *)((char *)(uintptr_t)cur -
+					     offsetof(struct stoa__scan, cursor));
 }
 
 static const struct stoa_column *cursor_columns(const stoa_cursor *cur, size_t *n)
@@ -875,19 +408,13 @@ static const struct stoa_column *cursor_columns(const stoa_cursor *cur, size_t *
 
 static int cursor_next_batch(stoa_cursor *cur, struct stoa_batch *out, struct stoa_error *err)
 {
-	struct scan *s = of_cursor(cur);
+	struct stoa__scan *s = of_cursor(cur);
 	int rc = next_batch(s, err);
 
 	if (rc != STOA_ROW)
 		return rc;
-	for (size_t i = 0; i < s->n_columns; i++) {
-		struct column *col = &s->columns[i];
-		const struct stoa__slot *slot = &s->table->schema->slots[col->slot];
-		const struct stoa__chunk *c;
-
-		STOA_TRY(find_chunk(s, col, &c, err));
-		STOA_TRY(read_narrow(s, col, c, overlay_of(s, slot->id), &s->arrays[i], err));
-	}
+	for (size_t i = 0; i < s->n_columns; i++)
+		STOA_TRY(stoa__scan_array(s, i, &s->arrays[i], err));
 	STOA_TRY(fill_rowids(s, err));
 	*out = (struct stoa_batch){ s->n, s->n_columns, s->arrays, s->rowids };
 	return STOA_ROW;
@@ -900,20 +427,14 @@ static void cursor_close(stoa_cursor *cur)
 
 static void cursor_lend(stoa_cursor *cur, size_t i, void *room)
 {
-	struct column *col = &of_cursor(cur)->columns[i];
+	struct stoa__scan_column *col = &of_cursor(cur)->columns[i];
 
 	col->narrow = room ? room : col->own;
 }
 
 static bool cursor_codes(stoa_cursor *cur, size_t i, struct stoa__vec *out)
 {
-	struct scan *s = of_cursor(cur);
-	struct column *col = &s->columns[i];
-	const struct stoa__slot *slot = &s->table->schema->slots[col->slot];
-	const struct stoa__chunk *c;
-
-	return !overlay_of(s, slot->id) && find_chunk(s, col, &c, NULL) == STOA_OK && c &&
-	       read_codes(s, col, c, out, NULL) == STOA_OK;
+	return stoa__scan_codes(of_cursor(cur), i, out);
 }
 
 static const struct stoa__cursor_ops cursor_ops = {
@@ -926,26 +447,8 @@ static const struct stoa__cursor_ops cursor_ops = {
 
 /* ---- opening ---- */
 
-static int init_column(struct scan *s, size_t i, uint32_t slot)
-{
-	const struct stoa_slot *def = &s->table->schema->slots[slot].def;
-	struct column *col = &s->columns[i];
-
-	col->slot = slot;
-	if (def->type == STOA_WEAK_REF) {
-		col->target = stoa__table_find(s->version, def->target);
-		col->fading = !col->target || !stoa__table_is_whole(col->target);
-	}
-	col->wide = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof(struct stoa_bytes));
-	col->own = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof(struct stoa_bytes));
-	col->narrow = col->own;
-	col->codes = stoa__alloc_aligned(STOA__BATCH_ROWS * sizeof *col->codes);
-	s->names[i] = (struct stoa_column){ def->name, def->type, def->precision, def->scale };
-	return col->wide && col->narrow && col->codes ? STOA_OK : STOA_ENOMEM;
-}
-
 /* Of the version it needs what it has still to visit, unless columns look into other tables. */
-static int begin_visit(struct scan *s)
+static int begin_visit(struct stoa__scan *s)
 {
 	STOA_TRY(stoa__visitor_begin(&s->visitor, s->version, s->table->id, 0));
 	for (size_t i = 0; i < s->n_columns; i++)
@@ -957,9 +460,9 @@ static int begin_visit(struct scan *s)
 
 /* A scan of table @id at @version, of which it takes over a hold. */
 static int scan_at(struct stoa__version *version, uint32_t id, const uint32_t *slots, size_t n,
-		   bool is_cursor, struct scan **out, struct stoa_error *err)
+		   bool is_cursor, struct stoa__scan **out, struct stoa_error *err)
 {
-	struct scan *s = stoa__calloc(1, sizeof *s + n * sizeof s->columns[0]);
+	struct stoa__scan *s = stoa__calloc(1, sizeof *s + n * sizeof s->columns[0]);
 	int rc;
 
 	if (!s) {
@@ -973,7 +476,7 @@ static int scan_at(struct stoa__version *version, uint32_t id, const uint32_t *s
 	s->arrays = stoa__calloc(n + 1, sizeof *s->arrays);
 	rc = s->names && s->arrays ? STOA_OK : STOA_ENOMEM;
 	for (size_t i = 0; i < n && rc == STOA_OK; i++)
-		rc = init_column(s, i, slots ? slots[i] : (uint32_t)i);
+		rc = stoa__scan_column_init(s, i, slots ? slots[i] : (uint32_t)i);
 	s->visitor.is_cursor = is_cursor;
 	if (rc == STOA_OK)
 		rc = begin_visit(s);
@@ -989,7 +492,7 @@ static int scan_at(struct stoa__version *version, uint32_t id, const uint32_t *s
 }
 
 /* From now on the scan's walk may be shared. */
-static int share_walk(struct scan *s, struct stoa_error *err)
+static int share_walk(struct stoa__scan *s, struct stoa_error *err)
 {
 	if (s->shared)
 		return STOA_OK;
@@ -1004,7 +507,7 @@ static int share_walk(struct scan *s, struct stoa_error *err)
 static int source_split(struct stoa__source *source, struct stoa__source **out,
 			struct stoa_error *err)
 {
-	struct scan *s = of_source(source), *twin;
+	struct stoa__scan *s = of_source(source), *twin;
 	uint32_t *slots = stoa__realloc_array(NULL, s->n_columns + 1, sizeof *slots);
 
 	if (!slots)
@@ -1028,7 +531,7 @@ static int source_split(struct stoa__source *source, struct stoa__source **out,
 }
 
 static int scan_open(stoa_txn *txn, stoa_table table, const uint32_t *slots, size_t n_slots,
-		     bool is_cursor, struct scan **out, struct stoa_error *err)
+		     bool is_cursor, struct stoa__scan **out, struct stoa_error *err)
 {
 	struct stoa__table *t;
 
@@ -1048,7 +551,7 @@ static int scan_open(stoa_txn *txn, stoa_table table, const uint32_t *slots, siz
 int stoa__scan_cursor_at(struct stoa__version *version, uint32_t id, const uint32_t *slots,
 			 size_t n, stoa_cursor **out, struct stoa_error *err)
 {
-	struct scan *s;
+	struct stoa__scan *s;
 
 	stoa__version_hold(version);
 	STOA_TRY(scan_at(version, id, slots, n, true, &s, err));
@@ -1059,12 +562,12 @@ int stoa__scan_cursor_at(struct stoa__version *version, uint32_t id, const uint3
 int stoa__scan_source(stoa_txn *txn, stoa_table table, const uint32_t *slots, size_t n_slots,
 		      struct stoa__source **out, struct stoa_error *err)
 {
-	struct scan *s;
+	struct stoa__scan *s;
 
 	*out = NULL;
 	STOA_TRY(scan_open(txn, table, slots, n_slots, false, &s, err));
 	for (size_t i = 0; i < s->n_columns; i++)
-		s->names[i].type = engine_type(s->names[i].type);
+		s->names[i].type = stoa__scan_type(s->names[i].type);
 	*out = &s->source;
 	return STOA_OK;
 }
@@ -1072,7 +575,7 @@ int stoa__scan_source(stoa_txn *txn, stoa_table table, const uint32_t *slots, si
 int stoa_scan(stoa_txn *txn, stoa_table table, const uint32_t *slots, size_t n_slots,
 	      stoa_cursor **out, struct stoa_error *err)
 {
-	struct scan *s;
+	struct stoa__scan *s;
 
 	if (!out)
 		return stoa__fail(err, STOA_EINVAL, "there is no room for the cursor");
