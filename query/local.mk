@@ -29,6 +29,9 @@ libstoa_all_la_SOURCES += \
 	%D%/cast.c \
 	%D%/change.c \
 	%D%/change.h \
+	%D%/change_insert.c \
+	%D%/change_query.c \
+	%D%/change_state.h \
 	%D%/compile.c \
 	%D%/cursor_source.c \
 	%D%/cursor_source.h \
