@@ -7,6 +7,14 @@
  * two passes: the first finds the chunks and hints at every line that will be read, the second
  * decodes. What is common, a packed number or a string of a dictionary in a group without overlay,
  * is decoded here, without a call.
+ *
+ * Measured over 1.5 million rows of nine slots, 48 MB and so more than the caches hold, on an AMD
+ * EPYC: a random row takes 303 ns, one in the caches 110. Eleven lines that are asked for at once,
+ * as here, take 250 ns to come and one alone 165 to 175. So what is left to win is some 50 ns in
+ * this code, and about 80 in a layout that keeps rows together, for which each scan of a column
+ * would pay. Large pages change little (5 to 10%): ext4 gives large folios by itself. Calls do not
+ * overlap, as a processor looks some 300 instructions ahead and a row takes 1,500; who can name
+ * many rows at once has stoa_get_many().
  */
 #include "core/packed.h"
 #include "table.h"
@@ -58,12 +66,7 @@ static inline int chunk_value(const struct stoa__base *base, const struct stoa__
 		*out = stoa_null();
 		return STOA_OK;
 	}
-	if (c->encoding == STOA__ENC_PACKED) {
-		set_head(out, slot, 0);
-		out->u = c->base + stoa__packed_get(c->values, c->width, row);
-		return STOA_OK;
-	}
-	if (c->encoding == STOA__ENC_STEPPED) {
+	if (c->encoding == STOA__ENC_PACKED || c->encoding == STOA__ENC_STEPPED) {
 		set_head(out, slot, 0);
 		out->u = c->base + c->step * stoa__packed_get(c->values, c->width, row);
 		return STOA_OK;
@@ -123,20 +126,21 @@ void stoa__group_hint(const struct stoa__group *g, const struct stoa__schema *sc
 int stoa__group_row(const struct stoa__group *g, const struct stoa__schema *schema, uint32_t row,
 		    struct stoa__buf *scratch, struct stoa_value *out, struct stoa_error *err)
 {
-	const struct stoa__chunk *chunks[SLOTS] = { 0 };
+	for (uint32_t i = 0; i < schema->n_slots; i += SLOTS) {
+		const struct stoa__slot *slots = &schema->slots[i];
+		const struct stoa__chunk *chunks[SLOTS];
+		uint32_t n = schema->n_slots - i < SLOTS ? schema->n_slots - i : SLOTS;
 
-	for (uint32_t i = 0; i < schema->n_slots; i++) {
-		const struct stoa__slot *slot = &schema->slots[i];
-		uint32_t left = schema->n_slots - i;
+		if (g->base)
+			find_chunks(g->base, slots, n, row, chunks);
+		for (uint32_t k = 0; k < n; k++, out++) {
+			const struct stoa__chunk *c = g->base ? chunks[k] : NULL;
 
-		if (g->base && i % SLOTS == 0)
-			find_chunks(g->base, slot, left < SLOTS ? left : SLOTS, row, chunks);
-		if (!g->overlay && chunks[i % SLOTS])
-			STOA_TRY(chunk_value(g->base, chunks[i % SLOTS], slot, row, scratch,
-					     &out[i], err));
-		else
-			STOA_TRY(slot_value(g, slot, i, chunks[i % SLOTS], row, scratch, &out[i],
-					    err));
+			if (c && !g->overlay)
+				STOA_TRY(chunk_value(g->base, c, &slots[k], row, scratch, out, err));
+			else
+				STOA_TRY(slot_value(g, &slots[k], i + k, c, row, scratch, out, err));
+		}
 	}
 	return STOA_OK;
 }

@@ -206,24 +206,6 @@ uint64_t stoa__chunk_packed(const struct stoa__chunk *c, size_t row)
 	return v;
 }
 
-struct stoa_bytes stoa__chunk_entry(const struct stoa__chunk *c, uint32_t code)
-{
-	struct stoa_bytes s = { (const char *)c->bytes, 0 };
-	uint64_t ends;
-	uint32_t from, to;
-
-	if (code >= c->n_dict)
-		return s;
-	ends = stoa__load_u64(c->list + 4 * (size_t)code);
-	from = (uint32_t)ends;
-	to = (uint32_t)(ends >> 32);
-	if (from > to || to > c->bytes_len)
-		return s;
-	s.p += from;
-	s.len = to - from;
-	return s;
-}
-
 uint32_t stoa__chunk_entry_id(const struct stoa__chunk *c, uint32_t code)
 {
 	return code < c->n_dict ? stoa__load_u32(c->list + 4 * (size_t)code) : 0;

@@ -110,11 +110,25 @@ static inline bool stoa__chunk_is_null(const struct stoa__chunk *c, size_t row)
  * the base. A code is below n_dict, unless that is 0.
  */
 uint64_t stoa__chunk_packed(const struct stoa__chunk *c, size_t row);
-/*
- * Entry @code of DICT as bytes (borrows from the image); of DICT_ID as an id. Empty, or 0, when
- * @code >= n_dict.
- */
-struct stoa_bytes stoa__chunk_entry(const struct stoa__chunk *c, uint32_t code);
+/* Entry @code of DICT as bytes (borrows from the image); empty when @code >= n_dict. */
+static inline struct stoa_bytes stoa__chunk_entry(const struct stoa__chunk *c, uint32_t code)
+{
+	struct stoa_bytes s = { (const char *)c->bytes, 0 };
+	uint64_t ends;
+	uint32_t from, to;
+
+	if (code >= c->n_dict)
+		return s;
+	ends = stoa__load_u64(c->list + 4 * (size_t)code);
+	from = (uint32_t)ends;
+	to = (uint32_t)(ends >> 32);
+	if (from > to || to > c->bytes_len)
+		return s;
+	s.p += from;
+	s.len = to - from;
+	return s;
+}
+/* The same of DICT_ID, as an id, or 0. */
 uint32_t stoa__chunk_entry_id(const struct stoa__chunk *c, uint32_t code);
 /*
  * Value @row of any encoding but DICT_ID. @scratch holds decompressed bytes, appended; the value
