@@ -17,8 +17,8 @@ make -s -j"$(nproc)" all
 find . -name '*.gcda' -delete
 make -k check ${1:+TESTS="$*"} >check.out 2>&1 || echo "tests failed: see coverage-build/check.out"
 
-# An object exists twice, for the archive and the shared library; tests use the former.
-find lib storage query -name '*.gcda' ! -path '*/.libs/*' | sort | while read -r data; do
+# libtool keeps the one object there is of each source in .libs.
+find lib storage query -name '*.gcda' | sort | while read -r data; do
 	gcov -bn "$data" 2>/dev/null
 done | awk -v source="$source/" '
 	/^File / {
