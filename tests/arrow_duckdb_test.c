@@ -2,67 +2,18 @@
 /*
  * arrow_duckdb_test.c - Arrow arrays from stoa to DuckDB and back, in one process
  *
- * DuckDB's library is the one that STOA_DUCKDB names; without it the tests are skipped. Its
- * prototypes are as its documentation has them (C API 1.4).
+ * Without DuckDB (duckdb.h) the tests are skipped.
  */
 #include "testing.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../lib/stoa.h"
+#include "duckdb.h"
 #include "every_type.h"
-
-struct duckdb_result {
-	uint64_t deprecated_counts[3];
-	void *deprecated_columns;
-	char *deprecated_error;
-	void *internal;
-};
-
-#define CALLS(X)                                                                           \
-	X(open, int, (const char *path, void **db))                                        \
-	X(close, void, (void **db))                                                        \
-	X(connect, int, (void *db, void **connection))                                     \
-	X(disconnect, void, (void **connection))                                           \
-	X(query, int, (void *connection, const char *sql, struct duckdb_result *out))      \
-	X(result_error, const char *, (struct duckdb_result * r))                          \
-	X(destroy_result, void, (struct duckdb_result * r))                                \
-	X(column_count, uint64_t, (struct duckdb_result * r))                              \
-	X(column_name, const char *, (struct duckdb_result * r, uint64_t i))               \
-	X(column_logical_type, void *, (struct duckdb_result * r, uint64_t i))             \
-	X(destroy_logical_type, void, (void **type))                                       \
-	X(fetch_chunk, void *, (struct duckdb_result r))                                   \
-	X(destroy_data_chunk, void, (void **chunk))                                        \
-	X(result_get_arrow_options, void *, (struct duckdb_result * r))                    \
-	X(destroy_arrow_options, void, (void **options))                                   \
-	X(to_arrow_schema, void *,                                                         \
-	  (void *options, void **types, const char **names, uint64_t n,                    \
-	   struct ArrowSchema *out))                                                       \
-	X(data_chunk_to_arrow, void *, (void *options, void *chunk, struct ArrowArray *out)) \
-	X(arrow_scan, int, (void *connection, const char *name, void *stream))
-
-static struct {
-#define POINTER(name, type, parameters) type(*name) parameters;
-	CALLS(POINTER)
-} duckdb;
-
-static bool load(void)
-{
-	const char *path = getenv("STOA_DUCKDB");
-	void *library = path && *path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
-	bool all = library != NULL;
-
-#define LOAD(name, type, parameters)                                                       \
-	if (library)                                                                       \
-		*(void **)&duckdb.name = dlsym(library, "duckdb_" #name);                  \
-	all = all && duckdb.name;
-	CALLS(LOAD)
-	return all;
-}
 
 /* ---- a result as a stream ---- */
 
@@ -154,7 +105,7 @@ static void every_type_goes_to_duckdb_and_comes_back(void **state)
 	void *db, *connection;
 
 	(void)state;
-	if (!load())
+	if (!duckdb_load())
 		skip();
 	assert_int_equal(duckdb.open(NULL, &db), 0);
 	assert_int_equal(duckdb.connect(db, &connection), 0);
@@ -193,7 +144,7 @@ static void types_of_duckdb_that_stoa_lacks_come_as_their_nearest(void **state)
 	char text[64];
 
 	(void)state;
-	if (!load())
+	if (!duckdb_load())
 		skip();
 	assert_int_equal(duckdb.open(NULL, &db), 0);
 	assert_int_equal(duckdb.connect(db, &connection), 0);

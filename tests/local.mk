@@ -89,6 +89,7 @@ cmocka_tests += \
 sqlite_tests += \
 	%D%/change_differential_test \
 	%D%/join_differential_test \
+	%D%/rewrite_test \
 	%D%/sql_differential_test
 
 script_tests += \
@@ -101,23 +102,27 @@ script_tests += \
 	%D%/symbols_test.sh
 
 check_LTLIBRARIES += %D%/libtesting.la
+answer_sources = %D%/answer.c %D%/answer.h %D%/duck.c %D%/duck.h %D%/duckdb.c %D%/duckdb.h
 tests_aggregate_test_SOURCES = %D%/aggregate_test.c %D%/array_source.c %D%/array_source.h \
 	%D%/mixed.c %D%/mixed.h
-tests_arrow_duckdb_test_SOURCES = %D%/arrow_duckdb_test.c %D%/every_type.c %D%/every_type.h
+tests_arrow_duckdb_test_SOURCES = %D%/arrow_duckdb_test.c %D%/every_type.c %D%/every_type.h \
+	%D%/duckdb.c %D%/duckdb.h
 tests_arrow_ipc_test_SOURCES = %D%/arrow_ipc_test.c %D%/every_type.c %D%/every_type.h
 tests_arrow_test_SOURCES = %D%/arrow_test.c %D%/every_type.c %D%/every_type.h
 tests_cut_test_SOURCES = %D%/cut_test.c %D%/medley.c %D%/medley.h %D%/syscalls.c %D%/syscalls.h
 tests_join_test_SOURCES = %D%/join_test.c %D%/array_source.c %D%/array_source.h
 tests_lanes_test_SOURCES = %D%/lanes_test.c %D%/array_source.c %D%/array_source.h \
 	%D%/mixed.c %D%/mixed.h
-tests_join_differential_test_SOURCES = %D%/join_differential_test.c %D%/answer.c %D%/answer.h
+tests_join_differential_test_SOURCES = %D%/join_differential_test.c $(answer_sources) \
+	%D%/relations.c %D%/relations.h
 tests_like_test_SOURCES = %D%/like_test.c %D%/array_source.c %D%/array_source.h
 tests_limit_test_SOURCES = %D%/limit_test.c %D%/array_source.c %D%/array_source.h \
 	%D%/mixed.c %D%/mixed.h
 tests_model_test_SOURCES = %D%/model_test.c %D%/model.c %D%/model.h
 tests_pick_test_SOURCES = %D%/pick_test.c %D%/array_source.c %D%/array_source.h
 tests_query_test_SOURCES = %D%/query_test.c %D%/array_source.c %D%/array_source.h
-tests_sql_differential_test_SOURCES = %D%/sql_differential_test.c %D%/answer.c %D%/answer.h
+tests_rewrite_test_SOURCES = %D%/rewrite_test.c $(answer_sources) %D%/relations.c %D%/relations.h
+tests_sql_differential_test_SOURCES = %D%/sql_differential_test.c $(answer_sources)
 tests_syscall_test_SOURCES = %D%/syscall_test.c %D%/medley.c %D%/medley.h %D%/syscalls.c \
 	%D%/syscalls.h
 tests_top_test_SOURCES = %D%/top_test.c %D%/array_source.c %D%/array_source.h
