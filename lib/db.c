@@ -620,14 +620,14 @@ int stoa_open(const char *path, const struct stoa_options *options, stoa_db **ou
 }
 
 /*
- * Does the application hold anything of it? A checkpoint in the background, which holds a version
- * too, is waited for.
+ * Does the application hold anything of it? Background work may be at its own holds (a working
+ * version that the collector publishes, the version that a checkpoint stores, transactions that
+ * take cycles apart): each is waited for under the lock that it works under.
  */
 static bool is_busy(struct stoa_db *db)
 {
 	bool busy;
 
-	/* A collection of cycles has transactions of its own: they are waited for as well. */
 	pthread_mutex_lock(&db->lives.collecting);
 	pthread_mutex_lock(&db->mutex);
 	busy = atomic_load(&db->n_txns) || db->n_stmts || db->consumers;
@@ -635,9 +635,14 @@ static bool is_busy(struct stoa_db *db)
 	pthread_mutex_lock(&db->lives.mutex);
 	busy = busy || db->lives.n_handles;
 	pthread_mutex_unlock(&db->lives.mutex);
-	pthread_mutex_lock(&db->checkpoint);
-	busy = busy || stoa__history_is_held(&db->history);
-	pthread_mutex_unlock(&db->checkpoint);
+	if (!busy) {
+		/* No transaction of this thread, which would have the lock already. */
+		stoa__writer_lock(db);
+		pthread_mutex_lock(&db->checkpoint);
+		busy = stoa__history_is_held(&db->history);
+		pthread_mutex_unlock(&db->checkpoint);
+		stoa__writer_unlock(db);
+	}
 	pthread_mutex_unlock(&db->lives.collecting);
 	return busy;
 }

@@ -474,6 +474,45 @@ static void what_is_frozen_is_left_alone(void **state)
 	assert_int_equal(collect(f, 2).groups_read, 1);
 }
 
+/* ---- closing ---- */
+
+struct publisher {
+	stoa_db *db;
+	_Atomic bool is_at_it;
+};
+
+/* What the collector does as it publishes, slowly. */
+static void *publish(void *arg)
+{
+	struct publisher *p = arg;
+	struct stoa__version *w, *base;
+
+	stoa__writer_lock(p->db);
+	base = p->db->history.head;
+	w = stoa__history_begin(&p->db->history);
+	assert_non_null(w);
+	atomic_store(&p->is_at_it, true);
+	usleep(20000);
+	stoa__history_end(w, base);
+	stoa__writer_unlock(p->db);
+	return NULL;
+}
+
+static void closing_waits_for_what_the_collector_is_at(void **state)
+{
+	struct fixture *f = *state;
+	struct publisher p = { .db = f->db };
+	pthread_t thread;
+
+	make_table(f, 100);
+	assert_int_equal(pthread_create(&thread, NULL, publish, &p), 0);
+	while (!atomic_load(&p.is_at_it))
+		usleep(100);
+	ok(f, stoa_close(f->db, &f->err));
+	pthread_join(thread, NULL);
+	open_db(f);
+}
+
 /* ---- being told, and refusing ---- */
 
 struct told {
@@ -679,6 +718,8 @@ int main(void)
 		ON_DISK(writers_wait_for_a_checkpoint_that_cannot_follow),
 		ON_DISK(writers_wait_for_a_collection_that_cannot_follow),
 		IN_MEMORY(writers_wait_for_a_collection_that_cannot_follow),
+		ON_DISK(closing_waits_for_what_the_collector_is_at),
+		IN_MEMORY(closing_waits_for_what_the_collector_is_at),
 		ON_DISK(what_makes_no_sense_is_refused),
 		ON_DISK(a_collection_that_memory_cuts_short_changes_no_row),
 		IN_MEMORY(a_collection_that_memory_cuts_short_changes_no_row),
