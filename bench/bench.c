@@ -20,6 +20,7 @@
 static const struct bench_case *const lists[] = {
 	bench_memory_cases, bench_load_cases, bench_append_cases, bench_point_cases,
 	bench_commit_cases, bench_txn_cases,  bench_open_cases,   bench_query_cases,
+	bench_like_cases,
 	bench_cursor_cases, bench_tpch_cases, bench_statement_cases,
 	bench_gc_cases, bench_churn_cases, bench_refs_cases, bench_queue_cases, bench_set_cases,
 	bench_arrow_cases,
@@ -102,6 +103,7 @@ static int run_all(void)
 	fflush(stdout);
 	for (size_t i = 0; i < n; i++)
 		ok &= bench_run_case(cases[i], &outcomes[i]);
+	bench_report_mean(outcomes, n);
 	print_targets(outcomes, n);
 	if (bench_config.json && !bench_json_write(bench_config.json, outcomes, n)) {
 		fprintf(stderr, "stoa-bench: cannot write %s\n", bench_config.json);

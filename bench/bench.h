@@ -94,6 +94,7 @@ extern const struct bench_case bench_txn_cases[];
 extern const struct bench_case bench_open_cases[];
 extern const struct bench_case bench_queue_cases[];
 extern const struct bench_case bench_query_cases[];
+extern const struct bench_case bench_like_cases[];
 extern const struct bench_case bench_cursor_cases[];
 extern const struct bench_case bench_set_cases[];
 extern const struct bench_case bench_tpch_cases[];
@@ -190,6 +191,10 @@ bool bench_target_reached(const struct bench_outcome *o, const struct bench_targ
  * Returns whether no run failed and all answers agree.
  */
 bool bench_run_case(const struct bench_case *c, struct bench_outcome *out);
+/* case_query.c: is it one of those whose geometric mean is a figure? */
+bool bench_is_query(const struct bench_case *c);
+/* report.c: that mean, on standard output. */
+void bench_report_mean(const struct bench_outcome *outcomes, size_t n);
 /* report.c: the table of a case on standard output. */
 void bench_report_case(const struct bench_outcome *o);
 /* json.c: every run of every case into a file; false if it cannot be written. */

@@ -18,6 +18,9 @@
 
 #define RUNS 20
 #define REPEATS 5
+#define QUANTITY 4	/* columns of lineitem */
+#define FIRST_DATE 10
+#define LAST_DATE 12
 
 static const char fetch_sql[] = "SELECT * FROM lineitem WHERE l_partkey BETWEEN 1000 AND 2999";
 
@@ -105,6 +108,55 @@ static void run_duckdb(const struct bench_case *c, const struct bench_entry *e)
 	bench_duckdb_open(&d, bench_duckdb_lineitem(), 1);
 	measure_fetch(e->arg ? fetch_chunks : fetch_values, &d);
 	bench_duckdb_close(&d);
+}
+
+/* As the others sum it: decimals in hundredths, dates, which are text to SQLite, as days. */
+static double sqlite_sum(sqlite3_stmt *s, int i)
+{
+	struct stoa_value v;
+
+	switch (sqlite3_column_type(s, i)) {
+	case SQLITE_INTEGER: return (double)sqlite3_column_int64(s, i) * (i == QUANTITY ? 100 : 1);
+	case SQLITE_FLOAT: return sqlite3_column_double(s, i) * 100;
+	default: break;
+	}
+	const char *text = (const char *)sqlite3_column_text(s, i);
+	int len = sqlite3_column_bytes(s, i);
+	if (i < FIRST_DATE || i > LAST_DATE)
+		return len;
+	if (stoa_value_parse(STOA_DATE, 0, text, (size_t)len, &v, NULL) < 0)
+		bench_die("SQLite: %s is no date", text);
+	return (double)v.i;
+}
+
+static double fetch_sqlite(void *db)
+{
+	sqlite3_stmt *s = bench_sqlite_prepare(db, fetch_sql);
+	double sum = 0;
+
+	while (bench_sqlite_row(s))
+		for (int i = 0; i < sqlite3_column_count(s); i++)
+			sum += sqlite_sum(s, i);
+	sqlite3_finalize(s);
+	return sum;
+}
+
+static void prepare_sqlite(const struct bench_case *c, const struct bench_entry *e)
+{
+	(void)c;
+	(void)e;
+	bench_sqlite_lineitem();
+}
+
+static void run_sqlite(const struct bench_case *c, const struct bench_entry *e)
+{
+	sqlite3 *db = bench_sqlite_open(bench_sqlite_lineitem());
+
+	(void)c;
+	(void)e;
+	bench_sqlite_exec(db, "PRAGMA mmap_size = 2000000000");
+	measure_fetch(fetch_sqlite, db);
+	bench_sqlite_close(db);
 }
 
 /* ---- the first row ---- */
@@ -225,6 +277,7 @@ static const struct bench_entry fetch_entries[] = {
 	{ "duckdb", "file, threads=1, duckdb_value_*()", prepare_duckdb, run_duckdb, 0 },
 	{ "duckdb-chunks", "file, threads=1, duckdb_fetch_chunk(), vectors read by row", prepare_duckdb,
 	  run_duckdb, 1 },
+	{ "sqlite", "file mapped (mmap_size), sqlite3_column_*()", prepare_sqlite, run_sqlite, 0 },
 };
 
 static const struct bench_entry first_entries[] = {
