@@ -193,7 +193,7 @@ bool bench_target_reached(const struct bench_outcome *o, const struct bench_targ
 bool bench_run_case(const struct bench_case *c, struct bench_outcome *out);
 /* case_query.c: is it one of those whose geometric mean is a figure? */
 bool bench_is_query(const struct bench_case *c);
-/* report.c: that mean, on standard output. */
+/* mean.c: that mean, on standard output. */
 void bench_report_mean(const struct bench_outcome *outcomes, size_t n);
 /* report.c: the table of a case on standard output. */
 void bench_report_case(const struct bench_outcome *o);

@@ -52,6 +52,7 @@ bench_stoa_bench_SOURCES = \
 	%D%/format.h \
 	%D%/json.c \
 	%D%/machine.c \
+	%D%/mean.c \
 	%D%/ours.c \
 	%D%/ours.h \
 	%D%/real.c \
