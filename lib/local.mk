@@ -223,6 +223,7 @@ libstoa_all_la_SOURCES += \
 	%D%/csv/parse.c \
 	%D%/csv/parse.h \
 	%D%/csv/lanes.h \
+	%D%/csv/lanes_load.h \
 	%D%/csv/lanes_loops.h \
 	%D%/csv/repair.c \
 	%D%/csv/repair.h \

@@ -60,13 +60,19 @@ static size_t random_number(uint64_t *seed, char text[64])
 		snprintf(text, 64, "%04d-%02d-%02d777777777", (int)testing_below(seed, 10000),
 			 (int)testing_below(seed, 14), (int)testing_below(seed, 33));
 	}
+	if (n == 10 && testing_below(seed, 2) == 0) {
+		n = 19;
+		snprintf(text + 10, 54, "%c%02d%c%02d:%02d          ", " TtZ"[testing_below(seed, 4)],
+			 (int)testing_below(seed, 26), ":::;"[testing_below(seed, 4)],
+			 (int)testing_below(seed, 62), (int)testing_below(seed, 62));
+	}
 	return n;
 }
 
 static void fast_forms_agree_with_the_exact_parsers(void **state)
 {
 	uint64_t seed = testing_seed();
-	size_t taken = 0;
+	size_t taken = 0, n_timestamps = 0;
 
 	(void)state;
 	for (int round = 0; round < (testing_long() ? 5000000 : 300000); round++) {
@@ -92,6 +98,12 @@ static void fast_forms_agree_with_the_exact_parsers(void **state)
 			assert_int_equal(stoa__parse_date(text, n, &exact), STOA_OK);
 			assert_int_equal(day, exact);
 		}
+		if (stoa__csv_fast_timestamp(text, n, &fast)) {
+			taken++;
+			n_timestamps++;
+			assert_int_equal(stoa__parse_timestamp(text, n, &exact), STOA_OK);
+			assert_true(fast == exact);
+		}
 		if (stoa__csv_fast_double(text, n, &f)) {
 			taken++;
 			assert_int_equal(stoa__parse_f64(text, n, &g), STOA_OK);
@@ -99,6 +111,7 @@ static void fast_forms_agree_with_the_exact_parsers(void **state)
 		}
 	}
 	assert_true(taken > 100000);
+	assert_true(n_timestamps > 1000);
 }
 
 static void common_forms_are_fast(void **state)
@@ -122,6 +135,10 @@ static void common_forms_are_fast(void **state)
 	assert_false(stoa__csv_fast_decimal(".04       ", 3, 2, &x));
 	assert_false(stoa__csv_fast_decimal("01.04     ", 5, 2, &x));
 	assert_false(stoa__csv_fast_decimal("          ", 0, 2, &x));
+	assert_true(stoa__csv_fast_timestamp("1970-01-02 01:02:03", 19, &x));
+	assert_true(x == INT64_C(90123000000));
+	assert_true(stoa__csv_fast_timestamp("0001-01-01T23:59:59", 19, &x) && x < 0);
+	assert_false(stoa__csv_fast_timestamp("1970-01-02 24:00:00", 19, &x));
 	assert_true(stoa__csv_fast_date("1970-01-31", 10, &day) && day == 30);
 	assert_false(stoa__csv_fast_date("1970-02-29", 10, &day));
 	assert_true(stoa__csv_fast_double("123.25    ", 6, &f) && f == 123.25);

@@ -273,6 +273,50 @@ static void lanes_of_dates_agree_with_the_fast_form(void **state)
 	}
 }
 
+static void lanes_of_timestamps_agree_with_the_fast_form(void **state)
+{
+	const struct stoa__csv_scan_kernel *k;
+	uint64_t seed = testing_seed();
+
+	(void)state;
+	for (int round = 0; round < 5000; round++) {
+		static char text[STOA__CSV_LANES][ROOM];
+		struct stoa__csv_lanes l;
+
+		for (size_t i = 0; i < STOA__CSV_LANES; i++) {
+			snprintf(text[i], ROOM, "%04u-%02u-%02u %02u:%02u:%02u",
+				 (unsigned)testing_below(&seed, 10000),
+				 1 + (unsigned)testing_below(&seed, 12),
+				 1 + (unsigned)testing_below(&seed, 29),
+				 (unsigned)testing_below(&seed, 26),
+				 (unsigned)testing_below(&seed, 62),
+				 (unsigned)testing_below(&seed, 62));
+			if (testing_below(&seed, 50) == 0)
+				text[i][11 + testing_below(&seed, 8)] = (char)testing_random(&seed);
+		}
+		for (unsigned which = 0; (k = stoa__csv_scan_kernel_nth(which)); which++) {
+			for (size_t i = 0; i < STOA__CSV_LANES; i++) {
+				uint16_t tail;
+
+				memcpy(&l.word[i], text[i], 8);
+				memcpy(&tail, text[i] + 8, 2);
+				l.len[i] = tail;
+			}
+			k->lanes.dates(&l);
+			for (size_t i = 0; i < STOA__CSV_LANES; i++)
+				memcpy(&l.word[i], text[i] + 11, 8);
+			k->lanes.times(&l);
+			for (size_t i = 0; i < STOA__CSV_LANES; i++) {
+				int64_t us = 0;
+				bool fits = stoa__csv_fast_timestamp(text[i], 19, &us);
+
+				assert_int_equal(l.odd[i] == 0, fits);
+				assert_true(!fits || l.value[i] == us);
+			}
+		}
+	}
+}
+
 static void there_is_always_a_kernel_and_the_last_is_scalar(void **state)
 {
 	unsigned n = 0;
@@ -294,6 +338,7 @@ int main(void)
 		cmocka_unit_test(blank_lines_are_no_records),
 		cmocka_unit_test(lanes_of_numbers_agree_with_the_fast_forms),
 		cmocka_unit_test(lanes_of_dates_agree_with_the_fast_form),
+		cmocka_unit_test(lanes_of_timestamps_agree_with_the_fast_form),
 		cmocka_unit_test(there_is_always_a_kernel_and_the_last_is_scalar),
 	};
 

@@ -153,4 +153,40 @@ static inline bool stoa__csv_fast_date(const char *p, size_t n, int32_t *out)
 	return true;
 }
 
+/* HH:MM:SS, 8 bytes, as seconds since midnight. */
+static inline bool stoa__csv_fast_time(const char *p, uint32_t *out)
+{
+	const uint64_t colons = UINT64_C(0x00003a00003a0000);	/* p[2] and p[5] */
+	uint32_t hour, minute, second;
+	uint64_t x;
+
+	memcpy(&x, p, 8);
+	if ((x & UINT64_C(0x0000ff0000ff0000)) != colons)
+		return false;
+	/* Two zeros, then HHMMSS. */
+	x = 0x3030 | (x & 0xffff) << 16 | (x << 8 & UINT64_C(0x0000ffff00000000)) |
+	    (x & UINT64_C(0xffff000000000000));
+	if (!stoa__is_eight_digits(x))
+		return false;
+	x = stoa__eight_digits(x);
+	hour = (uint32_t)x / 10000;
+	minute = (uint32_t)x / 100 % 100;
+	second = (uint32_t)x % 100;
+	*out = hour * 3600 + minute * 60 + second;
+	return hour < 24 && minute < 60 && second < 60;
+}
+
+/* YYYY-MM-DD HH:MM:SS, or with a T between, as microseconds since 1970-01-01. */
+static inline bool stoa__csv_fast_timestamp(const char *p, size_t n, int64_t *out)
+{
+	int32_t day;
+	uint32_t second;
+
+	if (n != 19 || (p[10] != ' ' && p[10] != 'T') || !stoa__csv_fast_date(p, 10, &day) ||
+	    !stoa__csv_fast_time(p + 11, &second))
+		return false;
+	*out = (day * INT64_C(86400) + second) * 1000000;
+	return true;
+}
+
 #endif

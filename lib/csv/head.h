@@ -18,7 +18,8 @@ struct stoa__csv_wishes {
 	int header;		/* 0 no, 1 yes, -1 find out */
 	const char *null_text;
 	/*
-	 * Column names that speak for a header where one is found in the first record; may be NULL.
+	 * The slots of a table that is there; may be NULL. Their names speak for a header where one is
+	 * found in the first record, and their types are those of the columns.
 	 */
 	const struct stoa_slot *known;
 	size_t n_known;

@@ -19,7 +19,7 @@
 struct stoa__csv_lanes {
 	/*
 	 * Numbers: the last 8 characters of the field, its point left out; what is before the field
-	 * may be anything. Dates: the first 8 characters, or 0 if there are not 10.
+	 * may be anything. Dates: the first 8 characters, or 0 if there are not 10. Times: all 8.
 	 */
 	_Alignas(64) uint64_t word[STOA__CSV_LANES];
 	/* Numbers: characters, without the point; 0: none. Dates: the last 2 characters. */
@@ -37,6 +37,11 @@ struct stoa__csv_lanes_kernel {
 	uint64_t (*numbers)(struct stoa__csv_lanes *l, unsigned scale, int64_t min, int64_t max);
 	/* YYYY-MM-DD as days since 1970-01-01, any but the 29th of February. */
 	uint64_t (*dates)(struct stoa__csv_lanes *l);
+	/*
+	 * Behind dates(), with other words: HH:MM:SS of that day, as microseconds since 1970-01-01.
+	 * What was odd stays so.
+	 */
+	uint64_t (*times)(struct stoa__csv_lanes *l);
 };
 
 #endif

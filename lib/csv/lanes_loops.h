@@ -101,4 +101,32 @@ static TARGET uint64_t dates(struct stoa__csv_lanes *l)
 	}
 	return any_of(&any);
 }
+
+static TARGET uint64_t times(struct stoa__csv_lanes *l)
+{
+	const uint64_t colons = UINT64_C(0x0000ff0000ff0000);
+	eight any = { 0 };
+
+	for (size_t i = 0; i < STOA__CSV_LANES; i += 8) {
+		eight word, x, odd, y, hour, minute, second, v;
+
+		memcpy(&word, &l->word[i], sizeof word);	/* HH:MM:SS */
+		memcpy(&v, &l->value[i], sizeof v);
+		memcpy(&odd, &l->odd[i], sizeof odd);
+		x = (word & 0xffff) | (word >> 8 & UINT64_C(0x00000000ffff0000)) |
+		    (word >> 16 & UINT64_C(0x0000ffff00000000));
+		x ^= EACH_BYTE('0') >> 16;
+		odd |= NO_DIGITS(x) | ((word ^ EACH_BYTE(':')) & colons);
+		y = PAIRS(x);
+		hour = y & 0xff;
+		minute = y >> 16 & 0xff;
+		second = y >> 32 & 0xff;
+		odd |= (eight)((hour > 23) | (minute > 59) | (second > 59));
+		v = (((v * 24 + hour) * 60 + minute) * 60 + second) * 1000000;
+		any |= odd;
+		memcpy(&l->value[i], &v, sizeof v);
+		memcpy(&l->odd[i], &odd, sizeof odd);
+	}
+	return any_of(&any);
+}
 #endif

@@ -28,6 +28,7 @@
 #include "dict.h"
 #include "fast.h"
 #include "infer.h"
+#include "lanes_load.h"
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 
@@ -398,7 +399,7 @@ static inline int put_blob(struct stoa__csv_parser *p, struct column *c, struct 
 }
 RUN(blob)
 
-/* All types without a loop of their own: bool, i8, i16, unsigned, f32, time, timestamp, uuid. */
+/* All types without a loop of their own: bool, i8, i16, unsigned, f32, time, uuid. */
 static inline int put_any(struct stoa__csv_parser *p, struct column *c, struct stoa__csv_field f,
 			  size_t i, struct stoa__csv_fault *fault)
 {
@@ -416,45 +417,18 @@ static inline int put_any(struct stoa__csv_parser *p, struct column *c, struct s
 }
 RUN(any)
 
+static inline int put_timestamp(struct stoa__csv_parser *p, struct column *c,
+				struct stoa__csv_field f, size_t i, struct stoa__csv_fault *fault)
+{
+	int64_t *values = c->values;
+
+	if (LIKELY(stoa__csv_fast_timestamp(f.p, f.n, &values[i])))
+		return STOA_OK;
+	return put_any(p, c, f, i, fault);
+}
+RUN(timestamp)
+
 /* ---- many fields at once ---------------------------------------------------------------- */
-
-/* Loads the fields of STOA__CSV_LANES rows; field of the first ends at entry @entry. */
-static inline __attribute__((always_inline)) void load_numbers(const struct stoa__csv_rows *r,
-							       struct stoa__csv_lanes *l,
-							       size_t entry, bool last,
-							       unsigned scale)
-{
-	uint64_t fraction = scale ? ~UINT64_C(0) << (64 - 8 * scale) : 0;
-
-	for (size_t i = 0; i < STOA__CSV_LANES; i++, entry += r->n_columns) {
-		struct stoa__csv_field f = stoa__csv_field(r, entry, last);
-		const char *end = f.p + f.n, *point = end - 1 - scale;
-		uint64_t whole;
-
-		memcpy(&l->word[i], end - 8, 8);
-		l->len[i] = f.n;
-		if (scale == 0)
-			continue;
-		memcpy(&whole, point - 8, 8);
-		l->word[i] = (l->word[i] & fraction) | whole >> 8 * scale;
-		l->len[i] = *point == '.' ? f.n - 1 : 0;
-	}
-}
-
-static inline __attribute__((always_inline)) void load_dates(const struct stoa__csv_rows *r,
-							     struct stoa__csv_lanes *l,
-							     size_t entry, bool last)
-{
-	for (size_t i = 0; i < STOA__CSV_LANES; i++, entry += r->n_columns) {
-		struct stoa__csv_field f = stoa__csv_field(r, entry, last);
-		uint16_t tail;
-
-		memcpy(&l->word[i], f.p, 8);
-		memcpy(&tail, f.p + 8, 2);
-		l->word[i] = f.n == 10 ? l->word[i] : 0;
-		l->len[i] = tail;
-	}
-}
 
 /* Parses the fields of STOA__CSV_LANES rows from @row on; not 0 when some are odd. */
 typedef uint64_t lanes_step(const struct stoa__csv_rows *r, const struct column *c,
@@ -466,7 +440,7 @@ static inline uint64_t lanes_i32(const struct stoa__csv_rows *r, const struct co
 	int32_t *values = (int32_t *)c->values + row;
 	uint64_t any;
 
-	load_numbers(r, l, entry, c->last, 0);
+	stoa__csv_load_numbers(r, l, entry, c->last, 0);
 	any = r->kernel->lanes.numbers(l, 0, c->min, c->max);
 	for (size_t i = 0; i < STOA__CSV_LANES; i++)
 		values[i] = (int32_t)l->value[i];
@@ -478,7 +452,7 @@ static inline uint64_t lanes_i64(const struct stoa__csv_rows *r, const struct co
 {
 	uint64_t any;
 
-	load_numbers(r, l, entry, c->last, 0);
+	stoa__csv_load_numbers(r, l, entry, c->last, 0);
 	any = r->kernel->lanes.numbers(l, 0, c->min, c->max);
 	memcpy((int64_t *)c->values + row, l->value, sizeof l->value);
 	return any;
@@ -490,7 +464,7 @@ static inline uint64_t lanes_decimal(const struct stoa__csv_rows *r, const struc
 	unsigned scale = c->plan->slot.scale;
 	uint64_t any;
 
-	load_numbers(r, l, entry, c->last, scale);
+	stoa__csv_load_numbers(r, l, entry, c->last, scale);
 	any = r->kernel->lanes.numbers(l, scale, c->min, c->max);
 	memcpy((int64_t *)c->values + row, l->value, sizeof l->value);
 	return any;
@@ -502,10 +476,23 @@ static inline uint64_t lanes_date(const struct stoa__csv_rows *r, const struct c
 	int32_t *values = (int32_t *)c->values + row;
 	uint64_t any;
 
-	load_dates(r, l, entry, c->last);
+	stoa__csv_load_dates(r, l, entry, c->last, false);
 	any = r->kernel->lanes.dates(l);
 	for (size_t i = 0; i < STOA__CSV_LANES; i++)
 		values[i] = (int32_t)l->value[i];
+	return any;
+}
+
+static inline uint64_t lanes_timestamp(const struct stoa__csv_rows *r, const struct column *c,
+				       struct stoa__csv_lanes *l, size_t entry, size_t row)
+{
+	uint64_t any;
+
+	stoa__csv_load_dates(r, l, entry, c->last, true);
+	(void)r->kernel->lanes.dates(l);
+	stoa__csv_load_times(r, l, entry, c->last);
+	any = r->kernel->lanes.times(l);
+	memcpy((int64_t *)c->values + row, l->value, sizeof l->value);
 	return any;
 }
 
@@ -542,6 +529,7 @@ RUN_LANES(i32)
 RUN_LANES(i64)
 RUN_LANES(decimal)
 RUN_LANES(date)
+RUN_LANES(timestamp)
 
 /* ---- the parser ------------------------------------------------------------------------- */
 
@@ -555,6 +543,7 @@ static parse_run *lanes_run_of(const struct stoa_slot *slot)
 			       ? run_decimal_lanes
 			       : NULL;
 	case STOA_DATE: return run_date_lanes;
+	case STOA_TIMESTAMP: return run_timestamp_lanes;
 	default: return NULL;
 	}
 }
@@ -568,6 +557,7 @@ static parse_run *run_of(const struct stoa_slot *slot)
 								      : run_wide_decimal;
 	case STOA_F64: return run_f64;
 	case STOA_DATE: return run_date;
+	case STOA_TIMESTAMP: return run_timestamp;
 	case STOA_STRING: return run_string;
 	case STOA_TEXT: return run_text;
 	case STOA_BLOB: return run_blob;
@@ -578,7 +568,7 @@ static parse_run *run_of(const struct stoa_slot *slot)
 /* Fields by lanes, unless a quote or the text of NULL may look like what is in them. */
 static parse_run *fastest_run_of(const struct stoa_slot *slot, const struct stoa__csv_dialect *d)
 {
-	static const char looks[] = "-.0123456789";
+	static const char looks[] = "-.: T0123456789";
 	bool ambiguous = strchr(looks, d->quote) ||
 			 (d->null_len > 0 && strspn(d->null_text, looks) == d->null_len);
 	parse_run *run = ambiguous ? NULL : lanes_run_of(slot);

@@ -59,4 +59,4 @@ static size_t records(struct stoa__csv_scan *s, const char *text, size_t from, s
 }
 
 const struct stoa__csv_scan_kernel stoa__csv_scan_scalar = { "scalar", fields, records,
-							  { numbers, dates } };
+							  { numbers, dates, times } };

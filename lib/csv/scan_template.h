@@ -180,4 +180,5 @@ static TARGET size_t records(struct stoa__csv_scan *s, const char *text, size_t 
 	return at;
 }
 
-const struct stoa__csv_scan_kernel KERNEL = { KERNEL_NAME, fields, records, { numbers, dates } };
+const struct stoa__csv_scan_kernel KERNEL = { KERNEL_NAME, fields, records,
+					      { numbers, dates, times } };
