@@ -50,14 +50,14 @@ struct picture {
 	const stoa_trace *trace;
 	int measure;
 	bool changes;
-	bool used[STOA_TRACE_OTHER + 1];	/* kinds that are there */
+	bool used[STOA_TRACE_SITE + 1];	/* kinds that are there */
 	bool garbage;
 };
 
 static const struct look {
 	const char *fill;
 	const char *label;
-} looks[STOA_TRACE_OTHER + 1] = {
+} looks[STOA_TRACE_SITE + 1] = {
 	[STOA_TRACE_COLUMN] = { "#8ab6dd", "sealed columns" },
 	[STOA_TRACE_TAIL] = { "#93cda4", "newest rows" },
 	[STOA_TRACE_OVERLAY] = { "#f2b880", "changed values" },
@@ -68,6 +68,7 @@ static const struct look {
 	[STOA_TRACE_PINNED] = { "#e88f83", "kept by snapshots" },
 	[STOA_TRACE_WORK] = { "#eba6c0", "open work" },
 	[STOA_TRACE_OTHER] = { "#dfe1e2", "the rest" },
+	[STOA_TRACE_SITE] = { "#8ab6dd", "calls of the application" },
 };
 
 #define GREW "#e7998d"
@@ -451,7 +452,7 @@ static void put_legend(struct picture *p)
 		put_key(p, x, SHRANK, "shrank");
 		return;
 	}
-	for (int kind = 0; kind <= STOA_TRACE_OTHER; kind++)
+	for (int kind = 0; kind <= STOA_TRACE_SITE; kind++)
 		if (p->used[kind] && looks[kind].fill)
 			x = put_key(p, x, looks[kind].fill, looks[kind].label);
 	if (p->garbage) {

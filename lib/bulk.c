@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/sites.h"
 #include "core/type.h"
 #include "db.h"
 #include "index.h"
@@ -342,6 +343,8 @@ static int put_groups(struct stoa__bulk *b, uint64_t *n_lost, struct stoa_error 
 	for (uint32_t i = 0; i < t->schema->n_slots && rc == STOA_OK; i++)
 		if (stoa__type_is_ref(t->schema->slots[i].def.type))
 			rc = stoa__refs_count_up(b->txn->version, t, i, first, err);
+	if (rc == STOA_OK && stoa__sites_are_on())
+		stoa__site_rows(t->next_rowid - first);
 	return rc < 0 ? rc : index_rows(b, t, first, n_lost, err);
 }
 

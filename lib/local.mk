@@ -114,6 +114,7 @@ libstoa_all_la_SOURCES += \
 	%D%/trace.c \
 	%D%/trace.h \
 	%D%/trace_json.c \
+	%D%/trace_sites.c \
 	%D%/trace_take.c \
 	%D%/tree.c \
 	%D%/tree.h \
@@ -173,6 +174,8 @@ libstoa_all_la_SOURCES += \
 	%D%/core/scaled.h \
 	%D%/core/stepped.c \
 	%D%/core/stepped.h \
+	%D%/core/sites.c \
+	%D%/core/sites.h \
 	%D%/core/source.c \
 	%D%/core/source.h \
 	%D%/core/text.c \

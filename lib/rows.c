@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* rows.c - rows one at a time, by rowid */
 #include "core/alloc.h"
+#include "core/sites.h"
 #include "core/type.h"
 #include "db.h"
 
@@ -45,11 +46,14 @@ static int insert(struct stoa_txn *txn, struct stoa__table *t, const struct stoa
 	if (txn->db->path && stoa__redo_insert(txn, t, t->next_rowid, values) < 0)
 		return stoa__fail_memory(err);
 	rc = stoa__refs_insert(txn->version, t, values, rowid, err);
-	if (rc < 0)
+	if (rc < 0) {
 		txn->redo.len = mark;
-	else
-		txn->dirty = true;
-	return rc;
+		return rc;
+	}
+	txn->dirty = true;
+	if (stoa__sites_are_on())
+		stoa__site_rows(1);
+	return STOA_OK;
 }
 
 int stoa_insert(stoa_txn *txn, stoa_table table, const struct stoa_value *values, size_t n_values,

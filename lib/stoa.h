@@ -662,6 +662,7 @@ enum stoa_trace_kind {
 	STOA_TRACE_PINNED = 11,		/* what only older versions see: snapshots */
 	STOA_TRACE_WORK = 12,		/* transactions and queries that are open */
 	STOA_TRACE_OTHER = 13,		/* the rest */
+	STOA_TRACE_SITE = 14,		/* a call of the application, or all of them: rows it put in */
 };
 
 /** stoa_trace_kind_name() - "table", "column", ...; never NULL */
@@ -759,6 +760,55 @@ STOA_API STOA_CHECK_RESULT int stoa_trace_json(stoa_trace *trace, const char **o
  */
 STOA_API STOA_CHECK_RESULT int stoa_trace_parse(const char *json, size_t len, stoa_trace **out,
 						struct stoa_error *err);
+
+/**
+ * stoa_trace_start() - from now on, note the call of the application that memory is taken under
+ *
+ * Each allocation is remembered with the return addresses of up to 48 calls until it is freed, for
+ * all databases of the process. Off, which is how a process begins, this costs an allocation a
+ * branch that is never taken; on, a few microseconds and some hundred bytes: for who looks for
+ * something, not for always.
+ *
+ *     stoa_trace_start(&err);
+ *     work(db);
+ *     stoa_trace_sites(&trace, &err);
+ *     n = stoa_trace_top(trace, STOA_TRACE_BY_MEMORY, top, 5);
+ *     for (size_t i = 0; i < n; i++)
+ *             printf("%12lld  %s\n", (long long)stoa_trace_node(trace, top[i])->memory,
+ *                    stoa_trace_node(trace, top[i])->name);
+ *     stoa_trace_free(trace);
+ *     stoa_trace_stop();
+ *
+ * Returns: STOA_OK; STOA_ESTATE if it is on already.
+ * Threads: any.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_trace_start(struct stoa_error *err);
+
+/** stoa_trace_stop() - end that, and forget what was noted; may be called when it is off. Threads: any */
+STOA_API void stoa_trace_stop(void);
+
+/**
+ * stoa_trace_sites() - say which calls of the application have what memory, since stoa_trace_start()
+ *
+ * The root's memory is stoa_trace_memory() before the call. Below it are the calls of the
+ * application, main() or the first function of a thread outermost, each with those that were made
+ * within it; the leaves are calls of the library: @memory, what was allocated under it and not
+ * freed yet, wherever it belongs now; @count, the rows that it put in. A name is as
+ * "load_orders (shop+0x1a2f)": a function, if the dynamic linker knows it (of a program, when that
+ * was linked with -rdynamic); a file, and the address in it, which addr2line(1) turns into a line
+ * of the source. stoa_trace_path() has all calls from the outside in. A database that threads of
+ * an application change together has what it needs under the name of who happened to need it.
+ *
+ * Other nodes are "threads of the library" (the collector, checkpoints), "before it was started",
+ * with what there was no memory to note, and "noting it". In a program that has the library linked
+ * in statically, its calls are told by the names of functions: it is to be linked with -rdynamic.
+ *
+ * All of stoa_trace_top(), stoa_trace_compare() and stoa_trace_json() works on it.
+ *
+ * Returns: STOA_OK; STOA_ESTATE if it is off; STOA_ENOMEM.
+ * Threads: any. Cost: some microseconds for each distinct stack of calls.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_trace_sites(stoa_trace **out, struct stoa_error *err);
 
 /** stoa_trace_memory() - bytes of heap that the library has now, for all databases of the process, and traces */
 STOA_API uint64_t stoa_trace_memory(void);

@@ -14,12 +14,12 @@ static const char *const kind_names[] = {
 	[STOA_TRACE_ROWS] = "rows",	    [STOA_TRACE_INDEX] = "index",
 	[STOA_TRACE_STRINGS] = "strings",   [STOA_TRACE_FILES] = "files",
 	[STOA_TRACE_PINNED] = "pinned",	    [STOA_TRACE_WORK] = "work",
-	[STOA_TRACE_OTHER] = "other",
+	[STOA_TRACE_OTHER] = "other",	    [STOA_TRACE_SITE] = "call site",
 };
 
 const char *stoa_trace_kind_name(int kind)
 {
-	if (kind < STOA_TRACE_DATABASE || kind > STOA_TRACE_OTHER)
+	if (kind < STOA_TRACE_DATABASE || kind > STOA_TRACE_SITE)
 		return "unknown";
 	return kind_names[kind];
 }

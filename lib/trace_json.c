@@ -333,7 +333,7 @@ static int skip_value(struct parser *j)
 
 static int kind_of(const struct parser *j)
 {
-	for (int k = STOA_TRACE_DATABASE; k < STOA_TRACE_OTHER; k++)
+	for (int k = STOA_TRACE_DATABASE; k <= STOA_TRACE_SITE; k++)
 		if (text_is(j, stoa_trace_kind_name(k)))
 			return k;
 	return STOA_TRACE_OTHER;	/* one of a later version */

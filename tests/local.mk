@@ -79,6 +79,7 @@ cmocka_tests += \
 	%D%/text_test \
 	%D%/threads_test \
 	%D%/top_test \
+	%D%/trace_sites_test \
 	%D%/trace_test \
 	%D%/type_test \
 	%D%/tree_test \
@@ -132,6 +133,8 @@ tests_libtesting_la_SOURCES = %D%/ledger.c %D%/ledger.h %D%/place.c %D%/place.h 
 LDADD = tests/libtesting.la libstoa_all.la $(CMOCKA_LIBS) $(SQLITE3_LIBS)
 
 tests_shell_test_LDADD = $(LDADD) -lutil
+## Its functions are found by name.
+tests_trace_sites_test_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 tests_csv_suite_test_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS)
 tests_csv_suite_test_LDADD = $(LDADD) $(YAJL_LIBS)
 

@@ -14,6 +14,9 @@
  * branch that is never taken; the count of allocations is touched only while armed. Arming and
  * disarming are for one thread at a time; allocations meanwhile may come from any.
  *
+ * Call sites. Who wants to know who took what has it noted (sites.h); that is a branch like that of
+ * faults, in allocating and in freeing.
+ *
  * A size of zero is taken for one, so that NULL always means that memory is out.
  */
 #include "alloc.h"
@@ -25,6 +28,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#include "sites.h"
 
 #define ALIGNMENT 64
 #define SMALL 1024
@@ -145,11 +150,18 @@ static inline void count(int64_t change)
 			      memory_order_relaxed);
 }
 
+static inline void count_new(void *p, size_t size)
+{
+	count((int64_t)size);
+	if (stoa__sites_are_on())
+		stoa__site_note(p, size);
+}
+
 /* @p has just been allocated, or NULL. */
 static inline void *counted(void *p)
 {
 	if (p)
-		count((int64_t)malloc_usable_size(p));
+		count_new(p, malloc_usable_size(p));
 	return p;
 }
 
@@ -196,12 +208,29 @@ void *stoa__calloc(size_t n, size_t size)
 	return p ? memset(p, 0, total) : NULL;
 }
 
+/* The same while call sites are noted: by the time realloc() is back another may have @p's address. */
+static __attribute__((noinline)) void *realloc_noted(void *p, size_t old, size_t size)
+{
+	uint32_t stack = p ? stoa__site_forget(p) : STOA__SITE_NONE;
+	void *new = realloc(p, size);
+
+	if (!new) {
+		stoa__site_note_again(p, old, stack);
+		return NULL;
+	}
+	count((int64_t)malloc_usable_size(new) - (int64_t)old);
+	stoa__site_note(new, malloc_usable_size(new));
+	return new;
+}
+
 void *stoa__realloc(void *p, size_t size)
 {
 	size_t old = malloc_usable_size(p);
 
 	if (size > PTRDIFF_MAX || refuse())
 		return NULL;
+	if (stoa__sites_are_on())
+		return realloc_noted(p, old, size ? size : 1);
 	p = realloc(p, size ? size : 1);
 	if (p)
 		count((int64_t)malloc_usable_size(p) - (int64_t)old);
@@ -251,7 +280,7 @@ void *stoa__alloc_told(size_t size, size_t *got)
 	if (!p)
 		return NULL;
 	*got = malloc_usable_size(p);
-	count((int64_t)*got);
+	count_new(p, *got);
 	return p;
 }
 
@@ -263,6 +292,8 @@ size_t stoa__free_told(void *p)
 		return 0;
 	size = malloc_usable_size(p);
 	count(-(int64_t)size);
+	if (stoa__sites_are_on())
+		(void)stoa__site_forget(p);
 	free(p);
 	return size;
 }
