@@ -29,11 +29,13 @@
  */
 #include "catalog.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "../lib/core/alloc.h"
 #include "../lib/core/hash.h"
@@ -946,6 +948,14 @@ int stoa__catalog_keys(struct stoa__catalog *cat, const void *prefix, size_t pre
 
 /* ---- commit ---- */
 
+/* LMDB calls a write that ended half-way an I/O error. On a full disk that is how it ends. */
+static int reason(const struct stoa__catalog *cat, int e)
+{
+	struct statvfs st;
+
+	return e == EIO && fstatvfs(cat->dir->fd, &st) == 0 && !st.f_bavail ? ENOSPC : e;
+}
+
 /*
  * After a failed commit: LMDB may hold pages that the disk does not. A new environment reads what
  * the file is, and a forced sync makes that the truth. @e is the commit's own error.
@@ -1074,7 +1084,7 @@ int stoa__catalog_commit(struct stoa__catalog *cat, struct stoa_error *err)
 	e = mdb_txn_commit(cat->txn);
 	cat->txn = NULL;
 	if (e != MDB_SUCCESS)
-		return recover(cat, e, err);
+		return recover(cat, reason(cat, e), err);
 	after_commit(cat, txnid);
 	return STOA_OK;
 }

@@ -111,6 +111,7 @@ tests_arrow_duckdb_test_SOURCES = %D%/arrow_duckdb_test.c %D%/every_type.c %D%/e
 tests_arrow_ipc_test_SOURCES = %D%/arrow_ipc_test.c %D%/every_type.c %D%/every_type.h
 tests_arrow_test_SOURCES = %D%/arrow_test.c %D%/every_type.c %D%/every_type.h
 tests_cut_test_SOURCES = %D%/cut_test.c %D%/medley.c %D%/medley.h %D%/syscalls.c %D%/syscalls.h
+tests_flip_test_SOURCES = %D%/flip_test.c %D%/medley.c %D%/medley.h
 tests_join_test_SOURCES = %D%/join_test.c %D%/array_source.c %D%/array_source.h
 tests_lanes_test_SOURCES = %D%/lanes_test.c %D%/array_source.c %D%/array_source.h \
 	%D%/mixed.c %D%/mixed.h

@@ -292,7 +292,7 @@ static void fill(const char *mounted)
 
 static void a_full_disk_loses_nothing(void **state)
 {
-	static const char *const sizes[] = { "size=300k", "size=340k", "size=380k" };
+	static const char *const sizes[] = { "size=400k", "size=500k", "size=620k" };
 	char *dir = testing_tempdir();
 
 	(void)state;
@@ -303,6 +303,66 @@ static void a_full_disk_loses_nothing(void **state)
 			skip();
 		}
 		fill(dir);
+		assert_int_equal(umount(dir), 0);
+	}
+	testing_rmtree(dir);
+}
+
+static void write_ballast(const char *path, size_t bytes)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	for (size_t i = 0; i < bytes; i++)
+		fputc('b', f);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* Commits until there is no room for the log; then somebody makes room, and the work goes on. */
+static void fill_and_go_on(struct run *r, const char *ballast, bool checkpoints)
+{
+	struct stoa_error err;
+	int rc = STOA_OK;
+	stoa_db *db;
+
+	must(stoa_open(r->path, NULL, &db, &err), &err);
+	must(medley_create(db, &err), &err);
+	while (rc == STOA_OK && r->possible < MEDLEY_MAX / 2) {
+		if (checkpoints && r->possible % 5 == 0)
+			(void)!stoa_checkpoint(db, &err);
+		rc = medley_commit(db, r->possible + 1, STOA_FULL, r->csv, &err);
+		r->possible += rc == STOA_OK;
+	}
+	assert_int_equal(rc, STOA_EFULL);
+	assert_int_equal(medley_commit(db, r->possible + 1, STOA_FULL, r->csv, &err), STOA_EFULL);
+	assert_int_equal(unlink(ballast), 0);
+	for (int i = 0; i < 5; i++)
+		must(medley_commit(db, ++r->possible, STOA_FULL, r->csv, &err), &err);
+	must(stoa_checkpoint(db, &err), &err);
+	must(stoa_close(db, &err), &err);
+	must(stoa_check(r->path, print_finding, (void *)(uintptr_t)"after room was made", &err), &err);
+}
+
+static void work_goes_on_when_there_is_room_again(void **state)
+{
+	char *dir = testing_tempdir();
+
+	(void)state;
+	for (int checkpoints = 0; checkpoints < 2; checkpoints++) {
+		struct run r = { .dir = dir };
+		char ballast[256];
+
+		if (mount("none", dir, "tmpfs", 0, "size=1500k") < 0) {
+			printf("skipped: a tmpfs may not be mounted here (%s)\n", strerror(errno));
+			testing_rmtree(dir);
+			skip();
+		}
+		snprintf(r.path, sizeof r.path, "%s/a.stoa", dir);
+		snprintf(r.csv, sizeof r.csv, "/tmp/stoa-full-%ld.csv", (long)getpid());
+		snprintf(ballast, sizeof ballast, "%s/ballast", dir);
+		write_ballast(ballast, 1100 << 10);
+		fill_and_go_on(&r, ballast, checkpoints);
+		unlink(r.csv);
 		assert_int_equal(umount(dir), 0);
 	}
 	testing_rmtree(dir);
@@ -346,6 +406,7 @@ int main(void)
 		cmocka_unit_test(every_call_may_fail),
 		cmocka_unit_test(a_failed_sync_makes_the_database_read_only),
 		cmocka_unit_test(a_full_disk_loses_nothing),
+		cmocka_unit_test(work_goes_on_when_there_is_room_again),
 		cmocka_unit_test(new_directories_and_files_have_the_users_mask),
 	};
 
