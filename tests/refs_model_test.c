@@ -6,7 +6,9 @@
  * everything, deaths to a fixed point, and for cycles a mark and sweep from what is a member or
  * held. The same random operations go to a database, with savepoints, aborts, memory that runs out,
  * checkpoints, reopening and crashes (a copy of the files of a database that is open), and
- * everything is compared after each transaction, often within one.
+ * everything is compared after each transaction, often within one. Row groups are rewritten
+ * meanwhile, act by act as a compaction does it, so that rows die, are kept, held and changed between
+ * any two acts.
  *
  *     node   n, a -> node, b -> node, leaf -> leaf, w ~> node        -> strong, ~> weak
  *     leaf   n, w ~> node
@@ -18,8 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../lib/core/alloc.h"
 #include "../lib/check_refs.h"
+#include "../lib/compact.h"
+#include "../lib/core/alloc.h"
 #include "../lib/cycles.h"
 #include "../lib/db.h"
 #include "../lib/refs.h"
@@ -82,6 +85,9 @@ struct run {
 	uint32_t marks[MARKS];
 	size_t n_marks;
 	struct handle handle[HANDLES];
+	struct stoa__rewrite *rewrite;	/* a compaction that has begun, or NULL */
+	bool is_read, is_rehearsed;
+	size_t at;			/* the next run to be installed */
 };
 
 static uint64_t below(struct run *r, uint64_t n)
@@ -568,10 +574,17 @@ static void commit_nothing(struct run *r)
 	compare_committed(r);
 }
 
+static void end_rewrite(struct run *r)
+{
+	stoa__rewrite_free(r->rewrite);
+	r->rewrite = NULL;
+}
+
 static void step_reopen(struct run *r)
 {
 	if (!r->dir)
 		return;
+	end_rewrite(r);
 	release_all(r);
 	ok(r, stoa_close(r->db, &r->err));
 	open_db(r, "db.stoa");
@@ -625,14 +638,95 @@ static void step_collect(struct run *r)
 	struct stoa__cycles done = { 0 };
 	int rc;
 
-	if (below(r, 4) == 0)
+	if (below(r, 4) == 0) {
+		end_rewrite(r);
 		ok(r, stoa_gc_collect(r->db, 2, NULL, &r->err));	/* compaction, too */
+	}
 	maybe_fault(r);
 	rc = stoa__cycles_collect(r->db, &done, &r->err);
 	if (faulted(r, rc))
 		rc = stoa__cycles_collect(r->db, &done, &r->err);
 	ok(r, rc);
 	sweep(r->committed);
+	compare_committed(r);
+}
+
+/* ---- compaction, act by act ---- */
+
+#define GROUPS_MAX 200
+
+struct groups {
+	struct stoa__group *group[GROUPS_MAX];
+	size_t n;
+};
+
+static int list_group(void *ctx, uint64_t first, void *value)
+{
+	struct groups *g = ctx;
+
+	(void)first;
+	if (g->n < GROUPS_MAX)
+		g->group[g->n++] = value;
+	return STOA_OK;
+}
+
+/* Reads all groups of a table, in runs of a few. */
+static void begin_rewrite(struct run *r)
+{
+	struct stoa__version *v = stoa__history_snapshot_quietly(&r->db->history);
+	const struct stoa__table *t = stoa__table_find(v, r->table[below(r, TABLES)]);
+	struct groups g = { .n = 0 };
+
+	(void)stoa__tree_walk(t->groups, 0, list_group, &g);
+	ok(r, stoa__rewrite_new(r->db, v, &r->rewrite, &r->err));
+	r->is_read = r->is_rehearsed = false;
+	r->at = 0;
+	for (size_t i = 0, n; i < g.n; i += n) {
+		n = 1 + below(r, 6);
+		if (n > g.n - i)
+			n = g.n - i;
+		ok(r, stoa__rewrite_run(r->rewrite, t, g.group + i, n, below(r, 8) == 0, &r->err));
+	}
+	stoa__version_drop_quietly(v);
+}
+
+/* What has no lock to wait for, beside an open transaction too. */
+static void step_rehearse(struct run *r)
+{
+	int rc;
+
+	if (!r->rewrite) {
+		begin_rewrite(r);
+	} else if (!r->is_read) {
+		ok(r, stoa__rewrite_finish(r->rewrite, &r->err));
+		r->is_read = true;
+	} else if (r->at < stoa__rewrite_n_runs(r->rewrite)) {
+		maybe_fault(r);
+		rc = stoa__rewrite_rehearse(r->rewrite, r->at, &r->err);
+		r->is_rehearsed = true;
+		if (!faulted(r, rc) && rc != STOA_ESTATE)
+			ok(r, rc);
+	} else {
+		end_rewrite(r);
+	}
+}
+
+static void step_install(struct run *r)
+{
+	int rc;
+
+	if (!r->rewrite || !r->is_rehearsed)
+		return;
+	maybe_fault(r);
+	stoa__writer_lock(r->db);
+	rc = stoa__rewrite_install(r->rewrite, r->at, &r->err);
+	stoa__writer_unlock(r->db);
+	if (!faulted(r, rc) && rc != STOA_ESTATE && rc != STOA_EBUSY)
+		ok(r, rc);
+	if (rc != STOA_EBUSY) {
+		r->at++;
+		r->is_rehearsed = false;
+	}
 	compare_committed(r);
 }
 
@@ -646,13 +740,13 @@ struct choice {
 static const struct choice inside[] = {
 	{ 30, step_insert },   { 25, step_update }, { 25, step_delete }, { 6, step_handle },
 	{ 2, step_savepoint }, { 2, step_rollback }, { 4, step_commit }, { 1, step_abort },
-	{ 1, step_compare },   { 1, step_seal },    { 0, NULL },
+	{ 1, step_compare },   { 1, step_seal },    { 2, step_rehearse }, { 0, NULL },
 };
 
 static const struct choice outside[] = {
 	{ 20, begin },	      { 3, step_checkpoint }, { 3, step_release },
 	{ 1, step_reopen },   { 1, step_crash },      { 2, step_collect },
-	{ 0, NULL },
+	{ 4, step_rehearse }, { 8, step_install },    { 0, NULL },
 };
 
 static void step(struct run *r)
@@ -728,6 +822,7 @@ static void run(uint64_t seed, bool durable, unsigned n_steps)
 		step(&r);
 	if (r.txn)
 		step_abort(&r);
+	end_rewrite(&r);
 	release_all(&r);
 	commit_nothing(&r);
 	ok(&r, stoa_close(r.db, &r.err));
