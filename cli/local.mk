@@ -70,7 +70,34 @@ stoa_SOURCES = \
 	%D%/writer_table.c \
 	%D%/writer_vertical.c
 
-dist_man_MANS += %D%/stoa.1
+## tests/manual_test.sh compares each page with its subcommand's --help.
+dist_man_MANS += \
+	%D%/stoa.1 \
+	%D%/man/stoa-backup.1 \
+	%D%/man/stoa-bench.1 \
+	%D%/man/stoa-blob.1 \
+	%D%/man/stoa-check.1 \
+	%D%/man/stoa-create.1 \
+	%D%/man/stoa-drop.1 \
+	%D%/man/stoa-dump.1 \
+	%D%/man/stoa-export.1 \
+	%D%/man/stoa-freeze.1 \
+	%D%/man/stoa-gc.1 \
+	%D%/man/stoa-help.1 \
+	%D%/man/stoa-import.1 \
+	%D%/man/stoa-plot.1 \
+	%D%/man/stoa-query.1 \
+	%D%/man/stoa-queue.1 \
+	%D%/man/stoa-recover.1 \
+	%D%/man/stoa-refs.1 \
+	%D%/man/stoa-restore.1 \
+	%D%/man/stoa-schema.1 \
+	%D%/man/stoa-set.1 \
+	%D%/man/stoa-shell.1 \
+	%D%/man/stoa-stat.1 \
+	%D%/man/stoa-tables.1 \
+	%D%/man/stoa-trace.1 \
+	%D%/man/stoa-version.1
 EXTRA_DIST += %D%/README.md %D%/stoa.bash %D%/_stoa
 
 ## Where bash-completion and Debian's zsh look; the file's name is the command's.

@@ -366,7 +366,8 @@ static int draw(const struct plot *p)
 
 	fflush(stdout);
 	signal(SIGPIPE, SIG_IGN);
-	out = popen("gnuplot -", "we");
+	/* A picture's text is UTF-8 whatever the terminal takes. */
+	out = popen(p->path ? "LC_ALL=C.UTF-8 gnuplot -" : "gnuplot -", "we");
 	if (!out) {
 		report("gnuplot cannot be started: %s", strerror(errno));
 		return CLI_FAILURE;

@@ -467,7 +467,7 @@ const struct command command_queue = {
 	"  ack, nack LEASE...   a job is done; a job goes back\n"
 	"  extend LEASE...      a job takes longer\n"
 	"  work -- COMMAND...   run a command for each job, with the payload as its input, or in\n"
-	"                       place of {} in its arguments; a job is done if it exits with 0\n\n"
+	"                       place of an argument {}; a job is done if it exits with 0\n\n"
 	"  -q, --queue NAME     which queue of the table; work: NAME,... the first ones first\n"
 	"  -n, --number N       pop, peek, claim: so many rows; work: so many jobs at a time\n"
 	"  -b, --back           pop, peek: from the back\n"
