@@ -180,6 +180,10 @@ libstoa_all_la_SOURCES += \
 	%D%/core/source.h \
 	%D%/core/text.c \
 	%D%/core/text.h \
+	%D%/core/text_float.c \
+	%D%/core/text_parts.h \
+	%D%/core/text_print.c \
+	%D%/core/text_time.c \
 	%D%/core/type.c \
 	%D%/core/type.h
 

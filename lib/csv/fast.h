@@ -86,7 +86,7 @@ static inline bool stoa__csv_fast_decimal(const char *p, size_t n, size_t scale,
 
 /*
  * [-]digits.digits or [-]digits, 15 of them at most: the quotient of two doubles that are exact, so
- * rounded once (see lib/core/text.c). No zero in front but before the point.
+ * rounded once (see lib/core/text_float.c). No zero in front but before the point.
  */
 static inline bool stoa__csv_fast_double(const char *p, size_t n, double *out)
 {
