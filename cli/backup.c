@@ -4,8 +4,8 @@
  * to date
  */
 #include "cli.h"
+#include "options.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 
 struct show {
@@ -53,33 +53,16 @@ static int backup(const char *path, const char *to, uint32_t flags, bool quiet)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "verify", no_argument, NULL, 'v' },
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+	bool quiet = false, verify = false;
+	const struct option_rule rules[] = {
+		OPTION_FLAG("verify", 'v', &verify),
+		OPTION_FLAG("quiet", 'q', &quiet),
 	};
-	bool quiet = false;
-	uint32_t flags = 0;
-	int option;
+	int code;
 
-	while ((option = getopt_long(argc, argv, "vqh", options, NULL)) != -1) {
-		switch (option) {
-		case 'v':
-			flags = STOA_BACKUP_VERIFY;
-			break;
-		case 'q':
-			quiet = true;
-			break;
-		case 'h':
-			return show_help(self);
-		default:
-			return bad_usage(self, NULL);
-		}
-	}
-	if (argc - optind != 2)
-		return bad_usage(self, "a DB, and a DIR for its backup, are wanted");
-	return backup(argv[optind], argv[optind + 1], flags, quiet);
+	if (!OPTIONS(self, argc, argv, rules, 2, 2, "a DB, and a DIR for its backup, are wanted", &code))
+		return code;
+	return backup(argv[optind], argv[optind + 1], verify ? STOA_BACKUP_VERIFY : 0, quiet);
 }
 
 const struct command command_backup = {

@@ -7,10 +7,10 @@
  * loaded if it is there, SQLite is its own shell; what is not there is left out and said so.
  */
 #include "cli.h"
+#include "options.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,56 +229,26 @@ static int bench_files(char **files, int n, const char *where)
 	return code;
 }
 
-/* A number from 1 to @max. */
-static bool parse(const char *s, unsigned long max, unsigned *out)
-{
-	char *end;
-	unsigned long n = strtoul(s, &end, 10);
-
-	*out = (unsigned)n;
-	return *s >= '0' && *s <= '9' && !*end && n >= 1 && n <= max;
-}
-
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "threads", required_argument, NULL, 'j' },
-		{ "rounds", required_argument, NULL, 'r' },
-		{ "dir", required_argument, NULL, 'd' },
-		{ "no-peers", no_argument, NULL, 'n' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
 	const char *where = ".";
-	int option;
+	uint64_t threads = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN), rounds = ROUNDS;
+	bool alone = false;
+	const struct option_rule rules[] = {
+		OPTION_NUMBER("threads", 'j', &threads, 1, 1024),
+		OPTION_NUMBER("rounds", 0, &rounds, 1, BENCH_ROUNDS_MAX),
+		OPTION_TEXT("dir", 0, &where),
+		OPTION_FLAG("no-peers", 0, &alone),
+	};
+	int code;
 
-	job.n_threads = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
-	bench_config.rounds = ROUNDS;
+	if (!OPTIONS(self, argc, argv, rules, 1, ARGUMENTS_MAX, "a CSV file is wanted", &code))
+		return code;
+	job.n_threads = (unsigned)threads;
+	bench_config.rounds = (unsigned)rounds;
 	bench_config.cap_s = 0;
-	while ((option = getopt_long(argc, argv, "j:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'j':
-			if (!parse(optarg, 1024, &job.n_threads))
-				return bad_usage(self, "--threads wants 1 to 1024");
-			break;
-		case 'r':
-			if (!parse(optarg, BENCH_ROUNDS_MAX, &bench_config.rounds))
-				return bad_usage(self, "--rounds wants 1 to %d", BENCH_ROUNDS_MAX);
-			break;
-		case 'd':
-			where = optarg;
-			break;
-		case 'n':
-			bench_config.peers = false;
-			break;
-		case 'h':
-			return show_help(self);
-		default:
-			return bad_usage(self, NULL);
-		}
-	}
-	if (argc == optind)
-		return bad_usage(self, "a CSV file is wanted");
+	if (alone)
+		bench_config.peers = false;
 	return bench_files(argv + optind, argc - optind, where);
 }
 

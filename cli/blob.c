@@ -7,9 +7,9 @@
  * new bytes, or the old ones.
  */
 #include "cli.h"
+#include "options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -295,45 +295,28 @@ static int create(const char *db, const char *name)
 	return session_end(&s, code);
 }
 
-static bool parse_number(const char *s, uint64_t *out)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtoull(s, &end, 10);
-	return *s >= '0' && *s <= '9' && !*end && !errno;
-}
+#define WANTED "create DB TABLE, get DB TABLE SLOT ROW, or put DB TABLE SLOT ROW [FILE] is wanted"
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "output", required_argument, NULL, 'o' },
-		{ "offset", required_argument, NULL, 'O' },
-		{ "length", required_argument, NULL, 'l' },
-		{ "append", no_argument, NULL, 'a' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+	struct work work = { .offset = UINT64_MAX, .length = UINT64_MAX };
+	const struct option_rule rules[] = {
+		OPTION_TEXT("output", 'o', &work.file),
+		OPTION_NUMBER("offset", 0, &work.offset, 0, INT64_MAX),
+		OPTION_NUMBER("length", 0, &work.length, 0, UINT64_MAX),
+		OPTION_FLAG("append", 'a', &work.append),
 	};
-	struct work work = { .length = UINT64_MAX };
 	const char *action;
-	int option, n;
+	int n, code;
 
-	while ((option = getopt_long(argc, argv, "o:ah", options, NULL)) != -1) {
-		if (option == 'h')
-			return show_help(self);
-		if (option == 'o')
-			work.file = optarg;
-		else if (option == 'a')
-			work.append = true;
-		else if (option == '?')
-			return bad_usage(self, NULL);
-		else if (!parse_number(optarg, option == 'O' ? &work.offset : &work.length))
-			return bad_usage(self, "%s is no number of bytes", optarg);
-		work.at_offset |= option == 'O';
-	}
+	if (!OPTIONS(self, argc, argv, rules, 1, ARGUMENTS_MAX, WANTED, &code))
+		return code;
+	work.at_offset = work.offset != UINT64_MAX;
+	if (!work.at_offset)
+		work.offset = 0;
 	n = argc - optind;
 	argv += optind;
-	action = n ? argv[0] : "";
+	action = argv[0];
 	if (strcmp(action, "create") == 0 && n == 3)
 		return create(argv[1], argv[2]);
 	if (strcmp(action, "get") == 0 && n == 5)
@@ -343,8 +326,7 @@ static int run(const struct command *self, int argc, char **argv)
 			work.file = argv[5];
 		return put(argv + 1, &work);
 	}
-	return bad_usage(self, "create DB TABLE, get DB TABLE SLOT ROW, or put DB TABLE SLOT ROW [FILE] is "
-			       "wanted");
+	return bad_usage(self, WANTED);
 }
 
 const struct command command_blob = {

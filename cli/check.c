@@ -7,9 +7,9 @@
  * and the exit code is that of damage all the same.
  */
 #include "cli.h"
+#include "options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -58,27 +58,12 @@ int run_in_child(const char *path, int (*work)(const void *ctx), const void *ctx
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
 	bool quiet = false;
-	int option, code;
+	const struct option_rule rules[] = { OPTION_FLAG("quiet", 'q', &quiet) };
+	int code;
 
-	while ((option = getopt_long(argc, argv, "qh", options, NULL)) != -1) {
-		switch (option) {
-		case 'q':
-			quiet = true;
-			break;
-		case 'h':
-			return show_help(self);
-		default:
-			return bad_usage(self, NULL);
-		}
-	}
-	if (argc - optind != 1)
-		return bad_usage(self, "one DB is wanted");
+	if (!OPTIONS(self, argc, argv, rules, 1, 1, "one DB is wanted", &code))
+		return code;
 	code = run_in_child(argv[optind], check, argv[optind]);
 	if (code == CLI_OK && !quiet)
 		printf("%s: every byte is as it was written\n", argv[optind]);

@@ -32,6 +32,7 @@ struct command {
 	const char *summary;	/* one line, without a full stop */
 	const char *details;	/* the rest of --help */
 	int (*run)(const struct command *self, int argc, char **argv);
+	bool in_order;		/* options end at the first argument: values may look like them */
 };
 
 extern const struct command command_backup;
@@ -81,14 +82,6 @@ int show_help(const struct command *self);
 /* Reports a misuse, unless @format is NULL and getopt has, and points at --help; CLI_USAGE. */
 int bad_usage(const struct command *self, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-
-/*
- * For a subcommand whose only option is --help: parses the command line, which must have @min to
- * @max arguments from argv[optind] on. False: that was all, with *@code to return; @wanted says
- * what must be there.
- */
-bool plain_arguments(const struct command *self, int argc, char **argv, int min, int max,
-		     const char *wanted, int *code);
 
 /* ---- session.c: a database and a transaction, opened and ended with reports ---- */
 
@@ -179,21 +172,6 @@ bool format_of(const char *name, enum format *out);
 	"  -d, --delimiter C    csv: the character between fields, or tab; otherwise a comma\n"        \
 	"      --blobs HOW      hex (\\x and digits) or base64; otherwise hex\n"                      \
 	"      --compress HOW   arrow and arrows: zstd, lz4 or none; otherwise none\n"
-/* For getopt_long(): "f:d:" and these. */
-#define WRITER_OPTIONS                                                                             \
-	{ "format", required_argument, NULL, 'f' }, { "no-header", no_argument, NULL, 'N' },       \
-		{ "null", required_argument, NULL, 'n' },                                          \
-		{ "compress", required_argument, NULL, 'Z' },                                      \
-		{ "delimiter", required_argument, NULL, 'd' },                                     \
-		{ "blobs", required_argument, NULL, 'B' }
-/* Takes one of them: CLI_OK, or what bad_usage() returned. */
-int writer_option(const struct command *self, int option, const char *arg,
-		  struct writer_options *out);
-/* For a subcommand with these options and --help alone: as plain_arguments(), with @n arguments. */
-bool writer_arguments(const struct command *self, int argc, char **argv, int n,
-		      const char *wanted, struct writer_options *out, int *code);
-/* A field separator as an option gives it: one ASCII character, "tab" or "\\t". */
-bool parse_delimiter(const char *s, char *out);
 /* STOA_BLOBS_* of hex or base64; -1 for any other word. */
 int parse_blobs(const char *s);
 struct writer *writer_new(FILE *out, const struct writer_options *options,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* create.c - stoa create DB: a new database, empty or with one table */
 #include "cli.h"
+#include "options.h"
 
-#include <getopt.h>
 
 static int create_table(struct session *s, const char *name, const struct slot_list *list)
 {
@@ -30,32 +30,16 @@ static int create(const char *path, const char *table, const struct slot_list *l
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "table", required_argument, NULL, 't' },
-		{ "schema", required_argument, NULL, 's' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
 	const char *table = NULL, *schema = NULL;
+	const struct option_rule rules[] = {
+		OPTION_TEXT("table", 't', &table),
+		OPTION_TEXT("schema", 's', &schema),
+	};
 	struct slot_list list = { 0 };
-	int option, code;
+	int code;
 
-	while ((option = getopt_long(argc, argv, "t:s:h", options, NULL)) != -1) {
-		switch (option) {
-		case 't':
-			table = optarg;
-			break;
-		case 's':
-			schema = optarg;
-			break;
-		case 'h':
-			return show_help(self);
-		default:
-			return bad_usage(self, NULL);
-		}
-	}
-	if (argc - optind != 1)
-		return bad_usage(self, "one DB is wanted");
+	if (!OPTIONS(self, argc, argv, rules, 1, 1, "one DB is wanted", &code))
+		return code;
 	if (!table != !schema)
 		return bad_usage(self, "--table and --schema go together");
 	if (schema && (code = slots_parse(schema, &list)) != CLI_OK)

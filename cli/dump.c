@@ -21,10 +21,10 @@
  * which.
  */
 #include "dump.h"
+#include "options.h"
 #include "shell.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -264,22 +264,13 @@ int dump_to(struct session *s, const char *path, FILE *out)
 
 static int run_dump(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "output", required_argument, NULL, 'o' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
 	const char *path = NULL;
+	const struct option_rule rules[] = { OPTION_TEXT("output", 'o', &path) };
 	struct session s;
-	int option, code;
+	int code;
 
-	while ((option = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
-		if (option != 'o')
-			return option == 'h' ? show_help(self) : bad_usage(self, NULL);
-		path = optarg;
-	}
-	if (argc - optind != 1)
-		return bad_usage(self, "one DB is wanted");
+	if (!OPTIONS(self, argc, argv, rules, 1, 1, "one DB is wanted", &code))
+		return code;
 	code = session_begin(&s, argv[optind], STOA_OPEN_READ_ONLY | STOA_OPEN_NO_CREATE,
 			     STOA_READ);
 	if (code != CLI_OK)
@@ -326,7 +317,7 @@ static int run_restore(const struct command *self, int argc, char **argv)
 {
 	int code;
 
-	if (!plain_arguments(self, argc, argv, 2, 2,
+	if (!options_take(self, argc, argv, NULL, 0, 2, 2,
 			     "a DB that is not there yet, and a FILE, are wanted", &code))
 		return code;
 	return restore(argv[optind], argv[optind + 1]);

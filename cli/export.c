@@ -6,9 +6,9 @@
  * replaced by half of a new one.
  */
 #include "cli.h"
+#include "options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -123,36 +123,18 @@ static int export(struct session *s, const char *what, const char *path,
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = {
-		WRITER_OPTIONS,
-		{ "table", required_argument, NULL, 't' },
-		{ "output", required_argument, NULL, 'o' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
 	struct writer_options wo = { .format = FORMAT_CSV };
 	const char *path = NULL;
+	const struct option_rule rules[] = {
+		WRITER_RULES(&wo),
+		OPTION_TEXT("table", 't', &wo.table),
+		OPTION_TEXT("output", 'o', &path),
+	};
 	struct session s;
-	int option, code;
+	int code;
 
-	while ((option = getopt_long(argc, argv, "f:d:t:o:h", options, NULL)) != -1) {
-		switch (option) {
-		case 't':
-			wo.table = optarg;
-			break;
-		case 'o':
-			path = optarg;
-			break;
-		case 'h':
-			return show_help(self);
-		default:
-			code = writer_option(self, option, optarg, &wo);
-			if (code != CLI_OK)
-				return code;
-		}
-	}
-	if (argc - optind != 2)
-		return bad_usage(self, "a DB and a TABLE or SQL statement are wanted");
+	if (!OPTIONS(self, argc, argv, rules, 2, 2, "a DB and a TABLE or SQL statement are wanted", &code))
+		return code;
 	code = session_begin(&s, argv[optind], STOA_OPEN_READ_ONLY | STOA_OPEN_NO_CREATE,
 			     STOA_READ);
 	if (code == CLI_OK)

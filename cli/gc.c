@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* gc.c - stoa gc DB: give back the space of what was deleted, changed and dropped */
 #include "cli.h"
+#include "options.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -51,41 +51,18 @@ static int collect(const char *path, int generation, bool cold, bool stats)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "generation", required_argument, NULL, 'g' },
-		{ "cold", no_argument, NULL, 'c' },
-		{ "stats", no_argument, NULL, 's' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	int generation = STOA_GC_GENERATIONS - 1;
+	uint64_t generation = STOA_GC_GENERATIONS - 1;
 	bool cold = false, stats = false;
-	int option;
+	const struct option_rule rules[] = {
+		OPTION_NUMBER("generation", 'g', &generation, 0, STOA_GC_GENERATIONS - 1),
+		OPTION_FLAG("cold", 0, &cold),
+		OPTION_FLAG("stats", 0, &stats),
+	};
+	int code;
 
-	while ((option = getopt_long(argc, argv, "g:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'g':
-			if (strlen(optarg) != 1 || *optarg < '0' ||
-			    *optarg >= '0' + STOA_GC_GENERATIONS)
-				return bad_usage(self, "there is no generation %s: they are 0, 1 and 2",
-						 optarg);
-			generation = *optarg - '0';
-			break;
-		case 'c':
-			cold = true;
-			break;
-		case 's':
-			stats = true;
-			break;
-		case 'h':
-			return show_help(self);
-		default:
-			return bad_usage(self, NULL);
-		}
-	}
-	if (argc - optind != 1)
-		return bad_usage(self, "one DB is wanted");
-	return collect(argv[optind], generation, cold, stats);
+	if (!OPTIONS(self, argc, argv, rules, 1, 1, "one DB is wanted", &code))
+		return code;
+	return collect(argv[optind], (int)generation, cold, stats);
 }
 
 const struct command command_gc = {

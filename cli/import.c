@@ -7,9 +7,9 @@
  * behind.
  */
 #include "cli.h"
+#include "options.h"
 
 #include <ctype.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -258,156 +258,114 @@ int import_one(struct session *s, const char *path, const char *table)
 	return code;
 }
 
-static bool parse_count(const char *s, uint64_t *out)
+static bool take_file_format(char *arg, void *to)
 {
-	char *end;
+	struct import *im = to;
 
-	*out = strtoull(s, &end, 10);
-	return isdigit((unsigned char)*s) && !*end && *out > 0;
-}
-
-static bool parse_threads(const char *s, unsigned *out)
-{
-	char *end;
-	unsigned long n = strtoul(s, &end, 10);
-
-	*out = (unsigned)n;
-	return isdigit((unsigned char)*s) && !*end && n >= 1 && n <= 1024;
-}
-
-static int parse_format(struct import *im, const char *s)
-{
-	if (strcmp(s, "tsv") == 0)
+	if (strcmp(arg, "tsv") == 0)
 		im->csv.delimiter = '\t';
-	if (strcmp(s, "csv") == 0 || strcmp(s, "tsv") == 0)
-		return 'c';
-	if (strcmp(s, "arrow") == 0 || strcmp(s, "arrows") == 0)
-		return 'a';
-	return strcmp(s, "json") == 0 || strcmp(s, "jsonl") == 0 ? 'j' : 0;
+	if (strcmp(arg, "csv") == 0 || strcmp(arg, "tsv") == 0)
+		im->format = 'c';
+	else if (strcmp(arg, "arrow") == 0 || strcmp(arg, "arrows") == 0)
+		im->format = 'a';
+	else if (strcmp(arg, "json") == 0 || strcmp(arg, "jsonl") == 0)
+		im->format = 'j';
+	else
+		return false;
+	return true;
 }
 
-/* enum stoa_conflict, or -1. */
-static int parse_conflict(const char *s)
+static bool take_quote(char *arg, void *to)
 {
-	if (strcmp(s, "error") == 0)
-		return STOA_CONFLICT_ERROR;
-	if (strcmp(s, "ignore") == 0)
-		return STOA_CONFLICT_IGNORE;
-	return strcmp(s, "replace") == 0 ? STOA_CONFLICT_REPLACE : -1;
+	*(char *)to = *arg;
+	return arg[0] >= ' ' && !arg[1];
 }
 
-static int parse_options(const struct command *self, int argc, char **argv, struct import *im)
+/* The place of @arg among @n words into the int at @to. */
+static bool take_word(const char *arg, const char *const *words, int n, int *to)
 {
-	static const struct option options[] = {
-		{ "table", required_argument, NULL, 't' },
-		{ "schema", required_argument, NULL, 's' },
-		{ "threads", required_argument, NULL, 'j' },
-		{ "format", required_argument, NULL, 'f' },
-		{ "delimiter", required_argument, NULL, 'd' },
-		{ "null", required_argument, NULL, 'n' },
-		{ "quote", required_argument, NULL, 'Q' },
-		{ "encoding", required_argument, NULL, 'e' },
-		{ "ragged", required_argument, NULL, 'r' },
-		{ "rejects", required_argument, NULL, 'R' },
-		{ "max-rejects", required_argument, NULL, 'M' },
-		{ "unique", required_argument, NULL, 'u' },
-		{ "on-conflict", required_argument, NULL, 'C' },
-		{ "blobs", required_argument, NULL, 'B' },
-		{ "header", no_argument, NULL, 'H' },
-		{ "no-header", no_argument, NULL, 'N' },
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+	for (*to = 0; *to < n; ++*to)
+		if (strcmp(arg, words[*to]) == 0)
+			return true;
+	return false;
+}
+
+static bool take_ragged(char *arg, void *to)
+{
+	static const char *const words[] = { [STOA_CSV_EXACT] = "error", [STOA_CSV_FILL] = "fill" };
+
+	return take_word(arg, words, 2, to);
+}
+
+static bool take_conflict(char *arg, void *to)
+{
+	static const char *const words[] = {
+		[STOA_CONFLICT_ERROR] = "error",
+		[STOA_CONFLICT_IGNORE] = "ignore",
+		[STOA_CONFLICT_REPLACE] = "replace",
 	};
-	int option;
 
-	while ((option = getopt_long(argc, argv, "t:s:j:f:d:n:qh", options, NULL)) != -1) {
-		switch (option) {
-		case 't':
-			im->table = optarg;
-			break;
-		case 's':
-			im->schema = optarg;
-			break;
-		case 'j':
-			if (!parse_threads(optarg, &im->csv.n_threads))
-				return bad_usage(self, "--threads wants 1 to 1024");
-			break;
-		case 'f':
-			im->format = parse_format(im, optarg);
-			if (!im->format)
-				return bad_usage(self, "no format %s: csv, tsv, json, jsonl or arrow",
-						 optarg);
-			break;
-		case 'd':
-			if (!parse_delimiter(optarg, &im->csv.delimiter))
-				return bad_usage(self, "--delimiter wants one character, or tab");
-			break;
-		case 'n':
-			im->csv.null_text = optarg;
-			break;
-		case 'Q':
-			im->csv.quote = *optarg;
-			if (optarg[0] < ' ' || optarg[1])
-				return bad_usage(self, "--quote wants one character");
-			break;
-		case 'e':
-			im->encoding = optarg;
-			break;
-		case 'r':
-			im->csv.ragged = strcmp(optarg, "fill") == 0 ? STOA_CSV_FILL :
-								       STOA_CSV_EXACT;
-			if (im->csv.ragged == STOA_CSV_EXACT && strcmp(optarg, "error") != 0)
-				return bad_usage(self, "--ragged wants error or fill");
-			break;
-		case 'R':
-			im->rejects_path = optarg;
-			break;
-		case 'M':
-			if (!parse_count(optarg, &im->csv.reject_max))
-				return bad_usage(self, "--max-rejects wants a number from 1");
-			break;
-		case 'u':
-			im->csv.unique = optarg;
-			break;
-		case 'C':
-			im->csv.on_conflict = parse_conflict(optarg);
-			if (im->csv.on_conflict < 0)
-				return bad_usage(self, "--on-conflict wants error, ignore or replace");
-			break;
-		case 'B':
-			im->csv.blobs = parse_blobs(optarg);
-			if (im->csv.blobs < 0)
-				return bad_usage(self, "--blobs wants hex or base64");
-			break;
-		case 'H':
-			im->csv.header = 1;
-			break;
-		case 'N':
-			im->csv.header = 0;
-			break;
-		case 'q':
-			im->quiet = true;
-			break;
-		case 'h':
-			show_help(self);
-			return -1;
-		default:
-			return bad_usage(self, NULL);
-		}
-	}
-	return CLI_OK;
+	return take_word(arg, words, 3, to);
+}
+
+static bool take_blobs_as(char *arg, void *to)
+{
+	return (*(int *)to = parse_blobs(arg)) >= 0;
+}
+
+static bool take_header(char *none, void *to)
+{
+	(void)none;
+	*(int *)to = 1;
+	return true;
+}
+
+static bool take_no_header(char *none, void *to)
+{
+	(void)none;
+	*(int *)to = 0;
+	return true;
+}
+
+static bool parse_options(const struct command *self, int argc, char **argv, struct import *im, int *code)
+{
+	struct stoa_csv_options *csv = &im->csv;
+	uint64_t threads = csv->n_threads;
+	const struct option_rule rules[] = {
+		OPTION_TEXT("table", 't', &im->table),
+		OPTION_TEXT("schema", 's', &im->schema),
+		OPTION_NUMBER("threads", 'j', &threads, 1, 1024),
+		OPTION_TAKE("format", 'f', take_file_format, im, "csv, tsv, json, jsonl or arrow"),
+		OPTION_TAKE("delimiter", 'd', take_delimiter, &csv->delimiter, "one character, or tab"),
+		OPTION_TEXT("null", 'n', &csv->null_text),
+		OPTION_TAKE("quote", 0, take_quote, &csv->quote, "one character"),
+		OPTION_TEXT("encoding", 0, &im->encoding),
+		OPTION_TAKE("ragged", 0, take_ragged, &csv->ragged, "error or fill"),
+		OPTION_TEXT("rejects", 0, &im->rejects_path),
+		OPTION_NUMBER("max-rejects", 0, &csv->reject_max, 1, UINT64_MAX),
+		OPTION_TEXT("unique", 0, &csv->unique),
+		OPTION_TAKE("on-conflict", 0, take_conflict, &csv->on_conflict,
+			    "error, ignore or replace"),
+		OPTION_TAKE("blobs", 0, take_blobs_as, &csv->blobs, "hex or base64"),
+		OPTION_CALL("header", 0, take_header, &csv->header),
+		OPTION_CALL("no-header", 0, take_no_header, &csv->header),
+		OPTION_FLAG("quiet", 'q', &im->quiet),
+	};
+
+	if (!OPTIONS(self, argc, argv, rules, 2, ARGUMENTS_MAX, "a DB and at least one FILE are wanted",
+		     code))
+		return false;
+	csv->n_threads = (unsigned)threads;
+	return true;
 }
 
 static int run(const struct command *self, int argc, char **argv)
 {
 	struct import im = { .csv = STOA_CSV_OPTIONS_INIT };
-	int code = parse_options(self, argc, argv, &im);
+	int code;
 
-	if (code != CLI_OK)
-		return code < 0 ? CLI_OK : code;
-	if (argc - optind < 2)
-		return bad_usage(self, "a DB and at least one FILE are wanted");
+	if (!parse_options(self, argc, argv, &im, &code))
+		return code;
 	for (int i = optind + 1; i < argc; i++)
 		if (strcmp(argv[i], "-") == 0 && !im.table)
 			return bad_usage(self, "standard input has no name: add --table NAME");

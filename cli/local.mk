@@ -31,6 +31,8 @@ stoa_SOURCES = \
 	%D%/json.c \
 	%D%/main.c \
 	%D%/memory.c \
+	%D%/options.c \
+	%D%/options.h \
 	%D%/pager.c \
 	%D%/plot.c \
 	%D%/progress.c \

@@ -19,9 +19,9 @@
  * A row begins with its number, so that no label can be the END. Text is taken as it is: no markup.
  */
 #include "cli.h"
+#include "options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -416,40 +416,25 @@ int plot_query(struct session *s, const char *sql, const char *kind, const char 
 	return code;
 }
 
+static bool take_output(char *arg, void *to)
+{
+	*(const char **)to = arg;
+	return ends_in(arg, ".png") || ends_in(arg, ".svg");
+}
+
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "kind", required_argument, NULL, 'k' },
-		{ "output", required_argument, NULL, 'o' },
-		{ "title", required_argument, NULL, 't' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
 	const char *kind = NULL, *path = NULL, *title = NULL;
+	const struct option_rule rules[] = {
+		OPTION_TEXT("kind", 'k', &kind),
+		OPTION_TAKE("output", 'o', take_output, &path, "a name ending in .png or .svg"),
+		OPTION_TEXT("title", 't', &title),
+	};
 	struct session s;
-	int option, code;
+	int code;
 
-	while ((option = getopt_long(argc, argv, "k:o:t:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'k':
-			kind = optarg;
-			break;
-		case 'o':
-			path = optarg;
-			if (!ends_in(path, ".png") && !ends_in(path, ".svg"))
-				return bad_usage(self, "--output wants a name ending in .png or .svg");
-			break;
-		case 't':
-			title = optarg;
-			break;
-		case 'h':
-			return show_help(self);
-		default:
-			return bad_usage(self, NULL);
-		}
-	}
-	if (argc - optind != 2)
-		return bad_usage(self, "a DB and one SQL statement are wanted");
+	if (!OPTIONS(self, argc, argv, rules, 2, 2, "a DB and one SQL statement are wanted", &code))
+		return code;
 	code = session_begin(&s, argv[optind], STOA_OPEN_READ_ONLY | STOA_OPEN_NO_CREATE,
 			     STOA_READ);
 	if (code == CLI_OK)

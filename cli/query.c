@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* query.c - stoa query DB SQL: statements, and their results in one of the formats */
 #include "cli.h"
+#include "options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,69 +129,35 @@ static int query(const char *path, const char *sql, struct stoa_options *open_op
 	return code;
 }
 
-/* A number in @text, up to @max; false if it is none. */
-static bool parse_number(const char *text, unsigned long long max, unsigned long long *out)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtoull(text, &end, 10);
-	return end != text && !*end && *text != '-' && !errno && *out <= max;
-}
+#define WANTED "a DB and SQL are wanted, or SQL alone"
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = {
-		WRITER_OPTIONS,
-		{ "max-rows", required_argument, NULL, 'm' },
-		{ "input", required_argument, NULL, 'i' },
-		{ "threads", required_argument, NULL, 'j' },
-		{ "memory", required_argument, NULL, 'M' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
 	struct writer_options wo = { .format = FORMAT_TABLE };
 	struct stoa_options open_options = STOA_OPTIONS_INIT;
-	struct text sql = { 0 };
+	uint64_t threads = open_options.n_threads, megabytes = 0;
 	const char *file = NULL, *path;
-	int option, n, code = CLI_OK;
-	unsigned long long number;
+	const struct option_rule rules[] = {
+		WRITER_RULES(&wo),
+		OPTION_NUMBER("max-rows", 'm', &wo.max_rows, 0, UINT64_MAX),
+		OPTION_TEXT("input", 'i', &file),
+		OPTION_NUMBER("threads", 'j', &threads, 0, UINT16_MAX),
+		OPTION_NUMBER("memory", 0, &megabytes, 0, UINT64_MAX >> 20),
+	};
+	struct text sql = { 0 };
+	int n, code;
 
 	wo.fit = isatty(STDOUT_FILENO);
 	wo.color = color_on(stdout);
 	wo.max_rows = wo.fit ? MAX_ROWS_ON_TERMINAL : 0;
-	while ((option = getopt_long(argc, argv, "f:d:m:i:j:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'm':
-			if (!parse_number(optarg, ULLONG_MAX, &number))
-				return bad_usage(self, "--max-rows wants a number");
-			wo.max_rows = number;
-			break;
-		case 'j':
-			if (!parse_number(optarg, UINT16_MAX, &number))
-				return bad_usage(self, "--threads wants a number");
-			open_options.n_threads = (uint32_t)number;
-			break;
-		case 'M':
-			if (!parse_number(optarg, ULLONG_MAX >> 20, &number))
-				return bad_usage(self, "--memory wants a number of megabytes");
-			open_options.memory_limit = number << 20;
-			break;
-		case 'i':
-			file = optarg;
-			break;
-		case 'h':
-			return show_help(self);
-		default:
-			code = writer_option(self, option, optarg, &wo);
-			if (code != CLI_OK)
-				return code;
-		}
-	}
+	if (!OPTIONS(self, argc, argv, rules, 0, 2, WANTED, &code))
+		return code;
 	/* DB SQL, or SQL alone; with --input DB, or nothing. */
 	n = argc - optind + (file != NULL);
 	if (n < 1 || n > 2)
-		return bad_usage(self, "a DB and SQL are wanted, or SQL alone");
+		return bad_usage(self, WANTED);
+	open_options.n_threads = (uint32_t)threads;
+	open_options.memory_limit = megabytes << 20;
 	path = n == 2 ? argv[optind] : NULL;
 	code = read_sql(argv[argc - 1], file, &sql);
 	if (code == CLI_OK)

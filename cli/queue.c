@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* queue.c - stoa queue ACTION DB QUEUE ...: rows pushed, popped, claimed and worked on */
 #include "queue.h"
+#include "options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -307,76 +307,31 @@ static int print_stat(struct queue *q)
 
 /* ---- the command line ---- */
 
-/* Seconds, with a fraction or without, as milliseconds. */
-static bool parse_seconds(const char *s, uint32_t *out)
+/* Seconds, with a fraction or without, as milliseconds in the uint32_t at @to. */
+static bool take_seconds(char *arg, void *to)
 {
+	uint32_t *out = to;
 	char *end;
-	double x = strtod(s, &end);
+	double x = strtod(arg, &end);
 
-	if (end == s || *end || !(x >= 0) || x * 1000 > UINT32_MAX)
+	if (end == arg || *end || !(x >= 0) || x * 1000 > UINT32_MAX)
 		return false;
 	*out = (uint32_t)lround(x * 1000);
 	return true;
 }
 
-static bool parse_number(const char *s, uint64_t max, uint64_t *out)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtoull(s, &end, 10);
-	return end != s && !*end && !errno && *s != '-' && *out && *out <= max;
-}
-
 /* Names between commas, in place. */
-static bool parse_queues(char *s, struct queue_options *o)
+static bool take_queues(char *arg, void *to)
 {
+	struct queue_options *o = to;
+
 	o->n_queues = 0;
-	for (char *name = strtok(s, ","); name; name = strtok(NULL, ",")) {
+	for (char *name = strtok(arg, ","); name; name = strtok(NULL, ",")) {
 		if (o->n_queues == QUEUES_MAX)
 			return false;
 		o->queues[o->n_queues++] = name;
 	}
 	return o->n_queues > 0;
-}
-
-static const struct option options[] = {
-	{ "queue", required_argument, NULL, 'q' },  { "number", required_argument, NULL, 'n' },
-	{ "back", no_argument, NULL, 'b' },	    { "front", no_argument, NULL, 'f' },
-	{ "forever", no_argument, NULL, 'F' },	    { "lease", required_argument, NULL, 'l' },
-	{ "delay", required_argument, NULL, 'd' },  { "maxlen", required_argument, NULL, 'm' },
-	{ "attempts", required_argument, NULL, 'a' }, { "help", no_argument, NULL, 'h' },
-	{ 0 },
-};
-
-/* One option; false if its argument makes no sense. */
-static bool take_option(int option, struct queue_options *o)
-{
-	uint64_t x;
-
-	switch (option) {
-	case 'q':
-		return parse_queues(optarg, o);
-	case 'n':
-		return parse_number(optarg, UINT32_MAX, &o->n);
-	case 'm':
-		return parse_number(optarg, UINT64_MAX, &o->maxlen);
-	case 'a':
-		if (!parse_number(optarg, UINT32_MAX, &x))
-			return false;
-		o->attempts_max = (uint32_t)x;
-		return true;
-	case 'l':
-		return parse_seconds(optarg, &o->lease_ms);
-	case 'd':
-		return parse_seconds(optarg, &o->delay_ms);
-	case 'b':
-		return o->back = true;
-	case 'f':
-		return o->front = true;
-	default:
-		return o->forever = true;
-	}
 }
 
 static bool is_lease_action(const char *action)
@@ -437,17 +392,24 @@ static bool is_action(const char *s)
 static int run(const struct command *self, int argc, char **argv)
 {
 	struct queue_options o = { .n_queues = 1, .n = 1, .lease_ms = LEASE_S * 1000 };
-	int option, n;
+	uint64_t attempts = 0;
+	const struct option_rule rules[] = {
+		OPTION_TAKE("queue", 'q', take_queues, &o, "names of queues, at most 64"),
+		OPTION_NUMBER("number", 'n', &o.n, 1, UINT32_MAX),
+		OPTION_FLAG("back", 'b', &o.back),
+		OPTION_FLAG("front", 'f', &o.front),
+		OPTION_FLAG("forever", 'F', &o.forever),
+		OPTION_TAKE("lease", 'l', take_seconds, &o.lease_ms, "a number of seconds"),
+		OPTION_TAKE("delay", 'd', take_seconds, &o.delay_ms, "a number of seconds"),
+		OPTION_NUMBER("maxlen", 'm', &o.maxlen, 1, UINT64_MAX),
+		OPTION_NUMBER("attempts", 'a', &attempts, 1, UINT32_MAX),
+	};
+	int n, code;
 
 	/* What follows -- is left alone; else options may stand anywhere. */
-	while ((option = getopt_long(argc, argv, "q:n:bfFl:d:m:a:h", options, NULL)) != -1) {
-		if (option == 'h')
-			return show_help(self);
-		if (option == '?')
-			return bad_usage(self, NULL);
-		if (!take_option(option, &o))
-			return bad_usage(self, "%s makes no sense here", optarg);
-	}
+	if (!OPTIONS(self, argc, argv, rules, 0, ARGUMENTS_MAX, "", &code))
+		return code;
+	o.attempts_max = (uint32_t)attempts;
 	n = argc - optind;
 	if (n < 1 || !is_action(argv[optind]))
 		return bad_usage(self, "an ACTION is wanted: push, pop, peek, len, stat, claim, ack, "

@@ -5,8 +5,8 @@
  * As the check it runs in a process of its own, see check.c.
  */
 #include "cli.h"
+#include "options.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 
 static void on_loss(void *ctx, const char *table, stoa_rowid first, stoa_rowid last, const char *what)
@@ -40,23 +40,13 @@ static int recover(const void *ctx)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
 	struct names names = { 0 };
-	int option;
+	const struct option_rule rules[] = { OPTION_FLAG("quiet", 'q', &names.quiet) };
+	int code;
 
-	while ((option = getopt_long(argc, argv, "qh", options, NULL)) != -1) {
-		if (option == 'h')
-			return show_help(self);
-		if (option != 'q')
-			return bad_usage(self, NULL);
-		names.quiet = true;
-	}
-	if (argc - optind != 2)
-		return bad_usage(self, "a damaged DB, and one that is not there yet, are wanted");
+	if (!OPTIONS(self, argc, argv, rules, 2, 2,
+		     "a damaged DB, and one that is not there yet, are wanted", &code))
+		return code;
 	names.from = argv[optind];
 	names.to = argv[optind + 1];
 	return run_in_child(names.from, recover, &names);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* refs.c - stoa refs DB TABLE ROW: which rows refer to a row */
 #include "cli.h"
+#include "options.h"
 
 #include <errno.h>
-#include <getopt.h>
+#include <unistd.h>
 #include <stdlib.h>
 
 /* A rowid; false: it is none. */
@@ -47,11 +48,12 @@ int refs_list(struct session *s, const char *name, const char *rowid, FILE *out,
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	struct writer_options wo;
+	struct writer_options wo = { .format = FORMAT_TABLE, .fit = isatty(STDOUT_FILENO) };
+	const struct option_rule rules[] = { WRITER_RULES(&wo) };
 	struct session s;
 	int code;
 
-	if (!writer_arguments(self, argc, argv, 3, "a DB, a TABLE and a ROW are wanted", &wo, &code))
+	if (!OPTIONS(self, argc, argv, rules, 3, 3, "a DB, a TABLE and a ROW are wanted", &code))
 		return code;
 	code = session_begin(&s, argv[optind], STOA_OPEN_READ_ONLY | STOA_OPEN_NO_CREATE,
 			     STOA_READ);

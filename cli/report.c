@@ -10,7 +10,6 @@
 #include "cli.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
@@ -152,25 +151,4 @@ int bad_usage(const struct command *self, const char *format, ...)
 	fprintf(stderr, "Usage: stoa %s %s\n'stoa %s --help' says more.\n", self->name,
 		self->arguments, self->name);
 	return CLI_USAGE;
-}
-
-bool plain_arguments(const struct command *self, int argc, char **argv, int min, int max,
-		     const char *wanted, int *code)
-{
-	static const struct option options[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	int option = getopt_long(argc, argv, "h", options, NULL);
-
-	*code = CLI_OK;
-	if (option == 'h')
-		*code = show_help(self);
-	else if (option != -1)
-		*code = bad_usage(self, NULL);
-	else if (argc - optind < min || argc - optind > max)
-		*code = bad_usage(self, "%s", wanted);
-	else
-		return true;
-	return false;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* schema.c - stoa schema DB [TABLE]: tables as CREATE TABLE statements */
 #include "cli.h"
+#include "options.h"
 
-#include <getopt.h>
 
 static int show_table(struct session *s, stoa_table table, FILE *out)
 {
@@ -45,7 +45,7 @@ static int run(const struct command *self, int argc, char **argv)
 	struct session s;
 	int code;
 
-	if (!plain_arguments(self, argc, argv, 1, 2, "a DB and at most one TABLE are wanted", &code))
+	if (!options_take(self, argc, argv, NULL, 0, 1, 2, "a DB and at most one TABLE are wanted", &code))
 		return code;
 	code = session_begin(&s, argv[optind], STOA_OPEN_READ_ONLY | STOA_OPEN_NO_CREATE,
 			     STOA_READ);

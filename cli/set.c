@@ -6,8 +6,8 @@
  * needed: all of them are one transaction. A set that is added to is made if it is missing.
  */
 #include "cli.h"
+#include "options.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -351,18 +351,13 @@ static const struct action *find_action(const char *name)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
 	const struct action *a;
 	struct set set = { 0 };
-	int option, code;
+	int code;
 
-	while ((option = getopt_long(argc, argv, "+h", options, NULL)) != -1)
-		return option == 'h' ? show_help(self) : bad_usage(self, NULL);
-	if (argc - optind < 3)
-		return bad_usage(self, "an action, a DB and a SET are wanted");
+	if (!options_take(self, argc, argv, NULL, 0, 3, ARGUMENTS_MAX,
+			  "an action, a DB and a SET are wanted", &code))
+		return code;
 	a = find_action(argv[optind]);
 	if (!a)
 		return bad_usage(self,
@@ -398,4 +393,5 @@ const struct command command_set = {
 	"  -h, --help                this text\n\n"
 	"  find . -type f | stoa set add seen.stoa files\n",
 	run,
+	.in_order = true,
 };

@@ -14,11 +14,11 @@
  * first write on it is open for writing, until the shell ends.
  */
 #include "dump.h"
+#include "options.h"
 #include "shell.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -408,7 +408,7 @@ static int run(const struct command *self, int argc, char **argv)
 {
 	int code;
 
-	if (!plain_arguments(self, argc, argv, 0, 1, "at most one DB is wanted", &code))
+	if (!options_take(self, argc, argv, NULL, 0, 0, 1, "at most one DB is wanted", &code))
 		return code;
 	return shell_main(argc - optind == 1 ? argv[optind] : ":memory:");
 }

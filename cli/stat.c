@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* stat.c - stoa stat DB: what the database and its tables hold, and where the bytes are */
 #include "cli.h"
+#include "options.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -243,33 +243,16 @@ static int show(struct session *s, bool json)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
 	bool json = false;
+	const struct option_rule rules[] = { OPTION_FLAG("json", 0, &json) };
 	struct session s;
-	int option, code;
+	int code;
 
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		switch (option) {
-		case 'j':
-			json = true;
-			break;
-		case 'h':
-			return show_help(self);
-		default:
-			return bad_usage(self, NULL);
-		}
-	}
-	if (argc - optind != 1)
-		return bad_usage(self, "one DB is wanted");
+	if (!OPTIONS(self, argc, argv, rules, 1, 1, "one DB is wanted", &code))
+		return code;
 	code = session_begin(&s, argv[optind], STOA_OPEN_READ_ONLY | STOA_OPEN_NO_CREATE,
 			     STOA_READ);
-	if (code == CLI_OK)
-		code = session_end(&s, show(&s, json));
-	return code;
+	return code == CLI_OK ? session_end(&s, show(&s, json)) : code;
 }
 
 const struct command command_stat = {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* table.c - stoa drop, stoa freeze: what is done to a table as a whole */
 #include "cli.h"
+#include "options.h"
 
-#include <getopt.h>
 
 static int change(const struct command *self, int argc, char **argv,
 		  int (*how)(stoa_txn *txn, stoa_table table, struct stoa_error *err))
@@ -12,7 +12,7 @@ static int change(const struct command *self, int argc, char **argv,
 	stoa_table table;
 	int code;
 
-	if (!plain_arguments(self, argc, argv, 2, 2, "a DB and a TABLE are wanted", &code))
+	if (!options_take(self, argc, argv, NULL, 0, 2, 2, "a DB and a TABLE are wanted", &code))
 		return code;
 	code = session_begin(&s, argv[optind], STOA_OPEN_NO_CREATE, STOA_WRITE);
 	if (code != CLI_OK)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* tables.c - stoa tables DB: what is in it */
 #include "cli.h"
+#include "options.h"
 
-#include <getopt.h>
+#include <unistd.h>
 #include <string.h>
 
 static const struct stoa_column columns[] = {
@@ -56,11 +57,12 @@ int tables_list(struct session *s, FILE *out, const struct writer_options *optio
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	struct writer_options wo;
+	struct writer_options wo = { .format = FORMAT_TABLE, .fit = isatty(STDOUT_FILENO) };
+	const struct option_rule rules[] = { WRITER_RULES(&wo) };
 	struct session s;
 	int code;
 
-	if (!writer_arguments(self, argc, argv, 1, "one DB is wanted", &wo, &code))
+	if (!OPTIONS(self, argc, argv, rules, 1, 1, "one DB is wanted", &code))
 		return code;
 	code = session_begin(&s, argv[optind], STOA_OPEN_READ_ONLY | STOA_OPEN_NO_CREATE,
 			     STOA_READ);

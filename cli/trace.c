@@ -6,9 +6,9 @@
  * its own trace as JSON (stoa_trace_json()), and this shows and compares it all the same.
  */
 #include "trace.h"
+#include "options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +19,8 @@ struct view {
 	const char *older;	/* NULL: nothing to compare with */
 	const char *output;
 	int measure;
-	size_t top;		/* 0: the tree */
-	unsigned depth;		/* of the tree */
+	uint64_t top;		/* 0: the tree */
+	uint64_t depth;		/* of the tree */
 	enum { AS_TABLE, AS_JSON, AS_SVG } format;
 };
 
@@ -295,12 +295,12 @@ static int show(const struct view *v)
 
 /* ---- options ---- */
 
-static bool measure_of(const char *name, int *out)
+static bool take_measure(char *name, void *out)
 {
 	for (size_t i = 0; i < sizeof(measures) / sizeof(measures[0]); i++) {
 		if (strcmp(measures[i].name, name) != 0)
 			continue;
-		*out = measures[i].measure;
+		*(int *)out = measures[i].measure;
 		return true;
 	}
 	return false;
@@ -313,8 +313,10 @@ static bool ends_in(const char *s, const char *end)
 	return n >= m && strcmp(s + n - m, end) == 0;
 }
 
-static bool take_format(struct view *v, const char *name)
+static bool take_view(char *name, void *to)
 {
+	struct view *v = to;
+
 	if (strcmp(name, "table") == 0)
 		v->format = AS_TABLE;
 	else if (strcmp(name, "json") == 0)
@@ -326,76 +328,34 @@ static bool take_format(struct view *v, const char *name)
 	return true;
 }
 
-static bool take_number(const char *arg, uint64_t max, uint64_t *out)
+static bool take_output(char *name, void *to)
 {
-	char *end;
+	struct view *v = to;
 
-	errno = 0;
-	*out = strtoull(arg, &end, 10);
-	return arg[0] >= '0' && arg[0] <= '9' && !*end && !errno && *out <= max;
-}
-
-static int take_option(const struct command *self, struct view *v, int option, const char *arg)
-{
-	uint64_t number;
-
-	switch (option) {
-	case 'c':
-		v->older = arg;
-		return CLI_OK;
-	case 't':
-		if (!take_number(arg, 100000, &number) || !number)
-			return bad_usage(self, "--top wants a number from 1 to 100000");
-		v->top = (size_t)number;
-		return CLI_OK;
-	case 'd':
-		if (!take_number(arg, 100, &number))
-			return bad_usage(self, "--depth wants a number from 0 to 100");
-		v->depth = (unsigned)number;
-		return CLI_OK;
-	case 'b':
-		return measure_of(arg, &v->measure) ?
-			       CLI_OK :
-			       bad_usage(self, "--by wants memory, disk, bytes, garbage, unlinked or count");
-	case 'f':
-		return take_format(v, arg) ? CLI_OK :
-					     bad_usage(self, "--format wants table, json or svg");
-	case 'o':
-		v->output = arg;
-		if (ends_in(arg, ".svg"))
-			v->format = AS_SVG;
-		else if (ends_in(arg, ".json"))
-			v->format = AS_JSON;
-		return CLI_OK;
-	default:
-		return bad_usage(self, NULL);
-	}
+	v->output = name;
+	if (ends_in(name, ".svg"))
+		v->format = AS_SVG;
+	else if (ends_in(name, ".json"))
+		v->format = AS_JSON;
+	return true;
 }
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "compare", required_argument, NULL, 'c' },
-		{ "top", required_argument, NULL, 't' },
-		{ "by", required_argument, NULL, 'b' },
-		{ "depth", required_argument, NULL, 'd' },
-		{ "format", required_argument, NULL, 'f' },
-		{ "output", required_argument, NULL, 'o' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
 	struct view v = { .measure = STOA_TRACE_BY_BYTES, .depth = 2 };
-	int option, code;
+	const struct option_rule rules[] = {
+		OPTION_TEXT("compare", 0, &v.older),
+		OPTION_NUMBER("top", 0, &v.top, 1, 100000),
+		OPTION_TAKE("by", 0, take_measure, &v.measure,
+			    "memory, disk, bytes, garbage, unlinked or count"),
+		OPTION_NUMBER("depth", 0, &v.depth, 0, 100),
+		OPTION_TAKE("format", 'f', take_view, &v, "table, json or svg"),
+		OPTION_TAKE("output", 'o', take_output, &v, NULL),
+	};
+	int code;
 
-	while ((option = getopt_long(argc, argv, "hf:o:", options, NULL)) != -1) {
-		if (option == 'h')
-			return show_help(self);
-		code = take_option(self, &v, option, optarg);
-		if (code != CLI_OK)
-			return code;
-	}
-	if (argc - optind != 1)
-		return bad_usage(self, "one DB, or the JSON of a trace, is wanted");
+	if (!OPTIONS(self, argc, argv, rules, 1, 1, "one DB, or the JSON of a trace, is wanted", &code))
+		return code;
 	v.path = argv[optind];
 	return show(&v);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* writer.c - rows out of a cursor, into text of some format */
 #include "writer.h"
+#include "options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <nettle/base64.h>
 #include <stdlib.h>
@@ -45,12 +45,12 @@ bool format_of(const char *name, enum format *out)
 	return false;
 }
 
-bool parse_delimiter(const char *s, char *out)
+bool take_delimiter(char *arg, void *to)
 {
-	if (strcmp(s, "tab") == 0 || strcmp(s, "\\t") == 0)
-		s = "\t";
-	*out = s[0];
-	return s[0] > 0 && !s[1] && s[0] != '"' && s[0] != '\n' && s[0] != '\r';
+	const char *c = strcmp(arg, "tab") == 0 || strcmp(arg, "\\t") == 0 ? "\t" : arg;
+
+	*(char *)to = *c;
+	return c[0] > 0 && !c[1] && c[0] != '"' && c[0] != '\n' && c[0] != '\r';
 }
 
 int parse_blobs(const char *s)
@@ -70,61 +70,28 @@ static int codec_of(const char *name)
 	return strcmp(name, "lz4") == 0 ? STOA_ARROW_LZ4 : -1;
 }
 
-int writer_option(const struct command *self, int option, const char *arg,
-		  struct writer_options *out)
+bool take_format(char *arg, void *options)
 {
-	switch (option) {
-	case 'f':
-		if (!format_of(arg, &out->format))
-			return bad_usage(self, "no format %s: " FORMAT_NAMES, arg);
-		return CLI_OK;
-	case 'N':
-		out->no_header = true;
-		return CLI_OK;
-	case 'n':
-		out->null_text = arg;
-		if (strpbrk(arg, "\"\r\n"))
-			return bad_usage(self, "--null wants a text without quotes and newlines");
-		return CLI_OK;
-	case 'd':
-		if (!parse_delimiter(arg, &out->delimiter))
-			return bad_usage(self, "--delimiter wants one character, or tab");
-		return CLI_OK;
-	case 'Z':
-		out->codec = codec_of(arg);
-		return out->codec >= 0 ? CLI_OK : bad_usage(self, "--compress wants zstd, lz4 or none");
-	case 'B':
-		out->base64 = parse_blobs(arg) == STOA_BLOBS_BASE64;
-		if (parse_blobs(arg) < 0)
-			return bad_usage(self, "--blobs wants hex or base64");
-		return CLI_OK;
-	default:
-		return bad_usage(self, NULL);
-	}
+	return format_of(arg, &((struct writer_options *)options)->format);
 }
 
-bool writer_arguments(const struct command *self, int argc, char **argv, int n,
-		      const char *wanted, struct writer_options *out, int *code)
+bool take_null(char *arg, void *options)
 {
-	static const struct option options[] = {
-		WRITER_OPTIONS,
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	int option;
+	((struct writer_options *)options)->null_text = arg;
+	return !strpbrk(arg, "\"\r\n");
+}
 
-	*code = CLI_OK;
-	*out = (struct writer_options){ .format = FORMAT_TABLE, .fit = isatty(STDOUT_FILENO) };
-	while (*code == CLI_OK && (option = getopt_long(argc, argv, "f:d:h", options, NULL)) != -1) {
-		if (option == 'h') {
-			*code = show_help(self);
-			return false;
-		}
-		*code = writer_option(self, option, optarg, out);
-	}
-	if (*code == CLI_OK && argc - optind != n)
-		*code = bad_usage(self, "%s", wanted);
-	return *code == CLI_OK;
+bool take_codec(char *arg, void *options)
+{
+	return (((struct writer_options *)options)->codec = codec_of(arg)) >= 0;
+}
+
+bool take_blobs(char *arg, void *options)
+{
+	int how = parse_blobs(arg);
+
+	((struct writer_options *)options)->base64 = how == STOA_BLOBS_BASE64;
+	return how >= 0;
 }
 
 bool is_number(unsigned type)
