@@ -194,8 +194,12 @@ static void put_counts(struct stoa__text *t, const struct stoa__node *n,
 	stoa__text_put(t, "  [%llu %s, %.3f ms", (unsigned long long)c->n_rows,
 		       c->n_rows == 1 ? "row" : "rows", (double)own_nanos(n, counts) / 1e6);
 	if (n->kind == STOA__NODE_SCAN) {
-		stoa__text_put(t, "; row groups: %llu read, %llu skipped; ",
+		stoa__text_put(t, "; row groups: %llu read, %llu skipped",
 			       (unsigned long long)c->n_groups, (unsigned long long)c->n_skipped);
+		if (c->n_unmatched)
+			stoa__text_put(t, ", %llu of them by a join above",
+				       (unsigned long long)c->n_unmatched);
+		stoa__text_put(t, "; ");
 		put_bytes(t, c->n_bytes);
 		stoa__text_put(t, " decoded");
 	}

@@ -118,6 +118,24 @@ static int add_batch(struct stoa__join_build *b, const struct stoa__join *j, siz
 	return heed_budget(b, j, v, err);
 }
 
+void stoa__join_build_tell(struct stoa__join_build *b, struct stoa__span *span)
+{
+	span->next = b->spans;
+	b->spans = span;
+}
+
+/* The table has all rows there are, unless some went to disk. */
+static void tell_spans(struct stoa__join_build *b)
+{
+	int64_t lo, hi;
+
+	if (b->spill.dealt || b->from_disk)
+		return;
+	for (struct stoa__span *s = b->spans; s; s = s->next)
+		if (stoa__join_table_range(&b->table, s->key, &lo, &hi))
+			stoa__span_set(s, lo, hi);
+}
+
 static int build_table(struct stoa__join_build *b, const struct stoa__join *j,
 		       struct stoa_error *err)
 {
@@ -138,6 +156,7 @@ static int build_table(struct stoa__join_build *b, const struct stoa__join *j,
 		return rc;
 	stoa__op_close(b->input);
 	b->input = NULL;
+	tell_spans(b);
 	return stoa__join_table_finish(&b->table, stoa__join_keeps_right(j, &matched), err);
 }
 

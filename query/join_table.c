@@ -262,21 +262,28 @@ int stoa__join_table_add(struct stoa__join_table *t, const struct stoa__vec *key
 
 /* ---- the directory -------------------------------------------------------------------------- */
 
+bool stoa__join_table_range(const struct stoa__join_table *t, size_t k, int64_t *lo, int64_t *hi)
+{
+	*lo = INT64_MAX;
+	*hi = INT64_MIN;
+	if (t->keys[k].keyer.phys != STOA__PHYS_I64)
+		return false;
+	for (uint32_t i = 0; i < t->n_rows; i++) {
+		int64_t x = (int64_t)keys_of(t, i)[k];
+		if (head_of(t, i)->unlinked)
+			continue;
+		*lo = x < *lo ? x : *lo;
+		*hi = x > *hi ? x : *hi;
+	}
+	return true;
+}
+
 /* Do the keys lie so close together that each value may have a slot? */
 static bool find_range(struct stoa__join_table *t)
 {
-	int64_t lo = INT64_MAX, hi = INT64_MIN;
+	int64_t lo, hi;
 
-	if (t->n_keys != 1 || t->keys[0].keyer.phys != STOA__PHYS_I64)
-		return false;
-	for (uint32_t i = 0; i < t->n_rows; i++) {
-		int64_t x = (int64_t)keys_of(t, i)[0];
-		if (head_of(t, i)->unlinked)
-			continue;
-		lo = x < lo ? x : lo;
-		hi = x > hi ? x : hi;
-	}
-	if (lo > hi)
+	if (t->n_keys != 1 || !stoa__join_table_range(t, 0, &lo, &hi) || lo > hi)
 		return false;
 	t->base = (uint64_t)lo;
 	t->range = (uint64_t)hi - (uint64_t)lo;

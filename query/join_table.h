@@ -67,6 +67,12 @@ uint64_t stoa__join_table_bytes(const struct stoa__join_table *t);
 int stoa__join_table_finish(struct stoa__join_table *t, bool marks, struct stoa_error *err);
 
 /*
+ * The least and the greatest value of key @k; *@lo > *@hi if there is no row. False: it is no
+ * integer. Cost: O(rows).
+ */
+bool stoa__join_table_range(const struct stoa__join_table *t, size_t k, int64_t *lo, int64_t *hi);
+
+/*
  * The rows that @n keys may be those of: probe i's are at @words[k * STOA__BATCH_ROWS + i], and
  * only those with @known[i] count. Into @probe and @row, how many.
  */

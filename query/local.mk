@@ -126,6 +126,7 @@ libstoa_all_la_SOURCES += \
 	%D%/sorter.h \
 	%D%/spill.c \
 	%D%/spill.h \
+	%D%/span.h \
 	%D%/series.c \
 	%D%/session.c \
 	%D%/statement.c \

@@ -16,6 +16,7 @@
 #include "plan.h"
 #include "prog.h"
 #include "run.h"
+#include "span.h"
 
 struct stoa__lanes;
 struct stoa__op;
@@ -85,6 +86,12 @@ int stoa__op_scan_deal(struct stoa__op *scan, uint64_t *place, struct stoa_error
 void stoa__op_scan_count(struct stoa__op *scan, struct stoa__node_counts *counts);
 /* Tells a scan to pass over the row groups that @bar, which outlives it, excludes by then. */
 void stoa__op_scan_heed(struct stoa__op *scan, const struct stoa__bar *bar);
+/*
+ * The same of those that @span excludes, once it is known. At most STOA__SPANS_MAX are heeded: more
+ * tell little.
+ */
+#define STOA__SPANS_MAX 8
+void stoa__op_scan_heed_span(struct stoa__op *scan, const struct stoa__span *span);
 int stoa__op_filter(struct stoa__op *child, struct stoa__arena *arena, size_t n_columns,
 		    struct stoa__bound *const *where, size_t n_where, struct stoa__op **out,
 		    struct stoa_error *err);
@@ -122,6 +129,8 @@ int stoa__join_build_new(struct stoa__op *input, struct stoa__run *run, struct s
 			 const struct stoa__node *n, struct stoa__join_build **out,
 			 struct stoa_error *err);
 void stoa__join_build_drop(struct stoa__join_build *b);
+/* Has it say between which bounds its keys lie, as soon as that is known. */
+void stoa__join_build_tell(struct stoa__join_build *b, struct stoa__span *span);
 int stoa__op_join(struct stoa__op *probe, struct stoa__op *build, struct stoa__join_build **shared,
 		  struct stoa__run *run, struct stoa__arena *arena, const struct stoa__node *n, struct stoa__op **out,
 		  struct stoa_error *err);

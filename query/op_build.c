@@ -25,6 +25,7 @@ struct build {
 	struct stoa__op **ops;	/* by node; NULL: not there yet. Of a scan in lanes: the newest */
 	struct stoa__source *split;	/* what the next scan reads; NULL: it opens its table */
 	struct stoa__join_build **joins;	/* by node: what lanes of a join share */
+	struct stoa__span **spans;	/* by node: of a join's keys, for the scans below it */
 	bool further;			/* a lane beside the first is being built */
 };
 
@@ -260,6 +261,82 @@ static int build_unique(struct build *b, const struct stoa__node *n, struct stoa
 	return stoa__op_unique(child, types, n->n_columns, n->order, n->n_order, out, b->err);
 }
 
+/* ---- joins ----------------------------------------------------------------------------------- */
+
+/* Does a probe row without a partner leave nothing behind? */
+static bool drops_unmatched(const struct stoa__node *n)
+{
+	return n->join == STOA__JOIN_INNER || n->join == STOA__JOIN_SEMI ||
+	       n->join == STOA__JOIN_RIGHT || n->join == STOA__JOIN_RIGHT_SEMI ||
+	       n->join == STOA__JOIN_RIGHT_ANTI;
+}
+
+/* To the column of @n's first input that column *@at is; false: it is none of them. */
+static bool step_down(const struct stoa__node *n, size_t *at)
+{
+	switch (n->kind) {
+	case STOA__NODE_FILTER: return true;
+	case STOA__NODE_PROJECT:
+		if (n->exprs[*at]->kind != STOA__BOUND_COLUMN)
+			return false;
+		*at = n->exprs[*at]->index;
+		return true;
+	case STOA__NODE_LOOKUP: return *at < n->n_columns - n->n_looked;
+	case STOA__NODE_JOIN:
+		if (n->join == STOA__JOIN_RIGHT || n->join == STOA__JOIN_FULL ||
+		    n->join == STOA__JOIN_RIGHT_SEMI || n->join == STOA__JOIN_RIGHT_ANTI ||
+		    n->places[*at] >= n->input[0]->n_columns)
+			return false;
+		*at = n->places[*at];
+		return true;
+	default: return false;
+	}
+}
+
+/* The scan that column *@at of @n comes from, whose rows come one for one; and its column there. */
+static const struct stoa__node *column_scan(const struct stoa__node *n, size_t *at)
+{
+	while (n->kind != STOA__NODE_SCAN) {
+		if (!step_down(n, at))
+			return NULL;
+		n = n->input[0];
+	}
+	return n;
+}
+
+/*
+ * Tells the scans below join @n, whose operator has been built, to heed its keys. All lanes share
+ * the spans, as they do the build side; each has a scan of its own.
+ */
+static int pass_spans(struct build *b, const struct stoa__node *n)
+{
+	const struct stoa__node *owner = n->shares ? n->shares : n;
+	bool first = !b->spans[n->id];
+
+	if (!drops_unmatched(n) || !n->n_keys)
+		return STOA_OK;
+	if (first)
+		b->spans[n->id] = stoa__arena_array(b->arena, n->n_keys, sizeof **b->spans);
+	if (!b->spans[n->id])
+		return stoa__fail_memory(b->err);
+	for (size_t k = 0; k < n->n_keys; k++) {
+		struct stoa__span *span = &b->spans[n->id][k];
+		const struct stoa__bound *key = n->left_keys[k];
+		size_t at = key->index;
+		const struct stoa__node *scan = key->kind == STOA__BOUND_COLUMN ?
+							column_scan(n->input[0], &at) :
+							NULL;
+		if (!scan || stoa__prog_phys(key->type.type) != STOA__PHYS_I64)
+			continue;
+		span->key = k;
+		span->column = at;
+		if (first)
+			stoa__join_build_tell(b->joins[owner->id], span);
+		stoa__op_scan_heed_span(b->ops[scan->id], span);
+	}
+	return STOA_OK;
+}
+
 /*
  * Takes over both; under a memory limit a build side may go to disk, and is not shared with joins
  * below.
@@ -273,7 +350,14 @@ static int build_join(struct build *b, const struct stoa__node *n, struct stoa__
 		*out = child;
 		return STOA_OK;
 	}
-	return stoa__op_join(child, other, &b->joins[owner->id], b->run, b->arena, n, out, b->err);
+	STOA_TRY(stoa__op_join(child, other, &b->joins[owner->id], b->run, b->arena, n, out,
+			       b->err));
+	int rc = pass_spans(b, n);
+	if (rc < 0) {
+		stoa__op_close(*out);
+		*out = NULL;
+	}
+	return rc;
 }
 
 /* ---- nodes ----------------------------------------------------------------------------------- */
@@ -493,7 +577,8 @@ int stoa__op_build(const struct stoa__plan *plan, struct stoa__tables *tables,
 	*out = NULL;
 	b.ops = stoa__arena_array(arena, plan->n_nodes, sizeof(*b.ops));
 	b.joins = stoa__arena_array(arena, plan->n_nodes, sizeof(*b.joins));
-	if (!b.ops || !b.joins)
+	b.spans = stoa__arena_array(arena, plan->n_nodes, sizeof(*b.spans));
+	if (!b.ops || !b.joins || !b.spans)
 		return stoa__fail_memory(err);
 	return build(&b, plan->root, out);
 }

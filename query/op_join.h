@@ -56,6 +56,7 @@ struct stoa__join_build {
 	struct stoa__join_spill spill;
 	bool spilled;			/* it is joined in parts */
 	bool from_disk;			/* the input is one: keys, then what is kept */
+	struct stoa__span *spans;	/* of its keys, which scans below the probe side heed */
 };
 
 struct stoa__join {

@@ -6,7 +6,8 @@
  * minimum and maximum could pass; one clear no skips the group unread. What a zone map cannot
  * answer is "perhaps".
  *
- * A sort with a limit raises a further condition as it goes: its bar.
+ * A sort with a limit raises a further condition as it goes: its bar. Joins whose build side has
+ * been read say between which bounds its keys lie: spans.
  *
  * Vectors change from the source's kinds to the engine's: u8 .. u32 are integers like others (the
  * same bits), and booleans become bytes.
@@ -28,6 +29,8 @@ struct scan {
 	size_t n_where;
 	struct stoa__run *run;
 	const struct stoa__bar *bar;	/* of a sort above; NULL: none */
+	const struct stoa__span *spans[STOA__SPANS_MAX];	/* of joins above */
+	size_t n_spans;
 	size_t n;		/* rows of the current batch */
 	const stoa_rowid *rowids;
 	uint8_t **bools;	/* by column, made when needed */
@@ -143,6 +146,28 @@ static bool may_enter(struct scan *s)
 	       !stoa__bar_excludes(s->bar, &z);
 }
 
+/* Could one have a partner in the join that @span is of? */
+static bool may_match(struct scan *s, const struct stoa__span *span)
+{
+	struct stoa__zone z;
+
+	memset(&z, 0, sizeof z);
+	if (!stoa__source_zone(s->source, source_column(s, span->column), &z) || !z.known)
+		return true;
+	widen(&z.min);
+	widen(&z.max);
+	return !stoa__span_excludes(span, z.min.i, z.max.i);
+}
+
+/* Could one have partners in all joins above? */
+static bool may_join(struct scan *s)
+{
+	for (size_t i = 0; i < s->n_spans; i++)
+		if (!may_match(s, s->spans[i]))
+			return false;
+	return true;
+}
+
 static void count_read(struct scan *s, uint64_t n)
 {
 	if (stoa__run_is_watched(s->run))
@@ -169,15 +194,18 @@ static void skip_groups(struct scan *s)
 	size_t i = 0;
 
 	/* zone() answers at the start of a group only, so that elsewhere all may pass. */
-	while (i <= s->n_where) {
-		if (i < s->n_where ? may_pass(s, s->where[i]) : may_enter(s)) {
+	while (i <= s->n_where + 1) {
+		if (i < s->n_where ? may_pass(s, s->where[i]) :
+		    i == s->n_where ? may_enter(s) : may_join(s)) {
 			i++;
 			continue;
 		}
 		count_skipped(s);
 		s->source->ops->skip_group(s->source);
-		if (s->counts)
+		if (s->counts) {
 			stoa__count(&s->counts->n_skipped, 1);
+			stoa__count(&s->counts->n_unmatched, i > s->n_where);
+		}
 		i = 0;
 	}
 }
@@ -351,6 +379,14 @@ void stoa__op_scan_count(struct stoa__op *scan, struct stoa__node_counts *counts
 void stoa__op_scan_heed(struct stoa__op *scan, const struct stoa__bar *bar)
 {
 	((struct scan *)scan)->bar = bar;
+}
+
+void stoa__op_scan_heed_span(struct stoa__op *scan, const struct stoa__span *span)
+{
+	struct scan *s = (struct scan *)scan;
+
+	if (s->n_spans < STOA__SPANS_MAX)
+		s->spans[s->n_spans++] = span;
 }
 
 /* ---- no table ------------------------------------------------------------------------------- */

@@ -176,6 +176,7 @@ struct stoa__node_counts {
 	/* Of a scan: */
 	uint64_t n_groups;	/* row groups read */
 	uint64_t n_skipped;	/* passed over */
+	uint64_t n_unmatched;	/* of these, since no key of a join's build side lies in them */
 	uint64_t n_bytes;	/* of vectors made */
 };
 /* Adds to one of them; lanes of one node may do so at the same time. */

@@ -182,6 +182,19 @@ static void analyze_says_what_was_read_and_passed_over(void **state)
 	      "1 row, T ms in all\n");
 }
 
+static void analyze_says_what_a_join_passed_over(void **state)
+{
+	(void)state;
+	check("EXPLAIN ANALYZE SELECT u.n FROM u JOIN (VALUES (100000), (100009)) v(x) ON u.n = v.x",
+	      "project n  [2 rows, T ms]\n"
+	      "└─ inner join on n = column1  [2 rows, T ms]\n"
+	      "   ├─ scan u (n)  [65536 rows, T ms; row groups: 1 read, 3 skipped, 3 of them by a join "
+	      "above; 524.3 kB decoded]\n"
+	      "   └─ project column1  [2 rows, T ms]\n"
+	      "      └─ 2 rows of values  [2 rows, T ms]\n"
+	      "2 rows, T ms in all\n");
+}
+
 static void analyze_of_a_change_changes(void **state)
 {
 	struct stoa_error err;
@@ -259,6 +272,7 @@ int main(void)
 		cmocka_unit_test(groups_that_nobody_asks_for_are_not_made),
 		cmocka_unit_test(changes_have_plans_too),
 		cmocka_unit_test(analyze_says_what_was_read_and_passed_over),
+		cmocka_unit_test(analyze_says_what_a_join_passed_over),
 		cmocka_unit_test(analyze_of_a_change_changes),
 		cmocka_unit_test(errors_are_those_of_the_statement),
 		cmocka_unit_test(it_survives_every_allocation_that_fails),

@@ -208,9 +208,56 @@ static void long_chains_fill_several_batches(void **state)
 	check("select count(*), count(b.i) from big a full join big b on a.i = b.i + 4990",
 	      "9990|5000\n");
 	check("select count(*) from big a where exists (select 1 from big b where b.k = a.k and "
-	      "b.i > a.i)", "4900\n");
+	      "b.i > a.i)",
+	      "4900\n");
 	check("select count(*) from big a where not exists (select 1 from big b where b.i = a.i * 2)",
 	      "2500\n");
+}
+
+/* What the build side's keys rule out is not read, where rows without a partner do not come out. */
+static void row_groups_beyond_the_keys_are_passed_over(void **state)
+{
+	static const struct {
+		const char *sql;
+		int answer; /* for each row that has a partner; */
+		bool all;   /* besides, one for each row */
+	} cases[] = {
+		{ "select count(*) from big a join (%s) b on a.i = b.i", 1, false },
+		{ "select count(*) from (select i + 0 as j, i from big) a join (%s) b on a.i = b.i",
+		  1, false },
+		{ "select count(*) from big a where a.i in (%s)", 1, false },
+		{ "select count(*) from big a left join u on a.k = u.k join (%s) b on a.i = b.i", 1,
+		  false },
+		{ "select count(*) from big a left join (%s) b on a.i = b.i", 0, true },
+		{ "select count(*) from big a full join (%s) b on a.i = b.i", 0, true },
+		{ "select count(*) from big a where a.i not in (%s)", -1, true },
+		{ "select count(*) from big a where not exists (select 1 from (%s) b where a.i = b.i)",
+		  -1, true },
+	};
+	struct array_table *big = &items[N_TABLES - 1];
+	uint64_t rng = testing_seed();
+	char sql[300], keys[100], want[20];
+	struct stoa_error err;
+
+	(void)state;
+	for (size_t c = 0; c < 8 * sizeof cases / sizeof *cases; c++) {
+		size_t k = c % (sizeof cases / sizeof *cases);
+		int lo = (int)testing_below(&rng, N_BIG - 300),
+		    n = 1 + (int)testing_below(&rng, 250);
+		snprintf(keys, sizeof keys,
+			 "select %d + k * 0 + v as i from (values (0), (%d)) t(v), "
+			 "(select 1 as k) x",
+			 lo, n);
+		snprintf(sql, sizeof sql, cases[k].sql, keys);
+		snprintf(want, sizeof want, "%d\n",
+			 (cases[k].all ? N_BIG : 0) + 2 * cases[k].answer);
+		check(sql, want);
+		big->group_rows = big->batch_rows = 100;
+		big->n_batches = 0;
+		free(array_query(&tables, sql, NULL, 0, &err));
+		if (cases[k].all ? big->n_batches != 50 : big->n_batches > 4)
+			fail_msg("%s reads %zu row groups", sql, big->n_batches);
+	}
 }
 
 /* ---- subqueries ------------------------------------------------------------------------------ */
@@ -464,6 +511,7 @@ int main(void)
 		cmocka_unit_test(right_and_full_joins_keep_the_others),
 		cmocka_unit_test(using_merges_columns),
 		cmocka_unit_test(long_chains_fill_several_batches),
+		cmocka_unit_test(row_groups_beyond_the_keys_are_passed_over),
 		cmocka_unit_test(exists_and_in_are_tests),
 		cmocka_unit_test(not_in_knows_what_it_does_not_know),
 		cmocka_unit_test(a_subquery_stands_for_a_value),

@@ -371,7 +371,7 @@ static void int_expr(struct world *w, int depth)
 		break;
 	case 5:
 		call(w, "abs", "abs", INT, depth);
-		both(w, ")");
+		both(w, " + 0)");	/* of a bare NULL it would be a double */
 		break;
 	case 6:
 		call(w, "length", "length", TEXT, depth);
