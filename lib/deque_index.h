@@ -79,6 +79,14 @@ int stoa__deque_rotate(struct stoa__version *w, struct stoa__table *t, uint32_t 
 		       struct stoa_bytes name, enum stoa_end from, uint64_t n,
 		       struct stoa_error *err);
 
+/*
+ * deque_order.c: a deque that was made of the rows of @t takes the order and the jobs of @like, of
+ * which records may be missing, as far as its rows are there. STOA_ECORRUPT, and nothing is
+ * changed, if @like gives a row two places; any other error leaves what may only be thrown away.
+ */
+int stoa__deque_order_as(struct stoa__version *w, struct stoa__table *t, uint32_t i,
+			 const struct stoa__deque *like, struct stoa_error *err);
+
 /* deque_store.c: the catalog */
 int stoa__deque_store(const struct stoa__saver *saver, const struct stoa__table *t, uint32_t i);
 int stoa__deque_load(const struct stoa__restorer *from, struct stoa__table *t, uint32_t i,

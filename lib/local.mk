@@ -44,6 +44,7 @@ libstoa_all_la_SOURCES += \
 	%D%/deque.h \
 	%D%/deque_index.c \
 	%D%/deque_index.h \
+	%D%/deque_order.c \
 	%D%/deque_redo.c \
 	%D%/deque_scan.c \
 	%D%/deque_store.c \

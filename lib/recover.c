@@ -15,7 +15,8 @@
  * (1) Rows keep their rowids and tables their numbers, so that references mean what they meant.
  * (2) Counts of references are never taken over: they are counted from the rows that are there,
  *     after references to others have become NULL.
- * (3) Indexes are made anew from the rows.
+ * (3) Indexes are made anew from the rows; queues take the order, leases and delays of what could
+ *     be loaded of them.
  * (4) Rows that were deleted and kept for somebody's reference come as members, and are deleted
  *     once references are counted.
  */
@@ -27,7 +28,7 @@
 
 #include "compact.h"
 #include "core/alloc.h"
-#include "index.h"
+#include "deque_index.h"
 
 /* ---- words ---- */
 
@@ -156,14 +157,61 @@ static int drop_damaged(struct stoa__recover *r, struct stoa_txn *txn, uint32_t 
 	return rc;
 }
 
-/*
- * Indexes serve the replay of the log; where one cannot be had the table goes without them until
- * the end.
- */
+/* Deques of @t, which were made of its rows, take the order of those of @like. */
+static int order_deques(struct stoa__recover *r, struct stoa__version *w, struct stoa__table *t,
+			const struct stoa__table *like)
+{
+	for (uint32_t i = 0; i < t->schema->n_indexes; i++) {
+		const struct stoa__index_def *def = &t->schema->indexes[i];
+		int at = stoa__schema_find_index(like->schema, def->id);
+		struct stoa_error why = { 0 };
+		int rc = STOA_ECORRUPT;
+
+		if (def->kind != STOA_INDEX_DEQUE)
+			continue;
+		if (at >= 0 && like->indexes)
+			rc = stoa__deque_order_as(w, t, i, stoa__deque_of(like, (uint32_t)at), &why);
+		if (rc == STOA_ECORRUPT)
+			stoa__recover_lose(r, t->schema->name, 0, 0,
+					   "its queues are in the order of their rows now");
+		else if (rc < 0)
+			return stoa__fail(r->err, rc, "%s", why.text);
+	}
+	return STOA_OK;
+}
+
+/* The indexes of a table anew, from its rows; what was loaded of deques tells their order. */
+static int remake_indexes(struct stoa__recover *r, struct stoa_txn *txn, uint32_t id,
+			  const struct stoa__table *loaded)
+{
+	struct stoa__schema *none, *all;
+	struct stoa__table *t;
+
+	STOA_TRY(copy_schema(r, txn->version, loaded->schema, false, &none));
+	STOA_TRY(stoa__table_set_schema(txn->version, NULL, id, none, r->err));
+	STOA_TRY(copy_schema(r, txn->version, loaded->schema, true, &all));
+	STOA_TRY(stoa__table_set_schema(txn->version, NULL, id, all, r->err));
+	if (stoa__table_own(txn->version, id, &t) < 0)
+		return stoa__fail_memory(r->err);
+	return order_deques(r, txn->version, t, loaded);
+}
+
+/* The table goes without indexes until the end. */
+static int drop_indexes(struct stoa__recover *r, struct stoa_txn *txn, uint32_t id,
+			const struct stoa__table *loaded)
+{
+	struct stoa__schema *none;
+
+	STOA_TRY(keep_schema(r, id, loaded->schema));
+	STOA_TRY(copy_schema(r, txn->version, loaded->schema, false, &none));
+	return stoa__table_set_schema(txn->version, NULL, id, none, r->err);
+}
+
+/* Indexes serve the replay of the log: those that are not whole are made anew, or left out. */
 static int ready_indexes(struct stoa__recover *r, struct stoa_txn *txn, uint32_t id)
 {
 	struct stoa__table *t = stoa__table_find(txn->version, id);
-	struct stoa__schema *schema;
+	struct stoa__version *before;
 	struct stoa_error why = { 0 };
 	int rc = stoa__indexes_loaded(txn->version, t, &why);
 
@@ -171,9 +219,15 @@ static int ready_indexes(struct stoa__recover *r, struct stoa_txn *txn, uint32_t
 		return STOA_OK;
 	if (rc != STOA_ECORRUPT)
 		return stoa__fail(r->err, rc, "%s", why.text);
-	STOA_TRY(keep_schema(r, id, t->schema));
-	STOA_TRY(copy_schema(r, txn->version, t->schema, false, &schema));
-	return stoa__table_set_schema(txn->version, NULL, id, schema, r->err);
+	STOA_TRY(stoa__txn_freeze(txn, &before, r->err));
+	t = stoa__table_find(before, id);
+	rc = remake_indexes(r, txn, id, t);
+	if (rc == STOA_ECORRUPT || rc == STOA_EEXIST) {
+		stoa__txn_rollback(txn, before);
+		rc = drop_indexes(r, txn, id, t);
+	}
+	stoa__version_drop(before);
+	return rc;
 }
 
 static int replay_or_lose(void *ctx, uint64_t seq, const uint8_t *payload, size_t len,
@@ -495,13 +549,10 @@ static int index_table(struct stoa__recover *r, struct stoa_txn *txn, uint32_t i
 	struct stoa__table *t;
 
 	STOA_TRY(whole_schema(r, txn->version, from, &schema));
-	for (uint32_t i = 0; i < schema->n_indexes; i++)
-		if (schema->indexes[i].kind == STOA_INDEX_DEQUE)
-			stoa__recover_lose(r, schema->name, 0, 0,
-					   "its queues are in the order of their rows now");
 	STOA_TRY(stoa__table_set_schema(txn->version, NULL, id, schema, r->err));
 	if (stoa__table_own(txn->version, id, &t) < 0)
 		return stoa__fail_memory(r->err);
+	STOA_TRY(order_deques(r, txn->version, t, from));
 	t->frozen = from->frozen;
 	r->stat.n_tables++;
 	r->stat.n_rows += t->n_rows;

@@ -31,8 +31,8 @@ static void must(int rc, const struct stoa_error *err)
 
 /* ---- the database ---- */
 
-enum { ITEM, NOTE, TABLES };
-static const char *const table_names[TABLES] = { "item", "note" };
+enum { ITEM, NOTE, JOB, TABLES };
+static const char *const table_names[TABLES] = { "item", "note", "job" };
 
 /* Every row as text; NULL where there is none. */
 struct rows {
@@ -109,6 +109,58 @@ static void make_notes(stoa_db *db, stoa_table note)
 	commit(txn);
 }
 
+static stoa_table find_jobs(stoa_txn *txn, stoa_index *turn)
+{
+	struct stoa_error err;
+	stoa_table job;
+
+	must(stoa_table_find(txn, "job", &job, &err), &err);
+	must(stoa_index_find(txn, job, "turn", turn, &err), &err);
+	return job;
+}
+
+/*
+ * Jobs at both ends of the queues of two people; some are done, one is being worked on, one has
+ * been given back, one comes back much later.
+ */
+static void work_on_jobs(stoa_txn *txn, int64_t first)
+{
+	static const char *const names[] = { "ann", "bob" };
+	struct stoa_lease leases[4];
+	struct stoa_value bob = stoa_text("bob");
+	struct stoa_error err;
+	stoa_index turn;
+	stoa_table job = find_jobs(txn, &turn);
+	size_t n;
+
+	for (int64_t i = first; i < first + 20; i++) {
+		struct stoa_value v[] = { stoa_text(names[i % 2]), stoa_i64(i), stoa_default() };
+		struct stoa_table_info info;
+
+		must(stoa_table_info(txn, job, &info, &err), &err);
+		must(stoa_deque_push(txn, job, turn, i % 3 ? STOA_BACK : STOA_FRONT, v, info.n_slots, NULL,
+				     &err), &err);
+	}
+	must(stoa_deque_claim(txn, job, turn, &bob, NULL, 36000000, leases, 4, &n, &err), &err);
+	assert_int_equal(n, 4);
+	must(stoa_deque_ack(txn, job, turn, &leases[0], &err), &err);
+	must(stoa_deque_nack(txn, job, turn, &leases[1], STOA_BACK, 0, &err), &err);
+	must(stoa_deque_nack(txn, job, turn, &leases[2], STOA_FRONT, 36000000, &err), &err);
+	must(stoa_deque_rotate(txn, job, turn, &bob, 3, &err), &err);
+}
+
+static void make_jobs(stoa_db *db)
+{
+	stoa_txn *txn;
+
+	run_sql(db, "CREATE TABLE job (who string, n i64)");
+	run_sql(db, "CREATE DEQUE turn ON job (who)");
+	txn = begin(db);
+	work_on_jobs(txn, 0);
+	commit(txn);
+	run_sql(db, "ALTER TABLE job ADD COLUMN more i64");
+}
+
 static void make(const char *path)
 {
 	struct stoa_error err;
@@ -128,6 +180,7 @@ static void make(const char *path)
 	for (uint64_t g = 0; g < GROUPS; g++)
 		make_group(db, item, g);
 	make_notes(db, note);
+	make_jobs(db);
 	run_sql(db, "ALTER TABLE note ADD COLUMN more i64");
 	run_sql(db, "UPDATE item SET n = -n WHERE n % 7 = 0");
 	run_sql(db, "DELETE FROM item WHERE n % 5 = 0");
@@ -136,6 +189,7 @@ static void make(const char *path)
 	txn = begin(db);
 	for (uint64_t i = 1; i <= 20; i++)
 		insert_item(txn, item, 5000 + i);
+	work_on_jobs(txn, 100);
 	commit(txn);
 	must(stoa_checkpoint(db, &err), &err);
 	must(stoa_close(db, &err), &err);
@@ -159,6 +213,9 @@ static void add_log(const char *path, const char *copy)
 				     "rowid > 300)", NULL, &err), &err);
 		commit(txn);
 	}
+	txn = begin(db);
+	work_on_jobs(txn, 200);
+	commit(txn);
 	tree = tree_read(path);
 	tree_write(tree, copy);
 	tree_free(tree);
@@ -427,6 +484,102 @@ static void rows_are_as_they_were_or_said_to_be_lost(void **state)
 	world_end(&w);
 }
 
+/* ---- queues ---- */
+
+struct queues {
+	stoa_rowid row[2][ROWS_MAX];	/* front first */
+	size_t n[2];
+	struct stoa_deque_stat stat;
+};
+
+static void remember_queues(const char *path, struct queues *out)
+{
+	struct stoa_value names[] = { stoa_text("ann"), stoa_text("bob") };
+	struct stoa_options options = STOA_OPTIONS_INIT;
+	struct stoa_error err;
+	const struct stoa_value *row;
+	stoa_cursor *cur;
+	stoa_index turn;
+	stoa_table job;
+	stoa_txn *txn;
+	stoa_db *db;
+
+	options.flags = STOA_OPEN_READ_ONLY;
+	*out = (struct queues){ .stat = STOA_DEQUE_STAT_INIT };
+	must(stoa_open(path, &options, &db, &err), &err);
+	must(stoa_begin(db, STOA_READ, &txn, &err), &err);
+	job = find_jobs(txn, &turn);
+	must(stoa_deque_stat(txn, job, turn, &out->stat, &err), &err);
+	for (int i = 0; i < 2; i++) {
+		must(stoa_deque_scan(txn, job, turn, &names[i], STOA_FRONT, NULL, 0, &cur, &err), &err);
+		while (stoa_next(cur, &row, &err) == STOA_ROW)
+			out->row[i][out->n[i]++] = stoa_cursor_rowid(cur);
+		stoa_cursor_close(cur);
+	}
+	stoa_abort(txn);
+	must(stoa_close(db, &err), &err);
+}
+
+/* Those of @then that are there now, in the order they had. */
+static void assert_order(const struct queues *then, const struct queues *now, const struct losses *l)
+{
+	for (int i = 0; i < 2; i++) {
+		size_t n = 0;
+
+		for (size_t k = 0; k < then->n[i]; k++)
+			if (!l->lost[JOB][then->row[i][k]])
+				assert_int_equal(now->row[i][n++], then->row[i][k]);
+		assert_int_equal(n, now->n[i]);
+	}
+}
+
+static void queues_keep_their_order_leases_and_delays(void **state)
+{
+	struct world w = world_make();
+	struct losses *l = calloc(1, sizeof *l);
+	struct queues then, now;
+	struct rows *rows;
+
+	(void)state;
+	remember_queues(w.good, &then);
+	assert_int_equal(then.stat.n_claimed, 3);
+	assert_int_equal(then.stat.n_delayed, 3);
+	tree_write(w.tree, w.bad);
+	recover(&w, l, &rows, "queues");
+	assert_int_equal(l->n, 0);
+	remember_queues(w.made, &now);
+	assert_order(&then, &now, l);
+	assert_memory_equal(&then.stat, &now.stat, sizeof then.stat);
+	forget(rows);
+	free(l);
+	world_end(&w);
+}
+
+static void rows_that_are_lost_leave_the_others_in_order(void **state)
+{
+	struct world w = world_make();
+	struct losses *l = calloc(1, sizeof *l);
+	struct queues then, now;
+	struct rows *rows;
+	size_t n_lost = 0;
+
+	(void)state;
+	remember_queues(w.good, &then);
+	tree_write(w.tree, w.bad);
+	for (size_t i = 0; i < w.tree->n; i++)
+		if (!strncmp(w.tree->files[i].name, "segments/", 9))
+			remove(testing_path(w.bad, w.tree->files[i].name));
+	recover(&w, l, &rows, "queues without segment files");
+	remember_queues(w.made, &now);
+	for (int i = 0; i < 2; i++)
+		n_lost += then.n[i] - now.n[i];
+	assert_true(n_lost > 0 && now.n[0] > 0 && now.n[1] > 0);
+	assert_order(&then, &now, l);
+	forget(rows);
+	free(l);
+	world_end(&w);
+}
+
 static void without_the_catalog_rows_come_from_the_segment_files(void **state)
 {
 	struct world w = world_make();
@@ -501,6 +654,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_undamaged_database_is_recovered_whole),
 		cmocka_unit_test(rows_are_as_they_were_or_said_to_be_lost),
+		cmocka_unit_test(queues_keep_their_order_leases_and_delays),
+		cmocka_unit_test(rows_that_are_lost_leave_the_others_in_order),
 		cmocka_unit_test(without_the_catalog_rows_come_from_the_segment_files),
 		cmocka_unit_test(a_recovery_that_fails_leaves_nothing),
 	};
