@@ -12,7 +12,7 @@ set -eu
 
 PACKAGES="gcc libc6-dev make pkg-config autoconf automake libtool lemon
 	liblmdb-dev libxxhash-dev libzstd-dev liblz4-dev libpcre2-dev nettle-dev libyajl-dev zlib1g-dev libedit-dev
-	libcmocka-dev libsqlite3-dev"
+	libcmocka-dev libsqlite3-dev libjpeg-turbo-progs"
 
 cd "$(dirname "$0")"
 build=${1:-build}

@@ -99,6 +99,7 @@ script_tests += \
 	%D%/damage_test.sh \
 	%D%/examples_test.sh \
 	%D%/golden_test.sh \
+	%D%/jpeg_test.sh \
 	%D%/manual_test.sh \
 	%D%/readme_test.sh \
 	%D%/symbols_test.sh
