@@ -73,9 +73,9 @@ void stoa__hints_put(struct stoa__hints *h, uint64_t hash, uint64_t rowid)
 	stoa__hint *bucket = h->buckets + b * STOA__HINTS_WIDTH;
 
 	while (!put_into(h, bucket, entry)) {
-		stoa__hint *last = &bucket[STOA__HINTS_WIDTH - 1];
+		stoa__hint *e = &bucket[stoa__hints_class(hash)];
 
-		atomic_store_explicit(last, stoa__hint_load(last) | STOA__HINTS_WENT_ON,
+		atomic_store_explicit(e, stoa__hint_load(e) | STOA__HINTS_WENT_ON,
 				      memory_order_relaxed);
 		b = stoa__hints_next(h, b);
 		bucket = h->buckets + b * STOA__HINTS_WIDTH;

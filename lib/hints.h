@@ -4,14 +4,17 @@
  *
  *     bucket, 64 bytes   entry 0 .. entry 7, filled in this order; 0 is empty
  *     entry, 8 bytes     bits 48..63: tag, the low 16 bits of the hash; bits 0..46: rowid
- *                        bit 47, of entry 7 alone: a hint found this bucket full, and is in one
- *                        behind it
+ *                        bit 47, of entry c: a hint of class c, bits 16..18 of its hash, found this
+ *                        bucket full, and is in one behind it
  *
  * The high bits of a hash choose a bucket (multiply and shift, so that any number of buckets will
- * do); what finds it full goes to the next one, and says so: a third of the buckets are full, but a
- * search goes on behind a fifth only. So one cache line has nearly always all that a key could be,
- * and the row itself, which the caller looks at, is the only other one. Tags let through one entry
- * in 65,536 that is not the key's.
+ * do); what finds it full goes to the next one, and says so. A third of the buckets are full, and
+ * something has gone on behind a fifth; but that was mostly one hint, and of another class, so that
+ * a search goes on in one of twenty. That is not for the second line: a processor that guesses
+ * whether there is one must wait for the first to know that it was wrong, and has begun the next
+ * look-ups in vain. So one cache line has nearly always all that a key could be, and the row itself,
+ * which the caller looks at, is the only other one. Tags let through one entry in 65,536 that is not
+ * the key's.
  *
  * A hint says "look there" and no more. What it names may have died, been given another key, or not
  * be visible yet. So hints are added and never changed or taken away, all versions share a table,
@@ -23,7 +26,7 @@
  * chunk, verified and opened on first touch (parts of the set index, set_run.c).
  *
  * (1) Entries of a bucket are filled from 0 on. A hint is in its own bucket, or all buckets from
- *     there to the one before its own place are full and say that it went on.
+ *     there to the one before its own place are full and say that its class went on.
  * (2) There is an empty entry: at most STOA__HINTS_LOAD percent are in use.
  *
  * Threads: one writer puts, any number of readers look meanwhile; entries are stored and loaded
@@ -94,10 +97,15 @@ static inline uint64_t stoa__hint_load(const stoa__hint *e)
 {
 	return atomic_load_explicit(e, memory_order_relaxed);
 }
-/* Has a hint that found the bucket full gone on to the next? */
-static inline bool stoa__hints_went_on(const stoa__hint *bucket)
+/* The entry whose bit 47 speaks for a hash. */
+static inline unsigned stoa__hints_class(uint64_t hash)
 {
-	return stoa__hint_load(&bucket[STOA__HINTS_WIDTH - 1]) & STOA__HINTS_WENT_ON;
+	return hash >> 16 & (STOA__HINTS_WIDTH - 1);
+}
+/* Has a hint of this class that found the bucket full gone on to the next? */
+static inline bool stoa__hints_went_on(const stoa__hint *bucket, uint64_t hash)
+{
+	return stoa__hint_load(&bucket[stoa__hints_class(hash)]) & STOA__HINTS_WENT_ON;
 }
 static inline uint64_t stoa__hints_next(const struct stoa__hints *h, uint64_t b)
 {

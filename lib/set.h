@@ -164,7 +164,7 @@ stoa__set_probe(const struct stoa__hints *h, struct stoa__set_run *run, uint64_t
 			if (rc)
 				return rc;
 		}
-		if (!stoa__hints_went_on(bucket))
+		if (!stoa__hints_went_on(bucket, hash))
 			return 0;
 		b = stoa__hints_next(h, b);
 	}

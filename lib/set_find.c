@@ -17,17 +17,20 @@
 /* ---- keys ---- */
 
 /*
- * Are all values integers of the slots' own types? They are not copied then: a key that has just
- * been made is still on its way to memory.
+ * Are all values integers, texts or bytes of the slots' own types? They are not copied then: a key
+ * that has just been made is still on its way to memory. Nor are texts checked: one that no row can
+ * have is not found.
  */
 static bool is_exact(const struct stoa__table *t, const struct stoa__index_def *def,
 		     const struct stoa_value *key)
 {
 	for (uint32_t k = 0; k < def->n_slots; k++) {
 		unsigned type = t->schema->slots[def->slots[k]].def.type;
+		unsigned family = stoa__type_family(type);
 
-		if (key[k].type != type || type == STOA_DECIMAL ||
-		    stoa__type_family(type) > STOA__UINT)
+		if (key[k].type != type || type == STOA_DECIMAL)
+			return false;
+		if (family > STOA__UINT && (family != STOA__BYTES || (!key[k].p && key[k].len)))
 			return false;
 	}
 	return true;

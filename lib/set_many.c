@@ -2,17 +2,20 @@
 /*
  * set_many.c - many keys looked up at once
  *
- * Keys are taken through in lots of 64 that follow each other as on an assembly line: while one lot
- * asks for its buckets, the one before it matches tags and asks for the values of its rows, and so
- * on to the comparison. Each stage touches only what the one before it has asked for, so no miss is
- * waited for while there are keys.
+ * Keys are taken through in lots that follow each other as on an assembly line: while one lot asks
+ * for its buckets, one before it matches tags and asks for the values of its rows, and so on to the
+ * comparison. Each stage touches only what an earlier one has asked for, so no miss is waited for
+ * while there are keys. A processor has some twenty misses under way and stands still at the next:
+ * lots are small, so that it never gets there, and a stage follows another by several lots, so that
+ * memory has work while the processor has (a lot of 64 and the next right behind it took half as
+ * long again).
  *
- *     numbers, others   begin    match    verify
- *     strings           begin    match    code    symbol    bytes    verify
+ *     numbers, others   begin    match    match on    verify
+ *     strings           begin    match    match on    code    symbol    bytes    verify
  *
  * What a lot finds out for a key is a candidate: the first row that has its tag in its first
- * bucket. That is nearly always it. Where it is not, or where the bucket has overflowed, the key is
- * looked up by itself.
+ * bucket, or in the second if its class went on there. That is nearly always it. Where it is not,
+ * or where it may be farther on, the key is looked up by itself.
  */
 #include <string.h>
 
@@ -20,13 +23,14 @@
 #include "core/type.h"
 #include "set_view.h"
 
-#define LOT 64
-#define STAGES_MAX 6
+#define LOT 8	/* keys: as many misses are begun at once, then others' results are worked on */
+#define LAG 3	/* lots between a stage and the next: what 24 keys ask for is on its way */
+#define STAGES_MAX 7
 
 /* Keys that pass through the stages together. */
 struct lot {
 	size_t from, n;			/* of all keys */
-	uint64_t more;			/* bit k: key k is not in its first bucket, or not only there */
+	uint64_t more;			/* bit k: key k may be in a bucket behind those seen */
 	uint64_t hash[LOT];
 	uint64_t word[LOT];		/* keys of one number */
 	uint64_t rowid[LOT];		/* a row that may have the key; 0: none */
@@ -40,7 +44,7 @@ struct line {
 	size_t n;
 	uint64_t *found;
 	stoa_rowid *rows;
-	struct lot lots[STAGES_MAX];
+	struct lot lots[STAGES_MAX * LAG];
 };
 
 typedef int stage(struct line *line, struct lot *lot, struct stoa_error *err);
@@ -76,10 +80,10 @@ static int begin(struct line *line, struct lot *lot, struct stoa_error *err)
  * taken.
  */
 static inline int match_in(const struct stoa__set_view *view, struct lot *lot, size_t k, uint32_t j,
-			   struct stoa_error *err)
+			   uint64_t b, struct stoa_error *err)
 {
 	const struct stoa__hints *h = view->tables.hints[j];
-	uint64_t b = stoa__hints_bucket_of(h, lot->hash[k]), rowid;
+	uint64_t rowid;
 	const stoa__hint *bucket;
 	bool on;
 	unsigned m;
@@ -90,7 +94,7 @@ static inline int match_in(const struct stoa__set_view *view, struct lot *lot, s
 		stoa__hint_load(&bucket[__builtin_ctz(m | 1u << (STOA__HINTS_WIDTH - 1))]));
 	rowid &= -(uint64_t)(m != 0);
 	lot->rowid[k] = lot->rowid[k] ? lot->rowid[k] : rowid;
-	on = stoa__hints_went_on(bucket);
+	on = stoa__hints_went_on(bucket, lot->hash[k]);
 	lot->more |= (uint64_t)on << k;
 	__builtin_prefetch((const void *)(bucket + (on ? STOA__HINTS_WIDTH : 0)));
 	return STOA_OK;
@@ -106,6 +110,21 @@ static inline void prefetch_value(const struct stoa__set_view *view, const struc
 		stoa__set_prefetch(view->t, view->def, rowid);
 }
 
+static inline int ask_for_value(const struct stoa__set_view *view, struct lot *lot, size_t k,
+				struct stoa_error *err)
+{
+	STOA_TRY(stoa__set_view_spot(view, lot->rowid[k], &lot->spot[k], err));
+	if (lot->spot[k])
+		prefetch_value(view, lot->spot[k], lot->rowid[k]);
+	return STOA_OK;
+}
+
+static inline uint64_t bucket_of(const struct stoa__set_view *view, const struct lot *lot, size_t k,
+				 uint32_t j)
+{
+	return stoa__hints_bucket_of(view->tables.hints[j], lot->hash[k]);
+}
+
 /* Matches tags, and asks for the values of rows. */
 static int match(struct line *line, struct lot *lot, struct stoa_error *err)
 {
@@ -115,11 +134,31 @@ static int match(struct line *line, struct lot *lot, struct stoa_error *err)
 	memset(lot->rowid, 0, sizeof lot->rowid);
 	for (uint32_t j = 0; j < view->tables.n; j++)
 		for (size_t k = 0; k < lot->n; k++)
-			STOA_TRY(match_in(view, lot, k, j, err));
-	for (size_t k = 0; k < lot->n; k++) {
-		STOA_TRY(stoa__set_view_spot(view, lot->rowid[k], &lot->spot[k], err));
-		if (lot->spot[k])
-			prefetch_value(view, lot->spot[k], lot->rowid[k]);
+			STOA_TRY(match_in(view, lot, k, j, bucket_of(view, lot, k, j), err));
+	for (size_t k = 0; k < lot->n; k++)
+		STOA_TRY(ask_for_value(view, lot, k, err));
+	return STOA_OK;
+}
+
+/* The same in the second bucket, for keys without a candidate in the first that may be there. */
+static int match_on(struct line *line, struct lot *lot, struct stoa_error *err)
+{
+	const struct stoa__set_view *view = line->view;
+	uint64_t on = lot->more;
+
+	for (size_t k = 0; k < lot->n; k++)
+		on &= ~((uint64_t)(lot->rowid[k] != 0) << k);
+	lot->more &= ~on;
+	for (; on; on &= on - 1) {
+		size_t k = (size_t)__builtin_ctzll(on);
+
+		for (uint32_t j = 0; j < view->tables.n; j++) {
+			uint64_t b = bucket_of(view, lot, k, j);
+
+			STOA_TRY(match_in(view, lot, k, j,
+					  stoa__hints_next(view->tables.hints[j], b), err));
+		}
+		STOA_TRY(ask_for_value(view, lot, k, err));
 	}
 	return STOA_OK;
 }
@@ -234,7 +273,7 @@ static int verify_words(struct line *line, struct lot *lot, struct stoa_error *e
 			line->rows[lot->from + k] = same ? lot->rowid[k] : 0;
 	}
 	if (line->found)
-		line->found[lot->from / LOT] = found;
+		line->found[lot->from / 64] |= found << lot->from % 64;
 	for (left &= ~found; left; left &= left - 1) {
 		size_t k = (size_t)__builtin_ctzll(left);
 		int rc = stoa__set_view_word(line->view, lot->hash[k], lot->word[k], &rowid);
@@ -250,24 +289,24 @@ static int verify_words(struct line *line, struct lot *lot, struct stoa_error *e
 int stoa__set_view_find_many(struct stoa__set_view *view, const struct stoa_array *columns, size_t n,
 			     uint64_t *found, stoa_rowid *rows, struct stoa_error *err)
 {
-	static stage *const of_words[] = { begin, match, verify_words };
-	static stage *const of_strings[] = { begin, match, follow_code, follow_symbol, follow_bytes,
+	static stage *const of_words[] = { begin, match, match_on, verify_words };
+	static stage *const of_strings[] = { begin, match, match_on, follow_code, follow_symbol, follow_bytes,
 					     verify };
-	static stage *const of_others[] = { begin, match, verify };
+	static stage *const of_others[] = { begin, match, match_on, verify };
 	bool words = view->word_type && !view->fades && !columns->validity;
 	bool strings = view->slot && view->slot->def.type == STOA_STRING;
 	stage *const *stages = words ? of_words : strings ? of_strings : of_others;
-	size_t n_stages = strings ? 6 : 3, n_lots = (n + LOT - 1) / LOT;
+	size_t n_stages = strings ? 7 : 4, n_lots = (n + LOT - 1) / LOT;
 	struct line line = { view, columns, n, found, rows, { { 0 } } };
 
-	_Static_assert(LOT == 64, "a lot is a word of found");
+	_Static_assert(64 % LOT == 0, "a lot is in one word of found");
 	if (found)
 		memset(found, 0, STOA__WORDS(n) * sizeof *found);
-	for (size_t step = 0; n && step < n_lots + n_stages - 1; step++)
+	for (size_t step = 0; n && step < n_lots + (n_stages - 1) * LAG; step++)
 		for (size_t s = n_stages; s-- > 0;) {
-			struct lot *lot = &line.lots[(step - s) % n_stages];
+			struct lot *lot = &line.lots[(step - s * LAG) % (n_stages * LAG)];
 
-			if (step < s || step - s >= n_lots)
+			if (step < s * LAG || step - s * LAG >= n_lots)
 				continue;
 			if (s == 0) {
 				lot->from = step * LOT;

@@ -10,7 +10,7 @@
 #include "db.h"
 
 #define RUN_MAGIC 0x4e525453u	/* "STRN" */
-#define RUN_VERSION 2u
+#define RUN_VERSION 3u
 #define RUN_HEAD 64		/* bytes before the groups covered */
 #define RUN_RATIO 3		/* a run is at least so much larger than all younger ones */
 #define PART_BYTES ((size_t)STOA__HINTS_PART * STOA__HINTS_WIDTH * sizeof(stoa__hint))

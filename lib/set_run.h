@@ -5,7 +5,7 @@
  *     a segment of one group; slot 1: what the run is, slots 2, 3, ...: its buckets, 256 KiB each
  *
  *     slot 1    0   "STRN"        magic
- *               4   u32           2, the version
+ *               4   u32           3, the version
  *               8   u64           buckets
  *              16   u64           hints in them
  *              24   u64           n, row groups covered

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/hash.h"
 #include "core/type.h"
 #include "cursor.h"
 #include "db.h"
@@ -137,6 +138,9 @@ struct stoa_set {
 	struct stoa__set_view view;
 	struct stoa__version *version;	/* held */
 	uint64_t fork_generation;
+	uint64_t seed;
+	struct stoa__hints only;	/* the only table, if there is one and it is in heap; else no buckets */
+	bool is_string;			/* the key is one string */
 	uint8_t fast_type;		/* keys of it are words that need no conversion; NO_TYPE: none are */
 };
 
@@ -172,6 +176,10 @@ int stoa_set_open(stoa_txn *txn, stoa_table table, stoa_index index, stoa_set **
 					 !set->view.fades ?
 				 set->view.word_type :
 				 NO_TYPE;
+	set->is_string = set->view.slot && set->view.slot->def.type == STOA_STRING;
+	set->seed = set->view.def->number[0];
+	if (set->view.tables.n == 1)
+		set->only = *set->view.tables.hints[0];
 	set->fork_generation = stoa__fork_generation;
 	*out = set;
 	return STOA_OK;
@@ -204,8 +212,8 @@ static inline bool is_usable(const stoa_set *set)
 }
 
 /* The long way, which is right for all keys. */
-static int has_other(stoa_set *set, const struct stoa_value *key, size_t n, uint64_t *rowid,
-		     struct stoa_error *err)
+static int convert_and_find(stoa_set *set, const struct stoa_value *key, size_t n,
+			    uint64_t *rowid, struct stoa_error *err)
 {
 	struct stoa_value room[STOA_INDEX_SLOTS_MAX];
 	const struct stoa_value *values;
@@ -227,27 +235,90 @@ static int has_slowly(stoa_set *set, const struct stoa_value *key, size_t n, sto
 
 	if (!is_usable(set))
 		return refuse(set, err);
-	rc = has_other(set, key, n, &rowid, err);
+	rc = convert_and_find(set, key, n, &rowid, err);
 	if (rc > 0 && row)
 		*row = rowid;
 	return rc < 0 ? rc : rc ? STOA_ROW : STOA_END;
 }
 
-int stoa_set_has(stoa_set *set, const struct stoa_value *key, size_t n, stoa_rowid *row,
-		 struct stoa_error *err)
+static inline const stoa__hint *first_bucket(const stoa_set *set, uint64_t hash)
 {
-	uint64_t rowid;
-	int rc = -1;
+	return set->only.buckets + stoa__hints_bucket_of(&set->only, hash) * STOA__HINTS_WIDTH;
+}
 
-	if (is_usable(set) && n == 1 && key && key->type == set->fast_type)
-		rc = stoa__set_view_word(&set->view,
-					 stoa__set_mix(set->view.def->number[0], key->u), key->u,
-					 &rowid);
+/* A key of one number that is not where it would be first, or may be elsewhere too. */
+static __attribute__((noinline)) int has_word(stoa_set *set, const struct stoa_value *key,
+					      stoa_rowid *row, struct stoa_error *err)
+{
+	uint64_t rowid = 0;
+	int rc = stoa__set_view_word(&set->view, stoa__set_mix(set->seed, key->u), key->u, &rowid);
+
 	if (rc < 0)
-		return has_slowly(set, key, n, row, err);
+		return has_slowly(set, key, 1, row, err);
 	if (rc && row)
 		*row = rowid;
 	return rc ? STOA_ROW : STOA_END;
+}
+
+/* A set of strings, and a key that is one: no conversion is needed. */
+static int has_string(stoa_set *set, const struct stoa_value *key, stoa_rowid *row,
+		      struct stoa_error *err)
+{
+	uint64_t hash = stoa__set_mix(set->seed, stoa__hash(key->p, key->len)), rowid = 0;
+	int rc;
+
+	if (set->only.buckets) {
+		const stoa__hint *bucket = first_bucket(set, hash);
+
+		if (!stoa__hints_match(bucket, stoa__hints_tag(hash)) &&
+		    !stoa__hints_went_on(bucket, hash))
+			return STOA_END;
+	}
+	rc = stoa__set_view_find(&set->view, hash, key, &rowid, err);
+	if (rc > 0 && row)
+		*row = rowid;
+	return rc < 0 ? rc : rc ? STOA_ROW : STOA_END;
+}
+
+/* A key that is no number of the slot's own type, or a set that cannot be used. */
+static __attribute__((noinline)) int has_other(stoa_set *set, const struct stoa_value *key,
+					       size_t n, stoa_rowid *row, struct stoa_error *err)
+{
+	if (is_usable(set) && set->is_string && n == 1 && key && key->type == STOA_STRING &&
+	    (key->p || !key->len))
+		return has_string(set, key, row, err);
+	return has_slowly(set, key, n, row, err);
+}
+
+/*
+ * The shortest way is for a number, a set of one table, and its first bucket: nothing, or the first
+ * row with the tag in a plain spot. It calls nothing but in its last step, so that no register is
+ * saved. All else is left to others.
+ */
+int stoa_set_has(stoa_set *set, const struct stoa_value *key, size_t n, stoa_rowid *row,
+		 struct stoa_error *err)
+{
+	const struct stoa__spot *s;
+	const stoa__hint *bucket;
+	uint64_t hash, rowid;
+	unsigned m;
+
+	if (!is_usable(set) || n != 1 || !key || key->type != set->fast_type)
+		return has_other(set, key, n, row, err);
+	hash = stoa__set_mix(set->seed, key->u);
+	if (!set->only.buckets)
+		return has_word(set, key, row, err);
+	bucket = first_bucket(set, hash);
+	m = stoa__hints_match(bucket, stoa__hints_tag(hash));
+	if (!m)
+		return stoa__hints_went_on(bucket, hash) ? has_word(set, key, row, err) : STOA_END;
+	rowid = stoa__hints_rowid(stoa__hint_load(&bucket[__builtin_ctz(m)]));
+	s = stoa__places_find(&set->view.places, rowid);
+	if (!s || s->state != STOA__SPOT_PLAIN || stoa__spot_packed(s, rowid) != key->u)
+		return has_word(set, key, row, err);
+	if (row)
+		*row = rowid;
+	return STOA_ROW;
 }
 
 int stoa_set_has_many(stoa_set *set, const struct stoa_array *columns, size_t n_columns, size_t n,

@@ -96,7 +96,7 @@ static inline int stoa__set_view_word(const struct stoa__set_view *view, uint64_
 				}
 			}
 			b = stoa__hints_next(h, b);
-		} while (stoa__hints_went_on(bucket) && --left);
+		} while (stoa__hints_went_on(bucket, hash) && --left);
 	}
 	return 0;
 }
