@@ -25,12 +25,6 @@
 
 static const struct ledger ledger = { .bulk_every = 20, .schema_every = 7, .rows_max = 10 };
 
-static void must(int rc, const struct stoa_error *err)
-{
-	if (rc < 0)
-		fail_msg("%s: %s", stoa_result_name(rc), err->text);
-}
-
 struct world {
 	char *dir;
 	char path[256], copy[256];

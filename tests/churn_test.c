@@ -48,12 +48,6 @@ struct churn {
 	uint64_t heap_before, worst_heap;
 };
 
-static void must(int rc, const struct stoa_error *err)
-{
-	if (rc < 0)
-		fail_msg("%s: %s", stoa_result_name(rc), err->text);
-}
-
 /* What the allocator has given out; 0 under sanitizers, which have their own. */
 static uint64_t heap_bytes(void)
 {

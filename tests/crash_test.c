@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -376,10 +375,7 @@ int main(void)
 		cmocka_unit_test(a_lazy_commit_does_not_wait_for_a_checkpoint),
 	};
 
-	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		      0);
-	if (shared == MAP_FAILED)
-		return 1;
+	shared = testing_shared(sizeof *shared);
 	testing_in_memory();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

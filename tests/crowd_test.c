@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,12 +33,6 @@
 static struct shared {
 	_Atomic uint64_t commits, sums, opened;
 } *shared;
-
-static void must(int rc, const struct stoa_error *err)
-{
-	if (rc < 0)
-		fail_msg("%s: %s", stoa_result_name(rc), err->text);
-}
 
 /* In a child: what fails ends it, and the test. */
 static void need(int rc, const struct stoa_error *err)
@@ -240,10 +233,7 @@ int main(void)
 		cmocka_unit_test(every_snapshot_sums_to_zero_and_the_dead_hold_nothing),
 	};
 
-	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		      0);
-	if (shared == MAP_FAILED)
-		return 1;
+	shared = testing_shared(sizeof *shared);
 	testing_in_memory();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

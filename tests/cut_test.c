@@ -37,12 +37,6 @@
 #define FILES_MAX 512
 #define ACKNOWLEDGED (UINT64_C(1) << 32)	/* in marks: beside the number of the commit; else it begins */
 
-static void must(int rc, const struct stoa_error *err)
-{
-	if (rc < 0)
-		fail_msg("%s: %s", stoa_result_name(rc), err->text);
-}
-
 /* ---- the run ---- */
 
 static uint64_t hashes[MEDLEY_MAX + 1];

@@ -13,8 +13,7 @@
 #include "../lib/stoa.h"
 #include "show.h"
 
-static stoa_db *db;
-static stoa_txn *txn;
+static struct show_db at;
 
 static int set_up(void **state)
 {
@@ -25,47 +24,40 @@ static int set_up(void **state)
 		"INSERT INTO per VALUES ('a', 1, true), ('b', 2, NULL), ('a', 3, false)",
 		"CREATE TABLE plain (n int)",
 	};
-	struct stoa_error err;
-
 	(void)state;
-	assert_int_equal(stoa_open(NULL, NULL, &db, &err), STOA_OK);
-	assert_int_equal(stoa_begin(db, STOA_WRITE, &txn, &err), STOA_OK);
-	for (size_t i = 0; i < sizeof sqls / sizeof *sqls; i++)
-		show_expect(txn, sqls[i], "");
+	show_open(&at, sqls, sizeof sqls / sizeof *sqls);
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	struct stoa_error err;
-
 	(void)state;
-	stoa_abort(txn);
-	return stoa_close(db, &err);
+	show_close(&at);
+	return 0;
 }
 
 static void a_queue_is_read_from_either_end(void **state)
 {
 	(void)state;
-	show_expect(txn, "SELECT * FROM deque('jobs')", "1|x|1|a\n2|y|~|b\n3|z|3|a\n");
-	show_expect(txn, "SELECT url, rowid FROM deque('jobs', reverse = true) LIMIT 2", "z|3\ny|2\n");
-	show_expect(txn, "SELECT count(*), sum(n) FROM deque('jobs') q WHERE q.host = 'a'", "2|4\n");
-	show_expect(txn, "SELECT n, ok FROM deque('per', queue = 'a', name = 'by_h')", "1|true\n3|false\n");
-	show_expect(txn, "SELECT n FROM deque('per', queue = 'none')", "");
-	show_expect(txn, "SELECT queue, len FROM deques('per') ORDER BY queue", "a|2\nb|1\n");
-	show_expect(txn, "SELECT len FROM deques('jobs')", "3\n");
+	show_expect(at.txn, "SELECT * FROM deque('jobs')", "1|x|1|a\n2|y|~|b\n3|z|3|a\n");
+	show_expect(at.txn, "SELECT url, rowid FROM deque('jobs', reverse = true) LIMIT 2", "z|3\ny|2\n");
+	show_expect(at.txn, "SELECT count(*), sum(n) FROM deque('jobs') q WHERE q.host = 'a'", "2|4\n");
+	show_expect(at.txn, "SELECT n, ok FROM deque('per', queue = 'a', name = 'by_h')", "1|true\n3|false\n");
+	show_expect(at.txn, "SELECT n FROM deque('per', queue = 'none')", "");
+	show_expect(at.txn, "SELECT queue, len FROM deques('per') ORDER BY queue", "a|2\nb|1\n");
+	show_expect(at.txn, "SELECT len FROM deques('jobs')", "3\n");
 }
 
 static void statements_push_and_pop(void **state)
 {
 	(void)state;
-	show_expect(txn, "DELETE FROM jobs WHERE rowid IN (SELECT rowid FROM deque('jobs') LIMIT 2) RETURNING url",
+	show_expect(at.txn, "DELETE FROM jobs WHERE rowid IN (SELECT rowid FROM deque('jobs') LIMIT 2) RETURNING url",
 		    "x\ny\n");
-	show_expect(txn, "INSERT INTO jobs VALUES ('v', 5, 'c')", "");
-	show_expect(txn, "SELECT url FROM deque('jobs')", "z\nv\n");
-	show_expect(txn, "DELETE FROM jobs WHERE rowid IN (SELECT rowid FROM deque('jobs', reverse = true) LIMIT 1) "
+	show_expect(at.txn, "INSERT INTO jobs VALUES ('v', 5, 'c')", "");
+	show_expect(at.txn, "SELECT url FROM deque('jobs')", "z\nv\n");
+	show_expect(at.txn, "DELETE FROM jobs WHERE rowid IN (SELECT rowid FROM deque('jobs', reverse = true) LIMIT 1) "
 			 "RETURNING url", "v\n");
-	show_expect(txn, "SELECT j.url, d.rowid FROM deque('jobs') d JOIN jobs j ON j.rowid = d.rowid", "z|3\n");
+	show_expect(at.txn, "SELECT j.url, d.rowid FROM deque('jobs') d JOIN jobs j ON j.rowid = d.rowid", "z|3\n");
 }
 
 static void wrong_calls_say_so(void **state)
@@ -88,7 +80,7 @@ static void wrong_calls_say_so(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-		char *got = show_query(txn, wrong[i].sql, &err);
+		char *got = show_query(at.txn, wrong[i].sql, &err);
 		if (got || err.code != wrong[i].code)
 			fail_msg("%s\n-> %s (%s)", wrong[i].sql, got ? got : err.text,
 				 stoa_result_name(err.code));
@@ -102,11 +94,11 @@ static void a_cursor_outlives_what_happens_to_its_queue(void **state)
 	stoa_cursor *queue, *list;
 
 	(void)state;
-	assert_int_equal(stoa_query(txn, "SELECT url FROM deque('jobs')", &queue, &err), STOA_OK);
-	assert_int_equal(stoa_query(txn, "SELECT queue, len FROM deques('per')", &list, &err), STOA_OK);
-	show_expect(txn, "DELETE FROM jobs", "");
-	show_expect(txn, "DELETE FROM per", "");
-	assert_int_equal(stoa_commit(txn, &err), STOA_OK);
+	assert_int_equal(stoa_query(at.txn, "SELECT url FROM deque('jobs')", &queue, &err), STOA_OK);
+	assert_int_equal(stoa_query(at.txn, "SELECT queue, len FROM deques('per')", &list, &err), STOA_OK);
+	show_expect(at.txn, "DELETE FROM jobs", "");
+	show_expect(at.txn, "DELETE FROM per", "");
+	assert_int_equal(stoa_commit(at.txn, &err), STOA_OK);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(stoa_next(queue, &row, &err), STOA_ROW);
 	assert_memory_equal(row[0].p, "z", 1);
@@ -116,7 +108,7 @@ static void a_cursor_outlives_what_happens_to_its_queue(void **state)
 	assert_int_equal(stoa_next(list, &row, &err), STOA_END);
 	stoa_cursor_close(queue);
 	stoa_cursor_close(list);
-	assert_int_equal(stoa_begin(db, STOA_WRITE, &txn, &err), STOA_OK);
+	assert_int_equal(stoa_begin(at.db, STOA_WRITE, &at.txn, &err), STOA_OK);
 }
 
 static void memory_may_run_out_anywhere(void **state)
@@ -131,7 +123,7 @@ static void memory_may_run_out_anywhere(void **state)
 	for (size_t i = 0; i < 2; i++)
 		for (long nth = 0;; nth++) {
 			stoa__fault_arm(nth, nth % 2);
-			char *got = show_query(txn, sqls[i], &err);
+			char *got = show_query(at.txn, sqls[i], &err);
 			bool fired = stoa__fault_disarm();
 			if (!got && (!fired || err.code != STOA_ENOMEM))
 				fail_msg("%s\n-> %s", sqls[i], err.text);

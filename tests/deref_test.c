@@ -31,8 +31,7 @@ static uint64_t rng;
 
 static void ok(const struct fixture *f, int rc)
 {
-	if (rc < 0)
-		fail_msg("%s: %s", stoa_result_name(rc), f->err.text);
+	must(rc, &f->err);
 }
 
 static void open_db(struct fixture *f)

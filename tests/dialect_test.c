@@ -14,8 +14,7 @@
 #include "../lib/stoa.h"
 #include "show.h"
 
-static stoa_db *db;
-static stoa_txn *txn;
+static struct show_db at;
 
 static const char *const tables[] = {
 	"CREATE TABLE t (id int PRIMARY KEY, name text, n int)",
@@ -38,8 +37,8 @@ static void check(const struct example *e)
 	struct stoa_error err = { 0 };
 	uint32_t mark;
 
-	assert_int_equal(stoa_savepoint(txn, &mark, &err), STOA_OK);
-	char *got = show_query(txn, e->sql, &err);
+	assert_int_equal(stoa_savepoint(at.txn, &mark, &err), STOA_OK);
+	char *got = show_query(at.txn, e->sql, &err);
 	if (e->rows && (!got || strcmp(got, e->rows) != 0))
 		fail_msg("%s\n-> %s\nnot %s", e->sql, got ? got : err.text, e->rows);
 	if (!e->rows && (got || err.code != e->code || (e->column && err.column != e->column)))
@@ -47,9 +46,9 @@ static void check(const struct example *e)
 			 stoa_result_name(err.code), (unsigned)err.column);
 	free(got);
 	if (e->after)
-		show_expect(txn, e->after, e->left);
-	assert_int_equal(stoa_rollback_to(txn, mark, &err), STOA_OK);
-	assert_int_equal(stoa_release(txn, mark, &err), STOA_OK);
+		show_expect(at.txn, e->after, e->left);
+	assert_int_equal(stoa_rollback_to(at.txn, mark, &err), STOA_OK);
+	assert_int_equal(stoa_release(at.txn, mark, &err), STOA_OK);
 }
 
 #define CHECK_ALL(examples)                                                             \
@@ -206,15 +205,15 @@ static void memory_may_run_out_anywhere(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof sqls / sizeof *sqls; i++)
 		for (long nth = 0;; nth++) {
-			assert_int_equal(stoa_savepoint(txn, &mark, &err), STOA_OK);
+			assert_int_equal(stoa_savepoint(at.txn, &mark, &err), STOA_OK);
 			stoa__fault_arm(nth, nth % 2);
-			char *got = show_query(txn, sqls[i], &err);
+			char *got = show_query(at.txn, sqls[i], &err);
 			bool fired = stoa__fault_disarm();
 			if (!got && (!fired || err.code != STOA_ENOMEM))
 				fail_msg("%s\n-> %s", sqls[i], err.text);
 			free(got);
-			assert_int_equal(stoa_rollback_to(txn, mark, &err), STOA_OK);
-			assert_int_equal(stoa_release(txn, mark, &err), STOA_OK);
+			assert_int_equal(stoa_rollback_to(at.txn, mark, &err), STOA_OK);
+			assert_int_equal(stoa_release(at.txn, mark, &err), STOA_OK);
 			if (!fired)
 				break;
 		}
@@ -222,23 +221,16 @@ static void memory_may_run_out_anywhere(void **state)
 
 static int set_up(void **state)
 {
-	struct stoa_error err;
-
 	(void)state;
-	assert_int_equal(stoa_open(NULL, NULL, &db, &err), STOA_OK);
-	assert_int_equal(stoa_begin(db, STOA_WRITE, &txn, &err), STOA_OK);
-	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-		show_expect(txn, tables[i], "");
+	show_open(&at, tables, sizeof tables / sizeof *tables);
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	struct stoa_error err;
-
 	(void)state;
-	stoa_abort(txn);
-	return stoa_close(db, &err);
+	show_close(&at);
+	return 0;
 }
 
 int main(void)

@@ -14,8 +14,7 @@
 #include "../lib/stoa.h"
 #include "show.h"
 
-static stoa_db *db;
-static stoa_txn *txn;
+static struct show_db at;
 static uint64_t rng;
 
 static const char *const statements[] = {
@@ -67,20 +66,20 @@ static int run(const char *sql, const struct stoa_value *values, char **rows)
 	stoa_cursor *cur;
 	uint32_t mark;
 
-	assert_int_equal(stoa_savepoint(txn, &mark, &err), STOA_OK);
-	int rc = stoa_prepare(txn, sql, strlen(sql), &stmt, &err);
+	assert_int_equal(stoa_savepoint(at.txn, &mark, &err), STOA_OK);
+	int rc = stoa_prepare(at.txn, sql, strlen(sql), &stmt, &err);
 	if (rc < 0)
 		fail_msg("%s\n-> %s", sql, err.text);
 	for (uint32_t i = 0; i < stoa_parameters(stmt); i++)
 		assert_int_equal(stoa_bind(stmt, i + 1, &values[i], &err), STOA_OK);
-	rc = stoa_execute(stmt, txn, &cur, &err);
+	rc = stoa_execute(stmt, at.txn, &cur, &err);
 	if (rc == STOA_OK)
 		stoa_cursor_close(cur);
 	stoa_stmt_free(stmt);
-	*rows = show_query(txn, "SELECT rowid, * FROM t ORDER BY rowid", &err);
+	*rows = show_query(at.txn, "SELECT rowid, * FROM t ORDER BY rowid", &err);
 	assert_non_null(*rows);
-	assert_int_equal(stoa_rollback_to(txn, mark, &err), STOA_OK);
-	assert_int_equal(stoa_release(txn, mark, &err), STOA_OK);
+	assert_int_equal(stoa_rollback_to(at.txn, mark, &err), STOA_OK);
+	assert_int_equal(stoa_release(at.txn, mark, &err), STOA_OK);
 	return rc;
 }
 
@@ -105,10 +104,10 @@ static void apply(const char *sql, const struct stoa_value *values)
 	stoa_stmt *stmt;
 	stoa_cursor *cur;
 
-	assert_int_equal(stoa_prepare(txn, sql, strlen(sql), &stmt, &err), STOA_OK);
+	assert_int_equal(stoa_prepare(at.txn, sql, strlen(sql), &stmt, &err), STOA_OK);
 	for (uint32_t i = 0; i < stoa_parameters(stmt); i++)
 		assert_int_equal(stoa_bind(stmt, i + 1, &values[i], &err), STOA_OK);
-	if (stoa_execute(stmt, txn, &cur, &err) == STOA_OK)
+	if (stoa_execute(stmt, at.txn, &cur, &err) == STOA_OK)
 		stoa_cursor_close(cur);
 	stoa_stmt_free(stmt);
 }
@@ -136,37 +135,32 @@ static void how_many_rows_have_changed_is_counted(void **state)
 	stoa_cursor *cur;
 
 	(void)state;
-	show_expect(txn, "DELETE FROM t", "");
-	assert_int_equal(stoa_query(txn, "INSERT INTO t (id, s) VALUES (1, 'a')", &cur, &err), STOA_OK);
+	show_expect(at.txn, "DELETE FROM t", "");
+	assert_int_equal(stoa_query(at.txn, "INSERT INTO t (id, s) VALUES (1, 'a')", &cur, &err), STOA_OK);
 	assert_int_equal(stoa_changes(cur), 1);
 	stoa_cursor_close(cur);
-	assert_int_equal(stoa_query(txn, "UPDATE t SET a = 2 WHERE id = 2", &cur, &err), STOA_OK);
+	assert_int_equal(stoa_query(at.txn, "UPDATE t SET a = 2 WHERE id = 2", &cur, &err), STOA_OK);
 	assert_int_equal(stoa_changes(cur), 0);
 	stoa_cursor_close(cur);
-	assert_int_equal(stoa_query(txn, "DELETE FROM t WHERE s = 'a'", &cur, &err), STOA_OK);
+	assert_int_equal(stoa_query(at.txn, "DELETE FROM t WHERE s = 'a'", &cur, &err), STOA_OK);
 	assert_int_equal(stoa_changes(cur), 1);
 	stoa_cursor_close(cur);
 }
 
 static int set_up(void **state)
 {
-	struct stoa_error err;
-
 	(void)state;
-	assert_int_equal(stoa_open(NULL, NULL, &db, &err), STOA_OK);
-	assert_int_equal(stoa_begin(db, STOA_WRITE, &txn, &err), STOA_OK);
-	show_expect(txn, "CREATE TABLE t (id int PRIMARY KEY, a smallint, s string UNIQUE DEFAULT 'none', f double, "
+	show_open(&at, NULL, 0);
+	show_expect(at.txn, "CREATE TABLE t (id int PRIMARY KEY, a smallint, s string UNIQUE DEFAULT 'none', f double, "
 			 "d decimal(6, 2), b bool, day date, w u64)", "");
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	struct stoa_error err;
-
 	(void)state;
-	stoa_abort(txn);
-	return stoa_close(db, &err);
+	show_close(&at);
+	return 0;
 }
 
 int main(void)

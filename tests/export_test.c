@@ -24,8 +24,7 @@ static const struct stoa_slot slots[] = {
 
 static void ok(const struct fixture *f, int rc)
 {
-	if (rc < 0)
-		fail_msg("%s: %s", stoa_result_name(rc), f->err.text);
+	must(rc, &f->err);
 }
 
 static int set_up(void **state)

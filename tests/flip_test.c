@@ -86,12 +86,6 @@ static struct stoa_value value_of(unsigned slot, uint64_t i, char *scratch)
 	return v;
 }
 
-static void must(int rc, const struct stoa_error *err)
-{
-	if (rc < 0)
-		fail_msg("%s: %s", stoa_result_name(rc), err->text);
-}
-
 static void insert_rows(stoa_txn *txn, stoa_table t, uint64_t from, uint64_t to)
 {
 	struct stoa_value v[N_SLOTS];

@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -48,12 +47,6 @@ static _Atomic uint64_t *acknowledged;
 			return false;                                                        \
 		}                                                                            \
 	} while (0)
-
-static void must(int rc, const struct stoa_error *err)
-{
-	if (rc < 0)
-		fail_msg("%s: %s", stoa_result_name(rc), err->text);
-}
 
 /* Rows of thread w, number n: their payload. */
 static uint32_t payload(char *buf, uint64_t id, uint64_t n)
@@ -283,10 +276,7 @@ int main(void)
 		cmocka_unit_test(eight_threads_that_are_killed_lose_nothing),
 	};
 
-	acknowledged = mmap(NULL, THREADS * sizeof *acknowledged, PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (acknowledged == MAP_FAILED)
-		return 1;
+	acknowledged = testing_shared(THREADS * sizeof *acknowledged);
 	testing_in_memory();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

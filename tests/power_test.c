@@ -27,7 +27,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -317,12 +316,6 @@ static void print_finding(void *ctx, const char *file, uint64_t offset, const ch
 	printf("%s, offset %" PRIu64 ": %s\n", file, offset, what);
 }
 
-static void must(int rc, const struct stoa_error *err)
-{
-	if (rc < 0)
-		fail_msg("%s: %s", stoa_result_name(rc), err->text);
-}
-
 /* What the power left is sound and whole; the number of its newest commit. */
 static uint64_t look(const char *path)
 {
@@ -401,10 +394,7 @@ int main(void)
 		cmocka_unit_test(a_power_cut_takes_nothing_that_was_acknowledged),
 	};
 
-	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		      0);
-	if (shared == MAP_FAILED)
-		return 1;
+	shared = testing_shared(sizeof *shared);
 	testing_in_memory();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -802,10 +801,7 @@ int main(void)
 		cmocka_unit_test(without_permission_there_is_an_error_that_says_so),
 	};
 
-	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		      0);
-	if (shared == MAP_FAILED)
-		return 1;
+	shared = testing_shared(sizeof *shared);
 	testing_in_memory();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,12 +23,6 @@
 #define GROUPS 3
 #define ROWS_MAX 4096
 
-static void must(int rc, const struct stoa_error *err)
-{
-	if (rc < 0)
-		fail_msg("%s: %s", stoa_result_name(rc), err->text);
-}
-
 /* ---- the database ---- */
 
 enum { ITEM, NOTE, JOB, TABLES };

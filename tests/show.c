@@ -122,3 +122,21 @@ void show_sort(char *text)
 	free(lines);
 	free(copy);
 }
+
+void show_open(struct show_db *s, const char *const *sqls, size_t n)
+{
+	struct stoa_error err;
+
+	must(stoa_open(NULL, NULL, &s->db, &err), &err);
+	must(stoa_begin(s->db, STOA_WRITE, &s->txn, &err), &err);
+	for (size_t i = 0; i < n; i++)
+		show_expect(s->txn, sqls[i], "");
+}
+
+void show_close(struct show_db *s)
+{
+	struct stoa_error err;
+
+	stoa_abort(s->txn);
+	must(stoa_close(s->db, &err), &err);
+}

@@ -19,6 +19,14 @@ char *show_query(stoa_txn *txn, const char *sql, struct stoa_error *err);
 /* Fails the test unless the query gives these rows. */
 void show_expect(stoa_txn *txn, const char *sql, const char *rows);
 
+/* For tests of SQL: a database in memory, and a transaction in which the @n statements were run. */
+struct show_db {
+	stoa_db *db;
+	stoa_txn *txn;
+};
+void show_open(struct show_db *s, const char *const *sqls, size_t n);
+void show_close(struct show_db *s);
+
 /* The lines of @text in order, in its place: for rows that may come in any. */
 void show_sort(char *text);
 

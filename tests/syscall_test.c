@@ -29,12 +29,6 @@
 #define FIRST 6
 #define LAST 23
 
-static void must(int rc, const struct stoa_error *err)
-{
-	if (rc < 0)
-		fail_msg("%s: %s", stoa_result_name(rc), err->text);
-}
-
 static uint64_t hashes[MEDLEY_MAX + 1];
 
 struct run {

@@ -17,8 +17,7 @@ struct fixture {
 
 static void ok(const struct fixture *f, int rc)
 {
-	if (rc < 0)
-		fail_msg("%s: %s", stoa_result_name(rc), f->err.text);
+	must(rc, &f->err);
 }
 
 /* A table of a string and a text, in a transaction. */

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,10 +25,32 @@ char *testing_tempdir(void)
 	return path;
 }
 
+#define ROOM_BYTES ((uint64_t)2 << 30)
+
 void testing_in_memory(void)
 {
-	if (access("/dev/shm", W_OK) == 0)
+	struct statvfs v;
+
+	if (access("/dev/shm", W_OK) == 0 && statvfs("/dev/shm", &v) == 0 &&
+	    (uint64_t)v.f_bavail * v.f_frsize >= ROOM_BYTES)
 		setenv("TMPDIR", "/dev/shm", 0);
+}
+
+void *testing_shared(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED) {
+		perror("mmap");
+		exit(1);
+	}
+	return p;
+}
+
+void must(int rc, const struct stoa_error *err)
+{
+	if (rc < 0)
+		fail_msg("%s: %s", stoa_result_name(rc), err->text);
 }
 
 static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *ftw)

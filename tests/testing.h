@@ -15,17 +15,25 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "../lib/stoa.h"
+
+/* Fails the test with the error's words if @rc is one. */
+void must(int rc, const struct stoa_error *err);
+
 /* Makes an empty directory under $TMPDIR or /tmp; the caller passes it to testing_rmtree(). */
 char *testing_tempdir(void);
 /*
- * For tests that sync much and gain nothing by a disk: lets testing_tempdir() use /dev/shm if it
- * can.
+ * For tests that sync much and gain nothing by a disk: lets testing_tempdir() use /dev/shm if there
+ * is room for several of them.
  */
 void testing_in_memory(void);
 /* Removes a directory with all in it, and frees @path. NULL is fine. */
 void testing_rmtree(char *path);
 /* "@dir/@name" in one of 8 buffers that take turns. */
 const char *testing_path(const char *dir, const char *name);
+
+/* Zeroed memory that children after fork() share; it stays. */
+void *testing_shared(size_t size);
 
 /* How many files and directories a directory has, hidden ones left out. */
 size_t testing_entries(const char *dir);

@@ -27,8 +27,7 @@ struct fixture {
 
 static void ok(const struct fixture *f, int rc)
 {
-	if (rc < 0)
-		fail_msg("%s: %s", stoa_result_name(rc), f->err.text);
+	must(rc, &f->err);
 }
 
 static stoa_txn *begin(struct fixture *f, unsigned flags)
