@@ -604,8 +604,8 @@ struct stoa_recover_stat {
  * Row groups are saved whose every byte is as it was written, with the changes and deletes that
  * hang on them; newest rows; and what the redo log has, but commits that do not fit what is left.
  * Rows keep their rowids, tables their numbers and indexes. References to rows that are lost become
- * NULL; where that is not allowed the row that refers is lost, too. Queues are in the order in
- * which their rows were inserted, and no row is claimed.
+ * NULL; where that is not allowed the row that refers is lost, too. Queues keep their order, leases
+ * and delays as far as these are known, and else the order of their rows.
  *
  * Where the catalog itself cannot be read, row groups are gathered from the segment files, which
  * know slots by number and type alone: tables are then recovered_1, recovered_2, ..., with slots

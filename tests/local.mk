@@ -51,6 +51,7 @@ cmocka_tests += \
 	%D%/lanes_test \
 	%D%/like_test \
 	%D%/limit_test \
+	%D%/lmdb_test \
 	%D%/lock_test \
 	%D%/log_test \
 	%D%/loops_test \
