@@ -51,9 +51,8 @@ static const struct stoa__node_column *find_column(const struct stoa__node *n, u
 	return NULL;
 }
 
-double stoa__estimate_distinct(const struct stoa__node *n, const struct stoa__bound *b)
+double stoa__estimate_values(const struct stoa__node *n, const struct stoa__bound *b)
 {
-	double rows = n->rows < 1 ? 1 : n->rows;
 	const struct stoa__node_column *c;
 
 	while (b->kind == STOA__BOUND_OP && b->n_args == 1)
@@ -61,7 +60,19 @@ double stoa__estimate_distinct(const struct stoa__node *n, const struct stoa__bo
 	if (b->kind == STOA__BOUND_CONST)
 		return 1;
 	c = b->kind == STOA__BOUND_COLUMN ? find_column(n, b->index) : NULL;
-	return c && c->distinct >= 1 && c->distinct < rows ? c->distinct : rows;
+	return c && c->distinct >= 1 ? c->distinct : 0;
+}
+
+/* @values, or not known, of so many rows. */
+static double at_most(double values, double rows)
+{
+	rows = rows < 1 ? 1 : rows;
+	return values >= 1 && values < rows ? values : rows;
+}
+
+double stoa__estimate_distinct(const struct stoa__node *n, const struct stoa__bound *b)
+{
+	return at_most(stoa__estimate_values(n, b), n->rows);
 }
 
 /* ---- conditions ------------------------------------------------------------------------------ */
@@ -260,19 +271,20 @@ static double group_rows(const struct stoa__node *n)
 	return groups < rows ? groups : rows;
 }
 
-double stoa__estimate_match(const struct stoa__node *left, struct stoa__bound *const *left_keys,
-			    const struct stoa__node *right, struct stoa__bound *const *right_keys,
-			    size_t n)
+void stoa__match_add(struct stoa__match *m, double left_values, double right_values)
 {
-	double d = 1, e = 1;
+	m->left *= at_most(left_values, m->left_rows);
+	m->right *= at_most(right_values, m->right_rows);
+	m->n_keys++;
+}
 
-	for (size_t i = 0; i < n; i++) {
-		d *= stoa__estimate_distinct(left, left_keys[i]);
-		e *= stoa__estimate_distinct(right, right_keys[i]);
-	}
-	if (n > 1) {
-		d = d < left->rows ? d : left->rows;
-		e = e < right->rows ? e : right->rows;
+double stoa__match_part(const struct stoa__match *m)
+{
+	double d = m->left, e = m->right;
+
+	if (m->n_keys > 1) {
+		d = d < m->left_rows ? d : m->left_rows;
+		e = e < m->right_rows ? e : m->right_rows;
 		d = d < e ? d : e;
 	} else if (e > d) {
 		d = e;
@@ -283,9 +295,13 @@ double stoa__estimate_match(const struct stoa__node *left, struct stoa__bound *c
 /* The part of all pairs that match. */
 static double key_part(const struct stoa__node *n)
 {
-	double part = stoa__estimate_match(n->input[0], n->left_keys, n->input[1], n->right_keys,
-					   n->n_keys);
+	struct stoa__match m = stoa__match_of(n->input[0]->rows, n->input[1]->rows);
+	double part;
 
+	for (size_t i = 0; i < n->n_keys; i++)
+		stoa__match_add(&m, stoa__estimate_values(n->input[0], n->left_keys[i]),
+				stoa__estimate_values(n->input[1], n->right_keys[i]));
+	part = stoa__match_part(&m);
 	for (size_t i = 0; i < n->n_exprs; i++)
 		part *= PART_OTHER;
 	return part;

@@ -4,19 +4,32 @@
  *
  * Again and again the two trees whose join is estimated to have the fewest rows become one, until
  * one is left: trees that a condition connects before those that none does. (Fegaras, A new
- * heuristic for optimizing large queries, DEXA 1998.) It costs relations times the square of terms,
- * whatever the query: which tree makes a column is looked up, not looked for. The side with more
- * rows streams, the other is built into a table.
+ * heuristic for optimizing large queries, DEXA 1998.) It costs relations times terms, whatever the
+ * query: which tree makes a column, and how many values it has, is looked up, not looked for, and
+ * in each round terms are put into buckets by the pair of trees that they connect. The side with
+ * more rows streams, the other is built into a table.
  */
 #include <string.h>
 
 #include "plan.h"
+
+#define NOBODY UINT32_MAX
+
+/* What is known of a term in this round, and of its operands for good. */
+struct link {
+	uint32_t a, b;		/* the trees that it connects; a is NOBODY: not two */
+	uint32_t next;		/* of its bucket: term + 1 */
+	double values[2];	/* of an equality's operands */
+};
 
 struct order {
 	struct stoa__binder *bn;
 	struct stoa__node **trees;
 	size_t n;
 	struct stoa__bound **terms;	/* NULL: used */
+	struct link *links;		/* by term */
+	uint32_t *heads;		/* buckets of terms by pair: term + 1, 0 for none */
+	size_t n_heads;			/* a power of two */
 	size_t n_terms;
 	uint32_t *owner;		/* by variable: the tree that makes it, where a term reads it */
 };
@@ -62,8 +75,6 @@ void stoa__join_keys(struct stoa__binder *bn, struct stoa__node *join)
 
 /* ---- who makes what -------------------------------------------------------------------------- */
 
-#define NOBODY UINT32_MAX
-
 /* Notes who makes the columns that @b reads. */
 static void find_owners(struct order *o, const struct stoa__bound *b)
 {
@@ -74,6 +85,50 @@ static void find_owners(struct order *o, const struct stoa__bound *b)
 				o->owner[b->index] = (uint32_t)i;
 	for (uint32_t i = 0; i < b->n_args; i++)
 		find_owners(o, b->args[i]);
+}
+
+/*
+ * Adds the trees that @b reads to the @n there are in @which, up to three: more are as good as
+ * three.
+ */
+static size_t add_trees(const struct order *o, const struct stoa__bound *b, size_t which[3], size_t n)
+{
+	if (b->kind == STOA__BOUND_COLUMN && b->index < o->bn->n_vars &&
+	    o->owner[b->index] != NOBODY) {
+		size_t tree = o->owner[b->index], i = 0;
+		while (i < n && which[i] != tree)
+			i++;
+		if (i == n && n < 3)
+			which[n++] = tree;
+	}
+	for (uint32_t i = 0; i < b->n_args && n < 3; i++)
+		n = add_trees(o, b->args[i], which, n);
+	return n;
+}
+
+static void find_values(struct order *o, size_t i)
+{
+	const struct stoa__bound *t = o->terms[i];
+
+	for (int s = 0; is_equality(t) && s < 2; s++) {
+		size_t which[3];
+		size_t n = add_trees(o, t->args[s], which, 0);
+		o->links[i].values[s] =
+			n < 2 ? stoa__estimate_values(n ? o->trees[which[0]] : NULL, t->args[s]) :
+				0;
+	}
+}
+
+static bool make_links(struct order *o)
+{
+	o->n_heads = 16;
+	while (o->n_heads < 2 * o->n_terms)
+		o->n_heads *= 2;
+	o->links = stoa__bind_array(o->bn, o->n_terms + 1, sizeof *o->links);
+	o->heads = stoa__bind_array(o->bn, o->n_heads, sizeof *o->heads);
+	for (size_t i = 0; o->links && o->heads && i < o->n_terms; i++)
+		find_values(o, i);
+	return o->links && o->heads;
 }
 
 static bool make_owners(struct order *o)
@@ -108,47 +163,54 @@ static bool reads_only(const struct order *o, const struct stoa__bound *b, size_
 	return true;
 }
 
-/*
- * Adds the trees that @b reads to the @n there are in @which, up to three: more are as good as
- * three.
- */
-static size_t add_trees(const struct order *o, const struct stoa__bound *b, size_t which[3], size_t n)
-{
-	if (b->kind == STOA__BOUND_COLUMN && b->index < o->bn->n_vars &&
-	    o->owner[b->index] != NOBODY) {
-		size_t tree = o->owner[b->index], i = 0;
-		while (i < n && which[i] != tree)
-			i++;
-		if (i == n && n < 3)
-			which[n++] = tree;
-	}
-	for (uint32_t i = 0; i < b->n_args && n < 3; i++)
-		n = add_trees(o, b->args[i], which, n);
-	return n;
-}
-
 /* ---- pairs ----------------------------------------------------------------------------------- */
 
 #define KEYS_MAX 16	/* more tell nothing new of a size */
 
+static uint32_t *bucket(const struct order *o, uint32_t a, uint32_t b)
+{
+	uint64_t h = ((uint64_t)a << 32 | b) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return &o->heads[(h >> 32) & (o->n_heads - 1)];
+}
+
+/* Which trees each term connects, as they are now. */
+static void link_terms(const struct order *o)
+{
+	memset(o->heads, 0, o->n_heads * sizeof *o->heads);
+	for (size_t i = o->n_terms; i-- > 0;) {
+		struct link *l = &o->links[i];
+		size_t which[3];
+		l->a = NOBODY;
+		if (!o->terms[i] || add_trees(o, o->terms[i], which, 0) != 2)
+			continue;
+		l->a = (uint32_t)(which[0] < which[1] ? which[0] : which[1]);
+		l->b = (uint32_t)(which[0] + which[1]) - l->a;
+		uint32_t *head = bucket(o, l->a, l->b);
+		l->next = *head;
+		*head = (uint32_t)i + 1;
+	}
+}
+
 /* Rows of trees @a and @b joined by all equalities between them. */
-static double size_of(const struct order *o, size_t a, size_t b)
+static double size_of(const struct order *o, uint32_t a, uint32_t b)
 {
 	const struct stoa__node *x = o->trees[a], *y = o->trees[b];
-	struct stoa__bound *left[KEYS_MAX], *right[KEYS_MAX];
-	size_t n = 0;
+	struct stoa__match m = stoa__match_of(x->rows, y->rows);
 
-	for (size_t i = 0; i < o->n_terms && n < KEYS_MAX; i++) {
-		const struct stoa__bound *t = o->terms[i];
-		for (int s = 0; t && is_equality(t) && s < 2; s++) {
+	for (uint32_t i = *bucket(o, a, b); i && m.n_keys < KEYS_MAX; i = o->links[i - 1].next) {
+		const struct link *l = &o->links[i - 1];
+		const struct stoa__bound *t = o->terms[i - 1];
+		if (l->a != a || l->b != b || !is_equality(t))
+			continue;
+		for (int s = 0; s < 2; s++) {
 			if (!reads_only(o, t->args[s], a, a) || !reads_only(o, t->args[1 - s], b, b))
 				continue;
-			left[n] = t->args[s];
-			right[n++] = t->args[1 - s];
+			stoa__match_add(&m, l->values[s], l->values[1 - s]);
 			break;
 		}
 	}
-	return x->rows * y->rows * stoa__estimate_match(x, left, y, right, n);
+	return x->rows * y->rows * stoa__match_part(&m);
 }
 
 static bool find_pair(const struct order *o, size_t *a, size_t *b)
@@ -156,20 +218,21 @@ static bool find_pair(const struct order *o, size_t *a, size_t *b)
 	double best = 0;
 	bool found = false;
 
+	link_terms(o);
 	for (size_t i = 0; i < o->n_terms; i++) {
-		size_t which[3];
+		const struct link *l = &o->links[i];
 		double size;
-		if (!o->terms[i] || add_trees(o, o->terms[i], which, 0) != 2)
+		if (l->a == NOBODY)
 			continue;
-		size = size_of(o, which[0], which[1]);
+		size = size_of(o, l->a, l->b);
 		if (!is_equality(o->terms[i]))
 			size *= 1e6;	/* pairs without a key: only when nothing else is left */
 		if (found && size >= best)
 			continue;
 		found = true;
 		best = size;
-		*a = which[0] < which[1] ? which[0] : which[1];
-		*b = which[0] + which[1] - *a;
+		*a = l->a;
+		*b = l->b;
 	}
 	return found;
 }
@@ -219,10 +282,10 @@ struct stoa__node *stoa__join_order(struct stoa__binder *bn, struct stoa__node *
 	struct order o = { .bn = bn, .trees = relations, .n = n, .terms = terms,
 			   .n_terms = n_terms };
 
-	if (n > 1 && !make_owners(&o))
+	if (n > 1 && (!make_owners(&o) || !make_links(&o)))
 		return NULL;
 	while (o.n > 1) {
-		size_t a, b, to, gone;
+		size_t a = 0, b = 0, to, gone;
 		if (!find_pair(&o, &a, &b))
 			smallest_pair(&o, &a, &b);
 		struct stoa__node *joined = join_pair(&o, a, b);

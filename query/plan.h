@@ -272,10 +272,20 @@ void stoa__join_keys(struct stoa__binder *bn, struct stoa__node *join);
 void stoa__estimate(struct stoa__binder *bn, struct stoa__node *n);
 /* About how many distinct values @b has in the rows of @n, whose rows are known. */
 double stoa__estimate_distinct(const struct stoa__node *n, const struct stoa__bound *b);
-/* What part of all pairs of rows agrees in @n keys. */
-double stoa__estimate_match(const struct stoa__node *left, struct stoa__bound *const *left_keys,
-			    const struct stoa__node *right, struct stoa__bound *const *right_keys,
-			    size_t n);
+/* The same where @b's columns were made, however many rows there are here; 0: not known. */
+double stoa__estimate_values(const struct stoa__node *n, const struct stoa__bound *b);
+/* What part of all pairs of rows agrees in keys, which are added by their values (see above). */
+struct stoa__match {
+	double left_rows, right_rows;
+	double left, right;	/* values of all keys so far */
+	size_t n_keys;
+};
+static inline struct stoa__match stoa__match_of(double left_rows, double right_rows)
+{
+	return (struct stoa__match){ left_rows, right_rows, 1, 1, 0 };
+}
+void stoa__match_add(struct stoa__match *m, double left_values, double right_values);
+double stoa__match_part(const struct stoa__match *m);
 /* What part of @n's rows @term lets through. */
 double stoa__estimate_term(const struct stoa__node *n, const struct stoa__bound *term);
 

@@ -260,6 +260,37 @@ static void row_groups_beyond_the_keys_are_passed_over(void **state)
 	}
 }
 
+/* Tables @from to @to as one item of FROM, in parentheses that nest by their logarithm. */
+static void put_tables(FILE *f, unsigned from, unsigned to)
+{
+	if (to - from == 1) {
+		fprintf(f, "u u%u", from);
+		return;
+	}
+	fputs("(", f);
+	put_tables(f, from, (from + to) / 2);
+	fputs(" cross join ", f);
+	put_tables(f, (from + to) / 2, to);
+	fputs(")", f);
+}
+
+/* The hub is in every condition, and what is joined to it makes it larger each time. */
+static void a_star_of_hundreds_of_tables_is_one_join_after_another(void **state)
+{
+	char *sql;
+	size_t len;
+	FILE *f = open_memstream(&sql, &len);
+
+	(void)state;
+	fputs("select hub.v, u0.name, u599.name from l hub cross join ", f);
+	put_tables(f, 0, 600);
+	for (unsigned i = 0; i < 600; i++)
+		fprintf(f, "%su%u.k = hub.k", i ? " and " : " where ", i);
+	fclose(f);
+	check(sql, "a|one|one\nb|one|one\nc|two|two\n");
+	free(sql);
+}
+
 /* ---- subqueries ------------------------------------------------------------------------------ */
 
 static void exists_and_in_are_tests(void **state)
@@ -512,6 +543,7 @@ int main(void)
 		cmocka_unit_test(using_merges_columns),
 		cmocka_unit_test(long_chains_fill_several_batches),
 		cmocka_unit_test(row_groups_beyond_the_keys_are_passed_over),
+		cmocka_unit_test(a_star_of_hundreds_of_tables_is_one_join_after_another),
 		cmocka_unit_test(exists_and_in_are_tests),
 		cmocka_unit_test(not_in_knows_what_it_does_not_know),
 		cmocka_unit_test(a_subquery_stands_for_a_value),
