@@ -171,13 +171,6 @@ static void run_appender(const struct bench_case *c, const struct bench_entry *e
 	bench_metric("disk", "B/row", BENCH_LESS, (double)disk_bytes / n_rows);
 }
 
-static void prepare_scale(const struct bench_case *c, const struct bench_entry *e)
-{
-	(void)e;
-	if (c->arg > 10 && !bench_config.is_long)
-		bench_skip("takes long: give --long, or set STOA_LONG");
-}
-
 struct measured {
 	double rate;
 	double peak_bytes;
@@ -235,8 +228,8 @@ static const struct bench_entry appenders[] = {
 };
 
 static const struct bench_entry scales[] = {
-	{ "stoa", STOA_SETTINGS, prepare_scale, run_scale, STOA },
-	{ "duckdb", DUCKDB_SETTINGS, prepare_scale, run_scale, DUCKDB },
+	{ "stoa", STOA_SETTINGS, NULL, run_scale, STOA },
+	{ "duckdb", DUCKDB_SETTINGS, NULL, run_scale, DUCKDB },
 };
 
 static const struct bench_target append_targets[] = {

@@ -139,32 +139,53 @@ static void read_bar(const json_t *c, const json_t *e, const char *metric, struc
 
 /* ---- what was wanted ---- */
 
+/*
+ * Against a peer: how many times as good stoa is to be, and is. Where it may be worse by a little
+ * in what it takes, people speak of how much more that is.
+ */
+static void print_factor(FILE *f, const json_t *c, const json_t *t)
+{
+	double bound = number_of(t, "bound"), value = number_of(t, "value");
+	bool less = strcmp(in(c, "senses", text_of(t, "metric")), "less") == 0;
+	bool inverse = less && bound < 1;
+	char text[48] = "not known";
+
+	fprintf(f, "<td class=\"n\">%s%.3gx %s</td>", inverse ? "at most " : "",
+		inverse ? 1 / bound : bound, text_of(t, "peer"));
+	if (value > 0)
+		bench_format_ratio(inverse ? 1 / value : value, text, sizeof(text));
+	fprintf(f, "<td class=\"n\">%s</td>", text);
+}
+
+/* In units of its own. */
+static void print_bound(FILE *f, const json_t *c, const json_t *t)
+{
+	const char *metric = text_of(t, "metric"), *unit = in(c, "units", metric);
+	bool more = strcmp(in(c, "senses", metric), "more") == 0;
+	const json_t *value = json_object_get(t, "value");
+	char text[48];
+
+	bench_format_value(number_of(t, "bound"), text, sizeof(text));
+	fprintf(f, "<td class=\"n\">%s %s %s</td>", more ? "at least" : "at most", text, unit);
+	if (value)
+		bench_format_value(json_number_value(value), text, sizeof(text));
+	fprintf(f, "<td class=\"n\">%s %s</td>", value ? text : "not known", value ? unit : "");
+}
+
 static void print_target(FILE *f, const json_t *c, const json_t *t)
 {
-	const char *metric = text_of(t, "metric");
-	const char *peer = text_of(t, "peer");
 	const json_t *value = json_object_get(t, "value");
 	bool reached = json_is_true(json_object_get(t, "reached"));
-	char text[48] = "not known";
 
 	fprintf(f, "<tr><td><a href=\"#%s\">%s</a></td><td>", text_of(c, "name"),
 		text_of(c, "name"));
-	plot_escape(f, metric);
-	if (*peer) {
-		fprintf(f, "</td><td class=\"n\">%.3gx %s</td>", number_of(t, "bound"), peer);
-		if (value)
-			bench_format_ratio(json_number_value(value), text, sizeof(text));
-	} else {
-		bool more = strcmp(in(c, "senses", metric), "more") == 0;
-
-		fprintf(f, "</td><td class=\"n\">%s ", more ? "at least" : "at most");
-		bench_format_value(number_of(t, "bound"), text, sizeof(text));
-		fprintf(f, "%s %s</td>", text, in(c, "units", metric));
-		snprintf(text, sizeof(text), "not known");
-		if (value)
-			bench_format_value(json_number_value(value), text, sizeof(text));
-	}
-	fprintf(f, "<td class=\"n\">%s</td><td class=\"%s\">%s</td></tr>\n", text,
+	plot_escape(f, text_of(t, "metric"));
+	fputs("</td>", f);
+	if (*text_of(t, "peer"))
+		print_factor(f, c, t);
+	else
+		print_bound(f, c, t);
+	fprintf(f, "<td class=\"%s\">%s</td></tr>\n",
 		!value  ? "unknown" :
 		reached ? "yes" :
 			  "no",
@@ -244,16 +265,19 @@ static void print_legend(FILE *f, const struct plot_ratio *ratios, size_t n)
 static void print_overview(FILE *f, const json_t *cases)
 {
 	static struct plot_ratio ratios[RATIOS_MAX];
-	size_t n = collect_ratios(cases, ratios);
+	size_t n = collect_ratios(cases, ratios), n_ahead = 0;
 
 	if (n == 0)
 		return;
+	for (size_t i = 0; i < n; i++)
+		n_ahead += ratios[i].factor > 1;
 	fputs("<h2>stoa against each peer</h2>\n<p class=\"dim\">How many times as good stoa is, by "
 	      "the medians of each case&rsquo;s first metric; logarithmic. Right of 1x stoa is ahead, "
 	      "left of it behind.</p>\n",
 	      f);
-	plot_ratios(f, ratios, n);
+	fprintf(f, "<p>Ahead in %zu of %zu comparisons.</p>\n", n_ahead, n);
 	print_legend(f, ratios, n);
+	plot_ratios(f, ratios, n);
 }
 
 /* ---- cases ---- */
