@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * catalog.h - all that is small and changes, in LMDB: the one place that includes <lmdb.h>
+ * catalog.h - all that is small and changes, in LMDB; <lmdb.h> is included by catalog_env.h alone
  *
  * A sorted map of records, replaced atomically. Keys are 1 to 64 bytes, values up to 256 MiB.
  * Storage knows nothing of what they mean.

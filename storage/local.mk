@@ -6,8 +6,11 @@ libstoa_all_la_SOURCES += \
 	%D%/catalog.c \
 	%D%/catalog.h \
 	%D%/catalog_check.c \
+	%D%/catalog_env.c \
+	%D%/catalog_env.h \
 	%D%/catalog_sum.c \
 	%D%/catalog_sum.h \
+	%D%/catalog_write.c \
 	%D%/copy.c \
 	%D%/copy.h \
 	%D%/file.c \
