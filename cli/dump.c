@@ -17,8 +17,8 @@
  *
  * A restore makes the database, which must not be there yet, and runs the dump in it. The BEGIN of
  * the dump makes that all or nothing. What SQL has no words for are comments that restore obeys.
- * Leases and delays of jobs are not in a dump, nor holds, nor which table is the death queue of
- * which.
+ * Leases are not in a dump, nor delays and counts of attempts: they are promises to processes that
+ * work on the database at hand. Nor are holds, which end with their process.
  */
 #include "dump.h"
 #include "options.h"

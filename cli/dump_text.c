@@ -11,6 +11,7 @@
  *     UPDATE airports SET hub = 9 WHERE rowid = 2;    references to rows that come later
  *     DELETE FROM files WHERE rowid BETWEEN 1 AND 3;  rows that live by references alone
  *     CREATE INDEX ...;  CREATE DEQUE ...;            over rows, which are there in the right order
+ *     -- stoa: deaths 'orders' 'orders_dead'
  *     -- stoa: freeze 'airports'
  *     COMMIT;
  */
@@ -346,6 +347,21 @@ static void put_deletes(struct dump *d, const struct dumped *t, struct text *out
 	free(numbers);
 }
 
+/* A line for restore; @b may be NULL. */
+static void put_directive(struct dump *d, struct text *out, const char *verb, const char *a,
+			  const char *b)
+{
+	out->len = 0;
+	text_printf(out, DIRECTIVE "%s ", verb);
+	text_put_quoted(out, a);
+	if (b) {
+		text_puts(out, " ");
+		text_put_quoted(out, b);
+	}
+	text_puts(out, "\n");
+	fwrite(out->p, 1, out->len, d->out);
+}
+
 static int put_ends(struct dump *d, struct text *out)
 {
 	int code = CLI_OK;
@@ -358,14 +374,14 @@ static int put_ends(struct dump *d, struct text *out)
 		fwrite(out->p, 1, out->len, d->out);
 	}
 	for (size_t i = 0; i < d->n && code == CLI_OK; i++) {
-		if (!d->tables[i].info.frozen)
-			continue;
-		out->len = 0;
-		text_puts(out, DIRECTIVE "freeze ");
-		text_put_quoted(out, d->tables[i].name);
-		text_puts(out, "\n");
-		fwrite(out->p, 1, out->len, d->out);
+		size_t queue = dump_position(d, d->tables[i].info.deaths);
+
+		if (queue < d->n)
+			put_directive(d, out, "deaths", d->tables[i].name, d->tables[queue].name);
 	}
+	for (size_t i = 0; i < d->n && code == CLI_OK; i++)
+		if (d->tables[i].info.frozen)
+			put_directive(d, out, "freeze", d->tables[i].name, NULL);
 	return code;
 }
 

@@ -5,6 +5,7 @@
  *     -- stoa: bytes TABLE ROW SLOT BASE64             these bytes, behind those that went before, are the slot's value
  *     -- stoa: primary TABLE NAME SLOT...              the primary key, over rows that are there
  *     -- stoa: deque TABLE NAME MAXLEN ATTEMPTS DEAD SLOT...
+ *     -- stoa: deaths TABLE QUEUE                      what rows of TABLE had goes to QUEUE when they die
  *     -- stoa: freeze TABLE
  *
  * Names are in single quotes. The parts of a long value are gathered until another line comes.
@@ -199,7 +200,7 @@ static int obey(struct restore *r, const char *path, stoa_txn *txn, char **words
 {
 	const char *verb = n ? words[0] : "";
 	struct stoa_error err;
-	stoa_table table;
+	stoa_table table, queue;
 
 	if (n < 2)
 		return bad_directive(path, "a line for restore that says nothing");
@@ -213,6 +214,9 @@ static int obey(struct restore *r, const char *path, stoa_txn *txn, char **words
 		return take_primary(path, txn, table, words, n);
 	if (strcmp(verb, "deque") == 0 && n >= 5)
 		return take_deque(path, txn, table, words, n);
+	if (strcmp(verb, "deaths") == 0 && n == 2)
+		return stoa_death_queue(txn, table, words[1], &queue, &err) < 0 ? report_error(path, &err) :
+										 CLI_OK;
 	if (strcmp(verb, "freeze") == 0 && n == 1)
 		return stoa_table_freeze(txn, table, &err) < 0 ? report_error(path, &err) : CLI_OK;
 	return bad_directive(path, "a line for restore that this version does not know");

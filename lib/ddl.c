@@ -468,7 +468,10 @@ int stoa_table_info(stoa_txn *txn, stoa_table table, struct stoa_table_info *out
 					 .n_slots = t->schema->n_slots,
 					 .frozen = t->frozen,
 					 .n_rows = t->n_rows,
-					 .next_rowid = t->next_rowid };
+					 .next_rowid = t->next_rowid,
+					 .deaths = stoa__table_find(txn->version, t->schema->deaths) ?
+							   t->schema->deaths :
+							   0 };
 	return STOA_OK;
 }
 

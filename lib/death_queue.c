@@ -116,6 +116,36 @@ static int make_queue(struct stoa_txn *txn, const struct stoa__schema *s, const 
 	return rc;
 }
 
+/* Can @q, which is there, take the dead of table @table? */
+static bool is_queue(const struct stoa__table *q, stoa_table table)
+{
+	const struct stoa__schema *s = q->schema;
+
+	if (q->id == table || s->slots[0].def.type != STOA_U64 ||
+	    !stoa__name_equal(s->slots[0].def.name, ROW_SLOT))
+		return false;
+	for (uint32_t i = 1; i < s->n_slots; i++)
+		if ((s->slots[i].def.flags & STOA_NOT_NULL) && s->slots[i].def.value.type == STOA_NULL)
+			return false;
+	return true;
+}
+
+/* The queue of that name, made where it is missing. */
+static int find_queue(struct stoa_txn *txn, stoa_table table, const char *name, stoa_table *out,
+		      struct stoa_error *err)
+{
+	const struct stoa__schema *s = stoa__table_find(txn->version, table)->schema;
+	int rc = stoa_table_find(txn, name, out, err);
+
+	if (rc == STOA_ENOTFOUND)
+		return make_queue(txn, s, name, out, err);
+	if (rc == STOA_OK && !is_queue(stoa__table_find(txn->version, *out), table))
+		return stoa__fail(err, STOA_EEXIST,
+				  "table \"%s\" is there, and is no death queue: its first slot would be \"row\", "
+				  "a u64, and the others take NULLs", name);
+	return rc;
+}
+
 int stoa_death_queue(stoa_txn *txn, stoa_table table, const char *name, stoa_table *out,
 		     struct stoa_error *err)
 {
@@ -134,7 +164,7 @@ int stoa_death_queue(stoa_txn *txn, stoa_table table, const char *name, stoa_tab
 				  stoa__table_find(txn->version, s->deaths)->schema->name);
 	mark = txn->redo.len;
 	STOA_TRY(stoa__txn_freeze(txn, &before, err));
-	rc = make_queue(txn, s, name, out, err);
+	rc = find_queue(txn, table, name, out, err);
 	if (rc == STOA_OK)
 		rc = stoa__schema_change_deaths(txn, table, *out, err);
 	if (rc < 0) {

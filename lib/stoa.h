@@ -1051,6 +1051,7 @@ struct stoa_table_info {
 	bool frozen;
 	uint64_t n_rows;
 	stoa_rowid next_rowid;
+	stoa_table deaths;	/* its death queue; 0 if it has none */
 };
 
 /** stoa_table_info() - the name, slots and row count of a table */
@@ -1418,7 +1419,9 @@ STOA_API void stoa_row_release(stoa_handle *handle);
  * stoa_death_queue() - from here on, put the values that rows of a table had into another when they
  * die
  * @name: of the queue, a table that is made: slot "row", the rowid of the dead, then the slots of
- *        @table as they are now, all nullable, references as numbers
+ *        @table as they are now, all nullable, references as numbers. Or of a table that is there
+ *        and has such a first slot, no other of its slots being without NULL and default: an older
+ *        queue, or one of a dump
  *
  * Rows are added in the order of deaths, in the commit in which they take place: for finalizers,
  * and for who wants to know what changed. It is a table like any other: read it with a scan or a
@@ -1426,7 +1429,8 @@ STOA_API void stoa_row_release(stoa_handle *handle);
  * name and type; add one to the queue if one is added to @table. A table that is dropped takes its
  * rows along without a record; a queue that is frozen records nothing.
  *
- * Returns: STOA_OK; STOA_EEXIST for the name, or if @table has a queue; as stoa_table_create().
+ * Returns: STOA_OK; STOA_EEXIST for the name of another table, or if @table has a queue; as
+ *          stoa_table_create().
  */
 STOA_API STOA_CHECK_RESULT int stoa_death_queue(stoa_txn *txn, stoa_table table, const char *name,
 						stoa_table *out, struct stoa_error *err);

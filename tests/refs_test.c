@@ -834,6 +834,43 @@ static void the_dead_are_queued_with_their_values_in_order(void **state)
 	ok(f, stoa_death_queue(f->txn, t, "dead", &queue, &f->err));
 }
 
+static void a_table_of_the_right_shape_becomes_a_death_queue(void **state)
+{
+	static const struct stoa_slot slots[] = { { .name = "n", .type = STOA_I64 } };
+	static const struct stoa_slot older[] = { { .name = "row", .type = STOA_U64 },
+						  { .name = "n", .type = STOA_I64 } };
+	static const struct stoa_slot strict[] = {
+		{ .name = "row", .type = STOA_U64 },
+		{ .name = "why", .type = STOA_TEXT, .flags = STOA_NOT_NULL },
+	};
+	struct fixture *f = *state;
+	struct stoa_value v[2] = { stoa_i64(7) };
+	stoa_table t, no, queue, out;
+	struct stoa_table_info info;
+
+	ok(f, stoa_table_create(f->txn, "t", slots, 1, &t, &f->err));
+	ok(f, stoa_table_create(f->txn, "strict", strict, 2, &no, &f->err));
+	ok(f, stoa_table_create(f->txn, "older", older, 2, &queue, &f->err));
+	ok(f, stoa_table_info(f->txn, t, &info, &f->err));
+	assert_int_equal(info.deaths, 0);
+	assert_int_equal(stoa_death_queue(f->txn, t, "strict", &out, &f->err), STOA_EEXIST);
+	assert_int_equal(stoa_death_queue(f->txn, t, "t", &out, &f->err), STOA_EEXIST);
+	assert_int_equal(stoa_death_queue(f->txn, queue, "older", &out, &f->err), STOA_EEXIST);
+	ok(f, stoa_death_queue(f->txn, t, "older", &out, &f->err));
+	assert_int_equal(out, queue);
+	ok(f, stoa_table_info(f->txn, t, &info, &f->err));
+	assert_int_equal(info.deaths, queue);
+	ok(f, stoa_insert(f->txn, t, v, 1, NULL, &f->err));
+	ok(f, stoa_delete(f->txn, t, 1, &f->err));
+	commit(f);
+	ok(f, stoa_get(f->txn, queue, 1, v, 2, &f->err));
+	assert_int_equal(v[0].u, 1);
+	assert_int_equal(v[1].i, 7);
+	ok(f, stoa_table_drop(f->txn, queue, &f->err));
+	ok(f, stoa_table_info(f->txn, t, &info, &f->err));
+	assert_int_equal(info.deaths, 0);
+}
+
 /* ---- in SQL ---- */
 
 static int64_t sql(struct fixture *f, const char *text)
@@ -952,6 +989,7 @@ int main(void)
 		TEST(a_reference_to_no_row_names_what_is_wrong),
 		TEST(a_reference_may_move_in_any_order),
 		TEST(the_dead_are_queued_with_their_values_in_order),
+		TEST(a_table_of_the_right_shape_becomes_a_death_queue),
 		TEST(references_are_types_and_rowids_in_sql),
 		TEST(a_hold_taken_in_a_read_transaction_is_of_the_newest_commit),
 		TEST(what_only_a_hold_kept_is_collected_after_a_restart),

@@ -54,3 +54,12 @@ printf 'BEGIN;\nCREATE TABLE t (x blob);\n-- stoa: %s\nCOMMIT;\n' "sing 't'" >ba
 run stoa restore bad2.stoa bad.sql
 printf -- "-- stoa: freeze 't'\n" >bad.sql
 run stoa restore bad3.stoa bad.sql
+# what rows had goes to a death queue, in the copy of the copy, too
+printf 'BEGIN;\nCREATE TABLE t (n int);\nCREATE TABLE t_dead ("row" u64, n int);\nINSERT INTO t VALUES (7), (8);\n-- stoa: %s\nCOMMIT;\n' "deaths 't' 't_dead'" >deaths.sql
+run stoa restore d1.stoa deaths.sql
+run stoa dump d1.stoa
+stoa dump d1.stoa | stoa restore d2.stoa -
+run stoa query d2.stoa 'DELETE FROM t WHERE n = 8'
+run stoa query d2.stoa 'SELECT * FROM t_dead' -f csv
+sed 's/t_dead.$/t'"'/" deaths.sql >bad.sql
+run stoa restore d3.stoa bad.sql
