@@ -380,9 +380,13 @@ int stoa__file_open(const struct stoa__dir *dir, const char *name, int flags, in
 	*fd = -1;
 	if (fault())
 		return fail_errno(err, "open", name);
+	/* A database that somebody else made must not lead us, and what we write, elsewhere. */
 	do
-		*fd = openat(dir->fd, name, flags | O_CLOEXEC, 0666);
+		*fd = openat(dir->fd, name, flags | O_CLOEXEC | O_NOFOLLOW, 0666);
 	while (*fd < 0 && errno == EINTR);
+	if (*fd < 0 && errno == ELOOP)
+		return stoa__fail_corrupt(err, name, 0,
+					  "it is a symbolic link, which no file of a database may be");
 	if (*fd < 0)
 		return fail_errno(err, "open", name);
 	if (flags & O_CREAT)

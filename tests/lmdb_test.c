@@ -3,7 +3,8 @@
  * lmdb_test.c - every call into LMDB may fail, with every result that it has
  *
  * The calls that catalog.c makes are caught here by name, on their way to LMDB, and call n answers
- * with an error instead, once: for every n, and every result (STOA_LONG=1; else a part of them). What is in the catalog is then what was committed
+ * with an error instead, once: for every n, and every result (STOA_LONG=1; else a part of them).
+ * What is in the catalog is then what was committed
  * before, or, where the commit itself was called, what it was to make; and there is an error with
  * words whose code is the one that belongs to LMDB's.
  */

@@ -20,8 +20,11 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "../storage/log_format.h"
+#include "../storage/segment.h"
 #include "medley.h"
 #include "syscalls.h"
 #include "tree.h"
@@ -394,6 +397,147 @@ static void new_directories_and_files_have_the_users_mask(void **state)
 	testing_rmtree(dir);
 }
 
+static void make_small(const char *path, struct run *r)
+{
+	struct stoa_error err;
+	stoa_db *db;
+
+	snprintf(r->path, sizeof r->path, "%s", path);
+	snprintf(r->csv, sizeof r->csv, "%s.csv", path);
+	must(stoa_open(path, NULL, &db, &err), &err);
+	must(medley_create(db, &err), &err);
+	for (uint64_t n = 1; n <= 12; n++)
+		must(medley_commit(db, n, STOA_FULL, r->csv, &err), &err);
+	must(stoa_close(db, &err), &err);
+}
+
+/* Work on a database, as far as it goes; what it says is looked at elsewhere. */
+static void try_to_work(struct run *r, uint64_t n)
+{
+	struct stoa_error err;
+	stoa_db *db;
+
+	(void)!stoa_check(r->path, NULL, NULL, &err);
+	if (stoa_open(r->path, NULL, &db, &err) < 0)
+		return;
+	for (uint64_t end = n + 24; n < end; n++) {
+		(void)!medley_commit(db, n, STOA_FULL, r->csv, &err);
+		if (n % 5 == 0)
+			(void)!stoa_checkpoint(db, &err);
+		if (n % 11 == 0)
+			(void)!stoa_gc_collect(db, 2, NULL, &err);
+	}
+	(void)stoa_close(db, &err);
+}
+
+static void assert_holds(const char *path, const char *text)
+{
+	char found[64] = "";
+	FILE *f = fopen(path, "r");
+
+	assert_non_null(f);
+	assert_non_null(fgets(found, sizeof found, f));
+	fclose(f);
+	assert_string_equal(found, text);
+}
+
+/* Links under the names that a database comes to use next, to a file of the user's. */
+static void plant(const char *path, const char *victim)
+{
+	char name[64];
+
+	for (uint64_t n = 0; n < 100; n++) {
+		stoa__log_name(n, "new", name);
+		(void)!symlink(victim, testing_path(path, name));
+		stoa__log_name(n, "log", name);
+		(void)!symlink(victim, testing_path(path, name));
+		stoa__segment_name(n, name);
+		(void)!symlink(victim, testing_path(path, name));
+	}
+	(void)!symlink(victim, testing_path(path, "catalog.new"));
+}
+
+static void a_database_leads_nobody_to_another_file(void **state)
+{
+	char *dir = testing_tempdir();
+	char *victim = strdup(testing_path(dir, "victim"));
+	char *path = strdup(testing_path(dir, "a.stoa"));
+	struct run r = { 0 };
+	struct stoa_error err;
+	struct tree *tree;
+	FILE *f = fopen(victim, "w");
+
+	(void)state;
+	assert_non_null(f);
+	fputs("mine", f);
+	fclose(f);
+	make_small(path, &r);
+	tree = tree_read(path);
+	for (size_t i = 0; i < tree->n; i++) {
+		const char *name = testing_path(path, tree->files[i].name);
+
+		assert_int_equal(unlink(name), 0);
+		assert_int_equal(symlink(victim, name), 0);
+		if (strcmp(tree->files[i].name, "consumers") != 0) /* nothing in it lasts */
+			assert_int_equal(stoa_check(path, NULL, NULL, &err), STOA_ECORRUPT);
+		try_to_work(&r, 13);
+		assert_holds(victim, "mine");
+		testing_rmtree(strdup(path));
+		assert_int_equal(mkdir(path, 0777), 0);
+		tree_write(tree, path);
+	}
+	plant(path, victim);
+	try_to_work(&r, 13);
+	assert_holds(victim, "mine");
+	tree_free(tree);
+	free(victim);
+	free(path);
+	testing_rmtree(dir);
+}
+
+/* Who may only read can read, check and save. */
+static void what_may_not_be_written_is_checked_and_read(void **state)
+{
+	char *dir = testing_tempdir();
+	char *path = strdup(testing_path(dir, "a.stoa")), *to = strdup(testing_path(dir, "b.stoa"));
+	struct run r = { 0 };
+	struct stoa_error err;
+	char command[600];
+	int status;
+	pid_t pid;
+
+	(void)state;
+	make_small(path, &r);
+	snprintf(command, sizeof command, "chmod 777 '%s' && chmod -R a+rX,a-w '%s'", dir, path);
+	assert_int_equal(system(command), 0);
+	fflush(NULL);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		stoa_db *db;
+
+		/* Root may do anything. */
+		if (geteuid() == 0 && setuid(65534) < 0)
+			_exit(2);
+		if (stoa_check(path, NULL, NULL, &err) < 0 ||
+		    stoa_open(path, &(struct stoa_options){ .size = sizeof(struct stoa_options),
+							    .flags = STOA_OPEN_READ_ONLY },
+			      &db, &err) < 0 ||
+		    stoa_close(db, &err) < 0 || stoa_recover(path, to, NULL, NULL, NULL, &err) < 0) {
+			fprintf(stderr, "%s\n", err.text);
+			_exit(1);
+		}
+		_exit(stoa_open(path, NULL, &db, &err) < 0 && *err.text ? 0 : 3);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	snprintf(command, sizeof command, "chmod -R u+w '%s'", path);
+	assert_int_equal(system(command), 0);
+	free(path);
+	free(to);
+	testing_rmtree(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,6 +546,8 @@ int main(void)
 		cmocka_unit_test(a_full_disk_loses_nothing),
 		cmocka_unit_test(work_goes_on_when_there_is_room_again),
 		cmocka_unit_test(new_directories_and_files_have_the_users_mask),
+		cmocka_unit_test(a_database_leads_nobody_to_another_file),
+		cmocka_unit_test(what_may_not_be_written_is_checked_and_read),
 	};
 
 	testing_in_memory();
