@@ -10,7 +10,8 @@
  *     stoa_stmt -> text, tree             counted: the handle is one user, each cursor another
  *     cursor    -> plan, operators, a copy of the parameters, room for the arrays of a batch
  *
- * A cursor borrows nothing from its transaction but what its sources hold by themselves.
+ * A cursor borrows nothing from its transaction but what its sources hold by themselves. A closed
+ * one is kept for the next execution, so that a statement of one row allocates little.
  */
 #include <string.h>
 
@@ -30,6 +31,9 @@ static void stmt_release(stoa_stmt *stmt)
 {
 	if (--stmt->n_users)
 		return;
+	if (stmt->spare)
+		stoa__arena_release(&stmt->spare->arena);
+	stoa__free(stmt->spare);
 	for (uint32_t i = 0; stmt->params && i < stmt->n_params; i++)
 		if (stmt->params[i].type != STOA_NULL &&
 		    stoa__type_family(stmt->params[i].type) == STOA__BYTES)
@@ -181,6 +185,34 @@ static int query_next_batch(stoa_cursor *cur, struct stoa_batch *out, struct sto
 	return STOA_ROW;
 }
 
+#define SPARE_BYTES 16384	/* a statement that is not running holds no more */
+
+/* A statement that is run again and again is spared the memory of its cursor each time. */
+static void put_away(struct stoa__query_cursor *q)
+{
+	stoa_stmt *stmt = q->stmt;
+
+	if (stmt->n_users > 1 && !stmt->spare && q->arena.total <= SPARE_BYTES) {
+		stoa__arena_reset(&q->arena);
+		stmt->spare = q;
+	} else {
+		stoa__arena_release(&q->arena);
+		stoa__free(q);
+	}
+	stmt_release(stmt);
+}
+
+static struct stoa__query_cursor *take_out(stoa_stmt *stmt)
+{
+	struct stoa__query_cursor *q = stmt->spare;
+
+	if (!q)
+		return stoa__calloc(1, sizeof *q);
+	stmt->spare = NULL;
+	*q = (struct stoa__query_cursor){ .arena = q->arena };
+	return q;
+}
+
 static void query_close(stoa_cursor *cur)
 {
 	struct stoa__query_cursor *q = of(cur);
@@ -191,13 +223,11 @@ static void query_close(stoa_cursor *cur)
 	stoa__free(q->results);
 	stoa__free(q->arrays);
 	stoa__free(q->rowids);
-	stoa__arena_release(&q->arena);
-	stmt_release(q->stmt);
 	if (q->visitor.version)
 		stoa__visitor_end(&q->visitor);
 	else if (q->version)
 		stoa__version_drop(q->version);
-	stoa__free(q);
+	put_away(q);
 }
 
 static void query_lend(stoa_cursor *cur, size_t i, void *room)
@@ -237,7 +267,7 @@ int stoa__query_cursor_new(stoa_stmt *stmt, struct stoa__query_cursor **out,
 		.columns = query_columns, .next_batch = query_next_batch, .close = query_close,
 		.lend = query_lend, .codes = query_codes,
 	};
-	struct stoa__query_cursor *q = stoa__calloc(1, sizeof *q);
+	struct stoa__query_cursor *q = take_out(stmt);
 
 	*out = NULL;
 	if (!q)

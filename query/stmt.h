@@ -16,6 +16,7 @@
 
 struct stoa_stmt {
 	uint32_t n_users;
+	struct stoa__query_cursor *spare;	/* a closed cursor, for the next execution; or NULL */
 	struct stoa__arena arena;	/* text and tree */
 	struct stoa__statement *tree;
 	struct stoa_value *params;	/* bytes are heap copies of ours */
