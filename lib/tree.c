@@ -59,10 +59,25 @@ void *stoa__tree_floor(const struct stoa__node *node, uint64_t key)
 	return NULL;
 }
 
+/*
+ * The same for who is mostly at one of the two ends, as a queue is, or in a node of a few: there is
+ * nothing to search for, and this branch is guessed right.
+ */
+static inline int locate_at_ends(const struct stoa__node *node, uint64_t key)
+{
+	unsigned n = node->n;
+
+	if (n && node->key[n - 1] <= key)
+		return (int)n - 1;
+	if (n > 1 && node->key[1] > key)
+		return node->key[0] <= key ? 0 : -1;
+	return locate(node, key);
+}
+
 void *stoa__tree_find(const struct stoa__node *node, uint64_t key)
 {
 	while (node) {
-		int i = locate(node, key);
+		int i = locate_at_ends(node, key);
 
 		if (i < 0)
 			return NULL;
