@@ -425,14 +425,17 @@ struct stoa__fsst_encoder *stoa__fsst_encoder_new(const uint8_t *bytes, const ui
 						  size_t n)
 {
 	struct stoa__fsst_encoder *e = stoa__alloc(sizeof *e);
-	struct trainer *t = stoa__calloc(1, sizeof *t);
+	struct trainer *t = stoa__alloc(sizeof *t);	/* each table is cleared before it is used */
 
 	if (!e || !t) {
 		stoa__free(e);
 		stoa__free(t);
 		return NULL;
 	}
+	t->n_pieces = 0;
+	t->sample_len = 0;
 	sample(t, bytes, lens, n);
+	memset(t->sample + t->sample_len, 0, 8);
 	encoder_reset(e);
 	for (unsigned i = 0; i < N_ROUNDS; i++) {
 		bool with_pairs = i + 1 < N_ROUNDS;
