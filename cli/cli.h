@@ -91,6 +91,8 @@ struct session {
 	stoa_txn *txn;
 };
 
+/* A directory, or what looks like the name of one: then that it is missing is the complaint. */
+bool names_database(const char *s);
 /* Opens the database with STOA_OPEN_* flags, begins a transaction; CLI_OK or an exit code. */
 int session_begin(struct session *s, const char *path, uint32_t open_flags, unsigned txn_flags);
 /* The same, but waits while another process is writing. */

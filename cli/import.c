@@ -29,6 +29,7 @@ struct import {
 	const char *rejects_path;
 	FILE *rejects;
 	const char *file;	/* at hand */
+	const char *hint;	/* which option would have helped, where one would */
 	uint64_t n_rejects;	/* of it */
 };
 
@@ -166,6 +167,17 @@ static bool is_json(const struct import *im, const char *path)
 	return false;
 }
 
+/* What to try when a record could not be taken; NULL for what no option helps with. */
+static const char *option_for(const struct import *im, int rc, const struct stoa_error *err)
+{
+	if (!im->encoding && strstr(err->text, "not valid UTF-8"))
+		return "--encoding latin1, or another name that iconv knows, reads text that is not UTF-8";
+	if (!im->rejects && err->line > 1 &&
+	    (rc == STOA_ESYNTAX || rc == STOA_ETYPE || rc == STOA_ERANGE || rc == STOA_ENULL))
+		return "--rejects FILE leaves such records out, and keeps them in FILE";
+	return NULL;
+}
+
 static int import_csv(struct session *s, struct import *im, const char *table,
 		      const struct input *in, uint64_t *rows)
 {
@@ -178,6 +190,7 @@ static int import_csv(struct session *s, struct import *im, const char *table,
 	progress_end(&im->progress);
 	if (rc >= 0)
 		return CLI_OK;
+	im->hint = option_for(im, rc, &err);
 	return rc == STOA_ECANCELED ? CLI_INTERRUPTED : report_error(in->name, &err);
 }
 
@@ -227,7 +240,7 @@ static int import_files(struct import *im, const char *db, char **files, int n)
 	code = close_rejects(im, code);
 	code = session_end(&s, code);
 	if (code != CLI_OK)
-		report("nothing was imported");
+		report("nothing was imported%s%s", im->hint ? "; " : "", im->hint ? im->hint : "");
 	else if (!im->quiet)
 		fwrite(im->done.p, 1, im->done.len, stdout);
 	text_release(&im->done);

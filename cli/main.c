@@ -11,7 +11,6 @@
 
 #include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct command *const commands[] = {
@@ -52,12 +51,22 @@ static void show_commands(FILE *out)
 	      out);
 }
 
+static bool is_help(const char *s)
+{
+	return strcmp(s, "--help") == 0 || strcmp(s, "-h") == 0;
+}
+
 static int help(int argc, char **argv)
 {
 	const struct command *c;
 
 	if (argc < 2) {
 		show_commands(stdout);
+		return CLI_OK;
+	}
+	if (is_help(argv[1])) {
+		puts("Usage: stoa help [SUBCOMMAND]\n\n"
+		     "Explain a subcommand, as SUBCOMMAND --help does; without one, list them.");
 		return CLI_OK;
 	}
 	c = find_command(argv[1]);
@@ -84,16 +93,6 @@ static void on_bus_error(int signal_number)
 	_exit(CLI_DAMAGE);
 }
 
-/* A directory, or what looks like the name of one: then that it is missing is the complaint. */
-static bool is_database(const char *s)
-{
-	size_t len = strlen(s);
-	struct stat st;
-
-	return strcmp(s, ":memory:") == 0 || (stat(s, &st) == 0 && S_ISDIR(st.st_mode)) ||
-	       (len > 5 && strcmp(s + len - 5, ".stoa") == 0);
-}
-
 static int dispatch(int argc, char **argv)
 {
 	const struct command *c;
@@ -103,13 +102,12 @@ static int dispatch(int argc, char **argv)
 		show_commands(stderr);
 		return CLI_USAGE;
 	}
-	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
-	    strcmp(argv[1], "-h") == 0)
+	if (strcmp(argv[1], "help") == 0 || is_help(argv[1]))
 		return help(argc - 1, argv + 1);
 	if (strcmp(argv[1], "version") == 0 || strcmp(argv[1], "--version") == 0)
 		return version();
 	c = find_command(argv[1]);
-	if (!c && argc == 2 && is_database(argv[1]))
+	if (!c && argc == 2 && names_database(argv[1]))
 		return shell_main(argv[1]);
 	if (!c) {
 		report("no subcommand %s: 'stoa help' lists them", argv[1]);

@@ -159,6 +159,8 @@ static int run(const struct command *self, int argc, char **argv)
 	open_options.n_threads = (uint32_t)threads;
 	open_options.memory_limit = megabytes << 20;
 	path = n == 2 ? argv[optind] : NULL;
+	if (!path && !file && names_database(argv[argc - 1]))
+		return bad_usage(self, "that is a DB: SQL is wanted, too");
 	code = read_sql(argv[argc - 1], file, &sql);
 	if (code == CLI_OK)
 		code = query(path, sql.p, &open_options, &wo);

@@ -3,6 +3,16 @@
 #include "cli.h"
 
 #include <string.h>
+#include <sys/stat.h>
+
+bool names_database(const char *s)
+{
+	size_t len = strlen(s);
+	struct stat st;
+
+	return strcmp(s, ":memory:") == 0 || (stat(s, &st) == 0 && S_ISDIR(st.st_mode)) ||
+	       (len > 5 && strcmp(s + len - 5, ".stoa") == 0);
+}
 
 static int begin(struct session *s, const char *path, uint32_t open_flags, unsigned txn_flags,
 		 int32_t busy_ms)

@@ -45,3 +45,13 @@ run stoa tables x.stoa
 run stoa drop x.stoa t
 run stoa drop x.stoa t
 run stoa tables x.stoa
+# what would have helped is said
+run stoa query x.stoa
+run stoa query nowhere.stoa
+run stoa help --help
+printf 'a;b\n1;\351t\351\n' >latin.csv
+run stoa import y.stoa latin.csv
+run stoa import y.stoa latin.csv --encoding latin1 -q
+printf 'a,b\n1,2\n3,4,5\n' >ragged.csv
+run stoa import y.stoa ragged.csv
+run stoa import y.stoa ragged.csv --rejects bad.csv -q
