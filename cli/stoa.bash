@@ -46,6 +46,8 @@ _stoa() {
 	-f | --format)
 		if [ "$sub" = import ]; then
 			mapfile -t COMPREPLY < <(compgen -W 'csv tsv json jsonl arrow' -- "$cur")
+		elif [ "$sub" = trace ]; then
+			mapfile -t COMPREPLY < <(compgen -W 'table json svg' -- "$cur")
 		else
 			mapfile -t COMPREPLY < <(compgen -W 'table csv tsv jsonl json markdown html insert vertical arrow arrows' -- "$cur")
 		fi

@@ -3,9 +3,10 @@
 #
 # manual_test.sh - a subcommand's manual page and its --help say the same, and the pages are well-formed
 #
-# Every subcommand that `stoa help` lists has a page, cli/man/stoa-NAME.1, of the same summary and the same options with
-# the same arguments; every page has a subcommand and is named in stoa(1), whose words on it are the same. Where mandoc
-# or man is installed, it has nothing to say. What the pages show is run by readme_test.sh.
+# Every subcommand that `stoa help` lists has a page, cli/man/stoa-NAME.1, of the same summary and the
+# same options with the same arguments; every page has a subcommand and is named in stoa(1), whose
+# words on it are the same. Where mandoc or man is installed, it has nothing to say; where zsh is, it
+# completes these options. What the pages show is run by readme_test.sh.
 set -euo pipefail
 
 : "${top_srcdir:?} ${top_builddir:?}"
@@ -52,6 +53,17 @@ check_page() {
 		wrong "$page: other options (+) than --help (-)"
 }
 
+# What zsh would complete, for who has it: its functions are ours here.
+check_completion() {
+	local known
+	known=$(PATH=$top_builddir:$PATH zsh -f -c '
+		_arguments() { print -rl -- "$@"; }
+		words=(stoa '"$1"' x) CURRENT=3
+		. '"'$top_srcdir'"'/cli/_stoa' 2>&1 | sed -n -E 's/^(\([^)]*\))?(--[a-z-]+)\[.*/\2/p' | sort)
+	[ "$known" = "$(options_of_help "$1" | grep -o -E -- '--[a-z-]+' | sort)" ] ||
+		wrong "zsh completes other options of $1: $known"
+}
+
 check_form() {
 	local said
 	if command -v mandoc >/dev/null; then
@@ -66,6 +78,7 @@ check_form() {
 n=0
 while read -r name summary; do
 	check_page "$name" "$summary"
+	! command -v zsh >/dev/null || check_completion "$name"
 	n=$((n + 1))
 done < <(subcommands)
 for page in "$top_srcdir"/cli/stoa.1 "$pages"/*.1; do
