@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "../lib/core/alloc.h"
-#include "../storage/segment.h"
+#include "../storage/segment_format.h"
 #include "place.h"
 
 #define FILE_NUMBER 7
@@ -279,6 +279,65 @@ static void a_flipped_byte_is_found_and_never_read(void **state)
 	stoa__file_close(fd);
 }
 
+/* The end of a file, from its directory on, made to fit itself and the catalog again. */
+static void forge(struct place *p, int fd, uint8_t *end, size_t len)
+{
+	struct segment_trailer *t = (void *)(end + len - sizeof *t);
+
+	t->dir_hash = stoa__hash(end, len - sizeof *t);
+	t->hash = stoa__hash(t, sizeof *t - sizeof t->hash);
+	file_root = stoa__hash(t, sizeof *t);
+	assert_int_equal(stoa__file_write(fd, "f", file_len - len, end, len, &p->err), STOA_OK);
+}
+
+/* Whoever makes a database can make the checksums fit: then claims are looked at one by one. */
+static void a_forged_file_is_refused_or_read_within_its_bounds(void **state)
+{
+	static const uint32_t lies[] = { 0, 1, 2, 0x7fffffff, 0xffffffff, 65, 0x10000, 0x10001 };
+	struct place *p = *state;
+	_Alignas(8) uint8_t good[2048], bad[2048];
+	struct segment_trailer t;
+	struct stoa__segment *s;
+	size_t len, n_refused = 0;
+	int fd, n;
+
+	assert_int_equal(write_file(p), STOA_OK);
+	assert_int_equal(stoa__file_open(&p->dir, "segments/00000007.seg", O_RDWR, &fd, &p->err),
+			 STOA_OK);
+	assert_int_equal(stoa__file_read(fd, "f", file_len - sizeof t, &t, sizeof t, &p->err), STOA_OK);
+	len = t.dir_len + sizeof t;
+	assert_true(len <= sizeof good);
+	assert_int_equal(stoa__file_read(fd, "f", t.dir_offset, good, len, &p->err), STOA_OK);
+	for (size_t at = 0; at < len; at += sizeof lies[0])
+		for (size_t k = 0; k < sizeof lies / sizeof *lies; k++) {
+			int rc;
+
+			memcpy(bad, good, len);
+			memcpy(bad + at, &lies[k], sizeof lies[k]);
+			forge(p, fd, bad, len);
+			rc = open_file(p, &s);
+			if (rc == STOA_OK) {
+				uint32_t groups;
+				const uint8_t *image;
+				size_t image_len;
+
+				rc = stoa__segment_n_groups(s, &groups, &p->err);
+				for (uint32_t slot = 0; slot < 901 && rc == STOA_OK && groups; slot++)
+					(void)!stoa__segment_chunk(s, groups - 1, slot, &image, &image_len,
+								   &p->err);
+				(void)!stoa__segment_check(s, NULL, count_report, &n, &p->err);
+				stoa__segment_unref(s);
+			}
+			if (rc != STOA_OK && rc != STOA_ECORRUPT && rc != STOA_EVERSION)
+				fail_msg("%s", p->err.text);
+			n_refused += rc != STOA_OK;
+		}
+	assert_true(n_refused > 200);
+	forge(p, fd, good, len);
+	assert_int_equal(check_file(p, &n), STOA_OK);
+	stoa__file_close(fd);
+}
+
 static void a_truncated_file_is_corrupt(void **state)
 {
 	struct place *p = *state;
@@ -431,6 +490,7 @@ int main(void)
 		TEST(bad_arguments_are_refused),
 		TEST(another_file_does_not_pass_for_this_one),
 		TEST(a_flipped_byte_is_found_and_never_read),
+		TEST(a_forged_file_is_refused_or_read_within_its_bounds),
 		TEST(a_truncated_file_is_corrupt),
 		TEST(a_check_asks_those_above_about_each_chunk),
 		TEST(a_failed_operation_leaves_no_file_and_no_leak),
