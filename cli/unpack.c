@@ -57,7 +57,7 @@ static int refill(struct flow *f, size_t keep)
 
 	do
 		n = read(f->from, f->in + keep, CHUNK_BYTES - keep);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && errno == EINTR && !interrupted());
 	f->in_len = keep + (n > 0 ? (size_t)n : 0);
 	if (interrupted())
 		return CLI_INTERRUPTED;

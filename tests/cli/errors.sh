@@ -55,3 +55,8 @@ run stoa import y.stoa latin.csv --encoding latin1 -q
 printf 'a,b\n1,2\n3,4,5\n' >ragged.csv
 run stoa import y.stoa ragged.csv
 run stoa import y.stoa ragged.csv --rejects bad.csv -q
+# Ctrl-C ends an import that waits for its input
+mkfifo never
+sleep 60 >never &
+timeout -k 20 -s INT 1 stoa import z.stoa - -t t <never 2>/dev/null || echo "[exit $?]"
+kill $!

@@ -25,3 +25,7 @@ run stoa query shop.stoa ' -- nothing'
 run stoa query shop.stoa -i missing.sql
 run stoa query shop.stoa 'SELECT name FROM item' -f jsonl
 run stoa query "SELECT 6 * 7 AS answer"
+# a query that takes long says nothing where there is no terminal, and is ended by Ctrl-C
+long='WITH n(i) AS (VALUES (1),(2),(3),(4),(5),(6),(7),(8)) SELECT count(*) FROM n a, n b, n c, n d, n e, n f, n g, n h, n i, n j, n k, n l'
+timeout -s INT 1 stoa query "$long" 2>words.txt || echo "[exit $?]"
+run cat words.txt
