@@ -95,32 +95,37 @@ static void format_text(char text[SCRATCH], const char *format, va_list args)
 	clean(text);
 }
 
-int stoa__fail(struct stoa_error *err, int code, const char *format, ...)
+static void fill_text(struct stoa_error *err, int code, uint64_t line, uint64_t column,
+		      const char *format, va_list args)
 {
 	char text[SCRATCH];
+
+	format_text(text, format, args);
+	fill(err, code, line, column, 0, text);
+}
+
+int stoa__fail(struct stoa_error *err, int code, const char *format, ...)
+{
 	va_list args;
 
 	if (!err)
 		return code;
 	va_start(args, format);
-	format_text(text, format, args);
+	fill_text(err, code, 0, 0, format, args);
 	va_end(args);
-	fill(err, code, 0, 0, 0, text);
 	return code;
 }
 
 int stoa__fail_at(struct stoa_error *err, int code, uint64_t line, uint64_t column,
 		  const char *format, ...)
 {
-	char text[SCRATCH];
 	va_list args;
 
 	if (!err)
 		return code;
 	va_start(args, format);
-	format_text(text, format, args);
+	fill_text(err, code, line, column, format, args);
 	va_end(args);
-	fill(err, code, line, column, 0, text);
 	return code;
 }
 
