@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,6 +34,7 @@
 
 #define COMMITS 5      /* in the log of the database that was not closed */
 #define SECONDS_MAX 30 /* for one flip */
+#define KILOBYTES_MAX (512 << 10) /* some 10 MB, and what a sanitizer needs */
 
 /* ---- the database ---- */
 
@@ -386,6 +388,7 @@ static void in_child(void (*what)(const struct subject *s, uint64_t random), boo
 {
 	struct subject s = subject_new(closed);
 	uint64_t random = testing_seed();
+	struct rusage usage;
 	pid_t pid;
 	int status;
 
@@ -399,11 +402,14 @@ static void in_child(void (*what)(const struct subject *s, uint64_t random), boo
 		what(&s, random);
 		_exit(0);
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	printf("%" PRIu64 " times, of %zu files\n", where->n_tried, s.tree->n);
+	assert_int_equal(wait4(pid, &status, 0, &usage), pid);
+	printf("%" PRIu64 " times, of %zu files, in at most %ld KB\n", where->n_tried, s.tree->n,
+	       usage.ru_maxrss);
 	if (status)
 		fail_msg("%s, byte %" PRIu64 ": %s; %s (status 0x%x)", where->file, where->offset,
 			 where->wrong, where->doing, (unsigned)status);
+	/* Sizes that bytes claim are not believed. */
+	assert_true(usage.ru_maxrss < KILOBYTES_MAX);
 	munmap(where, sizeof *where);
 	subject_free(&s);
 }
