@@ -103,7 +103,7 @@ static bool bind_type(struct stoa__binder *bn, const struct stoa__ast_type *t,
 		return true;
 	stoa__bind_fail(bn, &t->name, STOA_EINVAL, "there is no type '%.*s'%s",
 			(int)(t->name.len > 60 ? 60 : t->name.len), t->name.p,
-			t->n_args ? " with such arguments" : "");
+			stoa__type_hint(t->name.p, t->name.len, t->n_args));
 	return false;
 }
 

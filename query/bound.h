@@ -136,5 +136,7 @@ struct stoa__type stoa__type_of_slot(const struct stoa_slot *slot);
 /* A type's name in SQL ("bigint", "double", our own too), with its arguments; false if unknown. */
 bool stoa__type_named(const char *p, size_t len, int n_args, const uint32_t *args,
 		      struct stoa__type *out);
+/* What goes behind "there is no type 'varchar'", of one that is unknown. */
+const char *stoa__type_hint(const char *p, size_t len, int n_args);
 
 #endif

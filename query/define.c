@@ -75,7 +75,7 @@ static int slot_type(struct define *d, const struct stoa__ast_type *t, struct st
 		return stoa__fail_at(d->err, STOA_EINVAL, t->name.line, t->name.column,
 				     "there is no type '%.*s'%s",
 				     (int)(t->name.len > 60 ? 60 : t->name.len), t->name.p,
-				     t->n_args ? " with such arguments" : "");
+				     stoa__type_hint(t->name.p, t->name.len, t->n_args));
 	slot->type = type.type;
 	slot->precision = type.precision;
 	slot->scale = type.scale;

@@ -162,6 +162,18 @@ static const struct stoa__table_arg *file_args(struct stoa__binder *bn, const st
 	return arg;
 }
 
+/* generate_series(1, 3) AS n: a column that is called as its function is called n as well. */
+static void name_result(struct stoa__binder *bn, const struct stoa__from *f,
+			const struct stoa__scope *scope)
+{
+	if (bn->rc < 0 || !f->alias.p || scope->n != 1 ||
+	    !stoa__same_name(f->name, scope->columns[0]->name))
+		return;
+	scope->columns[0]->name = stoa__arena_copy(bn->arena, f->alias.p, f->alias.len);
+	if (!scope->columns[0]->name)
+		fail(bn);
+}
+
 static struct stoa__node *bind_function(struct stoa__binder *bn, const struct stoa__from *f,
 					struct stoa__scope *scope)
 {
@@ -191,6 +203,7 @@ static struct stoa__node *bind_function(struct stoa__binder *bn, const struct st
 		return NULL;
 	}
 	table_columns(bn, &info, false, scan, f->alias.p ? f->alias : f->name, scope);
+	name_result(bn, f, scope);
 	return scan;
 }
 

@@ -132,6 +132,17 @@ struct stoa__type stoa__type_of_slot(const struct stoa_slot *slot)
 	return (struct stoa__type){ slot->type, slot->precision, slot->scale, 0 };
 }
 
+const char *stoa__type_hint(const char *p, size_t len, int n_args)
+{
+	struct stoa__type type;
+
+	if (!n_args)
+		return "";
+	if (stoa__type_named(p, len, 0, NULL, &type) && stoa__type_is_text(type.type))
+		return " with a length: strings are as long as they come";
+	return " with such arguments";
+}
+
 bool stoa__type_named(const char *p, size_t len, int n_args, const uint32_t *args,
 		      struct stoa__type *out)
 {
