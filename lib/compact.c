@@ -7,6 +7,8 @@
 #include "core/alloc.h"
 #include "follow.h"
 
+#define HALF_ROWS (STOA__GROUP_ROWS * 15 / 32)	/* what has lost half of its rows by chance has them */
+
 /* A group as it was read, and which of its rows went on. */
 struct old_group {
 	struct stoa__group *group;
@@ -152,14 +154,36 @@ static uint64_t bytes_of(struct stoa__base *base)
 }
 
 /*
- * How many groups the rows of a run make: as few as rows and bytes allow, and then alike, as a last
- * one with what is left over would be the next to be rewritten.
+ * The old groups [@from, ...) that are merged, and *@n_rows, theirs: as many as it takes to have
+ * HALF_ROWS, and a rest that has not. Not as many as fill a group: numbers that ascend with rowids,
+ * as most keys do, take 16 bits in a group that reaches over 65,536 of them, and 24 in one that
+ * reaches further. Half of the rows of a narrow table deleted left 0.57 of its segments, and now
+ * 0.52.
  */
-static size_t n_groups_for(const struct run *run, uint64_t n_rows)
+static size_t end_of_merge(const struct run *run, size_t from, uint64_t *n_rows)
+{
+	uint64_t rest = 0;
+	size_t end = from;
+
+	for (*n_rows = 0; end < run->n_olds && *n_rows < HALF_ROWS; end++)
+		*n_rows += run->olds[end].n;
+	for (size_t i = end; i < run->n_olds && rest < HALF_ROWS; i++)
+		rest += run->olds[i].n;
+	if (rest >= HALF_ROWS)
+		return end;
+	*n_rows += rest;
+	return run->n_olds;
+}
+
+/*
+ * How many groups the rows of old groups [@from, @end) make: as few as rows and bytes allow, and
+ * then alike, as a last one with what is left over would be the next to be rewritten.
+ */
+static size_t n_groups_for(const struct run *run, size_t from, size_t end, uint64_t n_rows)
 {
 	uint64_t n = (n_rows + STOA__GROUP_ROWS - 1) / STOA__GROUP_ROWS, bytes = 0;
 
-	for (size_t i = 0; i < run->n_olds; i++)
+	for (size_t i = from; i < end; i++)
 		bytes += bytes_of(run->olds[i].group->base) * run->olds[i].n /
 			 run->olds[i].group->n_rows;
 	if (n < bytes / STOA__GROUP_BYTES_MAX + 1)
@@ -281,46 +305,62 @@ static uint8_t next_generation(const struct run *run)
 	return oldest + 1 < STOA__GENERATIONS ? (uint8_t)(oldest + 1) : STOA__GENERATIONS - 1;
 }
 
+/* Reads and encodes @n rows, from row *@used of old group *@at on, as one new group. */
+static int fill_group(struct stoa__rewrite *r, const struct stoa__schema *schema, struct run *run,
+		      size_t *at, uint32_t *used, uint32_t n, struct stoa_error *err)
+{
+	/* Counted at once: what there is of it is to be released, whatever happens. */
+	struct new_group *ng = &run->news[run->n_news++];
+
+	if (atomic_load(&r->db->gc.cancel))
+		return stoa__fail(err, STOA_ECANCELED, "the database is being closed");
+	ng->info.generation = next_generation(run);
+	ng->info.cold = run->cold;
+	STOA_TRY(cut(run, at, used, n, ng, err));
+	return make_group(r, schema, ng, err);
+}
+
+/* The same of old groups [@from, @end), @n_rows in all. */
+static int fill_groups(struct stoa__rewrite *r, const struct stoa__schema *schema, struct run *run,
+		       size_t from, size_t end, uint64_t n_rows, struct stoa_error *err)
+{
+	size_t n = n_groups_for(run, from, end, n_rows), at = from;
+	struct new_group *news = stoa__realloc_array(run->news, run->n_news + n + 1, sizeof *news);
+	uint32_t used = 0;
+
+	if (!news)
+		return stoa__fail_memory(err);
+	memset(news + run->n_news, 0, (n + 1) * sizeof *news);
+	run->news = news;
+	for (; n; n--) {
+		uint32_t some = (uint32_t)((n_rows + n - 1) / n);
+
+		STOA_TRY(fill_group(r, schema, run, &at, &used, some, err));
+		n_rows -= some;
+	}
+	return STOA_OK;
+}
+
 /* Reads and encodes what @run->olds has. */
 static int fill_run(struct stoa__rewrite *r, const struct stoa__schema *schema, struct run *run,
 		    struct stoa_error *err)
 {
-	uint64_t n_rows = 0, n_stored = 0, bytes = 0, made = r->bytes, left;
-	size_t n_news, at = 0;
-	uint32_t used = 0;
+	struct stoa__run_counts *c = &run->counts;
+	uint64_t made = r->bytes, n_rows;
 
 	for (size_t i = 0; i < run->n_olds; i++) {
 		STOA_TRY(list_rows(&run->olds[i], err));
-		n_rows += run->olds[i].n;
-		n_stored += run->olds[i].group->n_rows;
-		bytes += bytes_of(run->olds[i].group->base);
+		c->rows_moved += run->olds[i].n;
+		c->rows_dropped += run->olds[i].group->n_rows - run->olds[i].n;
+		c->bytes_read += bytes_of(run->olds[i].group->base);
 	}
-	n_news = n_groups_for(run, n_rows);
-	run->news = stoa__calloc(n_news + 1, sizeof *run->news);
-	if (!run->news)
-		return stoa__fail_memory(err);
-	left = n_rows;
-	for (; run->n_news < n_news; run->n_news++) {
-		uint64_t n_left = n_news - run->n_news;
-		uint32_t n = (uint32_t)((left + n_left - 1) / n_left);
-		struct new_group *ng = &run->news[run->n_news];
-		int rc = atomic_load(&r->db->gc.cancel) ?
-				 stoa__fail(err, STOA_ECANCELED, "the database is being closed") :
-				 cut(run, &at, &used, n, ng, err);
-
-		ng->info.generation = next_generation(run);
-		ng->info.cold = run->cold;
-		if (rc == STOA_OK)
-			rc = make_group(r, schema, ng, err);
-		if (rc < 0) {
-			run->n_news++;	/* what there is of it is to be released */
-			return rc;
-		}
-		left -= n;
+	for (size_t from = 0, end; from < run->n_olds; from = end) {
+		end = end_of_merge(run, from, &n_rows);
+		STOA_TRY(fill_groups(r, schema, run, from, end, n_rows, err));
 	}
-	run->counts = (struct stoa__run_counts){ n_rows, n_stored - n_rows, bytes,
-						 r->bytes - made, (uint32_t)run->n_olds,
-						 (uint32_t)run->n_news };
+	c->bytes_made = r->bytes - made;
+	c->groups_read = (uint32_t)run->n_olds;
+	c->groups_made = (uint32_t)run->n_news;
 	return STOA_OK;
 }
 

@@ -196,7 +196,8 @@ static void half_of_the_rows_take_half_of_the_space(void **state)
 	assert_int_equal(s.rows_reclaimed, 2 * GROUP);
 	assert_int_equal(s.rows_moved, 2 * GROUP);
 	assert_int_equal(s.groups_read, 4);
-	assert_int_equal(s.groups_made, 2);
+	/* Not two: keys that ascend with rowids would take more bits. */
+	assert_int_equal(s.groups_made, 4);
 	assert_true(s.bytes_reclaimed > before * 4 / 10);
 	after = f->dir ? stat_of(f).segment_bytes : stat_of(f).memory_bytes;
 	if (after * 100 > before * 58)
@@ -217,7 +218,7 @@ static void what_was_collected_is_there_after_reopening(void **state)
 	ok(f, stoa_check(testing_path(f->dir, "db.stoa"), NULL, NULL, &f->err));
 	open_db(f);
 	compare(f, 3 * GROUP, 3);
-	assert_int_equal(stat_of(f).n_groups, 2);
+	assert_int_equal(stat_of(f).n_groups, 3);
 }
 
 /* Files of which no row is left, too. */
