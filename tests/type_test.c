@@ -308,6 +308,22 @@ static void utf8_is_what_the_standard_says(void **state)
 	assert_true(stoa__utf8_valid("a\0b", 3));
 }
 
+static void a_bad_byte_is_found_wherever_it_is(void **state)
+{
+	(void)state;
+	for (size_t n = 1; n <= 40; n++) {
+		char text[40];
+
+		memset(text, 'x', sizeof text);
+		assert_true(stoa__utf8_valid(text, n));
+		for (size_t i = 0; i < n; i++) {
+			text[i] = '\x80';
+			assert_false(stoa__utf8_valid(text, n));
+			text[i] = 'x';
+		}
+	}
+}
+
 static void names_are_equal_without_regard_to_ascii_case(void **state)
 {
 	(void)state;
@@ -419,6 +435,7 @@ int main(void)
 		cmocka_unit_test(null_and_default_follow_the_slot),
 		cmocka_unit_test(a_failed_conversion_leaves_the_value_alone_and_names_the_slot),
 		cmocka_unit_test(utf8_is_what_the_standard_says),
+		cmocka_unit_test(a_bad_byte_is_found_wherever_it_is),
 		cmocka_unit_test(names_are_equal_without_regard_to_ascii_case),
 		cmocka_unit_test(civil_dates_and_days_are_inverse),
 		cmocka_unit_test(elements_and_values_are_inverse),

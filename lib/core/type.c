@@ -363,18 +363,39 @@ static size_t utf8_sequence(const uint8_t *p, size_t n)
 	return len;
 }
 
+/* Is no byte above 127? Nearly all texts are so, and most are short: the ends may overlap. */
+static bool is_ascii(const uint8_t *p, size_t n)
+{
+	uint64_t any = 0, w;
+	uint32_t first, last;
+
+	if (n >= 8) {
+		for (size_t i = 0; i < n - 8; i += 8) {
+			memcpy(&w, p + i, 8);
+			any |= w;
+		}
+		memcpy(&w, p + n - 8, 8);
+		any |= w;
+	} else if (n >= 4) {
+		memcpy(&first, p, 4);
+		memcpy(&last, p + n - 4, 4);
+		any = first | last;
+	} else {
+		for (size_t i = 0; i < n; i++)
+			any |= p[i];
+	}
+	return !(any & UINT64_C(0x8080808080808080));
+}
+
 bool stoa__utf8_valid(const char *text, size_t len)
 {
 	const uint8_t *p = (const uint8_t *)text;
 
+	if (is_ascii(p, len))
+		return true;
 	while (len > 0) {
-		uint64_t w;
-		size_t n;
+		size_t n = len >= 8 && is_ascii(p, 8) ? 8 : utf8_sequence(p, len);
 
-		if (len >= 8 && (memcpy(&w, p, 8), !(w & UINT64_C(0x8080808080808080))))
-			n = 8;
-		else
-			n = utf8_sequence(p, len);
 		if (n == 0)
 			return false;
 		p += n;
