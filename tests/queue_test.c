@@ -409,6 +409,8 @@ static void work(struct store *s)
 	bool got = true;
 
 	while (got) {
+		/* For one that hangs; how long all the jobs take is up to the machine. */
+		alarm(60);
 		open_store(s);
 		if (!me)
 			ok(s, stoa_consumer_open(s->db, &me, &s->err));
@@ -429,10 +431,8 @@ static pid_t spawn(struct store *s)
 {
 	pid_t pid = fork();
 
-	if (!pid) {
-		alarm(60);
+	if (!pid)
 		work(s);
-	}
 	return pid;
 }
 
