@@ -214,7 +214,7 @@ static void a_series_counts(void **state)
 	(void)state;
 	good("SELECT * FROM generate_series(3, 5)", "3\n4\n5\n");
 	good("SELECT generate_series AS n FROM generate_series(5, -1, -3)", "5\n2\n-1\n");
-	good("SELECT count(*), sum(n.generate_series) FROM generate_series(1, 100000) n",
+	good("SELECT count(*), sum(n.n) FROM generate_series(1, 100000) n",
 	     "100000|5000050000\n");
 	good("SELECT count(*) FROM generate_series(5, 4)", "0\n");
 	good("SELECT max(generate_series) FROM generate_series(9223372036854775800, "
