@@ -221,7 +221,7 @@ static void a_series_counts(void **state)
 	     "9223372036854775807, 5)", "9223372036854775805\n");
 	good("SELECT generate_series FROM generate_series(-9223372036854775807, 9223372036854775807) "
 	     "LIMIT 1", "-9223372036854775807\n");
-	good("SELECT a.generate_series * 10 + b.generate_series FROM generate_series(1, 2) a, "
+	good("SELECT a.a * 10 + b.b FROM generate_series(1, 2) a, "
 	     "generate_series(1, 2) b ORDER BY 1", "11\n12\n21\n22\n");
 	bad("SELECT * FROM generate_series(1, 2, 0)", STOA_EINVAL, "step");
 	bad("SELECT * FROM generate_series(1, 'x')", STOA_ETYPE, "integers");

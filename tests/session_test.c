@@ -91,7 +91,7 @@ static void a_change_that_is_canceled_has_changed_nothing(void **state)
 	(void)state;
 	good("CREATE TABLE c (i bigint); INSERT INTO c VALUES (1), (2)", "");
 	assert_int_equal(stoa_session_watch(session, stop, &n, &err), STOA_OK);
-	bad("INSERT INTO c SELECT a.generate_series FROM generate_series(1, 100000) a, "
+	bad("INSERT INTO c SELECT a.a FROM generate_series(1, 100000) a, "
 	    "generate_series(1, 100000) b", STOA_ECANCELED, 0, 0, "");
 	assert_int_equal(n, 1);
 	assert_int_equal(stoa_session_watch(session, NULL, NULL, &err), STOA_OK);
