@@ -293,7 +293,7 @@ int shell_command(struct shell *sh, const char *line)
 	} else if (!c) {
 		report("no command %s: .help lists them", a.words[0]);
 	} else if (a.n - 1 < c->min || a.n - 1 > c->max) {
-		report("wanted is %s %s", c->name, c->arguments);
+		report("wanted is %s%s%s", c->name, *c->arguments ? " " : "", c->arguments);
 	} else {
 		code = c->run(sh, &a);
 		fflush(stdout);

@@ -174,6 +174,20 @@ static void name_result(struct stoa__binder *bn, const struct stoa__from *f,
 		fail(bn);
 }
 
+/* JSON read as CSV would make rows, and nonsense. */
+static bool names_json(struct stoa_bytes path)
+{
+	static const char *const ends[] = { ".json", ".jsonl", ".ndjson" };
+
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+		size_t len = strlen(ends[i]);
+
+		if (path.len > len && strncasecmp(path.p + path.len - len, ends[i], len) == 0)
+			return true;
+	}
+	return false;
+}
+
 static struct stoa__node *bind_function(struct stoa__binder *bn, const struct stoa__from *f,
 					struct stoa__scope *scope)
 {
@@ -192,6 +206,11 @@ static struct stoa__node *bind_function(struct stoa__binder *bn, const struct st
 	if (!bn->tables->call) {
 		stoa__bind_fail(bn, &f->at, STOA_EUNSUPPORTED,
 				"a function, or a file, in FROM is not supported here");
+		return NULL;
+	}
+	if (file && names_json(f->name)) {
+		stoa__bind_fail(bn, &f->at, STOA_EUNSUPPORTED,
+				"a JSON file is no table: import it first; read_csv() reads it if it is CSV all the same");
 		return NULL;
 	}
 	scan->table_name = stoa__arena_copy(bn->arena, f->name.p, f->name.len);

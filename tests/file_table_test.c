@@ -149,6 +149,10 @@ static void what_is_wrong_with_a_file_has_its_line(void **state)
 	bad("SELECT * FROM '%/empty.csv'", STOA_ESYNTAX, "empty");
 	write_file("ragged.csv", "a,b\n1,2\n3\n");
 	bad("SELECT * FROM '%/ragged.csv'", STOA_ESYNTAX, "line 3");
+	write_file("rows.JSONL", "{\"a\": 1}\n");
+	bad("SELECT * FROM '%/rows.JSONL'", STOA_EUNSUPPORTED, "import it first");
+	good("SELECT * FROM read_csv('%/rows.JSONL', header = false, quote = '~')",
+	     "{\"a\": 1}\n");
 	got = run("SELECT 1,\n * FROM '%/missing.csv'", &err);
 	assert_null(got);
 	assert_int_equal(err.line, 2);
