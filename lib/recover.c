@@ -287,6 +287,33 @@ static int replay_log(struct stoa__recover *r, struct stoa__log_position from)
 	return rc < 0 ? stoa__fail(r->err, rc, "%s", why.text) : STOA_OK;
 }
 
+/* An empty table in the place of one that is lost, so that what refers to it can be stored. */
+static int make_lost(struct stoa__recover *r, struct stoa_txn *txn, uint32_t id)
+{
+	static const struct stoa_slot slot = { .name = "lost", .type = STOA_BOOL };
+	static const uint32_t slot_id;
+	struct stoa__schema *schema;
+	char name[32];
+
+	snprintf(name, sizeof name, "lost_%u", id);
+	stoa__recover_lose(r, name, 0, 0, "this table is empty: tables that are left refer to one that is lost");
+	STOA_TRY(stoa__schema_new(txn->version, name, &slot, &slot_id, NULL, 1, 1, &schema, r->err));
+	return stoa__table_set_schema(txn->version, NULL, id, schema, r->err);
+}
+
+static int need_targets(struct stoa__recover *r, struct stoa_txn *txn, uint32_t id)
+{
+	const struct stoa__schema *s = stoa__table_find(txn->version, id)->schema;
+
+	for (uint32_t i = 0; i < s->n_slots; i++) {
+		uint32_t target = s->slots[i].def.target;
+
+		if (s->slots[i].def.type == STOA_REF && !stoa__table_find(txn->version, target))
+			STOA_TRY(make_lost(r, txn, target));
+	}
+	return STOA_OK;
+}
+
 /* STOA_ECORRUPT, with words in @why, if there is no catalog to go by. */
 static int load_catalog(struct stoa__recover *r, struct stoa_error *why)
 {
@@ -417,6 +444,7 @@ static int finish_table(struct stoa__recover *r, struct stoa_txn *txn, uint32_t 
 
 static int copy(struct stoa__recover *r)
 {
+	STOA_TRY(each_table(r, r->from, need_targets));
 	STOA_TRY(each_table(r, r->from, seal_tail));
 	STOA_TRY(each_table(r, r->from, make_table));
 	STOA_TRY(stoa__txn_freeze(r->from, &r->frozen, r->err));
@@ -549,6 +577,8 @@ static int index_table(struct stoa__recover *r, struct stoa_txn *txn, uint32_t i
 	struct stoa__table *t;
 
 	STOA_TRY(whole_schema(r, txn->version, from, &schema));
+	if (!stoa__table_find(txn->version, schema->deaths))
+		schema->deaths = 0;
 	STOA_TRY(stoa__table_set_schema(txn->version, NULL, id, schema, r->err));
 	if (stoa__table_own(txn->version, id, &t) < 0)
 		return stoa__fail_memory(r->err);
