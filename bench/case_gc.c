@@ -167,15 +167,7 @@ static const struct bench_entry entries[] = {
 	{ "stoa", "a writer beside it", NULL, run, 0 },
 };
 
-/*
- * Records are so narrow that their ids, of which twice as many lie between, show in what is left.
- */
-static const struct bench_target of_records[] = {
-	{ "collect", NULL, 5e6 },
-	{ "p99 ratio", NULL, 2 },
-};
-
-static const struct bench_target of_lineitem[] = {
+static const struct bench_target targets[] = {
 	{ "collect", NULL, 5e6 },
 	{ "bytes left", NULL, 0.55 },
 	{ "p99 ratio", NULL, 2 },
@@ -183,8 +175,8 @@ static const struct bench_target of_lineitem[] = {
 
 const struct bench_case bench_gc_cases[] = {
 	{ "gc", "half of 6 million records deleted at random, and collected", entries,
-	  BENCH_COUNT(entries), of_records, BENCH_COUNT(of_records), OF_RECORDS },
+	  BENCH_COUNT(entries), targets, BENCH_COUNT(targets), OF_RECORDS },
 	{ "gc-lineitem", "half of lineitem deleted at random, and collected", entries,
-	  BENCH_COUNT(entries), of_lineitem, BENCH_COUNT(of_lineitem), OF_LINEITEM },
+	  BENCH_COUNT(entries), targets, BENCH_COUNT(targets), OF_LINEITEM },
 	{ 0 },
 };
