@@ -237,43 +237,19 @@ static void lanes_of_numbers_agree_with_the_fast_forms(void **state)
 	}
 }
 
-static void lanes_of_dates_agree_with_the_fast_form(void **state)
+static void random_timestamp(uint64_t *seed, char text[ROOM])
 {
-	const struct stoa__csv_scan_kernel *k;
-	uint64_t seed = testing_seed();
-
-	(void)state;
-	for (int round = 0; round < 5000; round++) {
-		static char text[STOA__CSV_LANES][ROOM];
-		struct stoa__csv_lanes l;
-
-		for (size_t i = 0; i < STOA__CSV_LANES; i++) {
-			char *p = text[i];
-			uint16_t tail;
-
-			snprintf(p, ROOM, "%04u-%02u-%02u", (unsigned)testing_below(&seed, 10000),
-				 (unsigned)testing_below(&seed, 14),
-				 (unsigned)testing_below(&seed, 33));
-			if (testing_below(&seed, 50) == 0)
-				p[testing_below(&seed, 10)] = (char)testing_random(&seed);
-			memcpy(&l.word[i], p, 8);
-			memcpy(&tail, p + 8, 2);
-			l.len[i] = tail;
-		}
-		for (unsigned which = 0; (k = stoa__csv_scan_kernel_nth(which)); which++) {
-			k->lanes.dates(&l);
-			for (size_t i = 0; i < STOA__CSV_LANES; i++) {
-				int32_t day = 0;
-				bool fits = stoa__csv_fast_date(text[i], 10, &day);
-
-				assert_int_equal(l.odd[i] == 0, fits);
-				assert_true(!fits || l.value[i] == day);
-			}
-		}
-	}
+	snprintf(text, ROOM, "%04u-%02u-%02u %02u:%02u:%02u", (unsigned)testing_below(seed, 10000),
+		 (unsigned)testing_below(seed, 14), (unsigned)testing_below(seed, 33),
+		 (unsigned)testing_below(seed, 26), (unsigned)testing_below(seed, 62),
+		 (unsigned)testing_below(seed, 62));
+	if (testing_below(seed, 50) == 0)
+		text[testing_below(seed, 10)] = (char)testing_random(seed);
+	if (testing_below(seed, 50) == 0)
+		text[11 + testing_below(seed, 8)] = (char)testing_random(seed);
 }
 
-static void lanes_of_timestamps_agree_with_the_fast_form(void **state)
+static void lanes_of_dates_and_times_agree_with_the_fast_forms(void **state)
 {
 	const struct stoa__csv_scan_kernel *k;
 	uint64_t seed = testing_seed();
@@ -283,17 +259,8 @@ static void lanes_of_timestamps_agree_with_the_fast_form(void **state)
 		static char text[STOA__CSV_LANES][ROOM];
 		struct stoa__csv_lanes l;
 
-		for (size_t i = 0; i < STOA__CSV_LANES; i++) {
-			snprintf(text[i], ROOM, "%04u-%02u-%02u %02u:%02u:%02u",
-				 (unsigned)testing_below(&seed, 10000),
-				 1 + (unsigned)testing_below(&seed, 12),
-				 1 + (unsigned)testing_below(&seed, 29),
-				 (unsigned)testing_below(&seed, 26),
-				 (unsigned)testing_below(&seed, 62),
-				 (unsigned)testing_below(&seed, 62));
-			if (testing_below(&seed, 50) == 0)
-				text[i][11 + testing_below(&seed, 8)] = (char)testing_random(&seed);
-		}
+		for (size_t i = 0; i < STOA__CSV_LANES; i++)
+			random_timestamp(&seed, text[i]);
 		for (unsigned which = 0; (k = stoa__csv_scan_kernel_nth(which)); which++) {
 			for (size_t i = 0; i < STOA__CSV_LANES; i++) {
 				uint16_t tail;
@@ -303,8 +270,14 @@ static void lanes_of_timestamps_agree_with_the_fast_form(void **state)
 				l.len[i] = tail;
 			}
 			k->lanes.dates(&l);
-			for (size_t i = 0; i < STOA__CSV_LANES; i++)
+			for (size_t i = 0; i < STOA__CSV_LANES; i++) {
+				int32_t day = 0;
+				bool fits = stoa__csv_fast_date(text[i], 10, &day);
+
+				assert_int_equal(l.odd[i] == 0, fits);
+				assert_true(!fits || l.value[i] == day);
 				memcpy(&l.word[i], text[i] + 11, 8);
+			}
 			k->lanes.times(&l);
 			for (size_t i = 0; i < STOA__CSV_LANES; i++) {
 				int64_t us = 0;
@@ -337,8 +310,7 @@ int main(void)
 		cmocka_unit_test(quotes_hide_delimiters_and_newlines),
 		cmocka_unit_test(blank_lines_are_no_records),
 		cmocka_unit_test(lanes_of_numbers_agree_with_the_fast_forms),
-		cmocka_unit_test(lanes_of_dates_agree_with_the_fast_form),
-		cmocka_unit_test(lanes_of_timestamps_agree_with_the_fast_form),
+		cmocka_unit_test(lanes_of_dates_and_times_agree_with_the_fast_forms),
 		cmocka_unit_test(there_is_always_a_kernel_and_the_last_is_scalar),
 	};
 
