@@ -57,6 +57,7 @@ cmocka_tests += \
 	%D%/loops_test \
 	%D%/model_test \
 	%D%/nomem_test \
+	%D%/open_set_test \
 	%D%/packed_test \
 	%D%/power_test \
 	%D%/pick_test \

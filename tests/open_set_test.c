@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * open_set_test.c - open sets beside a writer
+ *
+ * All versions share one table of hints, and the writer puts into it while others look: what an
+ * open set finds must be what was there when it was opened. The writer waits for nobody, and the
+ * readers go on for as long as it writes.
+ */
+#include "testing.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "../lib/stoa.h"
+
+#define FIRST 3000	/* keys before the sets are opened: 0, 1, 2, ... */
+#define ADDED 6000	/* and after */
+#define A_COMMIT 50
+#define READERS 3
+
+struct store {
+	stoa_db *db;
+	stoa_table table;
+	stoa_index index;
+	unsigned type;
+	_Atomic bool done;
+};
+
+/* Key number @i; a string's bytes are in @room. */
+static struct stoa_value key_of(const struct store *s, uint64_t i, char room[24])
+{
+	if (s->type == STOA_U64)
+		return stoa_u64(i);
+	return stoa_bytes_value(STOA_STRING, room, (uint32_t)snprintf(room, 24, "key %llu",
+								      (unsigned long long)i));
+}
+
+static void add(struct store *s, uint64_t from, uint64_t to)
+{
+	struct stoa_error err;
+	char room[24];
+	stoa_txn *txn;
+
+	must(stoa_begin(s->db, STOA_WRITE, &txn, &err), &err);
+	for (uint64_t i = from; i < to; i++) {
+		struct stoa_value v = key_of(s, i, room);
+
+		must(stoa_insert(txn, s->table, &v, 1, NULL, &err), &err);
+	}
+	must(stoa_commit(txn, &err), &err);
+}
+
+static void make(struct store *s)
+{
+	struct stoa_slot slot = { .name = "key", .type = (uint8_t)s->type,
+				  .flags = STOA_NOT_NULL };
+	struct stoa_index_options o = STOA_INDEX_OPTIONS_INIT;
+	struct stoa_options options = STOA_OPTIONS_INIT;
+	struct stoa_error err;
+	uint32_t first = 0;
+	stoa_txn *txn;
+
+	must(stoa_open(NULL, &options, &s->db, &err), &err);
+	must(stoa_begin(s->db, STOA_WRITE, &txn, &err), &err);
+	must(stoa_table_create(txn, "set", &slot, 1, &s->table, &err), &err);
+	o.name = "key";
+	o.kind = STOA_INDEX_SET;
+	o.flags = STOA_INDEX_UNIQUE;
+	o.slots = &first;
+	o.n_slots = 1;
+	must(stoa_index_create(txn, s->table, &o, &s->index, &err), &err);
+	must(stoa_commit(txn, &err), &err);
+	add(s, 0, FIRST);
+}
+
+static void *write_on(void *arg)
+{
+	struct store *s = arg;
+
+	for (uint64_t i = FIRST; i < FIRST + ADDED; i += A_COMMIT)
+		add(s, i, i + A_COMMIT);
+	atomic_store(&s->done, true);
+	return NULL;
+}
+
+/* Looks each key up by itself, and numbers all at once too. */
+static void check(const struct store *s, stoa_set *set)
+{
+	static _Thread_local uint64_t keys[FIRST + ADDED], found[(FIRST + ADDED + 63) / 64];
+	struct stoa_array a = { STOA_U64, 0, keys, NULL };
+	struct stoa_error err;
+	char room[24];
+
+	for (uint64_t i = 0; i < FIRST + ADDED; i++) {
+		struct stoa_value v = key_of(s, i, room);
+
+		keys[i] = i;
+		assert_int_equal(stoa_set_has(set, &v, 1, NULL, &err),
+				 i < FIRST ? STOA_ROW : STOA_END);
+	}
+	if (s->type != STOA_U64)
+		return;
+	must(stoa_set_has_many(set, &a, 1, FIRST + ADDED, found, NULL, &err), &err);
+	for (uint64_t i = 0; i < FIRST + ADDED; i++)
+		assert_int_equal(found[i / 64] >> i % 64 & 1, i < FIRST);
+}
+
+struct reader {
+	struct store *s;
+	stoa_set *set;
+};
+
+static void *read_on(void *arg)
+{
+	struct reader *r = arg;
+
+	do
+		check(r->s, r->set);
+	while (!atomic_load(&r->s->done));
+	return NULL;
+}
+
+static void run(unsigned type)
+{
+	struct store s = { .type = type };
+	struct reader reader[READERS];
+	pthread_t thread[READERS + 1];
+	struct stoa_error err;
+	stoa_txn *txn;
+
+	make(&s);
+	must(stoa_begin(s.db, STOA_READ, &txn, &err), &err);
+	for (int i = 0; i < READERS; i++) {
+		reader[i].s = &s;
+		must(stoa_set_open(txn, s.table, s.index, &reader[i].set, &err), &err);
+	}
+	stoa_abort(txn);
+	for (int i = 0; i < READERS; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, read_on, &reader[i]), 0);
+	assert_int_equal(pthread_create(&thread[READERS], NULL, write_on, &s), 0);
+	for (int i = 0; i <= READERS; i++)
+		assert_int_equal(pthread_join(thread[i], NULL), 0);
+	for (int i = 0; i < READERS; i++)
+		stoa_set_close(reader[i].set);
+	must(stoa_close(s.db, &err), &err);
+}
+
+static void a_set_of_numbers_stays_as_it_was_opened_while_others_write(void **state)
+{
+	(void)state;
+	run(STOA_U64);
+}
+
+static void a_set_of_strings_stays_as_it_was_opened_while_others_write(void **state)
+{
+	(void)state;
+	run(STOA_STRING);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_set_of_numbers_stays_as_it_was_opened_while_others_write),
+		cmocka_unit_test(a_set_of_strings_stays_as_it_was_opened_while_others_write),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
