@@ -8,13 +8,12 @@
  *                        bucket full, and is in one behind it
  *
  * The high bits of a hash choose a bucket (multiply and shift, so that any number of buckets will
- * do); what finds it full goes to the next one, and says so. A third of the buckets are full, and
- * something has gone on behind a fifth; but that was mostly one hint, and of another class, so that
- * a search goes on in one of twenty. That is not for the second line: a processor that guesses
- * whether there is one must wait for the first to know that it was wrong, and has begun the next
- * look-ups in vain. So one cache line has nearly always all that a key could be, and the row itself,
- * which the caller looks at, is the only other one. Tags let through one entry in 65,536 that is not
- * the key's.
+ * do); what finds it full goes to the next one, and says so. Something has gone on behind 36% of
+ * the buckets of a full table; but that was often of another class, so that a search for what is
+ * not there goes on in 12%. That is not for the second line: a processor that guesses whether there
+ * is one must wait for the first to know that it was wrong, and has begun the next look-ups in
+ * vain. So one cache line has mostly all that a key could be, and the row itself, which the caller
+ * looks at, is the only other one. Tags let through one entry in 65,536 that is not the key's.
  *
  * A hint says "look there" and no more. What it names may have died, been given another key, or not
  * be visible yet. So hints are added and never changed or taken away, all versions share a table,
