@@ -70,7 +70,8 @@ static void put_value(unsigned type, enum stoa__phys phys, const struct stoa_val
 }
 
 int stoa__look_column(const struct stoa__look *l, uint32_t slot, void *room, uint64_t *valid,
-		      struct stoa__buf *bytes, struct stoa__vec *out, struct stoa_error *err)
+		      struct stoa__thawed *thawed, struct stoa__buf *bytes, struct stoa__vec *out,
+		      struct stoa_error *err)
 {
 	const struct stoa__slot *s = &l->table->schema->slots[slot];
 	unsigned type = stoa__type_is_ref(s->def.type) ? STOA_I64 : s->def.type;
@@ -91,7 +92,8 @@ int stoa__look_column(const struct stoa__look *l, uint32_t slot, void *room, uin
 
 		if (!l->at[i].group)
 			continue;
-		STOA_TRY(stoa__group_value(l->at[i].group, s, slot, l->at[i].row, bytes, &v, err));
+		STOA_TRY(stoa__group_value_kept(l->at[i].group, s, slot, l->at[i].row, thawed,
+						bytes, &v, err));
 		if (v.type == STOA_NULL)
 			continue;
 		if (phys == STOA__PHYS_BYTES && find_own(bytes, type, &v, &own) < 0)

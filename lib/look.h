@@ -13,6 +13,8 @@
 #include "core/source.h"
 #include "table.h"
 
+struct stoa__thawed;
+
 struct stoa__look {
 	const struct stoa__table *table;
 	size_t n;
@@ -31,9 +33,11 @@ int stoa__look_rows(struct stoa__look *l, const struct stoa__table *t, const int
  * The values of the slot at position @slot in the rows found, into @room as elements of the
  * engine's kind, NULL for others. @valid has room for a bit each. Bytes borrow from the version, or
  * from @bytes.
- * Cost: O(1) a value, more in a column that is cold.
+ * Cost: O(1) a value; in a column that is cold a frame, unless it is the one that @thawed (zeroes
+ * at first; its buffer is the caller's to release) has from the value before.
  */
 int stoa__look_column(const struct stoa__look *l, uint32_t slot, void *room, uint64_t *valid,
-		      struct stoa__buf *bytes, struct stoa__vec *out, struct stoa_error *err);
+		      struct stoa__thawed *thawed, struct stoa__buf *bytes, struct stoa__vec *out,
+		      struct stoa_error *err);
 
 #endif

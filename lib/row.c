@@ -16,6 +16,7 @@
  * overlap, as a processor looks some 300 instructions ahead and a row takes 1,500; who can name
  * many rows at once has stoa_get_many().
  */
+#include "core/chunk_cold.h"
 #include "core/packed.h"
 #include "table.h"
 
@@ -85,10 +86,26 @@ static inline int chunk_value(const struct stoa__base *base, const struct stoa__
 	return STOA_OK;
 }
 
-/* The same where a page may speak for the row, and @c may not be opened yet. */
+/* The same of a cold chunk, whose frame stays thawed. */
+static int thawed_value(const struct stoa__base *base, const struct stoa__chunk *c,
+			const struct stoa__slot *slot, uint32_t row, struct stoa__thawed *thawed,
+			struct stoa__buf *scratch, struct stoa_value *out, struct stoa_error *err)
+{
+	int rc = stoa__thawed_value(thawed, c, base->id, row, scratch, out);
+
+	if (rc < 0)
+		return stoa__base_value_error(base, rc, err);
+	out->scale = slot->def.scale;
+	return STOA_OK;
+}
+
+/*
+ * The same where a page may speak for the row, and @c may not be opened yet. @thawed: NULL, or what
+ * keeps the frame of a cold column.
+ */
 static int slot_value(const struct stoa__group *g, const struct stoa__slot *slot, uint32_t i,
-		      const struct stoa__chunk *c, uint32_t row, struct stoa__buf *scratch,
-		      struct stoa_value *out, struct stoa_error *err)
+		      const struct stoa__chunk *c, uint32_t row, struct stoa__thawed *thawed,
+		      struct stoa__buf *scratch, struct stoa_value *out, struct stoa_error *err)
 {
 	const struct stoa__page *page = page_of(g, slot, i, row);
 
@@ -100,6 +117,8 @@ static int slot_value(const struct stoa__group *g, const struct stoa__slot *slot
 	}
 	if (!c)
 		STOA_TRY(stoa__base_column(g->base, slot->id, slot->def.type, &c, err));
+	if (c && thawed && stoa__chunk_is_cold(c))
+		return thawed_value(g->base, c, slot, row, thawed, scratch, out, err);
 	if (c)
 		return chunk_value(g->base, c, slot, row, scratch, out, err);
 	*out = slot->absent;
@@ -110,7 +129,14 @@ int stoa__group_value(const struct stoa__group *g, const struct stoa__slot *slot
 		      uint32_t row, struct stoa__buf *scratch, struct stoa_value *out,
 		      struct stoa_error *err)
 {
-	return slot_value(g, slot, i, NULL, row, scratch, out, err);
+	return slot_value(g, slot, i, NULL, row, NULL, scratch, out, err);
+}
+
+int stoa__group_value_kept(const struct stoa__group *g, const struct stoa__slot *slot, uint32_t i,
+			   uint32_t row, struct stoa__thawed *thawed, struct stoa__buf *scratch,
+			   struct stoa_value *out, struct stoa_error *err)
+{
+	return slot_value(g, slot, i, NULL, row, thawed, scratch, out, err);
 }
 
 void stoa__group_hint(const struct stoa__group *g, const struct stoa__schema *schema, uint32_t row)
@@ -139,7 +165,8 @@ int stoa__group_row(const struct stoa__group *g, const struct stoa__schema *sche
 			if (c && !g->overlay)
 				STOA_TRY(chunk_value(g->base, c, &slots[k], row, scratch, out, err));
 			else
-				STOA_TRY(slot_value(g, &slots[k], i + k, c, row, scratch, out, err));
+				STOA_TRY(slot_value(g, &slots[k], i + k, c, row, NULL, scratch, out,
+						    err));
 		}
 	}
 	return STOA_OK;

@@ -15,7 +15,6 @@
 
 #include "core/alloc.h"
 #include "core/bitmap.h"
-#include "core/chunk_cold.h"
 #include "core/type.h"
 #include "scan_column.h"
 
@@ -206,14 +205,10 @@ static int thaw(const struct stoa__scan *s, struct stoa__scan_column *col,
 	const char *why;
 	int rc;
 
-	if (col->thawed_id != id) {
-		col->thawed_id = 0;
-		rc = stoa__chunk_thaw(*c, frame, &col->frame, &col->thawed, &why);
-		if (rc < 0)
-			return decode_failed(rc, s, col->slot, err);
-		col->thawed_id = id;
-	}
-	*c = &col->thawed;
+	rc = stoa__thawed_reach(&col->thawed, *c, frame, id, &why);
+	if (rc < 0)
+		return decode_failed(rc, s, col->slot, err);
+	*c = &col->thawed.chunk;
 	col->at = s->from % STOA__FRAME_ROWS;
 	return STOA_OK;
 }
@@ -335,8 +330,8 @@ int stoa__scan_looked(struct stoa__scan *s, struct stoa__scan_column *col, struc
 {
 	bool any_null;
 
-	STOA_TRY(stoa__look_column(s->look, col->slot, col->narrow, col->validity, &col->bytes, out,
-				   err));
+	STOA_TRY(stoa__look_column(s->look, col->slot, col->narrow, col->validity, &col->thawed,
+				   &col->bytes, out, err));
 	return col->fading ? fade(s, col, &any_null, err) : STOA_OK;
 }
 
@@ -468,5 +463,5 @@ void stoa__scan_column_release(struct stoa__scan_column *col)
 	stoa__free(col->codes);
 	stoa__free(col->dict);
 	stoa__buf_release(&col->bytes);
-	stoa__buf_release(&col->frame);
+	stoa__buf_release(&col->thawed.frame);
 }

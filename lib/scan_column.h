@@ -10,6 +10,7 @@
 #ifndef STOA__SCAN_COLUMN_H
 #define STOA__SCAN_COLUMN_H
 
+#include "core/chunk_cold.h"
 #include "cursor.h"
 #include "db.h"
 #include "look.h"
@@ -29,9 +30,7 @@ struct stoa__scan_column {
 	uint64_t validity[STOA__WORDS(STOA__BATCH_ROWS)];
 	struct stoa__buf bytes;		/* of strings that had to be decompressed */
 	uint32_t at;			/* where the batch begins in its chunk */
-	struct stoa__chunk thawed;	/* a frame of a cold chunk */
-	struct stoa__buf frame;		/* what that borrows from */
-	uint64_t thawed_id;		/* of base and frame; 0 for none */
+	struct stoa__thawed thawed;	/* of a cold chunk */
 	struct stoa_bytes *dict;	/* strings of the current group's list */
 	size_t cap_dict;
 	uint64_t dict_id;		/* of the list in @dict; 0 for none */

@@ -200,6 +200,11 @@ void stoa__group_hint(const struct stoa__group *g, const struct stoa__schema *sc
 int stoa__group_value(const struct stoa__group *g, const struct stoa__slot *slot, uint32_t i,
 		      uint32_t row, struct stoa__buf *scratch, struct stoa_value *out,
 		      struct stoa_error *err);
+/* The same for who reads many values of a column: @thawed, zeroes at first, keeps a cold frame. */
+struct stoa__thawed;
+int stoa__group_value_kept(const struct stoa__group *g, const struct stoa__slot *slot, uint32_t i,
+			   uint32_t row, struct stoa__thawed *thawed, struct stoa__buf *scratch,
+			   struct stoa_value *out, struct stoa_error *err);
 
 /*
  * Adds a row, one value for each slot. STOA_ENOMEM or the errors of stoa__table_seal(): nothing

@@ -357,6 +357,33 @@ static int set_up_joins(void **state)
 	return 0;
 }
 
+/* Batches of references that go to and fro between frames of cold columns, and stay in one. */
+static void cold_rows_say_what_they_said(void **state)
+{
+	static const char *const sqls[] = {
+		"SELECT s.n, s.r.x, s.r.y FROM small s",
+		"SELECT m.n, m.r.y, m.r.x, m.other.y FROM mixed m",
+	};
+	struct fixture *f = *state;
+	char *before[2], *after;
+
+	run(f, "CREATE TABLE mixed (r REF(big), other REF(big), n int)");
+	run(f, "INSERT INTO mixed SELECT 1 + i * 1801 % 5000, 5001 - i, i "
+	       "FROM generate_series(1, 5000) i");
+	run(f, "UPDATE big SET x = -1 WHERE rowid % 97 = 0");
+	for (int i = 0; i < 2; i++)
+		before[i] = show_query(f->txn, sqls[i], &f->err);
+	ok(f, stoa_commit(f->txn, &f->err));
+	ok(f, stoa_gc_cool(f->db, NULL, &f->err));
+	ok(f, stoa_begin(f->db, STOA_WRITE, &f->txn, &f->err));
+	for (int i = 0; i < 2; i++) {
+		after = show_query(f->txn, sqls[i], &f->err);
+		assert_string_equal(after, before[i]);
+		free(after);
+		free(before[i]);
+	}
+}
+
 static void a_plan_shows_what_is_looked_up(void **state)
 {
 	struct fixture *f = *state;
@@ -407,6 +434,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(memory_may_run_out_anywhere, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(joins_on_a_rowid_give_what_other_joins_give, set_up_joins,
 						tear_down),
+		cmocka_unit_test_setup_teardown(cold_rows_say_what_they_said, set_up_joins, tear_down),
 		cmocka_unit_test_setup_teardown(a_plan_shows_what_is_looked_up, set_up_joins, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_no_reference_has_nothing_behind_its_dot, set_up,
 						tear_down),

@@ -373,20 +373,37 @@ static int keep_bytes(struct stoa_value *v, struct stoa__buf *scratch)
 	return STOA_OK;
 }
 
+int stoa__thawed_reach(struct stoa__thawed *t, const struct stoa__chunk *c, size_t frame,
+		       uint64_t id, const char **why)
+{
+	if (t->id == id)
+		return STOA_OK;
+	t->id = 0;
+	STOA_TRY(stoa__chunk_thaw(c, frame, &t->frame, &t->chunk, why));
+	t->id = id;
+	return STOA_OK;
+}
+
+int stoa__thawed_value(struct stoa__thawed *t, const struct stoa__chunk *c, uint64_t id, size_t row,
+		       struct stoa__buf *scratch, struct stoa_value *out)
+{
+	size_t frame = row / STOA__FRAME_ROWS;
+	const char *why;
+
+	STOA_TRY(stoa__thawed_reach(t, c, frame, id + frame, &why));
+	STOA_TRY(stoa__chunk_value(&t->chunk, row % STOA__FRAME_ROWS, scratch, out));
+	if (out->type != STOA_NULL && stoa__type_family(c->type) == STOA__BYTES)
+		return keep_bytes(out, scratch);
+	return STOA_OK;
+}
+
 int stoa__cold_value(const struct stoa__chunk *c, size_t row, struct stoa__buf *scratch,
 		     struct stoa_value *out)
 {
-	struct stoa__buf room = STOA__BUF_INIT;
-	struct stoa__chunk frame;
-	const char *why;
-	int rc = stoa__chunk_thaw(c, row / STOA__FRAME_ROWS, &room, &frame, &why);
+	struct stoa__thawed t = { .frame = STOA__BUF_INIT };
+	int rc = stoa__thawed_value(&t, c, 1, row, scratch, out);
 
-	if (rc == STOA_OK)
-		rc = stoa__chunk_value(&frame, row % STOA__FRAME_ROWS, scratch, out);
-	if (rc == STOA_OK && out->type != STOA_NULL &&
-	    stoa__type_family(c->type) == STOA__BYTES)
-		rc = keep_bytes(out, scratch);
-	stoa__buf_release(&room);
+	stoa__buf_release(&t.frame);
 	return rc;
 }
 

@@ -44,6 +44,19 @@ int stoa__chunk_encode_cold(const struct stoa__chunk *c, struct stoa__buf *out);
 int stoa__chunk_thaw(const struct stoa__chunk *c, size_t frame, struct stoa__buf *room,
 		     struct stoa__chunk *out, const char **why);
 
+/* The frame thawed last, for who reads single values: neighbours then cost one frame. */
+struct stoa__thawed {
+	struct stoa__chunk chunk;
+	struct stoa__buf frame;	/* what it borrows from */
+	uint64_t id;		/* the reader's, of chunk and frame; 0: none */
+};
+/* Makes @frame of @c the one that is thawed, unless it is; @id is its own. As stoa__chunk_thaw(). */
+int stoa__thawed_reach(struct stoa__thawed *t, const struct stoa__chunk *c, size_t frame,
+		       uint64_t id, const char **why);
+/* stoa__chunk_value() of cold @c by way of @t; @id: that of the chunk's first frame. */
+int stoa__thawed_value(struct stoa__thawed *t, const struct stoa__chunk *c, uint64_t id, size_t row,
+		       struct stoa__buf *scratch, struct stoa_value *out);
+
 /* As stoa__chunk_value(), stoa__chunk_read() and stoa__chunk_check(), which call these. */
 int stoa__cold_value(const struct stoa__chunk *c, size_t row, struct stoa__buf *scratch,
 		     struct stoa_value *out);
