@@ -369,7 +369,7 @@ static void try_limit(struct relations *w)
 	unsigned limit = relations_below(w, 20), offset = relations_below(w, 8);
 	const char *how = relations_chance(w, 50) ? " DESC" : " NULLS FIRST";
 	struct parts x;
-	char *whole, *part;
+	char *whole = NULL, *part = NULL;
 
 	make_parts(&x, w);
 	if (asprintf(&whole, "SELECT %s, %s, %s%s WHERE %s ORDER BY 1%s, 2, 3 DESC", x.key,
