@@ -14,14 +14,6 @@
 #include "db.h"
 #include "index.h"
 
-static bool has_slot(const struct stoa__schema *s, uint32_t id)
-{
-	for (uint32_t i = 0; i < s->n_slots; i++)
-		if (s->slots[i].id == id)
-			return true;
-	return false;
-}
-
 static bool same_slots(const struct stoa__schema *a, const struct stoa__schema *b)
 {
 	if (a->n_slots != b->n_slots)
@@ -39,8 +31,43 @@ static int give_up_dropped(struct stoa__version *w, struct stoa__loose *loose,
 {
 	for (uint32_t i = 0; i < t->schema->n_slots && t->schema->n_refs; i++)
 		if (t->schema->slots[i].def.type == STOA_REF &&
-		    !has_slot(schema, t->schema->slots[i].id))
+		    stoa__schema_position_of(schema, t->schema->slots[i].id) < 0)
 			STOA_TRY(stoa__refs_count_down(w, loose, t, i, err));
+	return STOA_OK;
+}
+
+/*
+ * Slots and indexes that stay are what they were: only their names, flags and numbers may change. A
+ * schema may be bytes of a log that lies, and what is stored would be read as something else.
+ */
+static int check_kept(const struct stoa__schema *old, const struct stoa__schema *schema,
+		      struct stoa_error *err)
+{
+	for (uint32_t i = 0; i < schema->n_slots; i++) {
+		const struct stoa_slot *def = &schema->slots[i].def, *was;
+		int at = stoa__schema_position_of(old, schema->slots[i].id);
+
+		if (at < 0)
+			continue;
+		was = &old->slots[at].def;
+		if (was->type != def->type || was->scale != def->scale || was->target != def->target)
+			return stoa__fail(err, STOA_ECORRUPT,
+					  "slot \"%s\" of table \"%s\" has become another in the log",
+					  def->name, old->name);
+	}
+	for (uint32_t i = 0; i < schema->n_indexes; i++) {
+		const struct stoa__index_def *def = &schema->indexes[i], *was;
+		int at = stoa__schema_find_index(old, def->id);
+
+		if (at < 0)
+			continue;
+		was = &old->indexes[at];
+		if (was->kind != def->kind || was->n_slots != def->n_slots ||
+		    memcmp(was->ids, def->ids, def->n_slots * sizeof *def->ids) != 0)
+			return stoa__fail(err, STOA_ECORRUPT,
+					  "index \"%s\" of table \"%s\" has become another in the log",
+					  def->name, old->name);
+	}
 	return STOA_OK;
 }
 
@@ -48,6 +75,7 @@ static int give_up_dropped(struct stoa__version *w, struct stoa__loose *loose,
 static int change_schema(struct stoa__version *w, struct stoa__loose *loose, struct stoa__table *t,
 			 struct stoa__schema *schema, struct stoa_error *err)
 {
+	STOA_TRY(check_kept(t->schema, schema, err));
 	if (!same_slots(t->schema, schema)) {
 		STOA_TRY(give_up_dropped(w, loose, t, schema, err));
 		STOA_TRY(stoa__table_seal(w, t, err));

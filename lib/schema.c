@@ -207,7 +207,7 @@ int stoa__schema_find_index(const struct stoa__schema *s, uint32_t id)
 	return -1;
 }
 
-static int position_of(const struct stoa__schema *s, uint32_t slot_id)
+int stoa__schema_position_of(const struct stoa__schema *s, uint32_t slot_id)
 {
 	for (uint32_t i = 0; i < s->n_slots; i++)
 		if (s->slots[i].id == slot_id)
@@ -232,7 +232,7 @@ static int check_index(struct stoa__schema *s, uint32_t i, struct stoa_error *er
 	    (def->kind == STOA_INDEX_SET && !def->n_slots))
 		return stoa__fail(err, STOA_EINVAL, "index \"%s\" is not possible", def->name);
 	for (uint32_t k = 0; k < def->n_slots; k++) {
-		int at = position_of(s, def->ids[k]);
+		int at = stoa__schema_position_of(s, def->ids[k]);
 
 		if (at < 0)
 			return stoa__fail(err, STOA_EINVAL,

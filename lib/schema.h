@@ -70,6 +70,8 @@ int stoa__schema_set_indexes(struct stoa__schema *s, const struct stoa__index_de
 			     uint32_t next_index, struct stoa_error *err);
 /* Position of an index by id, or -1. */
 int stoa__schema_find_index(const struct stoa__schema *s, uint32_t id);
+/* The position of the slot with this id, -1 if there is none. */
+int stoa__schema_position_of(const struct stoa__schema *s, uint32_t slot_id);
 /*
  * References without a target are to rows of @table itself. Of a schema that nobody else has seen.
  */
