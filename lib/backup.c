@@ -173,12 +173,39 @@ static int check_old(struct backup *b, struct stoa_error *err)
 	return rc;
 }
 
+/* Would the backup lie in the database's own directory, or below it? */
+static bool is_inside(const struct backup *b)
+{
+	char above[PATH_MAX], path[PATH_MAX];
+	struct stat database, at;
+	char *slash;
+
+	snprintf(path, sizeof path, "%s", b->path);
+	slash = strrchr(path, '/');
+	if (slash)
+		slash[slash == path] = '\0';
+	/* Where that fails, making it says why. */
+	if (!realpath(slash ? path : ".", above) || fstat(b->from->fd, &database) < 0)
+		return false;
+	while (*above) {
+		if (stat(above, &at) == 0 && at.st_dev == database.st_dev &&
+		    at.st_ino == database.st_ino)
+			return true;
+		*strrchr(above, '/') = '\0';
+	}
+	return false;
+}
+
 /* Opens what has the name of the backup, if anything has. */
 static int find_old(struct backup *b)
 {
 	struct stat st;
 	int rc;
 
+	if (is_inside(b))
+		return stoa__fail(b->err, STOA_EINVAL,
+				  "%s: it would lie within the database: choose another directory",
+				  b->name);
 	if (lstat(b->path, &st) < 0 && errno == ENOENT)
 		return STOA_OK;
 	if (rmdir(b->path) == 0)

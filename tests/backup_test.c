@@ -472,6 +472,8 @@ static void what_is_no_backup_of_the_database_is_not_replaced(void **state)
 
 	(void)state;
 	assert_int_equal(stoa_backup(w.db, w.path, NULL, NULL, &err), STOA_EINVAL);
+	assert_int_equal(stoa_backup(w.db, testing_path(w.path, "in"), NULL, NULL, &err), STOA_EINVAL);
+	assert_int_equal(stoa_backup(w.db, testing_path(w.path, "log/in"), NULL, NULL, &err), STOA_EINVAL);
 	assert_int_equal(stoa_backup(w.db, testing_path(w.dir, "."), NULL, NULL, &err), STOA_EEXIST);
 	assert_int_equal(stoa_backup(w.db, "", NULL, NULL, &err), STOA_EINVAL);
 	backup(&other, 0);
