@@ -21,6 +21,7 @@
 #include "../lib/compact.h"
 #include "../lib/core/alloc.h"
 #include "../lib/stoa.h"
+#include "groups.h"
 
 #define ROWS_MAX 60000
 #define SLOTS 7
@@ -448,32 +449,15 @@ static void meanwhile(struct run *r)
 	}
 }
 
-#define GROUPS_MAX 500
-
-struct groups {
-	struct stoa__group *group[GROUPS_MAX];
-	size_t n;
-};
-
-static int list_group(void *ctx, uint64_t first, void *value)
-{
-	struct groups *g = ctx;
-
-	(void)first;
-	if (g->n < GROUPS_MAX)
-		g->group[g->n++] = value;
-	return STOA_OK;
-}
-
 static void compact(struct run *r)
 {
 	struct stoa__version *v = stoa__history_snapshot(&r->db->history);
 	const struct stoa__table *t = stoa__table_find(v, r->table);
-	struct groups g = { .n = 0 };
+	struct groups g;
 	struct stoa__rewrite *rw;
 	size_t at = 0;
 
-	(void)stoa__tree_walk(t->groups, 0, list_group, &g);
+	groups_list(t, &g);
 	OK(r, stoa__rewrite_new(r->db, v, &rw, &r->err));
 	stoa__version_drop(v);
 	while (at < g.n) {

@@ -132,7 +132,8 @@ tests_sql_differential_test_SOURCES = %D%/sql_differential_test.c $(answer_sourc
 tests_syscall_test_SOURCES = %D%/syscall_test.c %D%/medley.c %D%/medley.h %D%/syscalls.c \
 	%D%/syscalls.h
 tests_top_test_SOURCES = %D%/top_test.c %D%/array_source.c %D%/array_source.h
-tests_libtesting_la_SOURCES = %D%/ledger.c %D%/ledger.h %D%/place.c %D%/place.h \
+tests_libtesting_la_SOURCES = %D%/groups.c %D%/groups.h %D%/ledger.c %D%/ledger.h \
+	%D%/place.c %D%/place.h \
 	%D%/show.c %D%/show.h %D%/testing.c %D%/testing.h %D%/tree.c %D%/tree.h
 
 LDADD = tests/libtesting.la libstoa_all.la $(CMOCKA_LIBS) $(SQLITE3_LIBS)

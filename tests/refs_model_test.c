@@ -27,6 +27,7 @@
 #include "../lib/db.h"
 #include "../lib/refs.h"
 #include "../lib/stoa.h"
+#include "groups.h"
 
 #define TABLES 3
 #define SLOTS 5
@@ -653,31 +654,14 @@ static void step_collect(struct run *r)
 
 /* ---- compaction, act by act ---- */
 
-#define GROUPS_MAX 200
-
-struct groups {
-	struct stoa__group *group[GROUPS_MAX];
-	size_t n;
-};
-
-static int list_group(void *ctx, uint64_t first, void *value)
-{
-	struct groups *g = ctx;
-
-	(void)first;
-	if (g->n < GROUPS_MAX)
-		g->group[g->n++] = value;
-	return STOA_OK;
-}
-
 /* Reads all groups of a table, in runs of a few. */
 static void begin_rewrite(struct run *r)
 {
 	struct stoa__version *v = stoa__history_snapshot_quietly(&r->db->history);
 	const struct stoa__table *t = stoa__table_find(v, r->table[below(r, TABLES)]);
-	struct groups g = { .n = 0 };
+	struct groups g;
 
-	(void)stoa__tree_walk(t->groups, 0, list_group, &g);
+	groups_list(t, &g);
 	ok(r, stoa__rewrite_new(r->db, v, &r->rewrite, &r->err));
 	r->is_read = r->is_rehearsed = false;
 	r->at = 0;

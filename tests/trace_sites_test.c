@@ -25,12 +25,7 @@ static stoa_db *db;
 static stoa_txn *txn;
 static stoa_table table;
 
-#define ok(call)                                                    \
-	do {                                                        \
-		err.text[0] = '\0';                                 \
-		if ((call) < 0)                                     \
-			fail_msg("%s: %s", #call, err.text);        \
-	} while (0)
+#define ok(call) must((call), &err)
 
 static void put(unsigned from, unsigned n)
 {

@@ -23,12 +23,7 @@
 
 static struct stoa_error err;
 
-#define ok(call)                                                    \
-	do {                                                        \
-		err.text[0] = '\0';                                 \
-		if ((call) < 0)                                     \
-			fail_msg("%s: %s", #call, err.text);        \
-	} while (0)
+#define ok(call) must((call), &err)
 
 /* ---- oracles ---- */
 
