@@ -56,47 +56,6 @@ BODY(fn_not)
 	return STOA_OK;
 }
 
-static uint64_t gcd_of(int64_t a, int64_t b)
-{
-	uint64_t x = a < 0 ? -(uint64_t)a : (uint64_t)a, y = b < 0 ? -(uint64_t)b : (uint64_t)b;
-
-	while (y) {
-		uint64_t rest = x % y;
-		x = y;
-		y = rest;
-	}
-	return x;
-}
-
-/* A count without a sign, as an integer. */
-static int put_count(struct stoa__call *call, uint64_t x, union stoa__datum *out)
-{
-	if (x > INT64_MAX)
-		return stoa__call_fail(call, STOA_ERANGE, "the result does not fit 64 bits");
-	out->i = (int64_t)x;
-	return STOA_OK;
-}
-
-BODY(fn_gcd)
-{
-	(void)nulls;
-	(void)null;
-	return put_count(call, gcd_of(args[0].i, args[1].i), out);
-}
-
-BODY(fn_lcm)
-{
-	uint64_t gcd = gcd_of(args[0].i, args[1].i), all = 0;
-	uint64_t x = args[0].i < 0 ? -(uint64_t)args[0].i : (uint64_t)args[0].i;
-	uint64_t y = args[1].i < 0 ? -(uint64_t)args[1].i : (uint64_t)args[1].i;
-
-	(void)nulls;
-	(void)null;
-	if (gcd && __builtin_mul_overflow(x / gcd, y, &all))
-		all = UINT64_MAX;
-	return put_count(call, all, out);
-}
-
 BODY(fn_bit_length)
 {
 	UNUSED;
@@ -249,8 +208,6 @@ const struct stoa__fn stoa__bit_functions[] = {
 	{ ">>", "ii", STOA_I64, 0, fn_right },
 	{ "~", "i", STOA_I64, 0, fn_not },
 	{ "div", "ii", STOA_I64, STOA__FN_MAY_FAIL, fn_div },
-	{ "gcd", "ii", STOA_I64, STOA__FN_MAY_FAIL, fn_gcd },
-	{ "lcm", "ii", STOA_I64, STOA__FN_MAY_FAIL, fn_lcm },
 	{ "bit_length", "t", STOA_I64, 0, fn_bit_length },
 	{ "bit_length", "b", STOA_I64, 0, fn_bit_length },
 	{ "encode", "bt", STOA_TEXT, STOA__FN_MAY_FAIL, fn_encode },

@@ -170,21 +170,43 @@ BODY(fn_trunc_decimal)
 
 /* ---- integers ----------------------------------------------------------------------------- */
 
-BODY(fn_gcd)
+static uint64_t magnitude(int64_t x)
 {
-	uint64_t a = args[0].i < 0 ? 0 - (uint64_t)args[0].i : (uint64_t)args[0].i;
-	uint64_t b = args[1].i < 0 ? 0 - (uint64_t)args[1].i : (uint64_t)args[1].i;
+	return x < 0 ? 0 - (uint64_t)x : (uint64_t)x;
+}
 
-	UNUSED_NULLS;
+static uint64_t gcd_of(uint64_t a, uint64_t b)
+{
 	while (b) {
 		uint64_t t = a % b;
 		a = b;
 		b = t;
 	}
-	if (a > INT64_MAX)
+	return a;
+}
+
+static int put_magnitude(struct stoa__call *call, uint64_t x, union stoa__datum *out)
+{
+	if (x > INT64_MAX)
 		return stoa__call_fail(call, STOA_ERANGE, "the result is too large for an integer");
-	out->i = (int64_t)a;
+	out->i = (int64_t)x;
 	return STOA_OK;
+}
+
+BODY(fn_gcd)
+{
+	UNUSED_NULLS;
+	return put_magnitude(call, gcd_of(magnitude(args[0].i), magnitude(args[1].i)), out);
+}
+
+BODY(fn_lcm)
+{
+	uint64_t a = magnitude(args[0].i), b = magnitude(args[1].i), gcd = gcd_of(a, b), all = 0;
+
+	UNUSED_NULLS;
+	if (gcd && __builtin_mul_overflow(a / gcd, b, &all))
+		all = UINT64_MAX;
+	return put_magnitude(call, all, out);
 }
 
 /* ---- greatest, least ---------------------------------------------------------------------- */
@@ -380,5 +402,6 @@ const struct stoa__fn stoa__number_functions[] = {
 	{ "pi", "", STOA_F64, 0, fn_pi },
 	{ "sign", "f", STOA_F64, 0, fn_sign },
 	{ "gcd", "ii", STOA_I64, STOA__FN_MAY_FAIL, fn_gcd },
+	{ "lcm", "ii", STOA_I64, STOA__FN_MAY_FAIL, fn_lcm },
 	{ NULL, NULL, 0, 0, NULL },
 };
