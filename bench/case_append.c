@@ -100,13 +100,8 @@ static double load_stoa(uint64_t n_rows, bool answer)
 	double seconds = bench_now() - start - filling;
 	peak_bytes = bench_rss_peak();
 	disk_bytes = bench_disk_bytes(path);
-	if (answer) {
-		db = bench_stoa_open(path);
-		txn = bench_stoa_begin(db, STOA_READ);
-		bench_stoa_query(txn, question, true);
-		stoa_abort(txn);
-		bench_stoa_close(db);
-	}
+	if (answer)
+		bench_stoa_answer(path, question);
 	bench_remove(path);
 	free(b);
 	return seconds;

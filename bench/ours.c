@@ -264,6 +264,16 @@ void bench_stoa_query(stoa_txn *txn, const char *sql, bool answer)
 	stoa_cursor_close(cur);
 }
 
+void bench_stoa_answer(const char *path, const char *sql)
+{
+	stoa_db *db = bench_stoa_open(path);
+	stoa_txn *txn = bench_stoa_begin(db, STOA_READ);
+
+	bench_stoa_query(txn, sql, true);
+	stoa_abort(txn);
+	bench_stoa_close(db);
+}
+
 /* ---- databases that several cases share ---- */
 
 const char *bench_stoa_lineitem(int times)

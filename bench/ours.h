@@ -42,6 +42,8 @@ void bench_stoa_record_values(const struct bench_record *r, struct stoa_value v[
 
 /* Runs a query; with @answer its whole result becomes this run's answer. */
 void bench_stoa_query(stoa_txn *txn, const char *sql, bool answer);
+/* Opens a database for the answer to a query. */
+void bench_stoa_answer(const char *path, const char *sql);
 
 /* A database of @times times lineitem or of orders, made when this bench has not made it yet. */
 const char *bench_stoa_lineitem(int times);
