@@ -47,6 +47,7 @@ enum token { T_NULL, T_BOOL, T_NUMBER, T_STRING, T_NESTED };
 /* A key, what its values may be, and in the second pass where they go. */
 struct key {
 	char *name;
+	size_t name_len;
 	unsigned kinds;
 	int fraction;		/* digits after the point of all decimals; -1: none seen */
 	bool negative, big;	/* integers below 0; beyond 32 bits */
@@ -476,9 +477,9 @@ static size_t find_key(const struct json *j, const char *s, size_t len)
 {
 	for (size_t n = 0; n < j->n_keys; n++) {
 		size_t i = (j->key + 1 + n) % j->n_keys;
-		const char *name = j->keys[i].name;
 
-		if (strncasecmp(name, s, len) == 0 && !name[len])
+		/* The length first: a key of the text may have a NUL within. */
+		if (j->keys[i].name_len == len && strncasecmp(j->keys[i].name, s, len) == 0)
 			return i;
 	}
 	return j->n_keys;
@@ -509,6 +510,7 @@ static int add_key(struct json *j, const char *s, size_t len)
 	k = &j->keys[j->n_keys++];
 	memset(k, 0, sizeof(*k));
 	k->name = xstrdup(name);
+	k->name_len = len;
 	k->kinds = ANY;
 	k->fraction = -1;
 	return 1;

@@ -1,9 +1,14 @@
 ## SPDX-License-Identifier: MIT
 
 bin_PROGRAMS += stoa
-stoa_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS) $(ZLIB_CFLAGS) $(EDIT_CFLAGS)
-stoa_LDADD = libstoa.la $(YAJL_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(NETTLE_LIBS) $(EDIT_LIBS) -lm
-stoa_SOURCES = \
+stoa_SOURCES = %D%/main.c
+stoa_LDADD = libcli.a libstoa.la $(cli_libs)
+
+## All but main(), for the tests, too.
+noinst_LIBRARIES += libcli.a
+cli_libs = $(YAJL_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(NETTLE_LIBS) $(EDIT_LIBS) -lm
+libcli_a_CPPFLAGS = $(AM_CPPFLAGS) $(YAJL_CFLAGS) $(ZLIB_CFLAGS) $(EDIT_CFLAGS)
+libcli_a_SOURCES = \
 	bench/bench.h \
 	bench/duckdb.c \
 	bench/duckdb.h \
@@ -29,7 +34,6 @@ stoa_SOURCES = \
 	%D%/import.c \
 	%D%/import_arrow.c \
 	%D%/json.c \
-	%D%/main.c \
 	%D%/memory.c \
 	%D%/options.c \
 	%D%/options.h \

@@ -215,6 +215,24 @@ static void any_bytes_as_an_arrow_file(void **state)
 	run_target(&fuzz_arrow, 3000);
 }
 
+static void any_bytes_as_json(void **state)
+{
+	(void)state;
+	run_target(&fuzz_json, 3000);
+}
+
+static void any_bytes_as_a_dump(void **state)
+{
+	(void)state;
+	run_target(&fuzz_dump, 300);
+}
+
+static void any_bytes_as_a_packed_file(void **state)
+{
+	(void)state;
+	run_target(&fuzz_packed, 1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,6 +243,9 @@ int main(void)
 		cmocka_unit_test(any_bytes_as_a_catalog),
 		cmocka_unit_test(any_text_as_a_value),
 		cmocka_unit_test(any_bytes_as_an_arrow_file),
+		cmocka_unit_test(any_bytes_as_json),
+		cmocka_unit_test(any_bytes_as_a_dump),
+		cmocka_unit_test(any_bytes_as_a_packed_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -176,6 +176,8 @@ fuzz_sources = \
 	%D%/fuzz/target_arrow.c \
 	%D%/fuzz/target_chunk.c \
 	%D%/fuzz/target_csv.c \
+	%D%/fuzz/target_dump.c \
+	%D%/fuzz/target_json.c \
 	%D%/fuzz/target_redo.c \
 	%D%/fuzz/target_sql.c \
 	%D%/fuzz/target_value.c \
@@ -183,6 +185,8 @@ fuzz_sources = \
 	%D%/fuzz/world.c \
 	%D%/fuzz/world.h
 tests_fuzz_test_SOURCES = %D%/fuzz_test.c $(fuzz_sources)
+## Before the library: the command's part needs it.
+tests_fuzz_test_LDADD = libcli.a $(LDADD) $(cli_libs)
 EXTRA_DIST += %D%/interop %D%/fuzz/corpus %D%/fuzz/entry.c %D%/fuzz/run.sh
 
 TARGET = sql

@@ -15,6 +15,7 @@
 #ifndef STOA__FUZZ_H
 #define STOA__FUZZ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,12 +30,15 @@ struct fuzz_target {
 };
 
 extern const struct fuzz_target fuzz_sql, fuzz_csv, fuzz_chunk, fuzz_redo, fuzz_catalog, fuzz_value,
-	fuzz_arrow;
+	fuzz_arrow, fuzz_json, fuzz_dump, fuzz_packed;
 
 /* Ends the program with a message: a promise was broken. */
 void fuzz_die(const char *what) __attribute__((noreturn));
 
 /* The bytes as an unnamed file in memory, from its start; the caller closes it. */
 int fuzz_file(const uint8_t *p, size_t len);
+
+/* While it is on, what is printed with stdio goes nowhere; a sanitizer is heard all the same. */
+void fuzz_mute(bool muted);
 
 #endif

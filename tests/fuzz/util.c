@@ -29,3 +29,18 @@ int fuzz_file(const uint8_t *p, size_t len)
 		fuzz_die("there are no files in memory here");
 	return fd;
 }
+
+void fuzz_mute(bool muted)
+{
+	static FILE *nowhere, *out, *err;
+
+	if (!nowhere) {
+		nowhere = fopen("/dev/null", "we");
+		out = stdout;
+		err = stderr;
+	}
+	if (!nowhere)
+		fuzz_die("/dev/null cannot be written");
+	stdout = muted ? nowhere : out;
+	stderr = muted ? nowhere : err;
+}
