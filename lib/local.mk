@@ -187,7 +187,9 @@ libstoa_all_la_SOURCES += \
 	%D%/core/text_print.c \
 	%D%/core/text_time.c \
 	%D%/core/type.c \
-	%D%/core/type.h
+	%D%/core/type.h \
+	%D%/core/unzstd.c \
+	%D%/core/unzstd.h
 
 ## lib/arrow/
 libstoa_all_la_SOURCES += \

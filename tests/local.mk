@@ -84,6 +84,7 @@ cmocka_tests += \
 	%D%/trace_sites_test \
 	%D%/trace_test \
 	%D%/type_test \
+	%D%/unzstd_test \
 	%D%/tree_test \
 	%D%/validate_test \
 	%D%/version_test \

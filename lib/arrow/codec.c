@@ -20,6 +20,7 @@
 
 #include "../core/alloc.h"
 #include "../core/error.h"
+#include "../core/unzstd.h"
 
 #define PAD 64			/* zeros behind a buffer */
 #define ZSTD_RATIO 65536	/* blocks of 128 KiB, of four bytes at least */
@@ -42,7 +43,7 @@ int stoa__arrow_codec_check(int codec, struct stoa_error *err)
 
 static int unpack_zstd(const uint8_t *in, size_t len, uint8_t *out, size_t out_len)
 {
-	return ZSTD_decompress(out, out_len, in, len) == out_len ? STOA_OK : STOA_ECORRUPT;
+	return stoa__unzstd(out, out_len, in, len);
 }
 
 static int pack_zstd(const void *p, size_t len, struct stoa__buf *out)

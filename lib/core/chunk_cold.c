@@ -30,6 +30,7 @@
 #include "image.h"
 #include "packed.h"
 #include "type.h"
+#include "unzstd.h"
 
 #define LEVEL 9			/* 15 takes five times as long for 5% less */
 #define WORTH_PERCENT 90	/* at most this much may be left */
@@ -320,6 +321,7 @@ static int decompress(const struct stoa__chunk *c, size_t frame, struct stoa__bu
 	uint32_t from = stoa__load_u32(c->list + 4 * frame);
 	uint32_t to = stoa__load_u32(c->list + 4 * frame + 4);
 	unsigned long long size;
+	int rc;
 
 	if (from >= to || to > c->bytes_len)
 		return corrupt(why, "a cold chunk's frames are out of order");
@@ -333,8 +335,11 @@ static int decompress(const struct stoa__chunk *c, size_t frame, struct stoa__bu
 		*why = "out of memory";
 		return STOA_ENOMEM;
 	}
-	if (ZSTD_decompress(room->p, (size_t)size, c->bytes + from, to - from) != size)
-		return corrupt(why, "a frame of a cold chunk does not decompress");
+	rc = stoa__unzstd(room->p, (size_t)size, c->bytes + from, to - from);
+	if (rc < 0) {
+		*why = rc == STOA_ENOMEM ? "out of memory" : "a frame of a cold chunk does not decompress";
+		return rc;
+	}
 	room->len = (size_t)size;
 	return STOA_OK;
 }

@@ -14,6 +14,7 @@
 #include "fsst.h"
 #include "image.h"
 #include "packed.h"
+#include "unzstd.h"
 
 #define BLOCK 256	/* lengths that are unpacked at a time */
 
@@ -86,8 +87,8 @@ static int decode_zstd(const struct stoa__chunk *c, const uint8_t *p, size_t sto
 	rc = stoa__buf_reserve(scratch, (size_t)size);
 	if (rc < 0)
 		return rc;
-	*len = ZSTD_decompress(scratch->p + scratch->len, (size_t)size, p, stored);
-	return *len == size ? STOA_OK : STOA_ECORRUPT;
+	*len = (size_t)size;
+	return stoa__unzstd(scratch->p + scratch->len, (size_t)size, p, stored);
 }
 
 /*
