@@ -168,7 +168,7 @@ int stoa__base_new_heap(struct stoa__version *w, const struct stoa__base_info *i
 	for_ids(base, stoa__symbol_hold_all);
 	base->heap = *im;
 	memset(im, 0, sizeof *im);
-	stoa__block_grow(w->history, &base->block,
+	stoa__block_grow(w, &base->block,
 			 stoa__alloc_size(base->heap.bytes.p) + stoa__alloc_size(base->heap.image));
 	*out = base;
 	return STOA_OK;

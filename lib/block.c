@@ -2,8 +2,6 @@
 /* block.c - see block.h for the idea and the invariants */
 #include "block.h"
 
-#include <string.h>
-
 #include "core/alloc.h"
 #include "visitor.h"
 
@@ -56,13 +54,32 @@ static struct stoa__block *block_of(struct stoa__link *l)
 
 /* ---- blocks ---- */
 
+/*
+ * Bytes that a version's own thread makes or gives up are counted in the version, and told to all in
+ * lots: a locked addition to what threads share takes as long as a small block's malloc().
+ */
+#define TOLD_MIN 65536
+
+static void tell(struct stoa__version *w)
+{
+	if (w->bytes)
+		atomic_fetch_add_explicit(&w->history->bytes, w->bytes, memory_order_relaxed);
+	w->bytes = 0;
+}
+
+static void count(struct stoa__version *w, int64_t bytes)
+{
+	w->bytes += bytes;
+	if (w->bytes >= TOLD_MIN || w->bytes <= -TOLD_MIN)
+		tell(w);
+}
+
 /* A block just made enters the working version. */
 static void bear(struct stoa__version *w, struct stoa__block *b)
 {
 	b->born = w->stamp;
 	list_add(&w->born, &b->link);
-	atomic_fetch_add_explicit(&w->history->bytes[b->kind], stoa__block_bytes(b),
-				  memory_order_relaxed);
+	count(w, (int64_t)stoa__block_bytes(b));
 }
 
 void *stoa__block_new(struct stoa__version *w, enum stoa__block_kind kind, size_t size)
@@ -94,18 +111,26 @@ void stoa__block_adopt(struct stoa__block *b)
 	list_remove(&b->link);
 }
 
-void stoa__block_grow(struct stoa__history *h, struct stoa__block *b, size_t extra)
+void stoa__block_grow(struct stoa__version *w, struct stoa__block *b, size_t extra)
 {
 	b->extra += extra;
-	atomic_fetch_add_explicit(&h->bytes[b->kind], extra, memory_order_relaxed);
+	count(w, (int64_t)extra);
+}
+
+/* Frees a block that is in no list; how many bytes it had. */
+static int64_t end_block(struct stoa__block *b)
+{
+	int64_t bytes = (int64_t)stoa__block_bytes(b);
+
+	if (b->release)
+		b->release(b);
+	stoa__free(b);
+	return bytes;
 }
 
 void stoa__block_free(struct stoa__history *h, struct stoa__block *b)
 {
-	atomic_fetch_sub_explicit(&h->bytes[b->kind], stoa__block_bytes(b), memory_order_relaxed);
-	if (b->release)
-		b->release(b);
-	stoa__free(b);
+	atomic_fetch_sub_explicit(&h->bytes, end_block(b), memory_order_relaxed);
 }
 
 /* Was @b born by the transaction that @w is the working version of? */
@@ -123,7 +148,7 @@ void stoa__block_retire(struct stoa__version *w, struct stoa__block *b)
 	/* Born after the neighbour: under @w's stamp, or that of a version that has gone since. */
 	if (b->born > w->older->stamp) {
 		list_remove(&b->link);
-		stoa__block_free(w->history, b);
+		count(w, -end_block(b));
 		return;
 	}
 	if (is_uncommitted(w, b))
@@ -131,14 +156,10 @@ void stoa__block_retire(struct stoa__version *w, struct stoa__block *b)
 	list_add(&w->retired, &b->link);
 }
 
-int stoa__block_own(struct stoa__version *w, void *slot)
+int stoa__block_replace(struct stoa__version *w, struct stoa__block *old, void *slot)
 {
-	struct stoa__block *old, *b;
+	struct stoa__block *b = stoa__block_copy(w, old);
 
-	memcpy(&old, slot, sizeof old);
-	if (stoa__block_owned(w, old))
-		return STOA_OK;
-	b = stoa__block_copy(w, old);
 	if (!b)
 		return STOA_ENOMEM;
 	stoa__block_retire(w, old);
@@ -148,10 +169,12 @@ int stoa__block_own(struct stoa__version *w, void *slot)
 
 /* ---- versions ---- */
 
+/* Mutex held, but by who makes the history. */
 static struct stoa__version *version_new(struct stoa__history *h)
 {
-	struct stoa__version *v = atomic_exchange_explicit(&h->spare, NULL, memory_order_acquire);
+	struct stoa__version *v = h->spare;
 
+	h->spare = NULL;
 	if (v)
 		memset(v, 0, sizeof *v);
 	else
@@ -165,10 +188,14 @@ static struct stoa__version *version_new(struct stoa__history *h)
 	return v;
 }
 
-/* Every commit needs a version, and most give one up: a pair of malloc() and free() less. */
+/*
+ * Every commit needs a version, and most give one up: a pair of malloc() and free() less. Mutex
+ * held.
+ */
 static void version_keep(struct stoa__history *h, struct stoa__version *v)
 {
-	stoa__free(atomic_exchange_explicit(&h->spare, v, memory_order_acq_rel));
+	stoa__free(h->spare);
+	h->spare = v;
 }
 
 int stoa__history_init(struct stoa__history *h)
@@ -193,12 +220,17 @@ int stoa__history_init(struct stoa__history *h)
 
 static void free_all(struct stoa__history *h, struct stoa__link *list)
 {
-	while (!list_empty(list)) {
-		struct stoa__block *b = block_of(list->next);
+	struct stoa__link *l, *next;
+	int64_t bytes = 0;
 
-		list_remove(&b->link);
-		stoa__block_free(h, b);
+	if (list_empty(list))
+		return;
+	for (l = list->next; l != list; l = next) {
+		next = l->next;
+		bytes += end_block(block_of(l));
 	}
+	list_init(list);
+	atomic_fetch_sub_explicit(&h->bytes, bytes, memory_order_relaxed);
 }
 
 void stoa__blocks_free(struct stoa__history *h, struct stoa__link *list)
@@ -227,11 +259,10 @@ void stoa__history_release(struct stoa__history *h, void (*free_tree)(struct sto
 
 uint64_t stoa__history_bytes(struct stoa__history *h)
 {
-	uint64_t sum = 0;
+	int64_t bytes = atomic_load_explicit(&h->bytes, memory_order_relaxed);
 
-	for (int i = 0; i < STOA__BLOCK_KINDS; i++)
-		sum += atomic_load_explicit(&h->bytes[i], memory_order_relaxed);
-	return sum;
+	/* What was born and is not told of yet may have been freed by another thread. */
+	return bytes > 0 ? (uint64_t)bytes : 0;
 }
 
 struct stoa__version *stoa__history_snapshot(struct stoa__history *h)
@@ -295,6 +326,9 @@ static bool is_whole(const struct stoa__version *v)
  */
 static void pass_on(struct stoa__link *list, struct stoa__version *v, struct stoa__link *doomed)
 {
+	/* Mostly nobody has an older version. */
+	if (!v)
+		list_splice(doomed, list);
 	while (!list_empty(list)) {
 		struct stoa__block *b = block_of(list->next);
 		struct stoa__version *heir = v;
@@ -420,43 +454,48 @@ void stoa__version_adopt(struct stoa__version *w, struct stoa__version *apart)
 	for (struct stoa__link *l = apart->born.next; l != &apart->born; l = l->next)
 		block_of(l)->born = w->stamp;
 	list_splice(&w->born, &apart->born);
+	tell(apart);
 }
 
 void stoa__version_discard(struct stoa__version *apart)
 {
+	tell(apart);
 	free_all(apart->history, &apart->born);
 }
 
 struct stoa__version *stoa__history_begin(struct stoa__history *h)
 {
-	struct stoa__version *w = version_new(h);
+	struct stoa__version *w;
 
-	if (!w)
-		return NULL;
 	pthread_mutex_lock(&h->mutex);
-	h->head->holds++;
-	continue_from(w, h->head);
-	w->older = h->head;
-	w->holds = 1;
-	h->head->newer = w;
+	w = version_new(h);
+	if (w) {
+		h->head->holds++;
+		continue_from(w, h->head);
+		w->older = h->head;
+		w->holds = 1;
+		h->head->newer = w;
+	}
 	pthread_mutex_unlock(&h->mutex);
 	return w;
 }
 
 struct stoa__version *stoa__history_freeze(struct stoa__version *w)
 {
-	struct stoa__version *next = version_new(w->history);
+	struct stoa__version *next;
 	struct stoa__link doomed;
 
-	if (!next)
-		return NULL;
 	list_init(&doomed);
+	tell(w);
 	pthread_mutex_lock(&w->history->mutex);
-	bury(w, &doomed);
-	continue_from(next, w);
-	next->older = w;
-	next->holds = 1;
-	w->newer = next;
+	next = version_new(w->history);
+	if (next) {
+		bury(w, &doomed);
+		continue_from(next, w);
+		next->older = w;
+		next->holds = 1;
+		w->newer = next;
+	}
 	pthread_mutex_unlock(&w->history->mutex);
 	free_all(w->history, &doomed);
 	return next;
@@ -496,6 +535,7 @@ void stoa__history_rollback(struct stoa__version *w, struct stoa__version *to,
 	struct stoa__version *v, *older;
 
 	list_init(&doomed);
+	tell(w);
 	pthread_mutex_lock(&h->mutex);
 	STOA_ASSERT(is_whole(to));
 	revive(&w->retired, to, base, &doomed);
@@ -573,6 +613,7 @@ void stoa__history_commit(struct stoa__version *w, struct stoa__version *base, u
 
 	STOA_ASSERT(base == h->head);
 	list_init(&doomed);
+	tell(w);
 	pthread_mutex_lock(&h->mutex);
 	bury(w, &doomed);
 	for (struct stoa__version *v = w; !v->commit; v = v->older) {
@@ -585,10 +626,10 @@ void stoa__history_commit(struct stoa__version *w, struct stoa__version *base, u
 	last = !base->pending && drop_locked(base, &doomed);
 	if (publish)
 		publish_locked(h, commit, &doomed);
-	pthread_mutex_unlock(&h->mutex);
-	free_all(h, &doomed);
 	if (last)
 		version_keep(h, base);
+	pthread_mutex_unlock(&h->mutex);
+	free_all(h, &doomed);
 }
 
 void stoa__history_end(struct stoa__version *w, struct stoa__version *base)
@@ -596,6 +637,7 @@ void stoa__history_end(struct stoa__version *w, struct stoa__version *base)
 	struct stoa__history *h = w->history;
 
 	STOA_ASSERT(list_empty(&w->born) && list_empty(&w->retired) && w->older == base);
+	tell(w);
 	pthread_mutex_lock(&h->mutex);
 	base->newer = NULL;
 	pthread_mutex_unlock(&h->mutex);
@@ -657,7 +699,7 @@ uint64_t stoa__history_heap(struct stoa__history *h)
 	pthread_mutex_lock(&h->mutex);
 	for (struct stoa__version *v = h->oldest; v; v = v->newer)
 		sum += stoa__alloc_size(v);
-	sum += stoa__alloc_size(atomic_load(&h->spare));
+	sum += stoa__alloc_size(h->spare);
 	pthread_mutex_unlock(&h->mutex);
 	return sum;
 }

@@ -29,6 +29,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "core/error.h"
 
@@ -87,6 +88,7 @@ struct stoa__version {
 	struct stoa__link born;		/* only until it is committed */
 	struct stoa__link retired;	/* only while it is the working version */
 	struct stoa__link dead;
+	int64_t bytes;			/* of its blocks; what the history has not been told of yet */
 	/* What it shows: */
 	struct stoa__node *tables;	/* table id -> struct stoa__table */
 	uint32_t next_table;
@@ -99,15 +101,16 @@ struct stoa__history {
 	struct stoa__version *oldest;
 	struct stoa__version *head;		/* newest committed; held */
 	struct stoa__version *published;	/* newest that transactions may begin on; held */
-	_Atomic uint64_t bytes[STOA__BLOCK_KINDS];	/* stoa__block_bytes() of all that there are */
+	_Atomic int64_t bytes;			/* stoa__block_bytes() of all that there are, as versions tell */
 	_Atomic uint64_t garbage;		/* what writers made since the start, in rows; about */
 	struct stoa__symbols *symbols;		/* for blocks that hold strings; not the history's own */
-	_Atomic(struct stoa__version *) spare;	/* one that is over, for the next */
+	struct stoa__version *spare;		/* one that is over, for the next */
 };
 
 int stoa__history_init(struct stoa__history *h);
 /* Frees every block and version; nothing may be held. */
 void stoa__history_release(struct stoa__history *h, void (*free_tree)(struct stoa__version *v));
+/* Bytes of all blocks; while transactions are at work some 64 KiB more or less for each. */
 uint64_t stoa__history_bytes(struct stoa__history *h);
 
 /* Holds the published version. */
@@ -203,11 +206,6 @@ void *stoa__block_copy(struct stoa__version *w, const struct stoa__block *old);
 /* @b is not part of @w any more. */
 void stoa__block_retire(struct stoa__version *w, struct stoa__block *b);
 /*
- * Makes block *@slot, of a kind that owns nothing, one that @w may change: itself, or a copy that
- * takes its place. STOA_OK or STOA_ENOMEM; what it shows is the same either way.
- */
-int stoa__block_own(struct stoa__version *w, void *slot);
-/*
  * A block just born becomes part of another one, whose release frees it: it follows no version by
  * itself.
  */
@@ -224,9 +222,10 @@ static inline uint64_t stoa__block_bytes(const struct stoa__block *b)
 	return b->size + b->extra;
 }
 /*
- * Counts @extra bytes, as stoa__alloc_size() has them, that a block just born owns beside its own.
+ * Counts @extra bytes, as stoa__alloc_size() has them, that a block just born in @w owns beside its
+ * own.
  */
-void stoa__block_grow(struct stoa__history *h, struct stoa__block *b, size_t extra);
+void stoa__block_grow(struct stoa__version *w, struct stoa__block *b, size_t extra);
 /* Frees a block at once; for those that no version sees. */
 void stoa__block_free(struct stoa__history *h, struct stoa__block *b);
 
@@ -241,6 +240,19 @@ static inline void stoa__history_soil(struct stoa__history *h, uint64_t n_rows)
 static inline bool stoa__block_owned(const struct stoa__version *w, const struct stoa__block *b)
 {
 	return b->born == w->stamp;
+}
+/* Puts a copy of block @old, born in @w, in the place *@slot, and retires the block. */
+int stoa__block_replace(struct stoa__version *w, struct stoa__block *old, void *slot);
+/*
+ * Makes block *@slot, of a kind that owns nothing, one that @w may change: itself, or a copy that
+ * takes its place. STOA_OK or STOA_ENOMEM; what it shows is the same either way.
+ */
+static inline int stoa__block_own(struct stoa__version *w, void *slot)
+{
+	struct stoa__block *b;
+
+	memcpy(&b, slot, sizeof b);
+	return stoa__block_owned(w, b) ? STOA_OK : stoa__block_replace(w, b, slot);
 }
 
 #endif

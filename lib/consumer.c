@@ -19,21 +19,24 @@ int64_t stoa__now_ms(void)
 /* The database's own bell, opened when it is first wanted. The mutex is held. */
 static int open_bell(struct stoa_db *db, struct stoa_error *err)
 {
-	if (db->bell.words)
+	if (atomic_load_explicit(&db->has_bell, memory_order_relaxed))
 		return STOA_OK;
-	return stoa__bell_open(db->path ? &db->dir : NULL, &db->bell, err);
+	STOA_TRY(stoa__bell_open(db->path ? &db->dir : NULL, &db->bell, err));
+	atomic_store_explicit(&db->has_bell, true, memory_order_release);
+	return STOA_OK;
 }
 
 void stoa__ring(struct stoa_db *db, bool pushed)
 {
-	bool there;
-
 	if (!pushed)
 		return;
-	pthread_mutex_lock(&db->mutex);
-	there = open_bell(db, NULL) == STOA_OK;
-	pthread_mutex_unlock(&db->mutex);
-	if (there)
+	/* One that is open stays so: who pushes row by row need not ask for the mutex. */
+	if (!atomic_load_explicit(&db->has_bell, memory_order_acquire)) {
+		pthread_mutex_lock(&db->mutex);
+		(void)open_bell(db, NULL);
+		pthread_mutex_unlock(&db->mutex);
+	}
+	if (atomic_load_explicit(&db->has_bell, memory_order_acquire))
 		stoa__bell_ring(&db->bell);
 }
 

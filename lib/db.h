@@ -54,6 +54,7 @@ struct stoa_db {
 	pthread_t writer;
 	uint32_t n_stmts;
 	struct stoa__bell bell;		/* opened when first rung */
+	atomic_bool has_bell;		/* it is open, until the database is closed */
 	stoa_consumer *consumers;	/* of a database in memory */
 	uint64_t last_consumer;
 	bool stop, want_flush, want_checkpoint;
@@ -228,6 +229,9 @@ int stoa__row_get(struct stoa_txn *txn, const struct stoa__table *t, struct stoa
 
 /* Passes @rc on, and puts words to STOA_ENOTFOUND. */
 int stoa__row_found(int rc, const struct stoa__table *t, stoa_rowid row, struct stoa_error *err);
+/* stoa_insert() into a table that is the working version's own. */
+int stoa__row_insert(struct stoa_txn *txn, struct stoa__table *t, const struct stoa_value *values,
+		     size_t n_values, stoa_rowid *out, struct stoa_error *err);
 /* stoa_delete() of a row that has been found, in a table that is the working version's own. */
 int stoa__row_delete(struct stoa_txn *txn, struct stoa__table *t, stoa_rowid row,
 		     struct stoa__place at, struct stoa_error *err);

@@ -56,19 +56,24 @@ struct stoa__key stoa__index_key(uint8_t tag, const struct stoa__table *t, uint3
 	return k;
 }
 
-int stoa__index_find(stoa_txn *txn, stoa_table table, stoa_index index, unsigned kind,
-		     struct stoa__table **t, uint32_t *i, struct stoa_error *err)
+int stoa__index_at(const struct stoa__table *t, stoa_index index, unsigned kind, uint32_t *i,
+		   struct stoa_error *err)
 {
-	int at;
+	int at = stoa__schema_find_index(t->schema, index);
 
-	STOA_TRY(stoa__txn_table(txn, table, t, err));
-	at = stoa__schema_find_index((*t)->schema, index);
-	if (at < 0 || (kind && (*t)->schema->indexes[at].kind != kind))
+	if (at < 0 || (kind && t->schema->indexes[at].kind != kind))
 		return stoa__fail(err, STOA_ENOTFOUND, "table \"%s\" has no %s%sindex number %u",
-				  (*t)->schema->name, kind ? stoa__index_ops(kind)->name : "",
+				  t->schema->name, kind ? stoa__index_ops(kind)->name : "",
 				  kind ? " " : "", index);
 	*i = (uint32_t)at;
 	return STOA_OK;
+}
+
+int stoa__index_find(stoa_txn *txn, stoa_table table, stoa_index index, unsigned kind,
+		     struct stoa__table **t, uint32_t *i, struct stoa_error *err)
+{
+	STOA_TRY(stoa__txn_table(txn, table, t, err));
+	return stoa__index_at(*t, index, kind, i, err);
 }
 
 /* ---- states come and go with the schema ---- */

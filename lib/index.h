@@ -150,6 +150,9 @@ struct stoa__key stoa__index_key(uint8_t tag, const struct stoa__table *t, uint3
  */
 int stoa__index_find(stoa_txn *txn, stoa_table table, stoa_index index, unsigned kind,
 		     struct stoa__table **t, uint32_t *i, struct stoa_error *err);
+/* The same in a table that has been found. */
+int stoa__index_at(const struct stoa__table *t, stoa_index index, unsigned kind, uint32_t *i,
+		   struct stoa_error *err);
 
 /* ---- for tables: each is for all indexes of @t ---- */
 

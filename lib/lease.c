@@ -57,12 +57,24 @@ int stoa__aim_read(struct stoa_txn *txn, stoa_table table, stoa_index index,
 	return name_queue(out, queue, err);
 }
 
+int stoa__aim_own(struct stoa_txn *txn, stoa_table table, stoa_index index, struct stoa__aim *out,
+		  struct stoa_error *err)
+{
+	STOA_TRY(stoa__txn_enter_write(txn, err));
+	out->txn = txn;
+	out->table = table;
+	out->name.len = 0;
+	STOA_TRY(stoa__txn_own_table(txn, table, &out->t, err));
+	STOA_TRY(stoa__index_at(out->t, index, STOA_INDEX_DEQUE, &out->i, err));
+	out->d = stoa__deque_of(out->t, out->i);
+	return STOA_OK;
+}
+
 int stoa__aim_write(struct stoa_txn *txn, stoa_table table, stoa_index index,
 		    const struct stoa_value *queue, struct stoa__aim *out, struct stoa_error *err)
 {
-	STOA_TRY(stoa__txn_enter_write(txn, err));
-	STOA_TRY(stoa__aim_read(txn, table, index, queue, out, err));
-	return stoa__aim_again(out, err);
+	STOA_TRY(stoa__aim_own(txn, table, index, out, err));
+	return name_queue(out, queue, err);
 }
 
 struct stoa__queue *stoa__aim_queue(const struct stoa__aim *aim)
@@ -259,12 +271,10 @@ static int find_lease(struct stoa_txn *txn, stoa_table table, stoa_index index,
 		      const struct stoa_lease *lease, struct stoa__aim *aim,
 		      const struct stoa__job **out, struct stoa_error *err)
 {
-	const struct stoa_value none = stoa_null();
-
 	*out = NULL;
 	if (!lease)
 		return stoa__fail(err, STOA_EINVAL, "the lease is NULL");
-	STOA_TRY(stoa__aim_write(txn, table, index, &none, aim, err));
+	STOA_TRY(stoa__aim_own(txn, table, index, aim, err));
 	*out = stoa__job_find(aim->d, lease->row);
 	if (!*out || (*out)->state != STOA__JOB_CLAIMED || (*out)->attempts != lease->attempt)
 		return stoa__fail(err, STOA_ESTATE,

@@ -18,7 +18,10 @@ struct stoa__aim {
 	struct stoa__queue_name name;
 };
 
-/* Finds a deque to be read, or to be written; @queue may be NULL where nothing names queues. */
+/* Finds a deque to be written, whatever the queue. */
+int stoa__aim_own(struct stoa_txn *txn, stoa_table table, stoa_index index, struct stoa__aim *out,
+		  struct stoa_error *err);
+/* Finds a queue to be read, or to be written; @queue may be NULL where nothing names queues. */
 int stoa__aim_read(struct stoa_txn *txn, stoa_table table, stoa_index index,
 		   const struct stoa_value *queue, struct stoa__aim *out, struct stoa_error *err);
 int stoa__aim_write(struct stoa_txn *txn, stoa_table table, stoa_index index,

@@ -30,11 +30,33 @@ static uint32_t id_at(const struct stoa__page *page, size_t i)
 	return ((const uint32_t *)(const void *)page->values)[i];
 }
 
+/*
+ * Gives up a hold; how many bytes are free now. Who has the only hold need not count it down: nobody
+ * else can take one.
+ */
+static size_t counted_end(struct stoa__counted *c)
+{
+	if (!c || (atomic_load_explicit(&c->count, memory_order_acquire) > 1 &&
+		   atomic_fetch_sub_explicit(&c->count, 1, memory_order_acq_rel) > 1))
+		return 0;
+	return stoa__free_told(c);
+}
+
 static void counted_drop(struct stoa__symbols *symbols, struct stoa__counted *c)
 {
-	if (!c || atomic_fetch_sub_explicit(&c->count, 1, memory_order_acq_rel) > 1)
-		return;
-	atomic_fetch_sub_explicit(&symbols->text_bytes, stoa__free_told(c), memory_order_relaxed);
+	size_t bytes = counted_end(c);
+
+	if (bytes)
+		atomic_fetch_sub_explicit(&symbols->text_bytes, bytes, memory_order_relaxed);
+}
+
+static void counted_drop_all(const struct stoa__page *page)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < STOA__PAGE_ROWS; i++)
+		bytes += counted_end(counted_at(page, i));
+	atomic_fetch_sub_explicit(&page->symbols->text_bytes, bytes, memory_order_relaxed);
 }
 
 static void release(struct stoa__block *b)
@@ -45,8 +67,7 @@ static void release(struct stoa__block *b)
 		stoa__symbol_drop(page->symbols, (const uint32_t *)(const void *)page->values,
 				  STOA__PAGE_ROWS);
 	else
-		for (size_t i = 0; i < STOA__PAGE_ROWS; i++)
-			counted_drop(page->symbols, counted_at(page, i));
+		counted_drop_all(page);
 }
 
 struct stoa__page *stoa__page_new(struct stoa__version *w, struct stoa__symbols *symbols,

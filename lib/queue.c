@@ -23,24 +23,21 @@ int stoa_deque_push(stoa_txn *txn, stoa_table table, stoa_index index, enum stoa
 		    const struct stoa_value *values, size_t n_values, stoa_rowid *out,
 		    struct stoa_error *err)
 {
-	static const struct stoa_value none;
 	struct stoa__aim aim;
 	size_t mark;
 	int rc;
 
 	STOA_TRY(check_end(end, err));
-	if (end == STOA_BACK) {
-		STOA_TRY(stoa__aim_read(txn, table, index, &none, &aim, err));
-		return stoa_insert(txn, table, values, n_values, out, err);
-	}
-	STOA_TRY(stoa__aim_write(txn, table, index, &none, &aim, err));
+	STOA_TRY(stoa__aim_own(txn, table, index, &aim, err));
+	if (end == STOA_BACK)
+		return stoa__row_insert(txn, aim.t, values, n_values, out, err);
 	STOA_TRY(stoa__deque_index_own(txn->version, aim.t, aim.i, &aim.d, err));
 	mark = txn->redo.len;
 	if (txn->db->path && stoa__redo_aim(txn, aim.t, aim.i) < 0)
 		return stoa__fail_memory(err);
 	aim.d->to_front = true;
 	txn->front_of = aim.i + 1;
-	rc = stoa_insert(txn, table, values, n_values, out, err);
+	rc = stoa__row_insert(txn, aim.t, values, n_values, out, err);
 	txn->front_of = 0;
 	if (rc < 0) {
 		txn->redo.len = mark;

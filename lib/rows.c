@@ -56,16 +56,13 @@ static int insert(struct stoa_txn *txn, struct stoa__table *t, const struct stoa
 	return STOA_OK;
 }
 
-int stoa_insert(stoa_txn *txn, stoa_table table, const struct stoa_value *values, size_t n_values,
-		stoa_rowid *out, struct stoa_error *err)
+int stoa__row_insert(struct stoa_txn *txn, struct stoa__table *t, const struct stoa_value *values,
+		     size_t n_values, stoa_rowid *out, struct stoa_error *err)
 {
 	struct stoa_value few[VALUES_ON_STACK], *converted = few;
-	struct stoa__table *t;
 	uint64_t rowid;
 	int rc;
 
-	STOA_TRY(stoa__txn_enter_write(txn, err));
-	STOA_TRY(stoa__txn_own_table(txn, table, &t, err));
 	if (!values || n_values != t->schema->n_slots)
 		return stoa__fail(err, STOA_EINVAL, "table \"%s\" has %u slots, but %zu values came",
 				  t->schema->name, t->schema->n_slots, values ? n_values : 0);
@@ -85,6 +82,16 @@ int stoa_insert(stoa_txn *txn, stoa_table table, const struct stoa_value *values
 	if (converted != few)
 		stoa__free(converted);
 	return rc;
+}
+
+int stoa_insert(stoa_txn *txn, stoa_table table, const struct stoa_value *values, size_t n_values,
+		stoa_rowid *out, struct stoa_error *err)
+{
+	struct stoa__table *t;
+
+	STOA_TRY(stoa__txn_enter_write(txn, err));
+	STOA_TRY(stoa__txn_own_table(txn, table, &t, err));
+	return stoa__row_insert(txn, t, values, n_values, out, err);
 }
 
 int stoa__row_found(int rc, const struct stoa__table *t, stoa_rowid row, struct stoa_error *err)

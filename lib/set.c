@@ -174,7 +174,7 @@ static struct stoa__delta *delta_new(struct stoa__version *w, uint64_t n)
 		return NULL;
 	}
 	d->block.release = release_delta;
-	stoa__block_grow(w->history, &d->block, stoa__alloc_size(d->hints.buckets));
+	stoa__block_grow(w, &d->block, stoa__alloc_size(d->hints.buckets));
 	return d;
 }
 

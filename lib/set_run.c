@@ -48,7 +48,7 @@ static struct stoa__set_run *run_alloc(struct stoa__version *w, size_t n_covered
 		stoa__block_retire(w, &run->block);
 		return NULL;
 	}
-	stoa__block_grow(w->history, &run->block, stoa__alloc_size(run->covered));
+	stoa__block_grow(w, &run->block, stoa__alloc_size(run->covered));
 	return run;
 }
 
@@ -122,7 +122,7 @@ int stoa__set_run_new(struct stoa__version *w, struct stoa__hints *hints, const 
 	run->n_covered = l.n;
 	qsort(run->covered, l.n, sizeof *run->covered, by_file);
 	run->hints = *hints;
-	stoa__block_grow(w->history, &run->block, stoa__alloc_size(run->hints.buckets));
+	stoa__block_grow(w, &run->block, stoa__alloc_size(run->hints.buckets));
 	*out = run;
 	return STOA_OK;
 }
@@ -203,7 +203,7 @@ static int run_open(struct stoa__version *w, struct stoa__segment *s, struct sto
 		stoa__free((void *)(uintptr_t)h.parts);
 		return stoa__fail_memory(err);
 	}
-	stoa__block_grow(w->history, &run->block, stoa__alloc_size((void *)(uintptr_t)h.parts));
+	stoa__block_grow(w, &run->block, stoa__alloc_size((void *)(uintptr_t)h.parts));
 	run->hints = h;
 	run->segment = stoa__segment_ref(s);
 	run->n_covered = n;

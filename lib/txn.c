@@ -133,6 +133,9 @@ int stoa__txn_own_table(struct stoa_txn *txn, stoa_table id, struct stoa__table 
 		return no_table(id, err);
 	if (t->frozen)
 		return stoa__fail(err, STOA_EREADONLY, "table \"%s\" is frozen", t->schema->name);
+	*out = t;
+	if (stoa__block_owned(txn->version, &t->block))
+		return STOA_OK;
 	return stoa__table_own(txn->version, id, out) < 0 ? stoa__fail_memory(err) : STOA_OK;
 }
 
