@@ -130,6 +130,7 @@ libstoa_all_la_SOURCES += \
 	%D%/core/alloc.h \
 	%D%/core/bitmap.c \
 	%D%/core/bitmap.h \
+	%D%/core/bits64.h \
 	%D%/core/budget.c \
 	%D%/core/budget.h \
 	%D%/core/buf.c \

@@ -215,9 +215,9 @@ static int source_look(struct stoa__source *source, const int64_t *rowids, const
 }
 
 static bool source_within(struct stoa__source *source, size_t i, int64_t lo, int64_t hi,
-			  uint8_t *out)
+			  uint64_t *bits)
 {
-	return stoa__scan_within(of_source(source), i, lo, hi, out);
+	return stoa__scan_within(of_source(source), i, lo, hi, bits);
 }
 
 static bool source_pick(struct stoa__source *source, size_t i, const uint32_t *sel, size_t n,

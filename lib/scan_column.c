@@ -377,13 +377,13 @@ static bool is_packed(const struct stoa__chunk *c)
 	       c->type != STOA_BOOL && c->type != STOA_U64 && !stoa__type_is_ref(c->type);
 }
 
-bool stoa__scan_within(struct stoa__scan *s, size_t i, int64_t lo, int64_t hi, uint8_t *out)
+bool stoa__scan_within(struct stoa__scan *s, size_t i, int64_t lo, int64_t hi, uint64_t *bits)
 {
 	const struct stoa__chunk *c = whole_batch(s, &s->columns[i]);
 
 	if (!c || !is_packed(c))
 		return false;
-	stoa__chunk_within(c, s->columns[i].at, s->n, lo, hi, out);
+	stoa__chunk_within(c, s->columns[i].at, s->n, lo, hi, bits);
 	return true;
 }
 

@@ -97,7 +97,7 @@ int stoa__scan_array(struct stoa__scan *s, size_t i, struct stoa_array *out,
 		     struct stoa_error *err);
 bool stoa__scan_codes(struct stoa__scan *s, size_t i, struct stoa__vec *out);
 /* See within and pick of core/source.h. */
-bool stoa__scan_within(struct stoa__scan *s, size_t i, int64_t lo, int64_t hi, uint8_t *out);
+bool stoa__scan_within(struct stoa__scan *s, size_t i, int64_t lo, int64_t hi, uint64_t *bits);
 bool stoa__scan_pick(struct stoa__scan *s, size_t i, const uint32_t *sel, size_t n, void *room,
 		     uint64_t *bits, struct stoa__vec *out);
 

@@ -44,11 +44,14 @@ struct stoa__loops {
 	void (*or_bytes)(const uint8_t *a, const uint8_t *b, size_t n, uint8_t *out);
 	void (*not_bytes)(const uint8_t *a, size_t n, uint8_t *out);
 	size_t (*count_bytes)(const uint8_t *a, size_t n);
+	/* Bits behind the @n-th of the last word are 0, here and in select_bits. */
+	size_t (*count_bits)(const uint64_t *a, size_t n);
 	/* Bytes to bits and back; whole words of the bitmap are written. */
 	void (*pack_bits)(const uint8_t *a, size_t n, uint64_t *out);
 	void (*unpack_bits)(const uint64_t *a, size_t n, uint8_t *out);
-	/* Rows with a 1, ascending; how many. @sel has room for n + 8. */
+	/* Rows with a 1, ascending; how many. @sel has room for n + 8, and all may be written. */
 	size_t (*select)(const uint8_t *a, size_t n, uint32_t *sel);
+	size_t (*select_bits)(const uint64_t *a, size_t n, uint32_t *sel);
 
 	void (*gather_64)(const uint64_t *a, const uint32_t *sel, size_t n, uint64_t *out);
 	void (*gather_32)(const uint32_t *a, const uint32_t *sel, size_t n, uint32_t *out);

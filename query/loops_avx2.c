@@ -6,5 +6,7 @@
 #define KERNEL STOA__KERNEL_AVX2
 #define TABLE stoa__loops_avx2
 #define NAME "avx2"
+#define PACK_64 stoa__pack64_avx2
+#define COUNT_64 stoa__count64_avx2
 #include "loops_body.h"
 #endif

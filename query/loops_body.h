@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loops_body.h - the text of the loops; the includer defines KERNEL, TABLE and NAME
+ * loops_body.h - the text of the loops; the includer defines KERNEL, TABLE, NAME, PACK_64, COUNT_64
  *
  * Each loop over two operands is written three times, so that a constant operand stays in a
  * register and the loop still vectorises.
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../lib/core/bitmap.h"
+#include "../lib/core/bits64.h"
 #include "loops.h"
 
 #define EACH(n, statement)                     \
@@ -95,48 +96,82 @@ KERNEL static size_t count_bytes(const uint8_t *a, size_t n)
 	return count;
 }
 
-/* Eight bytes of 0 and 1 to eight bits: the product brings bit 8k to bit 56 + k. */
-static inline uint64_t pack_8(const uint8_t *a)
+/* The @n < 64 bytes at the end of an array. */
+KERNEL static uint64_t pack_last(const uint8_t *a, size_t n)
 {
-	uint64_t x;
-	memcpy(&x, a, 8);
-	return (x * UINT64_C(0x0102040810204080)) >> 56;
+	uint8_t last[64] = { 0 };
+
+	memcpy(last, a, n);
+	return PACK_64(last);
 }
 
 KERNEL static void pack_bits(const uint8_t *a, size_t n, uint64_t *out)
 {
 	size_t i = 0;
 
-	memset(out, 0, STOA__WORDS(n) * 8);
-	for (; i + 8 <= n; i += 8)
-		out[i / 64] |= pack_8(a + i) << (i % 64);
-	for (; i < n; i++)
-		out[i / 64] |= (uint64_t)a[i] << (i % 64);
+	for (; i + 64 <= n; i += 64)
+		out[i / 64] = PACK_64(a + i);
+	if (i < n)
+		out[i / 64] = pack_last(a + i, n - i);
 }
 
 KERNEL static void unpack_bits(const uint64_t *a, size_t n, uint8_t *out)
 {
-	EACH(n, out[i] = a[i / 64] >> (i % 64) & 1)
+	size_t i = 0;
+
+	/* Spreading halves each field's distance in turn, as in lib/core/kernels_loops.h. */
+	for (; i + 8 <= n; i += 8) {
+		uint64_t x = a[i / 64] >> (i % 64) & 0xff;
+		x = (x | x << 28) & 0x0000000f0000000fu;
+		x = (x | x << 14) & 0x0003000300030003u;
+		x = (x | x << 7) & 0x0101010101010101u;
+		memcpy(out + i, &x, 8);
+	}
+	for (; i < n; i++)
+		out[i] = a[i / 64] >> (i % 64) & 1;
 }
 
-KERNEL static size_t select_rows(const uint8_t *a, size_t n, uint32_t *sel)
+KERNEL static size_t count_bits(const uint64_t *a, size_t n)
+{
+	size_t count = 0;
+
+	EACH(STOA__WORDS(n), count += COUNT_64(a[i]))
+	return count;
+}
+
+/*
+ * The ones of @word, whose bit 0 is row @first, at @sel; how many. Four at a time, whether they are
+ * there or not: how many ones a word has is what no processor can foresee, and a jump that it took
+ * for the wrong one costs more than three rows that nobody asked for.
+ */
+KERNEL static inline size_t select_word(uint64_t word, uint32_t first, uint32_t *sel)
+{
+	size_t count = COUNT_64(word);
+
+	if (count == 64) {
+		EACH(64, sel[i] = first + (uint32_t)i)
+		return count;
+	}
+	for (; word; sel += 4)
+		for (size_t j = 0; j < 4; j++, word &= word - 1)
+			sel[j] = first + (word ? (uint32_t)__builtin_ctzll(word) : 64);
+	return count;
+}
+
+KERNEL static size_t select_bytes(const uint8_t *a, size_t n, uint32_t *sel)
 {
 	size_t k = 0, i = 0;
 
-	for (; i + 8 <= n; i += 8) {
-		uint64_t bits = pack_8(a + i);
-		if (bits == 0xff) {
-			for (size_t j = 0; j < 8; j++)
-				sel[k + j] = (uint32_t)(i + j);
-			k += 8;
-			continue;
-		}
-		for (; bits; bits &= bits - 1)
-			sel[k++] = (uint32_t)(i + (size_t)__builtin_ctzll(bits));
-	}
-	for (; i < n; i++)
-		if (a[i])
-			sel[k++] = (uint32_t)i;
+	for (; i + 64 <= n; i += 64)
+		k += select_word(PACK_64(a + i), (uint32_t)i, sel + k);
+	return i < n ? k + select_word(pack_last(a + i, n - i), (uint32_t)i, sel + k) : k;
+}
+
+KERNEL static size_t select_bits(const uint64_t *a, size_t n, uint32_t *sel)
+{
+	size_t k = 0;
+
+	EACH(STOA__WORDS(n), k += select_word(a[i], (uint32_t)(64 * i), sel + k))
 	return k;
 }
 
@@ -211,7 +246,8 @@ const struct stoa__loops TABLE = {
 	{ eq_u64, ne_u64, lt_u64, le_u64, gt_u64, ge_u64 },
 	{ eq_f64, ne_f64, lt_f64, le_f64, gt_f64, ge_f64 },
 	range_i64,
-	and_bytes, or_bytes, not_bytes, count_bytes, pack_bits, unpack_bits, select_rows,
+	and_bytes, or_bytes, not_bytes, count_bytes, count_bits, pack_bits, unpack_bits,
+	select_bytes, select_bits,
 	gather_64, gather_32, gather_8,
 	magnitude, sum_i64, sum_f64, min_i64, max_i64, any_infinite,
 };

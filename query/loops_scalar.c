@@ -5,6 +5,8 @@
 #define KERNEL STOA__KERNEL
 #define TABLE stoa__loops_scalar
 #define NAME "scalar"
+#define PACK_64 stoa__pack64_scalar
+#define COUNT_64 stoa__count64_scalar
 #include "loops_body.h"
 
 const struct stoa__loops *stoa__loops(void)

@@ -25,7 +25,7 @@ struct stoa__op_ops {
 	int (*next)(struct stoa__op *op, size_t *n, struct stoa_error *err);
 	void (*close)(struct stoa__op *op);
 	/* Short cuts, as those of struct stoa__source_ops; NULL: none. */
-	bool (*within)(struct stoa__op *op, size_t i, int64_t lo, int64_t hi, uint8_t *out);
+	bool (*within)(struct stoa__op *op, size_t i, int64_t lo, int64_t hi, uint64_t *bits);
 	bool (*pick)(struct stoa__op *op, size_t i, const uint32_t *sel, size_t n, void *room,
 		     uint64_t *bits, struct stoa__vec *out);
 };

@@ -51,11 +51,11 @@ static int count_column(struct stoa__input *in, size_t i, struct stoa__vec *out,
 	return rc;
 }
 
-static bool count_within(struct stoa__op *op, size_t i, int64_t lo, int64_t hi, uint8_t *out)
+static bool count_within(struct stoa__op *op, size_t i, int64_t lo, int64_t hi, uint64_t *bits)
 {
 	struct count *c = (struct count *)op;
 	uint64_t start = now();
-	bool done = c->child->ops->within && c->child->ops->within(c->child, i, lo, hi, out);
+	bool done = c->child->ops->within && c->child->ops->within(c->child, i, lo, hi, bits);
 
 	stoa__count(&c->counts->nanos, now() - start);
 	return done;

@@ -7,7 +7,12 @@
  * asked for, and passes through untouched when every row of the batch qualified.
  *
  * Two short cuts past decoding, where the child has them: a range of an integer column is tested
- * on packed values, and when few rows are left, only those of a column are read.
+ * on packed values, before all other conditions, and when few rows are left, only those of a
+ * column are read.
+ *
+ *     rows left    1 1 0 0 1 0 1 1    a bit each: a range clears those outside
+ *     mask         1 1 0 0 1 0 1 1    a byte each: what programs take, made when one runs
+ *     sel          0 1 4 6 7          what columns are gathered by, made when one is
  */
 #include <string.h>
 
@@ -32,11 +37,12 @@ struct filter {
 	const struct stoa__loops *loops;
 	struct stoa__machine **machines;	/* one for each condition */
 	struct stoa__bound *const *where;	/* the conditions */
+	bool *done;		/* which need not run for this batch */
 	size_t n_machines;
 	size_t n_columns;
 	struct gathered *columns;
+	uint64_t left[STOA__WORDS(STOA__BATCH_ROWS)];	/* rows that qualify so far */
 	uint8_t *mask;
-	uint8_t *hits;
 	uint32_t *sel;		/* rows that qualified, listed when a column is gathered */
 	size_t n_sel;		/* 0: not listed yet */
 	size_t n_child;
@@ -44,32 +50,48 @@ struct filter {
 	bool all;		/* every row of the child's batch qualified */
 };
 
-/* Is condition @i true? For rows of the mask, a byte each into @hits. */
-static int test(struct filter *f, size_t i, size_t n, struct stoa_error *err)
+/* Of the child's @n rows those for which a range of a column holds, where the child can tell. */
+static bool test_packed(struct filter *f, size_t i)
 {
 	const struct stoa__bound *b = f->where[i];
-	bool is_range = b->kind == STOA__BOUND_OP && b->code == STOA__CODE_RANGE &&
-			b->args[0]->kind == STOA__BOUND_COLUMN;
 
-	if (is_range && f->child->ops->within &&
-	    f->child->ops->within(f->child, b->args[0]->index, b->lo, b->hi, f->hits))
-		return STOA_OK;
-	STOA_TRY(stoa__machine_run(f->machines[i], &f->child->input, n, i ? f->mask : NULL, err));
-	stoa__vec_true(stoa__machine_output(f->machines[i], 0), n, f->hits);
+	return f->child->ops->within && b->kind == STOA__BOUND_OP && b->code == STOA__CODE_RANGE &&
+	       b->args[0]->kind == STOA__BOUND_COLUMN &&
+	       f->child->ops->within(f->child, b->args[0]->index, b->lo, b->hi, f->left);
+}
+
+/* Of rows that are left those for which condition @i is true. @all: that is all @n. */
+static int test(struct filter *f, size_t i, size_t n, bool all, struct stoa_error *err)
+{
+	uint64_t hits[STOA__WORDS(STOA__BATCH_ROWS)];
+
+	if (!all)
+		f->loops->unpack_bits(f->left, n, f->mask);
+	STOA_TRY(stoa__machine_run(f->machines[i], &f->child->input, n, all ? NULL : f->mask, err));
+	stoa__vec_true(stoa__machine_output(f->machines[i], 0), n, f->mask);
+	f->loops->pack_bits(f->mask, n, hits);
+	for (size_t k = 0; k < STOA__WORDS(n); k++)
+		f->left[k] &= hits[k];
 	return STOA_OK;
 }
 
 /* Evaluates all conditions on the child's @n rows; how many rows qualify. */
 static int qualify(struct filter *f, size_t n, size_t *count, struct stoa_error *err)
 {
+	memset(f->left, 0xff, sizeof f->left);
+	if (n % 64)
+		f->left[n / 64] = (UINT64_C(1) << n % 64) - 1;
 	*count = n;
 	for (size_t i = 0; i < f->n_machines && *count; i++) {
-		STOA_TRY(test(f, i, n, err));
-		if (i)
-			f->loops->and_bytes(f->mask, f->hits, n, f->mask);
-		else
-			memcpy(f->mask, f->hits, n);
-		*count = f->loops->count_bytes(f->mask, n);
+		f->done[i] = test_packed(f, i);
+		if (f->done[i])
+			*count = f->loops->count_bits(f->left, n);
+	}
+	for (size_t i = 0; i < f->n_machines && *count; i++) {
+		if (f->done[i])
+			continue;
+		STOA_TRY(test(f, i, n, *count == n, err));
+		*count = f->loops->count_bits(f->left, n);
 	}
 	return STOA_OK;
 }
@@ -112,7 +134,7 @@ static int gather(struct filter *f, size_t i, struct stoa_error *err)
 		}
 	}
 	if (!f->n_sel)
-		f->n_sel = f->loops->select(f->mask, f->n_child, f->sel);
+		f->n_sel = f->loops->select_bits(f->left, f->n_child, f->sel);
 	if (!f->few || !f->child->ops->pick ||
 	    !f->child->ops->pick(f->child, i, f->sel, f->n_sel, g->room, g->bits, &g->vec)) {
 		STOA_TRY(stoa__op_column(f->child, i, &v, err));
@@ -149,7 +171,7 @@ static void filter_close(struct stoa__op *op)
 	stoa__free(f->machines);
 	stoa__free(f->columns);
 	stoa__free(f->mask);
-	stoa__free(f->hits);
+	stoa__free(f->done);
 	stoa__free(f->sel);
 	stoa__free(f);
 }
@@ -160,9 +182,9 @@ static int filter_init(struct filter *f, struct stoa__arena *arena,
 	f->machines = stoa__calloc(n_where + 1, sizeof(*f->machines));
 	f->columns = stoa__calloc(f->n_columns + 1, sizeof *f->columns);
 	f->mask = stoa__alloc_aligned(STOA__BATCH_ROWS);
-	f->hits = stoa__alloc_aligned(STOA__BATCH_ROWS);
+	f->done = stoa__calloc(n_where + 1, sizeof *f->done);
 	f->sel = stoa__alloc_aligned((STOA__BATCH_ROWS + 8) * sizeof *f->sel);
-	if (!f->machines || !f->columns || !f->mask || !f->hits || !f->sel)
+	if (!f->machines || !f->columns || !f->mask || !f->done || !f->sel)
 		return stoa__fail_memory(err);
 	f->n_machines = n_where;
 	f->where = where;

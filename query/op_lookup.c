@@ -115,12 +115,12 @@ static int lookup_column(struct stoa__input *in, size_t i, struct stoa__vec *out
 	return own_column(l, i - l->n_child, l->n, out, err);
 }
 
-static bool lookup_within(struct stoa__op *op, size_t i, int64_t lo, int64_t hi, uint8_t *out)
+static bool lookup_within(struct stoa__op *op, size_t i, int64_t lo, int64_t hi, uint64_t *bits)
 {
 	struct lookup *l = (struct lookup *)op;
 
 	return i < l->n_child && l->child->ops->within &&
-	       l->child->ops->within(l->child, i, lo, hi, out);
+	       l->child->ops->within(l->child, i, lo, hi, bits);
 }
 
 static bool lookup_pick(struct stoa__op *op, size_t i, const uint32_t *sel, size_t n, void *room,

@@ -298,12 +298,12 @@ static int scan_column(struct stoa__input *in, size_t i, struct stoa__vec *out,
 	return narrow(s, i, out, err);
 }
 
-static bool scan_within(struct stoa__op *op, size_t i, int64_t lo, int64_t hi, uint8_t *out)
+static bool scan_within(struct stoa__op *op, size_t i, int64_t lo, int64_t hi, uint64_t *bits)
 {
 	struct scan *s = (struct scan *)op;
 
 	return i != s->rowid && s->source->ops->within &&
-	       s->source->ops->within(s->source, source_column(s, i), lo, hi, out);
+	       s->source->ops->within(s->source, source_column(s, i), lo, hi, bits);
 }
 
 static bool scan_pick(struct stoa__op *op, size_t i, const uint32_t *sel, size_t n, void *room,

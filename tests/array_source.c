@@ -210,13 +210,14 @@ static bool has_short_cut(const struct array_source *s, size_t i)
 }
 
 static bool source_within(struct stoa__source *source, size_t i, int64_t lo, int64_t hi,
-			  uint8_t *out)
+			  uint64_t *bits)
 {
 	struct array_source *s = (struct array_source *)source;
 
 	for (size_t k = 0; has_short_cut(s, i) && k < s->n; k++) {
 		const struct stoa_value *v = cell(s, s->at + k, i);
-		out[k] = v->type != STOA_NULL && v->i >= lo && v->i <= hi;
+		if (v->type == STOA_NULL || v->i < lo || v->i > hi)
+			stoa__bit_clear(bits, k);
 	}
 	return has_short_cut(s, i);
 }

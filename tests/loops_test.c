@@ -202,6 +202,7 @@ static void bytes_and_bits_agree(void **state)
 		assert_int_equal(l->count_bytes(x, n), count);
 		l->pack_bits(x, n, bits);
 		assert_int_equal(n ? stoa__bitmap_count(bits, 0, n) : 0, count);
+		assert_int_equal(l->count_bits(bits, n), count);
 		for (size_t i = n; i < STOA__WORDS(n) * 64; i++)
 			assert_false(stoa__bit_get(bits, i));
 		l->unpack_bits(bits, n, bout);
@@ -213,7 +214,8 @@ static void selected_rows_are_gathered(void **state)
 {
 	(void)state;
 	EVERYWHERE({
-		uint32_t sel[N_MAX + 8], codes[N_MAX], got[N_MAX];
+		uint32_t sel[N_MAX + 8], codes[N_MAX], got[N_MAX + 8];
+		uint64_t bits[N_MAX / 64 + 2];
 		size_t k = 0;
 		if (step % 3 == 0)
 			memset(ba, 1, sizeof ba);
@@ -224,6 +226,9 @@ static void selected_rows_are_gathered(void **state)
 				assert_int_equal(sel[k++], i);
 		}
 		assert_int_equal(n_sel, k);
+		l->pack_bits(ba + at, n, bits);
+		assert_int_equal(l->select_bits(bits, n, got), k);
+		assert_memory_equal(got, sel, k * sizeof *sel);
 		l->gather_64((const uint64_t *)a, sel, k, (uint64_t *)out);
 		l->gather_32(codes, sel, k, got);
 		l->gather_8(bb, sel, k, bout);

@@ -34,28 +34,33 @@ static void check_kernel(const struct stoa__kernels *k, unsigned log2, size_t n)
 	uint64_t most = UINT64_MAX >> (64 - (8u << log2));
 	uint64_t lo = testing_random(&rng) & most;
 	uint64_t span = lo ? testing_random(&rng) % (most - lo + 1) : most;
-	uint8_t *in = calloc((n << log2) + 1, 1), *out = malloc(n + 1);
+	uint8_t *in = calloc((n << log2) + 1, 1);
+	uint64_t before[5], bits[5];	/* of at most 256 rows, and a word that nobody may touch */
 
 	for (size_t i = 0; i < n << log2; i++)
 		in[i] = (uint8_t)testing_random(&rng);
 	if (n)
 		memcpy(in + ((n - 1) << log2), &lo, (size_t)1 << log2);
-	out[n] = 77;
-	k->within[log2](out, in, n, lo, span);
+	for (size_t i = 0; i < 5; i++)
+		before[i] = bits[i] = testing_random(&rng) | testing_random(&rng);
+	k->within[log2](bits, in, n, lo, span);
 	for (size_t i = 0; i < n; i++) {
 		uint64_t x = element(in, log2, i);
-		assert_int_equal(out[i], x >= lo && x <= lo + span);
+		assert_int_equal(stoa__bit_get(bits, i),
+				 stoa__bit_get(before, i) && x >= lo && x <= lo + span);
 	}
-	assert_int_equal(out[n], 77);
+	for (size_t i = n; i < STOA__WORDS(n) * 64; i++)
+		assert_false(stoa__bit_get(bits, i));
+	for (size_t i = STOA__WORDS(n); i < 5; i++)
+		assert_int_equal(bits[i], before[i]);
 	free(in);
-	free(out);
 }
 
 static void both_builds_test_ranges(void **state)
 {
 	(void)state;
 	for (unsigned log2 = 0; log2 < 4; log2++)
-		for (size_t n = 0; n < 200; n++) {
+		for (size_t n = 0; n <= 256; n++) {
 			check_kernel(&stoa__kernels_scalar, log2, n);
 #if defined(__x86_64__)
 			if (stoa__cpu_avx2())
@@ -114,14 +119,20 @@ static void check_within(const struct stoa__chunk *c, const int64_t *wide)
 {
 	size_t from = testing_below(&rng, c->n_rows), n = testing_below(&rng, c->n_rows - from + 1);
 	int64_t lo = bound_of(wide, c->n_rows), hi = bound_of(wide, c->n_rows);
-	uint8_t *out = malloc(n + 1);
+	uint64_t before[STOA__WORDS(MAX_ROWS)], bits[STOA__WORDS(MAX_ROWS)];
 
-	stoa__chunk_within(c, from, n, lo, hi, out);
+	for (size_t i = 0; i < STOA__WORDS(MAX_ROWS); i++)
+		before[i] = bits[i] = testing_random(&rng) | testing_random(&rng);
+	stoa__chunk_within(c, from, n, lo, hi, bits);
 	for (size_t i = 0; i < n; i++) {
 		int64_t x = wide[from + i];
-		assert_int_equal(out[i], !stoa__chunk_is_null(c, from + i) && x >= lo && x <= hi);
+		assert_int_equal(stoa__bit_get(bits, i),
+				 stoa__bit_get(before, i) && !stoa__chunk_is_null(c, from + i) &&
+					 x >= lo && x <= hi);
 	}
-	free(out);
+	for (size_t i = n; i < STOA__WORDS(MAX_ROWS) * 64; i++)
+		if (i >= STOA__WORDS(n) * 64 || !stoa__bit_get(before, i))
+			assert_int_equal(stoa__bit_get(bits, i), stoa__bit_get(before, i));
 }
 
 static void check_pick(const struct stoa__chunk *c, const int64_t *wide)

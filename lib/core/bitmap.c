@@ -7,26 +7,12 @@
  */
 #include "bitmap.h"
 
+#include "bits64.h"
+
 /* The lowest @n bits, 0 <= n <= 64. */
 static uint64_t mask_of(size_t n)
 {
 	return n >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1;
-}
-
-/*
- * Ones in a word, by adding ever wider fields (Warren, Hacker's Delight, 5-1): without the popcnt
- * instruction, which the baseline lacks, compilers call a function for each word; this they
- * vectorise.
- */
-static uint64_t ones(uint64_t x)
-{
-	x -= x >> 1 & 0x5555555555555555u;
-	x = (x & 0x3333333333333333u) + (x >> 2 & 0x3333333333333333u);
-	x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fu;
-	x += x >> 8;
-	x += x >> 16;
-	x += x >> 32;
-	return x & 0x7f;
 }
 
 size_t stoa__bitmap_count(const uint64_t *w, size_t from, size_t n)
@@ -38,10 +24,10 @@ size_t stoa__bitmap_count(const uint64_t *w, size_t from, size_t n)
 		return n;
 	last = (from + n - 1) / 64;
 	if (first == last)
-		return (size_t)ones(w[first] & head & mask_of((from + n - 1) % 64 + 1));
-	sum = ones(w[first] & head) + ones(w[last] & mask_of((from + n - 1) % 64 + 1));
+		return (size_t)stoa__count64_scalar(w[first] & head & mask_of((from + n - 1) % 64 + 1));
+	sum = stoa__count64_scalar(w[first] & head) + stoa__count64_scalar(w[last] & mask_of((from + n - 1) % 64 + 1));
 	for (size_t i = first + 1; i < last; i++)
-		sum += ones(w[i]);
+		sum += stoa__count64_scalar(w[i]);
 	return (size_t)sum;
 }
 

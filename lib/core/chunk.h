@@ -170,11 +170,11 @@ int stoa__chunk_read(const struct stoa__chunk *c, size_t from, size_t n, void *v
 /* The same widened to int64_t (STOA__INT) or uint64_t (STOA__UINT), or to double (floats). */
 void stoa__chunk_read_wide(const struct stoa__chunk *c, size_t from, size_t n, void *values);
 /*
- * out[i] = is row from + i of @n between @lo and @hi, and not NULL? PACKED of all types but u64,
- * without decoding.
+ * Clears bit i of @bits unless row from + i of @n is between @lo and @hi, and not NULL. Of the last
+ * word those behind may be cleared. PACKED of all types but u64, without decoding.
  */
 void stoa__chunk_within(const struct stoa__chunk *c, size_t from, size_t n, int64_t lo, int64_t hi,
-			uint8_t *out);
+			uint64_t *bits);
 /* Rows from + sel[i] of PACKED, widened to 64 bits; NULLs give zero. */
 void stoa__chunk_pick(const struct stoa__chunk *c, size_t from, const uint32_t *sel, size_t n,
 		      uint64_t *out);

@@ -14,14 +14,18 @@
 #include "lengths.h"
 #include "packed.h"
 
-static void clear_nulls(const struct stoa__chunk *c, size_t from, size_t n, uint8_t *out)
+static void clear_nulls(const struct stoa__chunk *c, size_t from, size_t n, uint64_t *bits)
 {
-	for (size_t i = 0; c->validity && i < n; i++)
-		out[i] &= !stoa__chunk_is_null(c, from + i);
+	uint64_t valid = 0;
+
+	for (size_t i = 0; c->validity && i < n; i += 64) {
+		stoa__bitmap_copy(&valid, 0, c->validity, from + i, n - i < 64 ? n - i : 64);
+		bits[i / 64] &= valid;
+	}
 }
 
 void stoa__chunk_within(const struct stoa__chunk *c, size_t from, size_t n, int64_t lo, int64_t hi,
-			uint8_t *out)
+			uint64_t *bits)
 {
 	uint64_t most = c->width ? UINT64_MAX >> (64 - c->width) : 0, first = 0, last;
 	int64_t base = (int64_t)c->base;
@@ -30,21 +34,22 @@ void stoa__chunk_within(const struct stoa__chunk *c, size_t from, size_t n, int6
 		first = ((uint64_t)lo - (uint64_t)base - 1) / c->step + 1;
 	last = ((uint64_t)hi - (uint64_t)base) / c->step;
 	if (hi < base || lo > hi || first > most || first > last) {
-		memset(out, 0, n);
+		memset(bits, 0, STOA__WORDS(n) * sizeof *bits);
 		return;
 	}
 	if (last > most)
 		last = most;
-	if (first == 0 && last == most)
-		memset(out, 1, n);
-	else
-		stoa__packed_within(c->values, c->width, from, n, first, last - first, out);
-	clear_nulls(c, from, n, out);
+	if (first != 0 || last != most)
+		stoa__packed_within(c->values, c->width, from, n, first, last - first, bits);
+	clear_nulls(c, from, n, bits);
 }
 
 void stoa__chunk_pick(const struct stoa__chunk *c, size_t from, const uint32_t *sel, size_t n,
 		      uint64_t *out)
 {
+	/* Rows that are far apart: all their misses at once, and not as many as a loop reaches. */
+	for (size_t i = 0; i < n; i++)
+		__builtin_prefetch(c->values + (from + sel[i]) * c->width / 8);
 	for (size_t i = 0; i < n; i++)
 		out[i] = c->base + c->step * stoa__packed_get(c->values, c->width, from + sel[i]);
 	for (size_t i = 0; c->validity && i < n; i++)

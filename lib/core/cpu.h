@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 /*
- * Are AVX2, BMI1 and BMI2 there, and wanted? STOA_CPU=scalar in the environment says no; it is
+ * Are AVX2, BMI1, BMI2 and POPCNT there, and wanted? STOA_CPU=scalar in the environment says no; it is
  * read once per process. Cost: a load.
  */
 bool stoa__cpu_avx2(void);
@@ -22,7 +22,7 @@ bool stoa__cpu_avx2(void);
 #endif
 
 #if defined(__x86_64__)
-#define STOA__KERNEL_AVX2 STOA__KERNEL __attribute__((target("avx2,bmi,bmi2")))
+#define STOA__KERNEL_AVX2 STOA__KERNEL __attribute__((target("avx2,bmi,bmi2,popcnt")))
 #endif
 
 #endif

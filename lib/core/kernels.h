@@ -46,8 +46,11 @@ struct stoa__kernels {
 	void (*squeeze24)(uint8_t *out, const uint32_t *in, size_t n);
 	void (*spread24)(uint32_t *out, const uint8_t *in, size_t n);
 
-	/* By log2: out[i] = is lo <= in[i] <= lo + span, unsigned? As 0 or 1. */
-	void (*within[4])(uint8_t *out, const void *in, size_t n, uint64_t lo, uint64_t span);
+	/*
+	 * By log2: clears bit i unless lo <= in[i] <= lo + span, unsigned, and those behind the
+	 * n-th in the last word.
+	 */
+	void (*within[4])(uint64_t *bits, const void *in, size_t n, uint64_t lo, uint64_t span);
 
 	/*
 	 * out[i] = the integer nearest to in[i] * power. True if every in[i] is exactly, bit for

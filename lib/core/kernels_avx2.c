@@ -8,5 +8,6 @@
 #define KERNEL STOA__KERNEL_AVX2
 #define TABLE stoa__kernels_avx2
 #define NAME "avx2"
+#define PACK_64 stoa__pack64_avx2
 #include "kernels_loops.h"
 #endif

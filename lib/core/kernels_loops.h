@@ -5,6 +5,7 @@
  *     KERNEL   attributes of each function
  *     TABLE    name of the struct stoa__kernels to define
  *     NAME     what it calls itself
+ *     PACK_64  the build's own of bits64.h
  *
  * Loops are kept to what gcc and clang vectorise: no early exit, no call, one store for each turn.
  */
@@ -12,6 +13,7 @@
 
 #include "cpu.h"
 #include "kernels.h"
+#include "bits64.h"
 
 /* ---- range ------------------------------------------------------------------------------ */
 
@@ -114,15 +116,34 @@ WIDEN(32, 32)
 WIDEN(32, 64)
 WIDEN(64, 64)
 
+/*
+ * Conditions read a little of each column in turn, so that the processor's own prefetching, which
+ * ends at the end of a page, starts anew each time: over TPC-H's Q6 two thirds of the time went by
+ * waiting. A page ahead is the next batch of 2-byte values. Addresses behind the run do no harm.
+ */
+#define AHEAD 4096
+
 #define WITHIN(BITS)                                                                         \
-	KERNEL static void within_##BITS(uint8_t *restrict out, const void *in, size_t n,    \
+	KERNEL static void within_##BITS(uint64_t *restrict bits, const void *in, size_t n,  \
 					 uint64_t lo, uint64_t span)                         \
 	{                                                                                    \
 		const uint##BITS##_t *restrict x = in;                                       \
 		uint##BITS##_t l = (uint##BITS##_t)lo, s = (uint##BITS##_t)span;             \
+		uint8_t hits[64];                                                            \
                                                                                              \
+		for (; n >= 64; n -= 64, x += 64) {                                          \
+			for (size_t i = 0; i < 64; i += 64 / sizeof *x)                      \
+				__builtin_prefetch(&x[i] + AHEAD / sizeof *x, 0, 2);                 \
+			for (size_t i = 0; i < 64; i++)                                      \
+				hits[i] = (uint##BITS##_t)(x[i] - l) <= s;                   \
+			*bits++ &= PACK_64(hits);                                            \
+		}                                                                            \
+		if (n == 0)                                                                  \
+			return;                                                              \
+		memset(hits, 0, sizeof hits);                                                \
 		for (size_t i = 0; i < n; i++)                                               \
-			out[i] = (uint##BITS##_t)(x[i] - l) <= s;                            \
+			hits[i] = (uint##BITS##_t)(x[i] - l) <= s;                           \
+		*bits &= PACK_64(hits);                                                      \
 	}
 WITHIN(8)
 WITHIN(16)

@@ -8,6 +8,7 @@
 #define KERNEL STOA__KERNEL
 #define TABLE stoa__kernels_scalar
 #define NAME "scalar"
+#define PACK_64 stoa__pack64_scalar
 #include "kernels_loops.h"
 
 const struct stoa__kernels *stoa__kernels(void)

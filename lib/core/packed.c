@@ -8,9 +8,10 @@
  */
 #include "packed.h"
 
+#include "bitmap.h"
 #include "kernels.h"
 
-#define BLOCK 512	/* values; a multiple of 8, so that a block begins at a byte */
+#define BLOCK 512	/* values; a multiple of 64, so that a block begins at a word of bits */
 
 unsigned stoa__packed_width(uint64_t max)
 {
@@ -163,7 +164,7 @@ void stoa__unpack(const uint8_t *run, unsigned width, size_t from, size_t n, uin
 
 /* The same for n <= BLOCK of a run whose width is not one of C's. */
 static void within_block(const uint8_t *run, unsigned width, size_t from, size_t n, uint64_t lo,
-			 uint64_t span, uint8_t *out)
+			 uint64_t span, uint64_t *bits)
 {
 	const struct stoa__kernels *k = stoa__kernels();
 	uint32_t words[BLOCK + 8];
@@ -172,27 +173,29 @@ static void within_block(const uint8_t *run, unsigned width, size_t from, size_t
 
 	if (width == 24) {
 		k->spread24(words, run + 3 * from, n);
-		k->within[2](out, words, n, lo, span);
+		k->within[2](bits, words, n, lo, span);
 		return;
 	}
 	k->spread[log2_of_bits(width)](bytes, run + (from - skip) * width / 8,
 				       (skip + n + 7) & ~(size_t)7);
-	k->within[0](out, bytes + skip, n, lo, span);
+	k->within[0](bits, bytes + skip, n, lo, span);
 }
 
 void stoa__packed_within(const uint8_t *run, unsigned width, size_t from, size_t n, uint64_t lo,
-			 uint64_t span, uint8_t *out)
+			 uint64_t span, uint64_t *bits)
 {
 	if (width == 0) {
-		memset(out, lo == 0, n);
+		if (lo)
+			memset(bits, 0, STOA__WORDS(n) * sizeof *bits);
 		return;
 	}
 	if (width >= 8 && width != 24) {
 		unsigned log2 = log2_of_width(width);
 
-		stoa__kernels()->within[log2](out, run + (from << log2), n, lo, span);
+		stoa__kernels()->within[log2](bits, run + (from << log2), n, lo, span);
 		return;
 	}
 	for (size_t i = 0; i < n; i += BLOCK)
-		within_block(run, width, from + i, n - i < BLOCK ? n - i : BLOCK, lo, span, out + i);
+		within_block(run, width, from + i, n - i < BLOCK ? n - i : BLOCK, lo, span,
+			     bits + i / 64);
 }

@@ -60,8 +60,11 @@ void stoa__pack(uint8_t *run, unsigned width, const void *in, unsigned log2, siz
 void stoa__unpack(const uint8_t *run, unsigned width, size_t from, size_t n, uint64_t base,
 		  void *out, unsigned log2);
 
-/* out[i] = is value [from + i] of @n between @lo and @lo + @span? As 0 or 1; both fit the width. */
+/*
+ * Clears bit i of @bits unless value [from + i] of @n is between @lo and @lo + @span, which fit the
+ * width. Of the last word those behind may be cleared.
+ */
 void stoa__packed_within(const uint8_t *run, unsigned width, size_t from, size_t n, uint64_t lo,
-			 uint64_t span, uint8_t *out);
+			 uint64_t span, uint64_t *bits);
 
 #endif

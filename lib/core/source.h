@@ -98,10 +98,10 @@ struct stoa__source_ops {
 	 * Two short cuts past column(); NULL, or an answer of false, means that there is none. Both
 	 * leave errors to column().
 	 *
-	 * Of each row of the batch, a byte into @out: is integer column @i between @lo and @hi, and
-	 * not NULL?
+	 * Clears in @bits each row of the batch whose value in integer column @i is NULL or not
+	 * between @lo and @hi; sets none, and may clear those behind the last row's in its word.
 	 */
-	bool (*within)(struct stoa__source *s, size_t i, int64_t lo, int64_t hi, uint8_t *out);
+	bool (*within)(struct stoa__source *s, size_t i, int64_t lo, int64_t hi, uint64_t *bits);
 	/*
 	 * Rows @sel, ascending, of column @i of the batch: @n elements, or DICT codes, in @room,
 	 * which takes as many struct stoa_bytes; validity in @bits. Good until the next pick() of
