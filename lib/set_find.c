@@ -300,7 +300,7 @@ int stoa__set_choose(const struct stoa__table *t, const struct stoa__equal *equa
 		rc = add_key(t, (uint32_t)i, by_slot, k, &list, err);
 	if (rc >= 0) {
 		stoa__rowlist_sort(&list);
-		*out = (struct stoa__row_list){ list.rows, list.n };
+		*out = (struct stoa__row_list){ list.rows, list.n, t->schema->indexes[i].name };
 		return STOA_ROW;
 	}
 	stoa__free(list.rows);

@@ -161,7 +161,8 @@ static const char *head(const struct stoa__statement *s)
 void stoa__change_put_plan(struct stoa__change *c, const struct stoa__query_cursor *q)
 {
 	if (c->explain)
-		stoa__text_put_plan(c->explain, q->plan, head(c->s), q->counts);
+		stoa__text_put_plan(c->explain, q->plan, head(c->s), q->counts,
+				    c->stmt->tree->analyze);
 }
 
 /* ---- UPDATE and DELETE -------------------------------------------------------------------- */
@@ -422,12 +423,10 @@ static int plan_only(struct stoa__change *c)
 		STOA_TRY(stoa__change_leader(c, c->arena, &leader));
 		query = leader;
 	}
-	STOA_TRY(stoa__query_cursor_new(c->stmt, &q, c->err));
-	int rc = stoa__query_cursor_plan(q, query, c->tables, c->err);
-	if (rc == STOA_OK)
-		stoa__change_put_plan(c, q);
+	STOA_TRY(stoa__change_open(c, query, &q));
+	stoa__change_put_plan(c, q);
 	stoa_cursor_close(&q->cursor);
-	return rc;
+	return STOA_OK;
 }
 
 static int explain_only(stoa_stmt *stmt, stoa_txn *txn, struct stoa__text *text,

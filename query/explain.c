@@ -9,6 +9,9 @@
  *              └─ filter delay >= 300
  *                 └─ scan flights (origin, delay)
  *
+ * Operators are built for EXPLAIN, too, and only not asked for rows: which index names the rows of
+ * a scan is found out when it is.
+ *
  * EXPLAIN ANALYZE runs the statement, a change with all it changes, and says of each node how many
  * rows it made and how long it took: itself, without those below it. Of a scan it also says how
  * many row groups were read and passed over, and what its columns weigh as vectors: what nobody
@@ -46,7 +49,8 @@ void stoa__text_put(struct stoa__text *t, const char *format, ...)
  * ---- a node -------------------------------------------------------------------------------------
  */
 
-static void put_scan(struct stoa__text *t, const struct stoa__node *n)
+static void put_scan(struct stoa__text *t, const struct stoa__node *n,
+		     const struct stoa__node_counts *counts)
 {
 	stoa__text_put(t, "scan %s (", n->table_name);
 	for (size_t i = 0; i < n->n_columns; i++)
@@ -56,6 +60,8 @@ static void put_scan(struct stoa__text *t, const struct stoa__node *n)
 		if (n->slots[i] == STOA__SLOT_ROWID &&
 		    stoa__row_list_possible(n->exprs, n->n_exprs, i))
 			stoa__text_put(t, ", going to the rows");
+	if (counts->index)
+		stoa__text_put(t, ", going to the rows by index %s", counts->index);
 }
 
 static void put_group(struct stoa__text *t, const struct stoa__node *n,
@@ -134,14 +140,15 @@ static void put_lookup(struct stoa__text *t, const struct stoa__node *n,
 	stoa__text_put_exprs(t, n->exprs, 1, "", in, 1);
 }
 
-static void put_node(struct stoa__text *t, const struct stoa__node *n)
+static void put_node(struct stoa__text *t, const struct stoa__node *n,
+		     const struct stoa__node_counts *counts)
 {
 	const struct stoa__node *in[2] = { n->input[0], n->input[1] };
 	size_t n_in = in[1] ? 2 : in[0] ? 1 : 0;
 
 	switch (n->kind) {
 	case STOA__NODE_ONE: stoa__text_put(t, "one row"); return;
-	case STOA__NODE_SCAN: put_scan(t, n); return;
+	case STOA__NODE_SCAN: put_scan(t, n, counts); return;
 	case STOA__NODE_AGGREGATE: put_group(t, n, in); return;
 	case STOA__NODE_SORT:
 	case STOA__NODE_UNIQUE: put_sort(t, n); return;
@@ -230,14 +237,14 @@ static void flatten(struct stoa__text *t, size_t from)
 }
 
 static void put_line(struct stoa__text *t, const struct stoa__node *n, const char *indent,
-		     const char *branch, const struct stoa__node_counts *counts)
+		     const char *branch, const struct stoa__node_counts *counts, bool ran)
 {
 	stoa__text_put(t, "%s%s", indent, branch);
 	size_t from = t->buf.len;
-	put_node(t, n);
+	put_node(t, n, &counts[n->id]);
 	cut(t, from);
 	flatten(t, from);
-	if (counts)
+	if (ran)
 		put_counts(t, n, counts);
 	stoa__text_put(t, "\n");
 }
@@ -245,28 +252,28 @@ static void put_line(struct stoa__text *t, const struct stoa__node *n, const cha
 #define INDENT_MAX 400
 
 static void put_tree(struct stoa__text *t, const struct stoa__node *n, char *indent,
-		     const char *branch, const struct stoa__node_counts *counts)
+		     const char *branch, const struct stoa__node_counts *counts, bool ran)
 {
 	size_t len = strlen(indent);
 
-	put_line(t, n, indent, branch, counts);
+	put_line(t, n, indent, branch, counts, ran);
 	if (*branch && len + 8 < INDENT_MAX)
 		strcat(indent, strncmp(branch, "├", 3) == 0 ? "│  " : "   ");
 	for (int i = 0; i < 2; i++)
 		if (n->input[i])
 			put_tree(t, n->input[i], indent,
-				 i == 0 && n->input[1] ? "├─ " : "└─ ", counts);
+				 i == 0 && n->input[1] ? "├─ " : "└─ ", counts, ran);
 	indent[len] = '\0';
 }
 
 void stoa__text_put_plan(struct stoa__text *t, const struct stoa__plan *plan, const char *head,
-			 const struct stoa__node_counts *counts)
+			 const struct stoa__node_counts *counts, bool ran)
 {
 	char indent[INDENT_MAX] = "";
 
 	if (head)
 		stoa__text_put(t, "%s\n", head);
-	put_tree(t, plan->root, indent, head ? "└─ " : "", counts);
+	put_tree(t, plan->root, indent, head ? "└─ " : "", counts, ran);
 }
 
 /* ---- the cursor over its lines --------------------------------------------------------------- */
@@ -359,14 +366,11 @@ static double seconds(void)
 }
 
 /* Runs a query to its end; *@n: its rows. */
-static int run_through(struct stoa__query_cursor *q, struct stoa__tables *tables, uint64_t *n,
-		       struct stoa_error *err)
+static int run_through(struct stoa__query_cursor *q, uint64_t *n, struct stoa_error *err)
 {
 	struct stoa_batch b;
 	int rc;
 
-	q->counting = true;
-	STOA_TRY(stoa__query_cursor_start(q, tables, NULL, err));
 	while ((rc = stoa_next_batch(&q->cursor, &b, err)) == STOA_ROW)
 		*n += b.n_rows;
 	return rc < 0 ? rc : STOA_OK;
@@ -380,11 +384,14 @@ static int explain_query(stoa_stmt *stmt, stoa_txn *txn, struct stoa__text *t, u
 
 	STOA_TRY(stoa__query_cursor_new(stmt, &q, err));
 	stoa__txn_tables_init(&tables, txn);
+	q->counting = true;
 	int rc = stoa__query_cursor_plan(q, stmt->tree->inner->query, &tables.tables, err);
-	if (rc == STOA_OK && stmt->tree->analyze)
-		rc = run_through(q, &tables.tables, n, err);
 	if (rc == STOA_OK)
-		stoa__text_put_plan(t, q->plan, NULL, q->counts);
+		rc = stoa__query_cursor_start(q, &tables.tables, NULL, err);
+	if (rc == STOA_OK && stmt->tree->analyze)
+		rc = run_through(q, n, err);
+	if (rc == STOA_OK)
+		stoa__text_put_plan(t, q->plan, NULL, q->counts, stmt->tree->analyze);
 	stoa_cursor_close(&q->cursor);
 	stoa__txn_tables_release(&tables);
 	return rc;

@@ -26,9 +26,9 @@ void stoa__text_put_exprs(struct stoa__text *t, struct stoa__bound *const *exprs
 void stoa__text_put_aggregate(struct stoa__text *t, const struct stoa__agg *a,
 			      const struct stoa__node *input);
 
-/* explain.c: a line for each node, below a first line if @head; @counts: NULL if it has not run. */
+/* explain.c: a line for each node, below a first line if @head; @ran: with what that cost. */
 void stoa__text_put_plan(struct stoa__text *t, const struct stoa__plan *plan, const char *head,
-			 const struct stoa__node_counts *counts);
+			 const struct stoa__node_counts *counts, bool ran);
 /* Runs an EXPLAIN: *@out is a cursor over the lines. */
 int stoa__explain_run(stoa_stmt *stmt, stoa_txn *txn, stoa_cursor **out, struct stoa_error *err);
 

@@ -64,6 +64,8 @@ static int go_to_rows(struct build *b, const struct stoa__node *n, struct stoa__
 	}
 	if (n->only || named)
 		source->ops->only(source, n->only ? n->only : named);
+	if (named && b->counts)
+		b->counts[n->id].index = named->index;
 	return STOA_OK;
 }
 

@@ -6,6 +6,8 @@
  * without repetition. So does a = 5 AND b IN ('x', 'y') where the source has an index on a and b.
  * The conditions stay where they are: a list may only leave out what they would reject.
  */
+#include <string.h>
+
 #include "../lib/core/alloc.h"
 #include "../lib/core/error.h"
 #include "op.h"
@@ -172,6 +174,8 @@ int stoa__row_list_by_key(const struct stoa__node *node, struct stoa__source *so
 	*out = list_new(arena, found.n, &room);
 	for (size_t i = 0; *out && i < found.n; i++)
 		room[(*out)->n++] = found.p[i];
+	if (*out)
+		(*out)->index = stoa__arena_copy(arena, found.index, strlen(found.index) + 1);
 	stoa__free((void *)(uintptr_t)found.p);
-	return *out ? STOA_OK : stoa__fail_memory(err);
+	return *out && (*out)->index ? STOA_OK : stoa__fail_memory(err);
 }

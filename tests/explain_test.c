@@ -195,6 +195,32 @@ static void analyze_says_what_a_join_passed_over(void **state)
 	      "2 rows, T ms in all\n");
 }
 
+static void the_index_that_names_the_rows_is_named(void **state)
+{
+	(void)state;
+	run("CREATE TABLE keyed (k int, v string)");
+	run("INSERT INTO keyed SELECT n, 'v' || n % 1000 FROM t WHERE n <= 20000");
+	run("CREATE UNIQUE INDEX key ON keyed (k)");
+	run("CREATE INDEX ON keyed (v)");
+	check("EXPLAIN SELECT v FROM keyed WHERE k = 5 AND v > 'a'",
+	      "project v\n└─ filter k = 5 AND v > 'a'\n"
+	      "   └─ scan keyed (k, v), going to the rows by index key\n");
+	check("EXPLAIN DELETE FROM keyed WHERE k IN (7, 8)",
+	      "delete what follows\n└─ project rowid\n   └─ filter k IN (7, 8)\n"
+	      "      └─ scan keyed (k, rowid), going to the rows by index key\n");
+	check("EXPLAIN ANALYZE SELECT x.k FROM keyed x JOIN t ON t.n = x.k WHERE x.v = 'v77' AND t.rowid = 77",
+	      "project k  [1 row, T ms]\n└─ inner join on n = k  [1 row, T ms]\n"
+	      "   ├─ filter rowid = 77  [1 row, T ms]\n"
+	      "   │  └─ scan t (n, rowid), going to the rows  [1 row, T ms; row groups: 0 read, 0 "
+	      "skipped; 8 B decoded]\n"
+	      "   └─ filter v = 'v77'  [20 rows, T ms]\n"
+	      "      └─ scan keyed (k, v), going to the rows by index v  [20 rows, T ms; row groups: "
+	      "0 read, 0 skipped; 540 B decoded]\n"
+	      "1 row, T ms in all\n");
+	check("EXPLAIN SELECT v FROM keyed WHERE k > 5 AND k < 7000",
+	      "project v\n└─ filter k BETWEEN 6 AND 6999\n   └─ scan keyed (k, v)\n");
+}
+
 static void analyze_of_a_change_changes(void **state)
 {
 	struct stoa_error err;
@@ -244,6 +270,7 @@ static void it_survives_every_allocation_that_fails(void **state)
 		"EXPLAIN ANALYZE SELECT n FROM u WHERE n < 3",
 		"EXPLAIN ANALYZE UPDATE u SET n = n WHERE rowid = 7 RETURNING n + 1",
 		"EXPLAIN DELETE FROM u WHERE n = 4",
+		"EXPLAIN SELECT v FROM keyed WHERE k = 5",
 	};
 
 	(void)state;
@@ -273,6 +300,7 @@ int main(void)
 		cmocka_unit_test(changes_have_plans_too),
 		cmocka_unit_test(analyze_says_what_was_read_and_passed_over),
 		cmocka_unit_test(analyze_says_what_a_join_passed_over),
+		cmocka_unit_test(the_index_that_names_the_rows_is_named),
 		cmocka_unit_test(analyze_of_a_change_changes),
 		cmocka_unit_test(errors_are_those_of_the_statement),
 		cmocka_unit_test(it_survives_every_allocation_that_fails),

@@ -51,6 +51,7 @@ struct stoa__vec {
 struct stoa__row_list {
 	const stoa_rowid *p;
 	size_t n;
+	const char *index;	/* that names them; NULL: none does */
 };
 
 /* The zone map of a column over the rows that next() would read: what skipping needs to know. */
@@ -125,7 +126,8 @@ struct stoa__source_ops {
 		    bool members, uint64_t *found, struct stoa_error *err);
 	/*
 	 * Rows that meet all of @equal, by an index: STOA_ROW with @out, ascending, whose rowids
-	 * the caller frees; others may be among them. STOA_END: there is no index for it, or
+	 * the caller frees; others may be among them. The index's name is good while the source
+	 * has read nothing. STOA_END: there is no index for it, or
 	 * reading all rows takes no longer. NULL: the source cannot.
 	 */
 	int (*find)(struct stoa__source *s, const struct stoa__equal *equal, size_t n,
