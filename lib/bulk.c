@@ -290,6 +290,7 @@ static int drop_loser(struct stoa__conflicts *c, uint64_t rowid, struct stoa_err
 
 	STOA_TRY(stoa__txn_own_table(txn, b->table, &t, err));
 	STOA_TRY(stoa__table_locate(t, rowid, &at, err));
+	STOA_TRY(stoa__refs_settle(txn->version, t, err));
 	return stoa__refs_delete(txn->version, &txn->loose, t, rowid, at,
 				 stoa__counts_get(t, rowid) ||
 					 stoa__row_is_held(&txn->db->lives, b->table, rowid),
@@ -340,9 +341,9 @@ static int put_groups(struct stoa__bulk *b, uint64_t *n_lost, struct stoa_error 
 			rc = put_group(b, t, a, segment, err);
 	}
 	stoa__segment_unref(segment);
-	for (uint32_t i = 0; i < t->schema->n_slots && rc == STOA_OK; i++)
-		if (stoa__type_is_ref(t->schema->slots[i].def.type))
-			rc = stoa__refs_count_up(b->txn->version, t, i, first, err);
+	if (rc == STOA_OK)
+		rc = stoa__refs_loaded(b->txn->version, t, first, err);
+	b->txn->uncounted |= t->uncounted_from != 0;
 	if (rc == STOA_OK && stoa__sites_are_on())
 		stoa__site_rows(t->next_rowid - first);
 	return rc < 0 ? rc : index_rows(b, t, first, n_lost, err);

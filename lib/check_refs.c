@@ -18,6 +18,7 @@ struct recount {
 	const struct stoa__table *target;
 	const struct stoa__table *from;	/* whose references are being counted */
 	uint32_t slot;
+	bool wait;			/* as settle.c has it: not to be in the counts yet */
 	struct stoa__table own;		/* the counts as they should be */
 	struct stoa__counts *last;	/* the block that was counted in last */
 	uint64_t last_key;
@@ -47,6 +48,8 @@ static int count_one(struct recount *r, uint64_t row, struct stoa_error *err)
 		tell(r, what);
 		return STOA_OK;
 	}
+	if (r->wait)
+		return STOA_OK;
 	if (!r->last || row / STOA__COUNTS_ROWS != r->last_key) {
 		if (stoa__counts_own(&r->apart, &r->own, row, &r->last) < 0)
 			return stoa__fail_memory(err);
@@ -64,6 +67,32 @@ static int count_all(void *ctx, const uint64_t *refs, uint32_t n, struct stoa_er
 	return STOA_OK;
 }
 
+/* Rows [@from, @end) of r->from. */
+static int count_rows(struct recount *r, uint64_t from, uint64_t end, bool wait,
+		      struct stoa_error *err)
+{
+	r->wait = wait;
+	return from < end ? stoa__refs_walk(r->from, r->slot, from, end, count_all, r, err) :
+			    STOA_OK;
+}
+
+static int count_slot(struct recount *r, struct stoa_error *err)
+{
+	const struct stoa__table *t = r->from;
+	char what[320];
+
+	if (t->uncounted_from && (!stoa__table_is_whole(r->target) || r->target->n_kept)) {
+		snprintf(what, sizeof what,
+			 "references of table \"%.100s\" to table \"%.100s\", which has lost rows, "
+			 "are not counted",
+			 t->schema->name, r->target->schema->name);
+		tell(r, what);
+	}
+	STOA_TRY(count_rows(r, 0, t->uncounted_from, false, err));
+	STOA_TRY(count_rows(r, t->uncounted_from, t->uncounted_end, true, err));
+	return count_rows(r, t->uncounted_end, UINT64_MAX, false, err);
+}
+
 static int count_table(struct recount *r, const struct stoa__table *from, struct stoa_error *err)
 {
 	r->from = from;
@@ -72,7 +101,7 @@ static int count_table(struct recount *r, const struct stoa__table *from, struct
 
 		r->slot = i;
 		if (def->type == STOA_REF && def->target == r->target->id)
-			STOA_TRY(stoa__refs_walk(from, i, 0, count_all, r, err));
+			STOA_TRY(count_slot(r, err));
 	}
 	return STOA_OK;
 }

@@ -305,7 +305,11 @@ static int put_table(struct stoa__saving *c)
 	STOA_TRY(stoa__buf_put_u8(&c->buf, t->frozen));
 	STOA_TRY(stoa__buf_put_u64(&c->buf, t->next_rowid));
 	STOA_TRY(stoa__buf_put_u64(&c->buf, t->tail ? t->tail->first : 0));
-	return stoa__buf_put_u64(&c->buf, t->tail_rows);
+	STOA_TRY(stoa__buf_put_u64(&c->buf, t->tail_rows));
+	if (!t->uncounted_from)
+		return STOA_OK;
+	STOA_TRY(stoa__buf_put_u64(&c->buf, t->uncounted_from));
+	return stoa__buf_put_u64(&c->buf, t->uncounted_end);
 }
 
 static int store_table(void *ctx, uint64_t id, void *value)

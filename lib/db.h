@@ -109,6 +109,7 @@ struct stoa_txn {
 	size_t n_marks;
 	struct stoa_handle *handles;	/* of rows that it made */
 	struct stoa__loose loose;	/* rows that lost a reference */
+	bool uncounted;			/* loaded rows whose references the collector is to count */
 	bool unhurried;			/* a collection's: it follows writers, and waits for nobody */
 	bool in_steps;			/* a collection's: what its deaths leave behind may wait */
 	struct stoa__id_list orphans;	/* taken from the database, to be given back if it does not commit */
@@ -340,7 +341,8 @@ int stoa__check(const char *path, bool locked, stoa_check_report *report, void *
 enum {
 	STOA__REC_DATABASE = 1,	/* format, commit, log file, next table, next file */
 	STOA__REC_FILE,		/* file: length, root */
-	STOA__REC_TABLE,	/* table: schema, frozen, next rowid, tail's first rowid and rows */
+	STOA__REC_TABLE,	/* table: schema, frozen, next rowid, tail's first rowid and rows; and
+				   where there are some, the first uncounted row and their end */
 	STOA__REC_GROUP,	/* table first-rowid: file, index, rows, last rowid, generation */
 	STOA__REC_LIVE,		/* table first-rowid block: words */
 	STOA__REC_OVERLAY,	/* table first-rowid slot-id page: chunk image */

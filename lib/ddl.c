@@ -76,6 +76,7 @@ static int change_schema(struct stoa__version *w, struct stoa__loose *loose, str
 			 struct stoa__schema *schema, struct stoa_error *err)
 {
 	STOA_TRY(check_kept(t->schema, schema, err));
+	STOA_TRY(stoa__refs_settle_of(w, t, err));
 	if (!same_slots(t->schema, schema)) {
 		STOA_TRY(give_up_dropped(w, loose, t, schema, err));
 		STOA_TRY(stoa__table_seal(w, t, err));
@@ -123,6 +124,7 @@ int stoa__table_set_schema(struct stoa__version *w, struct stoa__loose *loose, u
 int stoa__table_drop(struct stoa__version *w, struct stoa__loose *loose, struct stoa__table *t,
 		     struct stoa_error *err)
 {
+	STOA_TRY(stoa__refs_settle_of(w, t, err));
 	for (uint32_t i = 0; i < t->schema->n_slots && t->schema->n_refs; i++) {
 		const struct stoa_slot *def = &t->schema->slots[i].def;
 

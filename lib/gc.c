@@ -86,10 +86,10 @@ void stoa__gc_settle_files(struct stoa_db *db, uint64_t stamp,
 	pthread_mutex_unlock(&gc->mutex);
 }
 
-bool stoa__gc_is_due(struct stoa_db *db)
+bool stoa__gc_is_due(struct stoa_db *db, bool more)
 {
-	return atomic_load_explicit(&db->history.garbage, memory_order_relaxed) >=
-		       atomic_load_explicit(&db->gc.wake_at, memory_order_relaxed) &&
+	return (more || atomic_load_explicit(&db->history.garbage, memory_order_relaxed) >=
+				atomic_load_explicit(&db->gc.wake_at, memory_order_relaxed)) &&
 	       !atomic_load_explicit(&db->gc.disabled, memory_order_relaxed);
 }
 
@@ -366,6 +366,7 @@ void stoa__gc_pass(struct stoa_db *db)
 	 * What fails is tried again with the next pass; errors of a disk come up where someone
 	 * waits for it.
 	 */
+	(void)stoa__refs_settle_all(db, &cycles.longest_ns, NULL);
 	(void)stoa__cycles_collect(db, &cycles, NULL);
 	rc = stoa__gc_plan_make(db, generation, false, false, &plan, NULL);
 	if (rc == STOA_OK && (plan.n_steps || cycles.n_dead))
@@ -416,7 +417,9 @@ static int collect(stoa_db *db, int generation, bool cool, struct stoa_gc_stats 
 	STOA_TRY(stoa__db_may_write(db, err));
 	pthread_mutex_lock(&db->gc.running);
 	set_next_wake(db);
-	rc = stoa__cycles_collect(db, &cycles, err);
+	rc = stoa__refs_settle_all(db, &cycles.longest_ns, err);
+	if (rc == STOA_OK)
+		rc = stoa__cycles_collect(db, &cycles, err);
 	if (rc < 0) {
 		pthread_mutex_unlock(&db->gc.running);
 		return rc;

@@ -62,8 +62,11 @@ struct stoa__gc {
 
 int stoa__gc_init(struct stoa_db *db);
 void stoa__gc_release(struct stoa_db *db);
-/* Has a writer made enough garbage for a pass? One load and one comparison, for every commit. */
-bool stoa__gc_is_due(struct stoa_db *db);
+/*
+ * Has a writer made enough garbage for a pass, or left the collector something else to do? One load
+ * and one comparison, for every commit.
+ */
+bool stoa__gc_is_due(struct stoa_db *db, bool more);
 /* Do writers make garbage faster than the pass that runs can follow? */
 bool stoa__gc_is_outrun(struct stoa_db *db);
 /*

@@ -320,6 +320,5 @@ int stoa_row_refcount(stoa_txn *txn, stoa_table table, stoa_rowid row, uint64_t 
 	if (rc == STOA_ENOTFOUND)
 		return stoa__row_not_found(t, row, err);
 	STOA_TRY(rc);
-	*out = stoa__counts_get(t, row);
-	return STOA_OK;
+	return stoa__refs_count_of(txn->version, t, row, out, err);
 }

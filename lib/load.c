@@ -140,6 +140,12 @@ static int load_table(struct loader *l, uint32_t id, struct stoa__reader *r,
 	t->next_rowid = stoa__read_u64(r);
 	first = stoa__read_u64(r);
 	rows = stoa__read_u64(r);
+	if (stoa__reader_left(r)) {
+		t->uncounted_from = stoa__read_u64(r);
+		t->uncounted_end = stoa__read_u64(r);
+		r->bad |= !t->uncounted_from || t->uncounted_from >= t->uncounted_end ||
+			  t->uncounted_end > t->next_rowid || !t->schema->n_refs;
+	}
 	if (r->bad || rows > STOA__GROUP_ROWS || (rows && first + rows != t->next_rowid))
 		return malformed("a table", err);
 	if (!rows)

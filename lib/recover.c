@@ -544,7 +544,8 @@ static int count_table(struct stoa__recover *r, struct stoa_txn *txn, uint32_t i
 		return stoa__fail_memory(r->err);
 	for (uint32_t i = 0; i < t->schema->n_slots && t->schema->n_refs; i++)
 		if (t->schema->slots[i].def.type == STOA_REF)
-			STOA_TRY(stoa__refs_count_up(txn->version, t, i, 0, r->err));
+			STOA_TRY(stoa__refs_count_up(txn->version, t, i, 0, UINT64_MAX,
+						     r->err));
 	return STOA_OK;
 }
 

@@ -235,6 +235,7 @@ static int replay_delete(struct stoa__version *w, struct stoa__table *t, bool ke
 	struct stoa__place at;
 
 	STOA_TRY(fits(stoa__table_locate(t, row, &at, err), err));
+	STOA_TRY(stoa__refs_settle(w, t, err));
 	return stoa__refs_delete(w, NULL, t, row, at, keep, err);
 }
 

@@ -105,6 +105,7 @@ struct changes {
 	struct stoa__version *w;
 	struct stoa__table *own;	/* the table that is being changed, owned */
 	uint64_t coming;		/* rowid of a row that is about to be in it; or 0 */
+	bool wait;			/* the row's references are not counted yet: settle.c */
 	struct change *p;
 	size_t n, cap;
 	struct change few[CHANGES_ON_STACK];
@@ -115,6 +116,7 @@ static void changes_init(struct changes *c, struct stoa__version *w, struct stoa
 	c->w = w;
 	c->own = t;
 	c->coming = 0;
+	c->wait = false;
 	c->p = c->few;
 	c->n = 0;
 	c->cap = CHANGES_ON_STACK;
@@ -197,7 +199,7 @@ static int take(struct changes *c, const struct stoa_slot *def, const struct sto
 		rc = state_of(t, v->u, &kept, err);
 	if (rc == STOA_ENOTFOUND)
 		return stoa__no_row(def, t, v->u, err);
-	if (rc < 0 || def->type == STOA_WEAK_REF)
+	if (rc < 0 || def->type == STOA_WEAK_REF || c->wait)
 		return rc;
 	if (stoa__counts_get(t, v->u) == UINT32_MAX)
 		return stoa__fail(err, STOA_EFULL, "slot \"%s\": row %llu has %u references already",
@@ -216,6 +218,8 @@ static int give_up(void *ctx, uint32_t table, uint64_t row, struct stoa_error *e
 	bool kept;
 	int rc;
 
+	if (c->wait)
+		return STOA_OK;
 	if (own_target(c, table, &t) < 0)
 		return stoa__fail_memory(err);
 	if (!t)
@@ -357,6 +361,19 @@ static int replace(struct changes *c, const struct stoa__table *t, struct stoa__
 		       STOA_OK;
 }
 
+/* Is the row that is to be changed one of those that are not counted yet? */
+static int find_wait(struct changes *c, const struct stoa__table *t, struct stoa__place at,
+		     struct stoa_error *err)
+{
+	uint64_t row;
+
+	if (!t->uncounted_from)
+		return STOA_OK;
+	STOA_TRY(stoa__group_rowids(at.group, at.row, 1, &row, err));
+	c->wait = stoa__refs_wait(t, row);
+	return STOA_OK;
+}
+
 int stoa__refs_update(struct stoa__version *w, struct stoa__loose *loose, struct stoa__table *t,
 		      struct stoa__place at, const uint32_t *slots, const struct stoa_value *values,
 		      size_t n, struct stoa_error *err)
@@ -368,6 +385,7 @@ int stoa__refs_update(struct stoa__version *w, struct stoa__loose *loose, struct
 	if (!has_refs(t->schema) || !has_ref_among(t->schema, slots, n))
 		return stoa__table_update(w, t, at, slots, values, n, err);
 	changes_init(&c, w, t);
+	rc = find_wait(&c, t, at, err);
 	for (size_t i = 0; i < n && rc == STOA_OK; i++)
 		rc = replace(&c, t, at, slots, values, i, n, err);
 	if (rc == STOA_OK)
@@ -424,6 +442,7 @@ static int die(struct stoa__version *w, struct stoa__loose *loose, struct stoa__
 	int rc;
 
 	changes_init(&c, w, t);
+	c.wait = stoa__refs_wait(t, row);
 	rc = stoa__refs_of(t, at, give_up, &c, err);
 	if (rc == STOA_OK)
 		rc = reserve(loose, c.n, err);

@@ -118,21 +118,55 @@ int stoa__refs_read(const struct stoa__table *t, const struct stoa__group *g, ui
 		    uint32_t from, uint64_t out[STOA__BATCH_ROWS], uint32_t *n,
 		    struct stoa_error *err);
 /*
- * Calls @each with all references of slot position @slot in groups from rowid @from on, and in the
- * tail, as stoa__refs_read() gives them. A negative result ends it and is returned.
+ * Calls @each with all references of slot position @slot in rows [@from, @end), by rowid, as
+ * stoa__refs_read() gives them: 0 also for other rows. A negative result ends it and is returned.
  */
 typedef int stoa__refs_each(void *ctx, const uint64_t *refs, uint32_t n, struct stoa_error *err);
-int stoa__refs_walk(const struct stoa__table *t, uint32_t slot, uint64_t from,
+int stoa__refs_walk(const struct stoa__table *t, uint32_t slot, uint64_t from, uint64_t end,
 		    stoa__refs_each *each, void *ctx, struct stoa_error *err);
 
 /*
- * Counts all references of slot position @slot in all groups of @t from first rowid @from on, its
- * tail included: up, checking them, or down. On failure some are counted: the caller goes back to a
- * version from before.
+ * Counts all references of slot position @slot of @t: up, checking them, of rows [@from, @end); or
+ * down, of all. On failure some are counted: the caller goes back to a version from before.
  */
 int stoa__refs_count_up(struct stoa__version *w, struct stoa__table *t, uint32_t slot,
-			uint64_t from, struct stoa_error *err);
+			uint64_t from, uint64_t end, struct stoa_error *err);
 int stoa__refs_count_down(struct stoa__version *w, struct stoa__loose *loose,
 			  struct stoa__table *t, uint32_t slot, struct stoa_error *err);
+
+/* ---- settle.c: counted later ---- */
+
+/*
+ * Rows from rowid @first on were loaded: checks their references, and counts them or leaves that for
+ * later. As stoa__refs_count_up().
+ */
+int stoa__refs_loaded(struct stoa__version *w, struct stoa__table *t, uint64_t first,
+		      struct stoa_error *err);
+/* Are the references in this row of @t not counted yet? */
+static inline bool stoa__refs_wait(const struct stoa__table *t, uint64_t row)
+{
+	return row >= t->uncounted_from && row < t->uncounted_end;
+}
+/*
+ * A row of @t is about to go: has all references to @t counted, but for the first such row in no
+ * time. STOA_OK, STOA_ENOMEM, the errors of reading; and then some may be counted, which is none the
+ * worse.
+ */
+int stoa__refs_settle(struct stoa__version *w, struct stoa__table *t, struct stoa_error *err);
+/* The same of all references in @t. */
+int stoa__refs_settle_of(struct stoa__version *w, struct stoa__table *t, struct stoa_error *err);
+/*
+ * The collector's: counts all that waits, by steps of a millisecond under the writer's lock, the
+ * longest of which is noted.
+ */
+int stoa__refs_settle_all(struct stoa_db *db, uint64_t *longest_ns, struct stoa_error *err);
+/*
+ * One such step: a version that shows what the head does, with @n rows more of some table counted;
+ * *@more if there were any. The writer's lock is held.
+ */
+int stoa__refs_settle_some(struct stoa_db *db, uint64_t n, bool *more, struct stoa_error *err);
+/* How many references a row of @t has: by its count, and by reading what is not counted. */
+int stoa__refs_count_of(const struct stoa__version *v, const struct stoa__table *t, uint64_t row,
+			uint64_t *out, struct stoa_error *err);
 
 #endif

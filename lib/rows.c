@@ -151,9 +151,11 @@ int stoa__row_delete(struct stoa_txn *txn, struct stoa__table *t, stoa_rowid row
 		     struct stoa__place at, struct stoa_error *err)
 {
 	size_t mark = txn->redo.len;
-	bool keep = stoa__counts_get(t, row) || stoa__row_is_held(&txn->db->lives, t->id, row);
+	bool keep;
 	int rc;
 
+	STOA_TRY(stoa__refs_settle(txn->version, t, err));
+	keep = stoa__counts_get(t, row) || stoa__row_is_held(&txn->db->lives, t->id, row);
 	if (txn->db->path && stoa__redo_delete(txn, t, row, keep) < 0)
 		return stoa__fail_memory(err);
 	rc = stoa__refs_delete(txn->version, &txn->loose, t, row, at, keep, err);

@@ -1451,7 +1451,11 @@ STOA_API STOA_CHECK_RESULT int stoa_death_queue(stoa_txn *txn, stoa_table table,
 STOA_API STOA_CHECK_RESULT int stoa_row_referrers(stoa_txn *txn, stoa_table table, stoa_rowid row,
 						  stoa_cursor **out, struct stoa_error *err);
 
-/** stoa_row_refcount() - how many strong references in rows there are to a row; holds are not counted */
+/**
+ * stoa_row_refcount() - how many strong references in rows there are to a row; holds are not counted
+ *
+ * Cost: O(log n), and O(rows) of a bulk load whose references have not been counted yet.
+ */
 STOA_API STOA_CHECK_RESULT int stoa_row_refcount(stoa_txn *txn, stoa_table table, stoa_rowid row,
 						 uint64_t *out, struct stoa_error *err);
 

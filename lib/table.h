@@ -107,6 +107,8 @@ struct stoa__table {
 	struct stoa__indexes *indexes;	/* NULL where the schema has none; index.h */
 	struct stoa__node *counts;	/* of references to its rows: counts.h */
 	uint64_t counts_removed;	/* stamp under which a block of them was last removed */
+	uint64_t uncounted_from;	/* rows [from, end) refer, and are not counted: settle.c */
+	uint64_t uncounted_end;		/* both 0: there are none */
 	uint64_t touches;		/* references made to kept rows, and in them; cycles.c */
 };
 

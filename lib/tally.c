@@ -247,42 +247,88 @@ static int down_all(void *ctx, const uint64_t *refs, uint32_t n, struct stoa_err
 	return STOA_OK;
 }
 
-static int for_group(const struct stoa__table *t, const struct stoa__group *g, uint32_t slot,
-		     stoa__refs_each *each, void *ctx, struct stoa_error *err)
-{
-	uint64_t refs[STOA__BATCH_ROWS];
-	uint32_t n;
+/* Rows of a table, by rowid. */
+struct range {
+	uint64_t from, end;
+};
 
-	for (uint32_t from = 0; from < stoa__group_rows(t, g); from += n) {
+/* Clears references in rows that are not in @r. */
+static int clip(const struct stoa__group *g, uint32_t row, uint32_t n, struct range r,
+		uint64_t *refs, struct stoa_error *err)
+{
+	uint64_t rowids[STOA__BATCH_ROWS];
+
+	STOA_TRY(stoa__group_rowids(g, row, n, rowids, err));
+	for (uint32_t i = 0; i < n; i++)
+		if (rowids[i] < r.from || rowids[i] >= r.end)
+			refs[i] = 0;
+	return STOA_OK;
+}
+
+/* The rows of @g that may be in @r, in whole batches: of one with gaps all. */
+static void find_rows(const struct stoa__table *t, const struct stoa__group *g, struct range r,
+		      uint32_t *from, uint32_t *end)
+{
+	*from = 0;
+	*end = stoa__group_rows(t, g);
+	if (g->base && !stoa__base_is_dense(g->base))
+		return;
+	if (r.from > g->first)
+		*from = (uint32_t)(r.from - g->first) / STOA__BATCH_ROWS * STOA__BATCH_ROWS;
+	if (r.end - g->first < *end)
+		*end = (uint32_t)(r.end - g->first);
+}
+
+static uint64_t last_of(const struct stoa__table *t, const struct stoa__group *g)
+{
+	return g->base ? g->base->last : t->next_rowid - 1;
+}
+
+static int for_group(const struct stoa__table *t, const struct stoa__group *g, uint32_t slot,
+		     struct range r, stoa__refs_each *each, void *ctx, struct stoa_error *err)
+{
+	bool is_whole = g->first >= r.from && last_of(t, g) < r.end;
+	uint64_t refs[STOA__BATCH_ROWS];
+	uint32_t from, end, n;
+
+	for (find_rows(t, g, r, &from, &end); from < end; from += n) {
 		STOA_TRY(stoa__refs_read(t, g, slot, from, refs, &n, err));
+		if (!is_whole)
+			STOA_TRY(clip(g, from, n, r, refs, err));
 		STOA_TRY(each(ctx, refs, n, err));
 	}
 	return STOA_OK;
 }
 
-int stoa__refs_walk(const struct stoa__table *t, uint32_t slot, uint64_t from,
+int stoa__refs_walk(const struct stoa__table *t, uint32_t slot, uint64_t from, uint64_t end,
 		    stoa__refs_each *each, void *ctx, struct stoa_error *err)
 {
-	const struct stoa__group *g;
+	const struct stoa__group *g = stoa__tree_floor(t->groups, from);
+	struct range r = { from, end };
 
-	while ((g = stoa__tree_next(t->groups, from, true, &from))) {
-		STOA_TRY(for_group(t, g, slot, each, ctx, err));
-		from++;
+	if (!g || last_of(t, g) < from)
+		g = stoa__tree_next(t->groups, from, false, &from);
+	for (; g && g->first < end; g = stoa__tree_next(t->groups, from, false, &from)) {
+		from = g->first;
+		STOA_TRY(for_group(t, g, slot, r, each, ctx, err));
 	}
-	return t->tail ? for_group(t, t->tail, slot, each, ctx, err) : STOA_OK;
+	g = t->tail;
+	if (!g || g->first >= end || last_of(t, g) < r.from)
+		return STOA_OK;
+	return for_group(t, g, slot, r, each, ctx, err);
 }
 
 int stoa__refs_count_up(struct stoa__version *w, struct stoa__table *t, uint32_t slot,
-			uint64_t from, struct stoa_error *err)
+			uint64_t from, uint64_t end, struct stoa_error *err)
 {
 	const struct stoa_slot *def = &t->schema->slots[slot].def;
 	struct tally y;
 	int rc = tally_init(&y, w, def, err);
 
 	if (rc == STOA_OK && def->type == STOA_WEAK_REF)
-		rc = stoa__refs_walk(t, slot, from, check_all, &y, err);
+		rc = stoa__refs_walk(t, slot, from, end, check_all, &y, err);
 	else if (rc == STOA_OK)
-		rc = stoa__refs_walk(t, slot, from, up_all, &y, err);
+		rc = stoa__refs_walk(t, slot, from, end, up_all, &y, err);
 	if (rc == STOA_OK && y.block) {
 		y.target->touches += y.target->n_kept != 0;
 		tally_settle(&y);
@@ -299,7 +345,7 @@ int stoa__refs_count_down(struct stoa__version *w, struct stoa__loose *loose,
 	int rc = tally_init(&d.tally, w, &t->schema->slots[slot].def, err);
 
 	if (rc == STOA_OK)
-		rc = stoa__refs_walk(t, slot, 0, down_all, &d, err);
+		rc = stoa__refs_walk(t, slot, 0, UINT64_MAX, down_all, &d, err);
 	for (uint64_t i = 0; i < d.tally.n_blocks && rc == STOA_OK; i++)
 		if (d.tally.block[i])
 			stoa__counts_tidy(w, d.tally.target, i * STOA__COUNTS_ROWS);

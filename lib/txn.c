@@ -588,7 +588,7 @@ int stoa_commit(stoa_txn *txn, struct stoa_error *err)
 	}
 	settle(txn, rc >= 0 || rc == STOA_EUNKNOWN);
 	stoa__ring(db, pushed && rc == STOA_OK);
-	if (rc == STOA_OK && stoa__gc_is_due(db)) {
+	if (rc == STOA_OK && stoa__gc_is_due(db, txn->uncounted)) {
 		stoa__background_collect(db);
 		ahead |= stoa__gc_is_outrun(db);
 	}

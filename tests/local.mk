@@ -74,6 +74,7 @@ cmocka_tests += \
 	%D%/session_test \
 	%D%/spill_test \
 	%D%/set_test \
+	%D%/settle_test \
 	%D%/sql_test \
 	%D%/symbol_test \
 	%D%/syscall_test \

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/bulk.h"
 #include "../lib/check_refs.h"
 #include "../lib/compact.h"
 #include "../lib/core/alloc.h"
@@ -89,6 +90,7 @@ struct run {
 	struct stoa__rewrite *rewrite;	/* a compaction that has begun, or NULL */
 	bool is_read, is_rehearsed;
 	size_t at;			/* the next run to be installed */
+	uint64_t n_deletes_withheld;	/* until then what is loaded may wait to be counted */
 };
 
 static uint64_t below(struct run *r, uint64_t n)
@@ -391,6 +393,73 @@ static void step_insert(struct run *r)
 	r->now->object[t][r->now->next[t]++] = o;
 }
 
+#define LOAD_MAX 20
+
+/* A row group of @n rows from row number @at of a load; *@bad if it refers to a row that is not there. */
+static void load_group(struct run *r, struct stoa__bulk *bulk, int t, size_t at, size_t n,
+		       struct object *rows, bool *bad)
+{
+	static uint64_t values[SLOTS][LOAD_MAX], validity[SLOTS];
+	struct stoa__bulk_column columns[SLOTS] = { 0 };
+	struct stoa__bulk_group *group;
+
+	for (size_t s = 0; s < shapes[t].n_slots; s++) {
+		int target = shapes[t].slot[s].target;
+		int type = target < 0 ? STOA_U64 : shapes[t].slot[s].weak ? STOA_WEAK_REF : STOA_REF;
+
+		validity[s] = 0;
+		for (size_t i = 0; i < n; i++) {
+			bool dangles = false;
+			uint64_t *cell = &rows[at + i].cell[s];
+			struct stoa_value v = random_cell(r, t, s, cell, &dangles);
+
+			/* Rows of a load may refer to each other. */
+			if (target == t && (dangles || below(r, 4) == 0)) {
+				*cell = r->now->next[t] + below(r, at + n);
+				v = stoa_ref(*cell);
+				dangles = false;
+			}
+			*bad |= dangles;
+			values[s][i] = *cell;
+			validity[s] |= (uint64_t)(v.type != STOA_NULL) << i;
+		}
+		columns[s].array = (struct stoa_array){ type, 0, values[s], &validity[s] };
+	}
+	ok(r, stoa__bulk_encode(bulk, columns, shapes[t].n_slots, n, &group, &r->err));
+	ok(r, stoa__bulk_add(bulk, group, &r->err));
+}
+
+/* Row groups put in a table at once, of which some time later the references are counted. */
+static void step_load(struct run *r)
+{
+	static struct object rows[LOAD_MAX];
+	int t = (int)below(r, TABLES);
+	size_t n = 1 + below(r, LOAD_MAX), first = below(r, n);
+	struct stoa__bulk *bulk;
+	bool bad = false;
+	int rc;
+
+	if (r->now->next[t] + n > ROWS_MAX)
+		return;
+	for (size_t i = 0; i < n; i++)
+		rows[i] = (struct object){ .exists = true, .member = true };
+	ok(r, stoa__bulk_open(r->txn, r->table[t], &bulk, &r->err));
+	if (first)
+		load_group(r, bulk, t, 0, first, rows, &bad);
+	load_group(r, bulk, t, first, n - first, rows, &bad);
+	maybe_fault(r);
+	rc = stoa__bulk_finish(bulk, NULL, &r->err);
+	if (faulted(r, rc))
+		return;
+	if (bad) {
+		assert_int_equal(rc, STOA_ENOTFOUND);
+		return;
+	}
+	ok(r, rc);
+	for (size_t i = 0; i < n; i++)
+		r->now->object[t][r->now->next[t]++] = rows[i];
+}
+
 static void step_update(struct run *r)
 {
 	int t = (int)below(r, TABLES);
@@ -430,6 +499,10 @@ static void step_delete(struct run *r)
 
 	if (!row)
 		return;
+	if (r->n_deletes_withheld && t != OWNER) {
+		r->n_deletes_withheld--;
+		return;
+	}
 	maybe_fault(r);
 	rc = stoa_delete(r->txn, r->table[t], row, &r->err);
 	if (faulted(r, rc))
@@ -695,6 +768,21 @@ static void step_rehearse(struct run *r)
 	}
 }
 
+/* The collector counts some rows that were loaded. */
+static void step_settle(struct run *r)
+{
+	bool more;
+	int rc;
+
+	maybe_fault(r);
+	stoa__writer_lock(r->db);
+	rc = stoa__refs_settle_some(r->db, 1 + below(r, 30), &more, &r->err);
+	stoa__writer_unlock(r->db);
+	if (!faulted(r, rc))
+		ok(r, rc);
+	compare_committed(r);
+}
+
 static void step_install(struct run *r)
 {
 	int rc;
@@ -722,7 +810,7 @@ struct choice {
 };
 
 static const struct choice inside[] = {
-	{ 30, step_insert },   { 25, step_update }, { 25, step_delete }, { 6, step_handle },
+	{ 30, step_insert },   { 1, step_load },    { 25, step_update }, { 25, step_delete }, { 6, step_handle },
 	{ 2, step_savepoint }, { 2, step_rollback }, { 4, step_commit }, { 1, step_abort },
 	{ 1, step_compare },   { 1, step_seal },    { 2, step_rehearse }, { 0, NULL },
 };
@@ -730,7 +818,8 @@ static const struct choice inside[] = {
 static const struct choice outside[] = {
 	{ 20, begin },	      { 3, step_checkpoint }, { 3, step_release },
 	{ 1, step_reopen },   { 1, step_crash },      { 2, step_collect },
-	{ 4, step_rehearse }, { 8, step_install },    { 0, NULL },
+	{ 4, step_rehearse }, { 8, step_install },    { 2, step_settle },
+	{ 0, NULL },
 };
 
 static void step(struct run *r)
@@ -794,6 +883,7 @@ static void run(uint64_t seed, bool durable, unsigned n_steps)
 
 	memset(&r, 0, sizeof r);
 	r.rng = seed;
+	r.n_deletes_withheld = seed % 2 ? below(&r, 300) : 0;
 	r.options = (struct stoa_options)STOA_OPTIONS_INIT;
 	r.dir = durable ? testing_tempdir() : NULL;
 	r.committed = heap_new();
