@@ -27,8 +27,10 @@ done | awk -v source="$source/" '
 			file = substr(file, length(source) + 1)
 		wanted = file ~ /^(lib|storage|query)\/.*\.c$/
 		folder = file; sub(/\/.*/, "", folder)
+		lines = 1
 	}
-	wanted && /^Lines executed:/ { split($2, a, ":"); n = $4; add("lines", a[2], n) }
+	# One such line is of the file; behind the last one there is another, of all of them.
+	wanted && lines && /^Lines executed:/ { split($2, a, ":"); n = $4; add("lines", a[2], n); lines = 0 }
 	wanted && /^Taken at least once:/ { split($4, a, ":"); n = $6; add("branches", a[2], n) }
 	function add(what, part, n,   hit) {
 		hit = (part + 0) * n / 100

@@ -3,11 +3,12 @@
  * syscall_test.c - the nth system call on any file fails, LMDB's included, once or from then on
  *
  * Mixed work (medley.h) with a checkpoint, a collection, imports and a backup is done while call n
- * fails with EIO, ENOSPC, ENOMEM or EINTR, or writes half. Every call into the library says so or
- * succeeds; the database shows one commit whole; opened again without faults it is sound, has each
- * commit that was acknowledged, and none that was refused (but where the answer was "unknown"). A
- * write of ours that is interrupted, or writes half, is no failure, and a caller never hears of it
- * (LMDB calls both one).
+ * fails with EIO, ENOSPC, ENOMEM, EMFILE, ENOLCK or EINTR, or writes or reads half. Every call into
+ * the library says so or succeeds, and calls nothing damaged that merely cannot be read; the
+ * database shows one commit whole; opened again without faults it is sound, has each commit that
+ * was acknowledged, and none that was refused (but where the answer was "unknown"). What is
+ * interrupted, or written or read in halves, is no failure, and a caller never hears of it (LMDB
+ * calls all of that one).
  *
  * The same on a disk that is really full: a small tmpfs, where it may be mounted.
  */
@@ -173,6 +174,13 @@ static const struct way ways[] = {
 	 */
 	{ "ENOSPC in LMDB once", LMDB_WRITES, ENOSPC, false, false },
 	{ "half a write in LMDB", LMDB_WRITES, 0, false, false },
+	{ "EIO reading once", ALL_LOOKS, EIO, false, false },
+	{ "EIO reading from then on", ALL_LOOKS, EIO, true, false },
+	{ "EMFILE", ALL_LOOKS, EMFILE, false, false },
+	{ "EINTR reading", OUR_READS, EINTR, false, true },
+	{ "half a read", OUR_READS, 0, false, true },
+	{ "ENOLCK", ALL_LOCKS, ENOLCK, false, false },
+	{ "EINTR locking", ALL_LOCKS, EINTR, false, true },
 };
 
 static void every_call_may_fail(void **state)

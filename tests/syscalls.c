@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -187,13 +188,19 @@ bool syscalls_fail_end(void)
 
 enum fate { GOES, FAILS, SHORT };
 
+static bool is_among(enum which kind, enum which which)
+{
+	return which == kind || (which == ALL_CALLS && kind < ALL_LOOKS) ||
+	       (which == ALL_LOOKS && kind == OUR_READS);
+}
+
 /* What becomes of a call on a file that is watched; errno is set where it fails. */
 static enum fate fate_of(enum which kind)
 {
 	enum fate fate = GOES;
 
 	pthread_mutex_lock(&mutex);
-	if (fault.armed && (fault.which == ALL_CALLS || fault.which == kind)) {
+	if (fault.armed && is_among(kind, fault.which)) {
 		long left = fault.left--;
 
 		if (left == 0 || (left < 0 && fault.forever)) {
@@ -208,15 +215,20 @@ static enum fate fate_of(enum which kind)
 
 /* ---- the calls ---- */
 
+static bool is_of_lmdb(const char *name)
+{
+	return strncmp(name, "catalog.mdb", 11) == 0;
+}
+
 static int do_open(int dir, const char *path, int flags, mode_t mode)
 {
 	char name[48];
 	struct stat st;
-	bool seen = flags & (O_CREAT | O_TRUNC) && at_is_below(dir, path, name);
-	bool is_new = seen && fstatat(dir, path, &st, 0) < 0;
+	bool below = at_is_below(dir, path, name), seen = below && flags & (O_CREAT | O_TRUNC);
+	bool is_new = seen && syscall(SYS_newfstatat, dir, path, &st, 0) < 0;
 	int fd;
 
-	if (seen && fate_of(ALL_CALLS) == FAILS)
+	if (below && fate_of(seen ? ALL_CALLS : ALL_LOOKS) == FAILS)
 		return -1;
 	fd = (int)syscall(SYS_openat, dir, path, flags, mode);
 	if (fd >= 0 && is_new)
@@ -257,7 +269,7 @@ static ssize_t do_write(int fd, const void *p, size_t len, off_t offset)
 {
 	char name[48], path[512];
 	bool seen = fd_is_below(fd, name, path);
-	enum fate fate = seen ? fate_of(strncmp(name, "catalog.mdb", 11) ? OUR_WRITES : LMDB_WRITES) : GOES;
+	enum fate fate = seen ? fate_of(is_of_lmdb(name) ? LMDB_WRITES : OUR_WRITES) : GOES;
 	ssize_t n;
 
 	if (fate == FAILS)
@@ -403,4 +415,77 @@ SEEN int mkdirat(int dir, const char *path, mode_t mode)
 	if (rc == 0 && seen)
 		note(CALL_MKDIR, name, NULL, 0);
 	return rc;
+}
+
+/* ---- what changes nothing ---- */
+
+/* Does a look at @fd fail? */
+static enum fate look_at(int fd, enum which kind)
+{
+	char name[48], path[512];
+
+	return fd_is_below(fd, name, path) ? fate_of(kind) : GOES;
+}
+
+SEEN ssize_t pread(int fd, void *p, size_t len, off_t offset)
+{
+	char name[48], path[512];
+	enum fate fate = GOES;
+
+	if (fd_is_below(fd, name, path))
+		fate = fate_of(is_of_lmdb(name) ? ALL_LOOKS : OUR_READS);
+	if (fate == FAILS)
+		return -1;
+	return syscall(SYS_pread64, fd, p, fate == SHORT && len > 1 ? len / 2 : len, offset);
+}
+
+SEEN int fstat(int fd, struct stat *st)
+{
+	return look_at(fd, ALL_LOOKS) == FAILS ? -1 : (int)syscall(SYS_fstat, fd, st);
+}
+
+SEEN int fstatat(int dir, const char *path, struct stat *st, int flags)
+{
+	char name[48];
+
+	if (at_is_below(dir, path, name) && fate_of(ALL_LOOKS) == FAILS)
+		return -1;
+	return (int)syscall(SYS_newfstatat, dir, path, st, flags);
+}
+
+SEEN void *mmap(void *at, size_t len, int protection, int flags, int fd, off_t offset)
+{
+	if (fd >= 0 && look_at(fd, ALL_LOOKS) == FAILS)
+		return MAP_FAILED;
+	return (void *)syscall(SYS_mmap, at, len, protection, flags, fd, offset);
+}
+
+SEEN int linkat(int from_dir, const char *from, int to_dir, const char *to, int flags)
+{
+	char name[48];
+
+	if (at_is_below(from_dir, from, name) && fate_of(ALL_LOOKS) == FAILS)
+		return -1;
+	return (int)syscall(SYS_linkat, from_dir, from, to_dir, to, flags);
+}
+
+SEEN int posix_fallocate(int fd, off_t offset, off_t len)
+{
+	if (look_at(fd, ALL_LOCKS) == FAILS)
+		return errno;
+	return syscall(SYS_fallocate, fd, 0, offset, len) < 0 ? errno : 0;
+}
+
+SEEN int fcntl(int fd, int command, ...)
+{
+	bool locks = command == F_OFD_SETLK || command == F_OFD_SETLKW;
+	va_list ap;
+	void *arg;
+
+	va_start(ap, command);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	if (locks && ((struct flock *)arg)->l_type != F_UNLCK && look_at(fd, ALL_LOCKS) == FAILS)
+		return -1;
+	return (int)syscall(SYS_fcntl, fd, command, arg);
 }

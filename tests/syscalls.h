@@ -42,11 +42,19 @@ void syscalls_free(struct call_record *records, size_t n);
 /* Puts a CALL_MARK into the record. */
 void syscalls_mark(uint64_t what);
 
-enum which { ALL_CALLS, ALL_SYNCS, OUR_WRITES, LMDB_WRITES };	/* the latter: to catalog.mdb */
+enum which {
+	ALL_CALLS,	/* that change something */
+	ALL_SYNCS,
+	OUR_WRITES,
+	LMDB_WRITES,	/* to catalog.mdb */
+	ALL_LOOKS,	/* opening what is there, reading, mapping, asking for the size; linking */
+	OUR_READS,	/* of all files but catalog.mdb */
+	ALL_LOCKS,
+};
 
 /*
  * Of these calls number @nth from now on (0 is the next), and with @forever all after it, fails
- * with @errno_value; 0: a write writes half. Closing is no call, nor is reading.
+ * with @errno_value; 0: a write writes half, a read reads half. Closing is no call.
  */
 void syscalls_fail(enum which which, long nth, int errno_value, bool forever);
 /* Ends it: did a call fail? */
