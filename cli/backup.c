@@ -21,7 +21,7 @@ static int on_progress(void *ctx, const struct stoa_backup_stat *now)
 	return interrupted();
 }
 
-static int backup(const char *path, const char *to, uint32_t flags, bool quiet)
+int backup_make(const char *path, const char *to, uint32_t flags, bool quiet)
 {
 	struct stoa_options options = STOA_OPTIONS_INIT;
 	struct stoa_backup_options how = STOA_BACKUP_OPTIONS_INIT;
@@ -62,13 +62,13 @@ static int run(const struct command *self, int argc, char **argv)
 
 	if (!OPTIONS(self, argc, argv, rules, 2, 2, "a DB, and a DIR for its backup, are wanted", &code))
 		return code;
-	return backup(argv[optind], argv[optind + 1], verify ? STOA_BACKUP_VERIFY : 0, quiet);
+	return backup_make(argv[optind], argv[optind + 1], verify ? STOA_BACKUP_VERIFY : 0, quiet);
 }
 
 const struct command command_backup = {
 	"backup", "DB DIR", "Copy a database while it is in use, or bring the copy up to date",
 	"DIR is new, or an older backup of DB: then only segment files that it lacks are copied. It is a\n"
-	"database like any other: open it, check it, or back it up to where DB was to go back to it. Until\n"
+	"database like any other: open it, check it, or restore it to where DB was to go back to it. Until\n"
 	"a backup is complete it is DIR.partial, and the older one stays as it was; one that was cut off\n"
 	"goes on from there. Other programs may be writing to DB meanwhile.\n\n"
 	"  -v, --verify  read and verify every byte of the backup before it takes its place, and copy\n"

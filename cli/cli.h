@@ -316,6 +316,8 @@ int dump_to(struct session *s, const char *path, FILE *out);
 /* @kind NULL: by the columns; @path NULL: text on stdout; @title may be NULL. */
 int plot_query(struct session *s, const char *sql, const char *kind, const char *path,
 	       const char *title);
+/* Brings @to up to date with database @path; STOA_BACKUP_ flags. */
+int backup_make(const char *path, const char *to, uint32_t flags, bool quiet);
 int shell_main(const char *path);
 /* Makes database @path and runs a script in it. */
 int shell_restore(const char *path, FILE *sql);

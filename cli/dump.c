@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -293,11 +294,28 @@ const struct command command_dump = {
 
 /* ---- restore ---------------------------------------------------------------------------- */
 
+/* From a backup, which is a database: a backup of that, verified, where none was before. */
+static int restore_backup(const char *db, const char *path)
+{
+	struct stat st;
+
+	if (lstat(db, &st) == 0) {
+		report("%s is there already: move it away, or restore under another name", db);
+		return CLI_FAILURE;
+	}
+	return backup_make(path, db, STOA_BACKUP_VERIFY, true);
+}
+
 static int restore(const char *db, const char *path)
 {
+	struct stat st;
 	struct input in;
 	FILE *sql;
-	int code = input_open(&in, path, NULL);
+	int code;
+
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return restore_backup(db, path);
+	code = input_open(&in, path, NULL);
 
 	if (code != CLI_OK)
 		return code;
@@ -318,15 +336,16 @@ static int run_restore(const struct command *self, int argc, char **argv)
 	int code;
 
 	if (!options_take(self, argc, argv, NULL, 0, 2, 2,
-			     "a DB that is not there yet, and a FILE, are wanted", &code))
+			     "a DB that is not there yet, and a FILE or DIR, are wanted", &code))
 		return code;
 	return restore(argv[optind], argv[optind + 1]);
 }
 
 const struct command command_restore = {
-	"restore", "DB FILE", "Make a database from a dump",
+	"restore", "DB FILE|DIR", "Make a database from a dump or a backup",
 	"DB must not be there yet. FILE is what dump wrote, compressed or not, or other SQL statements;\n"
-	"- is standard input. All of it, or nothing but an empty database.\n\n"
+	"- is standard input. All of it, or nothing but an empty database. DIR is what backup made: each\n"
+	"of its bytes is verified, and then it is DB; or there is none, and what was read is DB.partial.\n\n"
 	"  -h, --help  this text\n",
 	run_restore,
 };

@@ -10,15 +10,18 @@
  *     would take them from the parent. So only the process that opened it unlocks; in a child
  *     stoa__lock_close() closes the descriptor and no more. The parent unlocks before it closes,
  *     since a child that lives on would otherwise keep the lock alive.
- * (2) The pid in the file is for the message alone. Nothing is decided by it.
+ * (2) The pid in the file, and the time it was written, are for the message alone. Nothing is decided
+ *     by them.
  */
 #include "lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -70,21 +73,51 @@ static int fail_lock(struct stoa_error *err)
 			  strerror_r(e, reason, sizeof reason));
 }
 
-static int fail_busy(const struct stoa__lock *lock, struct stoa_error *err)
+/*
+ * The pid in the file, and when it was written there, as text; 0 where none is, or where it is that
+ * of a process that is no more: then whoever holds the lock has not written its own.
+ */
+static long who(const struct stoa__lock *lock, char *since, size_t len)
 {
 	char text[24] = "";
+	struct tm tm;
+	struct stat st;
 	size_t got = 0;
 	long pid;
 
 	if (stoa__file_read_some(lock->fd, NAME, 0, text, sizeof text - 1, &got, NULL) < 0)
-		got = 0;
+		return 0;
 	text[got] = '\0';
 	pid = strtol(text, NULL, 10);
-	if (pid <= 0)
+	if (pid <= 0 || (kill((pid_t)pid, 0) < 0 && errno == ESRCH))
+		return 0;
+	if (fstat(lock->fd, &st) < 0 || !localtime_r(&st.st_mtime, &tm) ||
+	    !strftime(since, len, "%Y-%m-%d %H:%M:%S", &tm))
+		return 0;
+	return pid;
+}
+
+/* Is it only held to keep writers out? */
+static bool is_checked(const struct stoa__lock *lock)
+{
+	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = BYTE_WRITER, .l_len = 1 };
+
+	return fcntl(lock->fd, F_OFD_GETLK, &fl) == 0 && fl.l_type == F_RDLCK;
+}
+
+static int fail_busy(const struct stoa__lock *lock, struct stoa_error *err)
+{
+	char since[32];
+	long pid = who(lock, since, sizeof since);
+
+	if (is_checked(lock))
+		return stoa__fail(err, STOA_EBUSY,
+				  "another process is checking the database, and nobody can write meanwhile");
+	if (!pid)
 		return stoa__fail(err, STOA_EBUSY,
 				  "another process has the database open for writing");
 	return stoa__fail(err, STOA_EBUSY,
-			  "the process with pid %ld has the database open for writing", pid);
+			  "the process with pid %ld has the database open for writing, since %s", pid, since);
 }
 
 static int64_t now_ms(void)

@@ -35,8 +35,8 @@ struct stoa__lock {
 int stoa__lock_open(const struct stoa__dir *dir, bool writer, struct stoa__lock *out,
 		    struct stoa_error *err);
 /*
- * Takes byte 0, and sets @lock->crashed. STOA_EBUSY with the owner's pid after @wait_ms (0 none, -1
- * for ever).
+ * Takes byte 0, and sets @lock->crashed. STOA_EBUSY after @wait_ms (0 none, -1 for ever), with the
+ * owner's pid and since when it has it.
  */
 int stoa__lock_writer(struct stoa__lock *lock, int32_t wait_ms, struct stoa_error *err);
 /*

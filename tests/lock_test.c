@@ -65,18 +65,54 @@ static void end_child(pid_t pid)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 }
 
-static void a_second_writer_is_told_the_pid_of_the_first(void **state)
+static void a_second_writer_is_told_who_the_first_is_and_since_when(void **state)
 {
 	struct place *p = *state;
+	time_t before = time(NULL), since;
 	pid_t pid = child_that_holds(p, false);
 	struct stoa__lock lock = opened(p, true);
+	struct tm tm = { .tm_isdst = -1 };
+	const char *at;
 	char want[32];
 
 	snprintf(want, sizeof want, "pid %ld ", (long)pid);
 	assert_int_equal(stoa__lock_writer(&lock, 0, &p->err), STOA_EBUSY);
 	assert_non_null(strstr(p->err.text, want));
+	at = strstr(p->err.text, "since ");
+	assert_non_null(at);
+	assert_non_null(strptime(at, "since %Y-%m-%d %H:%M:%S", &tm));
+	since = mktime(&tm);
+	/* The clock of files may be some milliseconds behind. */
+	assert_true(since >= before - 1 && since <= time(NULL));
 	end_child(pid);
 	stoa__lock_close(&lock, false);
+}
+
+/* A crash leaves its pid in the file, and whoever holds the lock now is somebody else. */
+static void nobody_is_told_of_the_dead(void **state)
+{
+	struct place *p = *state;
+	struct stoa__lock check, writer;
+	char pid_text[32];
+	pid_t pid = child_that_holds(p, false);
+
+	end_child(pid);
+	check = opened(p, false);
+	writer = opened(p, true);
+	snprintf(pid_text, sizeof pid_text, "%ld", (long)pid);
+	assert_int_equal(stoa__lock_keep_writers_out(&check, &p->err), STOA_OK);
+	assert_int_equal(stoa__lock_writer(&writer, 0, &p->err), STOA_EBUSY);
+	assert_null(strstr(p->err.text, pid_text));
+	assert_non_null(strstr(p->err.text, "checking"));
+	stoa__lock_close(&check, false);
+	assert_int_equal(stoa__lock_writer(&writer, 0, &p->err), STOA_OK);
+	/* As it is between taking the lock and writing one's own pid. */
+	assert_int_equal(stoa__file_write(writer.fd, "lock", 0, pid_text, strlen(pid_text), &p->err), STOA_OK);
+	check = opened(p, false);
+	assert_int_equal(stoa__lock_keep_writers_out(&check, &p->err), STOA_EBUSY);
+	assert_null(strstr(p->err.text, pid_text));
+	stoa__lock_close(&check, false);
+	stoa__lock_close(&writer, true);
 }
 
 static void a_killed_holder_leaves_nothing_stuck(void **state)
@@ -227,7 +263,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, place_set_up, place_tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(a_second_writer_is_told_the_pid_of_the_first),
+		TEST(a_second_writer_is_told_who_the_first_is_and_since_when),
+		TEST(nobody_is_told_of_the_dead),
 		TEST(a_killed_holder_leaves_nothing_stuck),
 		TEST(waiting_ends_when_the_time_is_over),
 		TEST(waiting_ends_when_the_holder_dies),

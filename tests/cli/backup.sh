@@ -12,8 +12,14 @@ run stoa query copy.stoa 'SELECT count(*) FROM airports' -f csv
 ls -d copy*
 echo "and back:"
 rm -r d.stoa
-run stoa backup -q copy.stoa d.stoa
+run stoa restore d.stoa copy.stoa
 run stoa check d.stoa
+run backup d.stoa copy.stoa
+run stoa restore d.stoa copy.stoa
+cp -r copy.stoa bad.stoa
+printf x | dd of=bad.stoa/segments/00000001.seg bs=1 seek=100 conv=notrunc status=none
+run stoa restore e.stoa bad.stoa
+ls -d e.stoa*
 echo "what is refused:"
 run stoa backup d.stoa d.stoa
 run stoa create other.stoa
