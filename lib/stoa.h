@@ -85,7 +85,7 @@ enum stoa_result {
 	STOA_ENULL = -10,	/* NULL for a slot that is not null */
 	STOA_EREADONLY = -11,	/* a write to a frozen table, a read transaction or a read-only database */
 	STOA_ESTATE = -12,	/* the call does not fit the handle's state (a finished transaction, say) */
-	STOA_EFULL = -13,	/* no room: the disk or a named limit */
+	STOA_EFULL = -13,	/* no room: a disk, a quota, a limit on files, or a named limit */
 	STOA_EFORKED = -14,	/* the handle was opened by the parent process */
 	STOA_EVERSION = -15,	/* written by a version this one cannot read */
 	STOA_ESYNTAX = -16,	/* SQL or CSV that cannot be parsed; line and column are set */

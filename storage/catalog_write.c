@@ -6,11 +6,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "../lib/core/alloc.h"
 #include "../lib/core/hash.h"
 #include "catalog_sum.h"
+#include "size_limit.h"
 #include "validate.h"
 
 #define SHRINK_MIN ((uint64_t)512 << 10)	/* a smaller file is left as it is */
@@ -268,12 +268,43 @@ int stoa__catalog_keys(struct stoa__catalog *cat, const void *prefix, size_t pre
 
 /* ---- commit ---- */
 
-/* LMDB calls a write that ended half-way an I/O error. On a full disk that is how it ends. */
+/* Is there no room for one more page behind the catalog? Then errno says why. */
+static bool is_full(const struct stoa__catalog *cat)
+{
+	static const uint8_t page[4096];
+	uint64_t size;
+	int fd, rc, e;
+
+	if (stoa__file_open(cat->dir, CATALOG_NAME, O_RDWR, &fd, NULL) < 0)
+		return false;
+	rc = stoa__file_size_of(fd, CATALOG_NAME, &size, NULL);
+	if (rc == STOA_OK) {
+		rc = stoa__file_write(fd, CATALOG_NAME, size, page, sizeof page, NULL);
+		e = errno;
+		(void)stoa__file_truncate(fd, CATALOG_NAME, size, NULL);
+		errno = e;
+	}
+	stoa__file_close(fd);
+	return rc == STOA_EFULL;
+}
+
+/*
+ * LMDB calls a write that ended half-way an I/O error. A full disk, a quota and a limit on the size
+ * of files end one so, and have no room for another.
+ */
 static int reason(const struct stoa__catalog *cat, int e)
 {
-	struct statvfs st;
+	return e == EIO && is_full(cat) ? errno : e;
+}
 
-	return e == EIO && fstatvfs(cat->dir->fd, &st) == 0 && !st.f_bavail ? ENOSPC : e;
+static int commit_lmdb(MDB_txn *txn)
+{
+	struct stoa__size_limit limit;
+
+	stoa__size_limit_hold(&limit);
+	int e = mdb_txn_commit(txn);
+	stoa__size_limit_release(&limit);
+	return e;
 }
 
 /*
@@ -331,7 +362,10 @@ static int copy_used(struct stoa__catalog *cat, struct stoa_error *err)
 
 	STOA_TRY(stoa__file_unlink(cat->dir, NEW_NAME, err));
 	STOA_TRY(stoa__file_open(cat->dir, NEW_NAME, O_RDWR | O_CREAT | O_EXCL, &fd, err));
+	struct stoa__size_limit limit;
+	stoa__size_limit_hold(&limit);	/* LMDB's thread that writes inherits it */
 	e = mdb_env_copyfd2(cat->env, fd, MDB_CP_COMPACT);
+	stoa__size_limit_release(&limit);
 	rc = e == MDB_SUCCESS ? stoa__lmdb_renumber(fd, NEW_NAME, cat->txnid, err) :
 				stoa__catalog_fail_lmdb(err, "copy", e);
 	if (rc == STOA_OK)
@@ -401,7 +435,7 @@ int stoa__catalog_commit(struct stoa__catalog *cat, struct stoa_error *err)
 		return rc;
 	}
 	txnid = mdb_txn_id(cat->txn);
-	e = mdb_txn_commit(cat->txn);
+	e = commit_lmdb(cat->txn);
 	cat->txn = NULL;
 	if (e != MDB_SUCCESS)
 		return recover(cat, reason(cat, e), err);

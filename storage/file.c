@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "../lib/core/alloc.h"
+#include "size_limit.h"
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22	/* Linux 5.14; Debian's headers may be older than its kernel */
@@ -151,14 +152,16 @@ int stoa__from_errno(int errno_value)
 	}
 }
 
-/* The error of errno, with "cannot @verb @name: reason". */
+/* The error of errno, which stays, with "cannot @verb @name: reason". */
 static int fail_errno(struct stoa_error *err, const char *verb, const char *name)
 {
 	int e = errno;
 	char reason[128];
+	int rc = stoa__fail(err, stoa__from_errno(e), "cannot %s %s: %s", verb, name,
+			    strerror_r(e, reason, sizeof reason));
 
-	return stoa__fail(err, stoa__from_errno(e), "cannot %s %s: %s", verb, name,
-			  strerror_r(e, reason, sizeof reason));
+	errno = e;
+	return rc;
 }
 
 /* The same at @offset of the file. */
@@ -172,6 +175,7 @@ static int fail_errno_at(struct stoa_error *err, const char *verb, const char *n
 
 	if (err)
 		err->offset = offset;
+	errno = e;
 	return rc;
 }
 
@@ -257,6 +261,7 @@ int stoa__dir_exchange(const char *a, const char *b, struct stoa_error *err)
 
 int stoa__dir_open(const char *path, struct stoa__dir *out, struct stoa_error *err)
 {
+	stoa__size_limit_look();
 	out->fd = -1;
 	out->path = stoa__strndup(path, strlen(path));
 	if (!out->path)
@@ -481,15 +486,18 @@ int stoa__file_write(int fd, const char *name, uint64_t offset, const void *p, s
 		errno = EFBIG;
 		return fail_errno_at(err, "write", name, offset);
 	}
+	struct stoa__size_limit limit;
+	stoa__size_limit_hold(&limit);
 	while (done < end) {
 		ssize_t n = pwrite(fd, (const char *)p + done, end - done, (off_t)(offset + done));
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fail_errno_at(err, "write", name, offset + done);
-		done += (size_t)n;
+		if (n < 0 && errno != EINTR)
+			break;
+		done += n < 0 ? 0 : (size_t)n;
 	}
+	stoa__size_limit_release(&limit);
+	if (done < end)
+		return fail_errno_at(err, "write", name, offset + done);
 	watch(STOA__FILE_WRITE, name, offset, p, done);
 	errno = fault_code;
 	return fails ? fail_errno_at(err, "write", name, offset + done) : STOA_OK;

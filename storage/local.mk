@@ -25,6 +25,8 @@ libstoa_all_la_SOURCES += \
 	%D%/segment_format.h \
 	%D%/segment_read.c \
 	%D%/segment_write.c \
+	%D%/size_limit.c \
+	%D%/size_limit.h \
 	%D%/validate.c \
 	%D%/validate.h
 

@@ -820,7 +820,7 @@ static int commit_on_a_full_disk(struct place *p)
 	rc = stoa__catalog_put(cat, "big", 3, value, sizeof value, &p->err);
 	if (rc == STOA_OK)
 		rc = stoa__catalog_commit(cat, &p->err);
-	if (rc != STOA_EFULL && rc != STOA_EIO)
+	if (rc != STOA_EFULL)
 		return 1;
 	/* As it was, and in use again once there is room. */
 	if (stoa__catalog_load(cat, digest_record, &after, &p->err) != STOA_OK ||

@@ -233,6 +233,12 @@ static void any_bytes_as_a_packed_file(void **state)
 	run_target(&fuzz_packed, 1000);
 }
 
+static void a_database_of_parts_that_lie(void **state)
+{
+	(void)state;
+	run_target(&fuzz_parts, 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +252,7 @@ int main(void)
 		cmocka_unit_test(any_bytes_as_json),
 		cmocka_unit_test(any_bytes_as_a_dump),
 		cmocka_unit_test(any_bytes_as_a_packed_file),
+		cmocka_unit_test(a_database_of_parts_that_lie),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

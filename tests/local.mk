@@ -180,13 +180,16 @@ fuzz_sources = \
 	%D%/fuzz/target_csv.c \
 	%D%/fuzz/target_dump.c \
 	%D%/fuzz/target_json.c \
+	%D%/fuzz/target_parts.c \
 	%D%/fuzz/target_redo.c \
 	%D%/fuzz/target_sql.c \
 	%D%/fuzz/target_value.c \
+	%D%/fuzz/parts.c \
+	%D%/fuzz/parts.h \
 	%D%/fuzz/util.c \
 	%D%/fuzz/world.c \
 	%D%/fuzz/world.h
-tests_fuzz_test_SOURCES = %D%/fuzz_test.c $(fuzz_sources)
+tests_fuzz_test_SOURCES = %D%/fuzz_test.c $(fuzz_sources) %D%/medley.c %D%/medley.h
 ## Before the library: the command's part needs it.
 tests_fuzz_test_LDADD = libcli.a $(LDADD) $(cli_libs)
 EXTRA_DIST += %D%/interop %D%/fuzz/corpus %D%/fuzz/entry.c %D%/fuzz/run.sh

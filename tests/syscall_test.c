@@ -10,7 +10,8 @@
  * interrupted, or written or read in halves, is no failure, and a caller never hears of it (LMDB
  * calls all of that one).
  *
- * The same on a disk that is really full: a small tmpfs, where it may be mounted.
+ * The same on a disk that is really full: a small tmpfs, where it may be mounted; below a limit on
+ * the size of files; and in STOA_FULL_DIR, a directory that has a quota.
  */
 #include "testing.h"
 
@@ -20,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,7 +42,8 @@ struct run {
 	char path[256], csv[256], copy[256];
 	struct tree *start;	/* commit FIRST */
 	uint64_t acknowledged, possible;
-	bool failed, read_only, unknown;
+	bool failed, read_only;
+	bool full;	/* what fails is room, and an error says so */
 };
 
 /* What every commit shows, and the state that each attempt starts from. */
@@ -85,6 +88,9 @@ static void hear(struct run *r, int rc, const struct stoa_error *err)
 	if (rc != STOA_EIO && rc != STOA_EFULL && rc != STOA_ENOMEM && rc != STOA_EUNKNOWN &&
 	    rc != STOA_EREADONLY)
 		fail_msg("%s: %s", stoa_result_name(rc), err->text);
+	if (r->full && (rc == STOA_EIO || (rc == STOA_EFULL && !strstr(err->text, "quota") &&
+					   !strstr(err->text, "too large"))))
+		fail_msg("%s, where there was no room: %s", stoa_result_name(rc), err->text);
 	r->read_only = r->read_only || rc == STOA_EUNKNOWN || rc == STOA_EREADONLY;
 }
 
@@ -130,6 +136,7 @@ static void work(struct run *r)
 		if (medley_after(n) == 2)
 			hear(r, stoa_gc_collect(db, 2, NULL, &err), &err);
 	}
+	r->full = false;	/* what failed before is what it tells */
 	rc = stoa_close(db, &err);
 	if (rc < 0 && rc != STOA_EREADONLY)
 		hear(r, rc, &err);
@@ -166,6 +173,9 @@ static const struct way ways[] = {
 	{ "ENOSPC once", ALL_CALLS, ENOSPC, false, false },
 	{ "ENOSPC from then on", ALL_CALLS, ENOSPC, true, false },
 	{ "ENOMEM once", ALL_CALLS, ENOMEM, false, false },
+	{ "EDQUOT once", ALL_CALLS, EDQUOT, false, false },
+	{ "EDQUOT from then on", ALL_CALLS, EDQUOT, true, false },
+	{ "EFBIG from then on", OUR_WRITES, EFBIG, true, false },
 	{ "EINTR once", OUR_WRITES, EINTR, false, true },
 	{ "half a write", OUR_WRITES, 0, false, true },
 	/*
@@ -198,6 +208,8 @@ static void every_call_may_fail(void **state)
 			bool fired;
 
 			tree_write(r.start, r.path);
+			r.full = ways[w].forever && (ways[w].errno_value == EDQUOT ||
+						     ways[w].errno_value == EFBIG);
 			syscalls_watch(r.path);
 			syscalls_fail(ways[w].which, nth, ways[w].errno_value,
 				      ways[w].forever);
@@ -311,6 +323,45 @@ static void a_full_disk_loses_nothing(void **state)
 		assert_int_equal(umount(dir), 0);
 	}
 	testing_rmtree(dir);
+}
+
+/* The soft limit on the size of files, of this process: what the kernel says when a file gets there. */
+static void set_size_limit(rlim_t bytes)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* SIGXFSZ would end the process. */
+static void a_limit_on_the_size_of_files_is_a_full_disk(void **state)
+{
+	static const rlim_t limits[] = { 260 << 10, 280 << 10, 300 << 10 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+		char *dir = testing_tempdir();
+
+		set_size_limit(limits[i]);
+		fill(dir);
+		set_size_limit(RLIM_INFINITY);
+		testing_rmtree(dir);
+	}
+}
+
+/* A directory with a quota, or on a small disk of another kind, that somebody has made. */
+static void a_full_directory_of_the_users_loses_nothing(void **state)
+{
+	const char *dir = getenv("STOA_FULL_DIR");
+
+	(void)state;
+	if (!dir) {
+		printf("skipped: STOA_FULL_DIR names no directory with a quota\n");
+		skip();
+	}
+	fill(dir);
 }
 
 static void write_ballast(const char *path, size_t bytes)
@@ -552,6 +603,8 @@ int main(void)
 		cmocka_unit_test(every_call_may_fail),
 		cmocka_unit_test(a_failed_sync_makes_the_database_read_only),
 		cmocka_unit_test(a_full_disk_loses_nothing),
+		cmocka_unit_test(a_limit_on_the_size_of_files_is_a_full_disk),
+		cmocka_unit_test(a_full_directory_of_the_users_loses_nothing),
 		cmocka_unit_test(work_goes_on_when_there_is_room_again),
 		cmocka_unit_test(new_directories_and_files_have_the_users_mask),
 		cmocka_unit_test(a_database_leads_nobody_to_another_file),

@@ -82,9 +82,14 @@ static void make(const char *path, const char *sub)
 		give_up("making", name);
 }
 
-void tree_write(const struct tree *tree, const char *path)
+void tree_remove(const char *path)
 {
 	nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void tree_write(const struct tree *tree, const char *path)
+{
+	tree_remove(path);
 	make(path, "");
 	make(path, "log");
 	make(path, "segments");

@@ -28,6 +28,8 @@ struct tree *tree_read(const char *path);
 void tree_write(const struct tree *tree, const char *path);
 /* Writes one file of it anew: @len bytes of it at @bytes. */
 void tree_write_file(const char *path, const char *name, const uint8_t *bytes, size_t len);
+/* Removes @path with all in it, if it is there. */
+void tree_remove(const char *path);
 void tree_free(struct tree *tree);
 
 #endif

@@ -30,7 +30,7 @@ struct fuzz_target {
 };
 
 extern const struct fuzz_target fuzz_sql, fuzz_csv, fuzz_chunk, fuzz_redo, fuzz_catalog, fuzz_value,
-	fuzz_arrow, fuzz_json, fuzz_dump, fuzz_packed;
+	fuzz_arrow, fuzz_json, fuzz_dump, fuzz_packed, fuzz_parts;
 
 /* Ends the program with a message: a promise was broken. */
 void fuzz_die(const char *what) __attribute__((noreturn));

@@ -18,7 +18,7 @@ make -s -j"$(nproc)" libstoa_all.la libcli.a
 # shellcheck disable=SC2086
 ${CC_FUZZ:-clang} $flags -fsanitize=fuzzer -D_GNU_SOURCE= -DFUZZ_TARGET="fuzz_$target" -I. \
 	"$source/tests/fuzz/entry.c" "$source"/tests/fuzz/target_*.c "$source/tests/fuzz/util.c" \
-	"$source/tests/fuzz/world.c" libcli.a .libs/libstoa_all.a \
+	"$source/tests/fuzz/parts.c" "$source/tests/fuzz/world.c" "$source/tests/medley.c" "$source/tests/tree.c" libcli.a .libs/libstoa_all.a \
 	$(. ./libstoa_all.la && echo "$dependency_libs") \
 	$(sed -n 's/^\(LIBS\|YAJL_LIBS\|ZLIB_LIBS\|EDIT_LIBS\) = //p' Makefile) \
 	-pthread -lm -o "fuzz_$target"
