@@ -630,6 +630,104 @@ static void values_that_a_guess_was_not_made_of_are_misfits(void **state)
 	}
 }
 
+/* ---- many rows -------------------------------------------------------------------------- */
+
+enum { MANY = 300, AMOUNT_ROOM = 24 };
+
+/* [-]digits[.digits] of at most @scale behind the point, or nothing, which is NULL. */
+static size_t random_amount(uint64_t *seed, unsigned scale, char text[AMOUNT_ROOM])
+{
+	size_t whole = testing_below(seed, 10), part = testing_below(seed, scale + 1), n = 0;
+
+	if (testing_below(seed, 20) == 0)
+		return 0;
+	if (testing_below(seed, 4) == 0)
+		text[n++] = '-';
+	for (size_t i = 0; i < whole + 1; i++)
+		text[n++] = "0123456789"[testing_below(seed, 10)];
+	part = testing_below(seed, 2) ? scale : part;
+	if (part > 0)
+		text[n++] = '.';
+	for (size_t i = 0; i < part; i++)
+		text[n++] = "0123456789"[testing_below(seed, 10)];
+	return n;
+}
+
+/* In enough rows for lanes, and with neighbours on both sides to be mistaken for one's own digits. */
+static void amounts_with_and_without_a_point_are_what_the_exact_parser_makes_of_them(void **state)
+{
+	static char text[MANY * 2 * AMOUNT_ROOM];
+	uint64_t seed = testing_seed();
+
+	(void)state;
+	for (int round = 0; round < 200; round++) {
+		struct stoa__csv_column columns[] = { column(STOA_DECIMAL, 0), column(STOA_DECIMAL, 1) };
+		struct stoa__csv_plan plan = { plain, 2, columns, 2 };
+		struct stoa__csv_parser *p;
+		const struct stoa__bulk_column *out;
+		struct stoa__csv_fault fault;
+		struct stoa__csv_block b;
+		int64_t want[2][MANY];
+		bool null[2][MANY];
+		size_t len = 0, n_rows;
+		unsigned scale = 1 + (unsigned)testing_below(&seed, 7);
+
+		columns[0].slot.scale = columns[1].slot.scale = (uint8_t)scale;
+		columns[0].slot.precision = columns[1].slot.precision = 18;
+		for (size_t i = 0; i < 2 * MANY; i++) {
+			size_t n = random_amount(&seed, scale, text + len), row = i / 2;
+
+			want[i % 2][row] = 0;
+			null[i % 2][row] = n == 0;
+			assert_true(!n || stoa__parse_decimal(text + len, n, scale,
+							      &want[i % 2][row]) == STOA_OK);
+			len += n;
+			text[len++] = i % 2 ? '\n' : ',';
+		}
+		b = block_of(text, len);
+		p = stoa__csv_parser_new(&plan);
+		assert_non_null(p);
+		if (stoa__csv_parse(p, &b, &out, &n_rows, &fault) != STOA_OK)
+			fail_msg("%s", fault.text);
+		assert_int_equal(n_rows, MANY);
+		for (size_t c = 0; c < 2; c++) {
+			assert_memory_equal(out[c].array.values, want[c], sizeof want[c]);
+			for (size_t row = 0; row < MANY; row++)
+				assert_int_equal(stoa__bit_get(out[c].array.validity, row),
+						 !null[c][row]);
+		}
+		stoa__csv_parser_free(p);
+		stoa__csv_block_release(&b);
+	}
+}
+
+static void a_whole_number_among_guessed_amounts_is_a_misfit_wherever_it_stands(void **state)
+{
+	(void)state;
+	for (size_t at = 0; at < MANY; at += 7) {
+		struct stoa__csv_column c = column(STOA_DECIMAL, 0);
+		struct stoa__csv_plan plan = { plain, 1, &c, 1 };
+		struct stoa__csv_parser *p;
+		const struct stoa__bulk_column *out;
+		struct stoa__csv_fault fault = { 0 };
+		char text[MANY * 6 + 1] = "";
+		struct stoa__csv_block b;
+		size_t n_rows;
+
+		c.inferred = true;
+		for (size_t row = 0; row < MANY; row++)
+			strcat(text, row == at ? "17\n" : "17.25\n");
+		b = block_of(text, strlen(text));
+		p = stoa__csv_parser_new(&plan);
+		assert_non_null(p);
+		assert_int_equal(stoa__csv_parse(p, &b, &out, &n_rows, &fault), STOA_ETYPE);
+		assert_true(fault.misfit);
+		assert_int_equal(fault.offset, 6 * at);
+		stoa__csv_parser_free(p);
+		stoa__csv_block_release(&b);
+	}
+}
+
 /* Whatever text a type is inferred from must parse as it, and not be changed by it. */
 static void inferred_types_hold_what_they_were_inferred_from(void **state)
 {
@@ -877,6 +975,8 @@ int main(void)
 		cmocka_unit_test(fields_that_are_no_values_are_refused),
 		cmocka_unit_test(null_is_what_the_dialect_says),
 		cmocka_unit_test(values_that_a_guess_was_not_made_of_are_misfits),
+		cmocka_unit_test(amounts_with_and_without_a_point_are_what_the_exact_parser_makes_of_them),
+		cmocka_unit_test(a_whole_number_among_guessed_amounts_is_a_misfit_wherever_it_stands),
 		cmocka_unit_test(inferred_types_hold_what_they_were_inferred_from),
 		cmocka_unit_test(floats_fit_a_guess_when_the_rules_say_so),
 		cmocka_unit_test(missing_columns_have_their_default_in_every_row),

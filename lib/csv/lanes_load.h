@@ -13,25 +13,33 @@
 #include "lanes.h"
 #include "rows.h"
 
-/* Numbers with @scale digits behind the point. */
+/*
+ * Numbers with @scale digits behind the point; with @whole, also those without a point, to which as
+ * many zeros are added.
+ */
 static inline __attribute__((always_inline)) void
 stoa__csv_load_numbers(const struct stoa__csv_rows *r, struct stoa__csv_lanes *l, size_t entry,
-		       bool last, unsigned scale)
+		       bool last, unsigned scale, bool whole)
 {
 	uint64_t fraction = scale ? ~UINT64_C(0) << (64 - 8 * scale) : 0;
+	uint64_t zeros = UINT64_C(0x3030303030303030) & fraction;
 
 	for (size_t i = 0; i < STOA__CSV_LANES; i++, entry += r->n_columns) {
 		struct stoa__csv_field f = stoa__csv_field(r, entry, last);
 		const char *end = f.p + f.n, *point = end - 1 - scale;
-		uint64_t whole;
+		uint64_t tail, before;
+		bool found;
 
-		memcpy(&l->word[i], end - 8, 8);
+		memcpy(&tail, end - 8, 8);
+		l->word[i] = tail;
 		l->len[i] = f.n;
 		if (scale == 0)
 			continue;
-		memcpy(&whole, point - 8, 8);
-		l->word[i] = (l->word[i] & fraction) | whole >> 8 * scale;
-		l->len[i] = *point == '.' ? f.n - 1 : 0;
+		/* Both ways at once: which it is differs from field to field, or is always the same. */
+		found = *point == '.';
+		memcpy(&before, (found ? point : end) - 8, 8);
+		l->word[i] = (found ? tail & fraction : zeros) | before >> 8 * scale;
+		l->len[i] = found ? f.n - 1 : whole && f.n ? f.n + scale : 0;
 	}
 }
 

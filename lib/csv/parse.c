@@ -440,7 +440,7 @@ static inline uint64_t lanes_i32(const struct stoa__csv_rows *r, const struct co
 	int32_t *values = (int32_t *)c->values + row;
 	uint64_t any;
 
-	stoa__csv_load_numbers(r, l, entry, c->last, 0);
+	stoa__csv_load_numbers(r, l, entry, c->last, 0, false);
 	any = r->kernel->lanes.numbers(l, 0, c->min, c->max);
 	for (size_t i = 0; i < STOA__CSV_LANES; i++)
 		values[i] = (int32_t)l->value[i];
@@ -452,7 +452,7 @@ static inline uint64_t lanes_i64(const struct stoa__csv_rows *r, const struct co
 {
 	uint64_t any;
 
-	stoa__csv_load_numbers(r, l, entry, c->last, 0);
+	stoa__csv_load_numbers(r, l, entry, c->last, 0, false);
 	any = r->kernel->lanes.numbers(l, 0, c->min, c->max);
 	memcpy((int64_t *)c->values + row, l->value, sizeof l->value);
 	return any;
@@ -464,7 +464,8 @@ static inline uint64_t lanes_decimal(const struct stoa__csv_rows *r, const struc
 	unsigned scale = c->plan->slot.scale;
 	uint64_t any;
 
-	stoa__csv_load_numbers(r, l, entry, c->last, scale);
+	/* A guess was made of amounts, all of which had a point: see fits(). */
+	stoa__csv_load_numbers(r, l, entry, c->last, scale, !c->plan->inferred);
 	any = r->kernel->lanes.numbers(l, scale, c->min, c->max);
 	memcpy((int64_t *)c->values + row, l->value, sizeof l->value);
 	return any;
