@@ -3,7 +3,7 @@
  * fsst_encode.c - compressing with a table of symbols
  *
  * The encoder looks at the next 8 bytes as one word. The longest symbol that they begin with is
- * found by two loads and no branch: a hash of the first three bytes leads to the one symbol of
+ * found by a few loads and no branch: a hash of the first three bytes leads to the one symbol of
  * three bytes or more that may be there, and the first two bytes index a table of what else to do:
  * a symbol of two bytes, of one, or an escape. At most one long symbol has any place in the hash
  * table ("perfect" by turning others away while training), so that there is no chain to follow;
@@ -12,7 +12,7 @@
  * What to do is one number, a *move*: the code, how many bytes it eats, how many it writes. A byte
  * after the code is always written, and counts only for an escape.
  *
- * Many strings. One string's next word depends on the move before it: a chain of two loads and a
+ * Many strings. One string's next word depends on the move before it: a chain of loads and a
  * multiplication, some 20 cycles for 3 bytes. So four strings go side by side, each a *lane* with a
  * chain of its own, and since no step has a branch, none waits for another. Not even for the end of
  * a string, which is a byte too:
@@ -67,10 +67,7 @@ struct lane {
 static inline void step(const struct stoa__fsst_encoder *e, struct lane *l)
 {
 	uint64_t word = stoa__load_u64(l->in);
-	const struct stoa__fsst_long *found = &e->longs[stoa__fsst_hash(word)];
-	unsigned brief = e->shorts[word & 0xffff];
-	unsigned fits = (word ^ found->symbol) << found->drop == 0;
-	unsigned move = brief ^ ((brief ^ found->move) & (0 - fits));
+	unsigned move = stoa__fsst_longer(e, word, e->shorts[word & 0xffff]);
 
 	l->out[0] = (uint8_t)move;
 	l->out[1] = (uint8_t)word;
@@ -151,14 +148,22 @@ static size_t encode_block(const struct stoa__fsst_encoder *e, uint8_t *in, cons
 	return (size_t)(to - out);
 }
 
+#define COUNTED_BYTES 240	/* as many as a byte counts, so that vectors are of bytes */
+
 /* Bytes that are marks, or look like them. */
 static STOA__KERNEL size_t count_marks(const uint8_t *p, size_t len)
 {
-	uint32_t n = 0;
+	size_t total = 0, n;
 
-	for (size_t i = 0; i < len; i++)
-		n += p[i] >= STOA__FSST_STOP;
-	return n;
+	for (; len; p += n, len -= n) {
+		uint8_t found = 0;
+
+		n = len < COUNTED_BYTES ? len : COUNTED_BYTES;
+		for (size_t i = 0; i < n; i++)
+			found = (uint8_t)(found + (p[i] >= STOA__FSST_STOP));
+		total += found;
+	}
+	return total;
 }
 
 size_t stoa__fsst_encode_all(const struct stoa__fsst_encoder *e, uint8_t *in, const uint32_t *lens,

@@ -8,20 +8,22 @@
 
 #define STOA__FSST_HASH_BITS 10
 
+#define STOA__FSST_PLACES (1 << STOA__FSST_HASH_BITS)
+
 /*
- * A symbol of 3 bytes or more. A word begins with it when (word ^ symbol) << drop is 0. In an
- * empty place drop is 0 and symbol is a word that hashes elsewhere, so that no word that comes
- * here equals it.
+ * Symbols of 3 bytes or more, each in its place; a word begins with one when (word & mask) ==
+ * symbol. In an empty place mask is all ones and symbol a word that hashes elsewhere, so that no
+ * word that comes here equals it. Arrays, as an index of theirs is part of an instruction: a struct
+ * would take two more.
  */
-struct stoa__fsst_long {
-	uint64_t symbol;
-	uint16_t move;
-	uint8_t len;
-	uint8_t drop;	/* 64 - 8 * len */
+struct stoa__fsst_longs {
+	uint64_t symbol[STOA__FSST_PLACES];
+	uint64_t mask[STOA__FSST_PLACES];
+	uint16_t move[STOA__FSST_PLACES];
 };
 
 struct stoa__fsst_encoder {
-	struct stoa__fsst_long longs[1 << STOA__FSST_HASH_BITS];
+	struct stoa__fsst_longs longs;
 	uint16_t shorts[65536];	/* moves by the next two bytes, for whatever is not long */
 	struct stoa__fsst_table table;
 	unsigned n;		/* symbols */
@@ -53,17 +55,38 @@ static inline uint32_t stoa__fsst_hash(uint64_t word)
 	return (uint32_t)(word & 0xffffff) * 2654435769u >> (32 - STOA__FSST_HASH_BITS);
 }
 
+/*
+ * The move of the long symbol that @word begins with, or else @brief. No predictor could know which
+ * it is, and compilers like branches, however they are begged: hence one instruction by name where
+ * there is one, and arithmetic elsewhere.
+ */
+static inline unsigned stoa__fsst_longer(const struct stoa__fsst_encoder *e, uint64_t word,
+					 unsigned brief)
+{
+	uint32_t at = stoa__fsst_hash(word);
+	uint64_t begin = word & e->longs.mask[at];
+	unsigned move = e->longs.move[at];
+
+#if defined(__x86_64__)
+	__asm__("cmpq %2, %1\n\tcmovel %3, %0"
+		: "+r"(brief)
+		: "r"(begin), "m"(e->longs.symbol[at]), "r"(move)
+		: "cc");
+	return brief;
+#else
+	return brief ^ ((brief ^ move) & (0 - (unsigned)(begin == e->longs.symbol[at])));
+#endif
+}
+
 /* The move for @word, the next 8 bytes, of which @left >= 1 belong to the string. */
 static inline unsigned stoa__fsst_best(const struct stoa__fsst_encoder *e, uint64_t word,
 				       size_t left)
 {
-	const struct stoa__fsst_long *l = &e->longs[stoa__fsst_hash(word)];
 	/* Of a last byte, the pair with a zero: no symbol of two bytes ends in one. */
 	unsigned brief = e->shorts[word & (left == 1 ? 0xff : 0xffff)];
-	unsigned fits = ((word ^ l->symbol) << l->drop == 0) & (l->len <= left);
+	unsigned move = stoa__fsst_longer(e, word, brief);
 
-	/* Chosen by a mask: no predictor could know which it is, and compilers like branches. */
-	return brief ^ ((brief ^ l->move) & (0 - fits));
+	return stoa__fsst_eats(move) <= left ? move : brief;
 }
 
 #endif

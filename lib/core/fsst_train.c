@@ -25,10 +25,9 @@
 #define PIECE_BYTES 512		/* of a longer value a piece like this is taken */
 #define PIECES_MAX 4096
 #define N_IDS 512		/* bytes, then symbols */
-#define PAIR_SLOTS 32768
-#define PAIRS_MAX 28000		/* only noise has more, whose rest goes uncounted */
+#define PAIRS_MAX 32768		/* two for each byte of the sample */
 #define CANDIDATE_SLOTS 8192
-#define CANDIDATES_MAX 6000
+#define CANDIDATES_MAX 6000	/* only noise has more, whose rest is passed over */
 #define BEST_MAX 400		/* more than fit a table: some will be turned away */
 #define SYMBOLS_MAX 255
 #define N_ROUNDS 5
@@ -39,12 +38,7 @@ static const unsigned round_share[N_ROUNDS] = { 8, 38, 68, 98, 128 };
 struct symbol {
 	uint64_t bytes;
 	uint32_t gain;
-	uint32_t len;	/* 0: an empty slot */
-};
-
-struct pair {
-	uint32_t ids;	/* first << 16 | second */
-	uint32_t n;	/* 0: an empty slot */
+	uint32_t len;
 };
 
 struct trainer {
@@ -53,9 +47,11 @@ struct trainer {
 	unsigned n_pieces;
 	size_t sample_len;
 	uint32_t used[N_IDS];
-	struct pair pairs[PAIR_SLOTS];
-	unsigned n_pairs;
-	struct symbol candidates[CANDIDATE_SLOTS];
+	uint16_t pairs[N_IDS * N_IDS];	/* how often id first * N_IDS + second was seen */
+	uint32_t seen[PAIRS_MAX];	/* which of them are not 0 */
+	unsigned n_seen;
+	uint16_t places[CANDIDATE_SLOTS];	/* by hash: index of a candidate + 1; 0: none */
+	struct symbol candidates[CANDIDATES_MAX];
 	unsigned n_candidates;
 	struct symbol best[BEST_MAX];	/* a heap, the least at the top */
 	unsigned n_best;
@@ -65,36 +61,43 @@ struct trainer {
 
 static void encoder_reset(struct stoa__fsst_encoder *e)
 {
-	uint16_t escape = stoa__fsst_move(STOA__FSST_ESCAPE, 1, 2);
-
-	for (size_t i = 0; i < 65536; i++)
-		e->shorts[i] = escape;
-	memset(e->longs, 0, sizeof e->longs);
-	e->longs[0].symbol = 1;
+	memset(e->longs.symbol, 0, sizeof e->longs.symbol);
+	memset(e->longs.mask, 0xff, sizeof e->longs.mask);
+	memset(e->longs.move, 0, sizeof e->longs.move);
+	e->longs.symbol[0] = 1;
 	memset(&e->table, 0, sizeof e->table);
 	e->n = 0;
 }
 
-static void add_single(struct stoa__fsst_encoder *e, uint8_t byte, uint16_t move)
+/*
+ * What to do with whatever is not long, once the table is known: a row of moves by the first byte,
+ * the same whatever the second is, and symbols of two bytes put over that.
+ */
+static void fill_shorts(struct stoa__fsst_encoder *e)
 {
-	for (size_t next = 0; next < 256; next++) {
-		uint16_t *brief = &e->shorts[byte | next << 8];
+	uint16_t singles[256];
 
-		if (stoa__fsst_eats(*brief) < 2)
-			*brief = move;
-	}
+	for (size_t byte = 0; byte < 256; byte++)
+		singles[byte] = stoa__fsst_move(STOA__FSST_ESCAPE, 1, 2);
+	for (unsigned code = 0; code < e->n; code++)
+		if (e->table.len[code] == 1)
+			singles[e->table.symbol[code]] = stoa__fsst_move(code, 1, 1);
+	for (size_t next = 0; next < 256; next++)
+		memcpy(&e->shorts[next << 8], singles, sizeof singles);
+	for (unsigned code = 0; code < e->n; code++)
+		if (e->table.len[code] == 2)
+			e->shorts[e->table.symbol[code]] = stoa__fsst_move(code, 2, 1);
 }
 
-static bool add_long(struct stoa__fsst_encoder *e, const struct symbol *s, uint16_t move)
+static bool add_long(struct stoa__fsst_encoder *e, const struct symbol *s)
 {
-	struct stoa__fsst_long *l = &e->longs[stoa__fsst_hash(s->bytes)];
+	uint32_t at = stoa__fsst_hash(s->bytes);
 
-	if (l->move)
+	if (e->longs.move[at])
 		return false;
-	l->symbol = s->bytes;
-	l->move = move;
-	l->len = (uint8_t)s->len;
-	l->drop = (uint8_t)(64 - 8 * s->len);
+	e->longs.symbol[at] = s->bytes;
+	e->longs.mask[at] = UINT64_MAX >> (64 - 8 * s->len);
+	e->longs.move[at] = stoa__fsst_move(e->n, s->len, 1);
 	return true;
 }
 
@@ -110,17 +113,7 @@ static bool has_mark(const struct symbol *s)
 /* False when the symbol's place is taken, or it may have none: see stoa__fsst_best(). */
 static bool encoder_add(struct stoa__fsst_encoder *e, const struct symbol *s)
 {
-	uint16_t move = stoa__fsst_move(e->n, s->len, 1);
-
-	if (has_mark(s))
-		return false;
-	if (s->len == 1)
-		add_single(e, (uint8_t)s->bytes, move);
-	else if (s->len == 2 && s->bytes < 256)
-		return false;
-	else if (s->len == 2)
-		e->shorts[s->bytes] = move;
-	else if (!add_long(e, s, move))
+	if (has_mark(s) || (s->len == 2 && s->bytes < 256) || (s->len > 2 && !add_long(e, s)))
 		return false;
 	e->table.symbol[e->n] = s->bytes;
 	e->table.len[e->n] = (uint8_t)s->len;
@@ -194,18 +187,17 @@ static void sample(struct trainer *t, const uint8_t *bytes, const uint32_t *lens
 
 static void count_pair(struct trainer *t, unsigned first, unsigned second)
 {
-	uint32_t ids = (uint32_t)first << 16 | second;
-	size_t slot = mix(ids) % PAIR_SLOTS;
+	uint32_t pair = first * N_IDS + second;
 
-	while (t->pairs[slot].n && t->pairs[slot].ids != ids)
-		slot = (slot + 1) % PAIR_SLOTS;
-	if (t->pairs[slot].n == 0) {
-		if (t->n_pairs == PAIRS_MAX)
-			return;
-		t->n_pairs++;
-		t->pairs[slot].ids = ids;
-	}
-	t->pairs[slot].n++;
+	t->seen[t->n_seen] = pair;
+	t->n_seen += t->pairs[pair]++ == 0;
+}
+
+static void forget_pairs(struct trainer *t)
+{
+	for (unsigned i = 0; i < t->n_seen; i++)
+		t->pairs[t->seen[i]] = 0;
+	t->n_seen = 0;
 }
 
 static void count_piece(struct trainer *t, const struct stoa__fsst_encoder *e, const uint8_t *p,
@@ -238,9 +230,7 @@ static void count(struct trainer *t, const struct stoa__fsst_encoder *e, unsigne
 	const uint8_t *p = t->sample;
 
 	memset(t->used, 0, sizeof t->used);
-	if (with_pairs)
-		memset(t->pairs, 0, sizeof t->pairs);
-	t->n_pairs = 0;
+	forget_pairs(t);
 	for (unsigned i = 0; i < t->n_pieces; i++) {
 		/* A few pieces are all looked at always: a share of them would be nothing. */
 		if (t->n_pieces < 32 || mix(i + 1) % 128 < share)
@@ -257,19 +247,17 @@ static void propose(struct trainer *t, uint64_t bytes, unsigned len, uint32_t ga
 	size_t slot = mix(bytes * 8 + len) % CANDIDATE_SLOTS;
 	struct symbol *s;
 
-	for (;; slot = (slot + 1) % CANDIDATE_SLOTS) {
-		s = &t->candidates[slot];
-		if (s->len == 0 || (s->bytes == bytes && s->len == len))
-			break;
-	}
-	if (s->len == 0) {
-		if (t->n_candidates == CANDIDATES_MAX)
+	for (; t->places[slot]; slot = (slot + 1) % CANDIDATE_SLOTS) {
+		s = &t->candidates[t->places[slot] - 1];
+		if (s->bytes == bytes && s->len == len) {
+			s->gain += gain;
 			return;
-		t->n_candidates++;
-		s->bytes = bytes;
-		s->len = len;
+		}
 	}
-	s->gain += gain;
+	if (t->n_candidates == CANDIDATES_MAX)
+		return;
+	t->candidates[t->n_candidates++] = (struct symbol){ bytes, gain, len };
+	t->places[slot] = (uint16_t)t->n_candidates;
 }
 
 static struct symbol symbol_of(const struct stoa__fsst_encoder *e, unsigned id)
@@ -296,21 +284,22 @@ static void propose_singles(struct trainer *t, const struct stoa__fsst_encoder *
 
 static void propose_pairs(struct trainer *t, const struct stoa__fsst_encoder *e, uint32_t n_min)
 {
-	for (size_t i = 0; i < PAIR_SLOTS; i++) {
+	for (unsigned i = 0; i < t->n_seen; i++) {
+		uint32_t pair = t->seen[i], n = t->pairs[pair];
 		struct symbol a, b;
 		unsigned len;
 
-		if (t->pairs[i].n < n_min)
+		if (n < n_min)
 			continue;
-		a = symbol_of(e, t->pairs[i].ids >> 16);
-		b = symbol_of(e, t->pairs[i].ids & 0xffff);
+		a = symbol_of(e, pair / N_IDS);
+		b = symbol_of(e, pair % N_IDS);
 		if (a.len == STOA__FSST_SYMBOL_MAX)
 			continue;
 		len = a.len + b.len;
 		if (len > STOA__FSST_SYMBOL_MAX)
 			len = STOA__FSST_SYMBOL_MAX;
 		a.bytes |= b.bytes << (8 * a.len);
-		propose(t, a.bytes, len, t->pairs[i].n * len);
+		propose(t, a.bytes, len, n * len);
 	}
 }
 
@@ -344,11 +333,9 @@ static void sift_down(struct symbol *heap, unsigned n, unsigned i)
 static void keep_best(struct trainer *t)
 {
 	t->n_best = 0;
-	for (size_t i = 0; i < CANDIDATE_SLOTS; i++) {
+	for (unsigned i = 0; i < t->n_candidates; i++) {
 		const struct symbol *s = &t->candidates[i];
 
-		if (s->len == 0)
-			continue;
 		if (t->n_best < BEST_MAX) {
 			t->best[t->n_best++] = *s;
 			if (t->n_best == BEST_MAX)
@@ -382,7 +369,7 @@ static void choose(struct trainer *t, struct stoa__fsst_encoder *e, unsigned sha
 
 	if (n_min < 2)
 		n_min = 2;
-	memset(t->candidates, 0, sizeof t->candidates);
+	memset(t->places, 0, sizeof t->places);
 	t->n_candidates = 0;
 	propose_singles(t, e, n_min);
 	if (with_pairs)
@@ -392,6 +379,7 @@ static void choose(struct trainer *t, struct stoa__fsst_encoder *e, unsigned sha
 	encoder_reset(e);
 	for (unsigned i = 0; i < t->n_best && e->n < SYMBOLS_MAX; i++)
 		encoder_add(e, &t->best[i]);
+	fill_shorts(e);
 }
 
 /* No symbol begins with a mark: what their two-byte entries have to say is free. */
@@ -425,18 +413,16 @@ struct stoa__fsst_encoder *stoa__fsst_encoder_new(const uint8_t *bytes, const ui
 						  size_t n)
 {
 	struct stoa__fsst_encoder *e = stoa__alloc(sizeof *e);
-	struct trainer *t = stoa__alloc(sizeof *t);	/* each table is cleared before it is used */
+	struct trainer *t = stoa__calloc(1, sizeof *t);
 
 	if (!e || !t) {
 		stoa__free(e);
 		stoa__free(t);
 		return NULL;
 	}
-	t->n_pieces = 0;
-	t->sample_len = 0;
 	sample(t, bytes, lens, n);
-	memset(t->sample + t->sample_len, 0, 8);
 	encoder_reset(e);
+	fill_shorts(e);
 	for (unsigned i = 0; i < N_ROUNDS; i++) {
 		bool with_pairs = i + 1 < N_ROUNDS;
 
