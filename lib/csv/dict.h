@@ -46,13 +46,14 @@ int stoa__csv_dict_find(struct stoa__csv_dict *d, const char *p, uint32_t n, uin
 static inline struct stoa__csv_dict_short stoa__csv_dict_short_of(const char *p, uint32_t n)
 {
 	struct stoa__csv_dict_short s = { 0, 0, 0, n, 0 };
-	unsigned foreign = n < 8 ? 64 - 8 * n : 0;	/* bits of each load */
+	/* By masks: a column of few strings of several lengths is where branches are never learnt. */
+	unsigned foreign = (64 - 8 * n) & (0 - (unsigned)(n < 8));	/* bits of each load */
 
 	memcpy(&s.first, p, 8);
 	memcpy(&s.middle, p + 8, 8);
 	memcpy(&s.last, p + n - 8, 8);
 	s.first <<= foreign;
-	s.middle = n > 16 ? s.middle : 0;
+	s.middle &= 0 - (uint64_t)(n > 16);
 	s.last >>= foreign;
 	return s;
 }
