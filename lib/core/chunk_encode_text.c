@@ -95,23 +95,39 @@ static void write_lengths(const struct stoa__image_header *h, const uint32_t *le
 	memcpy(offsets, &at, sizeof at);
 }
 
-static void gather(const struct text *t, uint8_t *out)
+/*
+ * @n bytes, and none beside them. Most values are short: those are copied as two words that may
+ * overlap, as memcpy() takes longer to be called than to copy them.
+ */
+static inline void copy(uint8_t *out, const char *p, size_t n)
 {
-	for (size_t i = 0; i < t->n; i++) {
-		if (t->lens[i])
-			memcpy(out, value_of(t, i)->p, t->lens[i]);
-		out += t->lens[i];
+	struct half { uint64_t low, high; } first, last;
+
+	if (n > 32 || n < 8) {
+		memcpy(out, p, n);
+	} else if (n >= 16) {
+		memcpy(&first, p, 16);
+		memcpy(&last, p + n - 16, 16);
+		memcpy(out, &first, 16);
+		memcpy(out + n - 16, &last, 16);
+	} else {
+		memcpy(&first.low, p, 8);
+		memcpy(&last.low, p + n - 8, 8);
+		memcpy(out, &first.low, 8);
+		memcpy(out + n - 8, &last.low, 8);
 	}
 }
 
-/* The same, a mark behind each. */
-static void gather_marked(const struct text *t, uint8_t *out)
+/* All values, one after the other; with @marked, a mark behind each. */
+static inline __attribute__((always_inline)) void gather(const struct text *t, bool marked,
+							 uint8_t *out)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		if (t->lens[i])
-			memcpy(out, value_of(t, i)->p, t->lens[i]);
+			copy(out, value_of(t, i)->p, t->lens[i]);
 		out += t->lens[i];
-		*out++ = STOA__FSST_END;
+		if (marked)
+			*out++ = STOA__FSST_END;
 	}
 }
 
@@ -126,7 +142,7 @@ static int write_plain(const struct text *t, struct stoa__buf *out)
 	if (rc < 0)
 		return rc;
 	write_lengths(&h, t->lens, t->n, image + l.values, image + l.offsets);
-	gather(t, image + l.bytes);
+	gather(t, false, image + l.bytes);
 	stoa__image_commit(out, &l);
 	return STOA_OK;
 }
@@ -186,7 +202,7 @@ static int try_fsst(const struct text *t, struct stoa__buf *out)
 	/* The encoder looks 8 bytes ahead; of its output's room, what is used is touched. */
 	STOA_TRY(room_behind(t, 3 * len + 8, out, &raw));
 	small = raw + len + 8;
-	gather_marked(t, raw);
+	gather(t, true, raw);
 	memset(raw + len, 0, 8);
 	e = stoa__fsst_encoder_new(raw, t->lens, t->n);
 	if (!e)

@@ -29,6 +29,7 @@ void stoa__csv_dict_reset(struct stoa__csv_dict *d)
 	if (d->n > 0)
 		memset(d->slots, 0, ((size_t)d->mask + 1) * sizeof *d->slots);
 	memset(d->lately, 0, sizeof d->lately);
+	memset(d->single, 0, sizeof d->single);
 	d->n = 0;
 }
 

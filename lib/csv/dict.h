@@ -15,12 +15,13 @@
 
 #include <string.h>
 
+#include "../core/error.h"
 #include "../stoa.h"
 
 #define STOA__CSV_DICT_LATELY 1024
 #define STOA__CSV_DICT_SHORT 24
 
-/* A string of 1 to STOA__CSV_DICT_SHORT bytes, in full, and its code; len 0: none. */
+/* A string of 2 to STOA__CSV_DICT_SHORT bytes, in full, and its code; len 0: none. */
 struct stoa__csv_dict_short {
 	uint64_t first, middle, last;
 	uint32_t len;
@@ -34,6 +35,7 @@ struct stoa__csv_dict {
 	uint64_t *slots;	/* high half of the hash, low half the code + 1; 0: free */
 	uint32_t mask;		/* number of slots - 1, a power of two - 1; 0: none yet */
 	struct stoa__csv_dict_short lately[STOA__CSV_DICT_LATELY];
+	uint32_t single[256];	/* of one byte, flags and the like: code + 1, or 0 */
 };
 
 void stoa__csv_dict_release(struct stoa__csv_dict *d);
@@ -67,6 +69,19 @@ stoa__csv_dict_place(struct stoa__csv_dict *d, const struct stoa__csv_dict_short
 	return &d->lately[(hash >> 32) % STOA__CSV_DICT_LATELY];
 }
 
+/* stoa__csv_dict_code() of one byte. */
+static inline int stoa__csv_dict_single(struct stoa__csv_dict *d, const char *p, uint32_t *code)
+{
+	uint32_t *known = &d->single[(unsigned char)*p];
+
+	if (*known == 0) {
+		STOA_TRY(stoa__csv_dict_find(d, p, 1, code));
+		*known = *code + 1;
+	}
+	*code = *known - 1;
+	return STOA_OK;
+}
+
 /*
  * The code of @n bytes at @p, which become its string if it is new; 16 bytes from @p on must be
  * readable whatever @n is, and 8 before @p + @n. STOA_OK or STOA_ENOMEM. O(@n).
@@ -77,6 +92,8 @@ static inline int stoa__csv_dict_code(struct stoa__csv_dict *d, const char *p, u
 	struct stoa__csv_dict_short s, *place;
 	int rc;
 
+	if (n == 1)
+		return stoa__csv_dict_single(d, p, code);
 	if (n - 1 >= STOA__CSV_DICT_SHORT)
 		return stoa__csv_dict_find(d, p, n, code);
 	s = stoa__csv_dict_short_of(p, n);
