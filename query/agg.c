@@ -411,7 +411,7 @@ int stoa__aggregator_spill(struct stoa__aggregator *ag, struct stoa_error *err)
 
 /* ---- results -------------------------------------------------------------------------------- */
 
-static int sum_result(const struct stoa__agg *g, __int128 sum, int64_t *out, struct stoa_error *err)
+int stoa__agg_sum(const struct stoa__agg *g, __int128 sum, int64_t *out, struct stoa_error *err)
 {
 	bool decimal = g->type.type == STOA_DECIMAL;
 	__int128 limit = decimal ? (__int128)stoa__pow10[18] - 1 : (__int128)INT64_MAX;
@@ -424,20 +424,18 @@ static int sum_result(const struct stoa__agg *g, __int128 sum, int64_t *out, str
 	return STOA_OK;
 }
 
-static double average(const struct stoa__agg *g, const struct stoa__state *s, uint32_t group,
-		      int64_t count)
+double stoa__agg_average(const struct stoa__agg *g, __int128 sum, int64_t count)
 {
-	if (s->kind == STOA__STATE_SUM_F64)
-		return s->f64[group] / (double)count;
 	/*
 	 * As a long double where there is one with 64 bits of mantissa: a sum of 64 bits is
 	 * exact in it.
 	 */
-	long double sum = (long double)s->sum[group] / (long double)count;
-	return (double)(sum / (long double)stoa__pow10[g->arg->type.scale]);
+	long double mean = (long double)sum / (long double)count;
+
+	return (double)(mean / (long double)stoa__pow10[g->arg->type.scale]);
 }
 
-static bool moments_result(const struct stoa__agg *g, const struct stoa__moments *m, double *out)
+bool stoa__agg_moments(const struct stoa__agg *g, const struct stoa__moments *m, double *out)
 {
 	bool sample = g->kind == STOA__AGG_VAR_SAMP || g->kind == STOA__AGG_STDDEV_SAMP;
 	bool root = g->kind == STOA__AGG_STDDEV_SAMP || g->kind == STOA__AGG_STDDEV_POP;
@@ -466,12 +464,14 @@ static int group_result(const struct stoa__aggregator *ag, size_t i, uint32_t gr
 		if (s->kind == STOA__STATE_SUM_F64)
 			out->f = s->f64[group];
 		else
-			STOA_TRY(sum_result(g, s->sum[group], &out->i, err));
+			STOA_TRY(stoa__agg_sum(g, s->sum[group], &out->i, err));
 		return STOA_ROW;
 	case STOA__AGG_AVG:
 		if (!count)
 			return STOA_OK;
-		out->f = average(g, s, group, count);
+		out->f = s->kind == STOA__STATE_SUM_F64 ?
+				 s->f64[group] / (double)count :
+				 stoa__agg_average(g, s->sum[group], count);
 		return STOA_ROW;
 	case STOA__AGG_MIN:
 	case STOA__AGG_MAX:
@@ -482,7 +482,7 @@ static int group_result(const struct stoa__aggregator *ag, size_t i, uint32_t gr
 	case STOA__AGG_APPROX_COUNT:
 		out->i = stoa__sketch_estimate(&s->sketches[group]);
 		return STOA_ROW;
-	default: return moments_result(g, &s->moments[group], &out->f) ? STOA_ROW : STOA_OK;
+	default: return stoa__agg_moments(g, &s->moments[group], &out->f) ? STOA_ROW : STOA_OK;
 	}
 }
 

@@ -130,4 +130,15 @@ int stoa__aggregator_spill(struct stoa__aggregator *ag, struct stoa_error *err);
 int stoa__aggregator_result(struct stoa__aggregator *ag, size_t i, uint32_t from, size_t n,
 			    void *values, uint64_t *valid, struct stoa_error *err);
 
+/* ---- one value: what groups and windows have in common --------------------------------------- */
+
+/* A sum as the result; STOA_ERANGE if it does not fit. */
+int stoa__agg_sum(const struct stoa__agg *g, __int128 sum, int64_t *out, struct stoa_error *err);
+/* The mean of @count integers or decimals, 1 or more. */
+double stoa__agg_average(const struct stoa__agg *g, __int128 sum, int64_t count);
+/* False: too few values, NULL. */
+bool stoa__agg_moments(const struct stoa__agg *g, const struct stoa__moments *m, double *out);
+/* Does @x take the place of @y as the least, or (@max) the greatest? NaN is above all numbers. */
+bool stoa__agg_better(unsigned phys, union stoa__datum x, union stoa__datum y, bool max);
+
 #endif

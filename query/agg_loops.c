@@ -130,7 +130,6 @@ static void add_moments(struct stoa__state *s, const struct stoa__agg_rows *r)
 
 /* ---- minimum and maximum --------------------------------------------------------------------- */
 
-/* Does @x replace @y? NaN is above all numbers. */
 static bool better_f64(double x, double y, bool max)
 {
 	bool less = x < y || (x == x && y != y);
@@ -139,7 +138,7 @@ static bool better_f64(double x, double y, bool max)
 	return max ? more : less;
 }
 
-static bool better(unsigned phys, union stoa__datum x, union stoa__datum y, bool max)
+bool stoa__agg_better(unsigned phys, union stoa__datum x, union stoa__datum y, bool max)
 {
 	switch (phys) {
 	case STOA__PHYS_U64: return max ? x.u > y.u : x.u < y.u;
@@ -207,7 +206,7 @@ static int extreme_rows(struct stoa__state *s, const struct stoa__agg_rows *r, b
 	for (size_t i = 0; i < r->n; i++) {
 		uint32_t g = r->groups ? r->groups[i] : 0;
 		union stoa__datum x = element(r, s->phys, i);
-		if (s->seen[g] && !better(s->phys, x, s->best[g], max))
+		if (s->seen[g] && !stoa__agg_better(s->phys, x, s->best[g], max))
 			continue;
 		if (s->phys == STOA__PHYS_BYTES) {
 			STOA_TRY(keep_bytes(s, g, x.s));

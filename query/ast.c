@@ -56,6 +56,12 @@ static void raise_height(struct stoa__ast *node, const struct stoa__ast *child)
 		node->height = (uint16_t)(child->height + 1);
 }
 
+bool stoa__ast_hang(struct stoa__parse *ps, struct stoa__ast *node, const struct stoa__ast *child)
+{
+	raise_height(node, child);
+	return check_height(ps, &node->at, node->height);
+}
+
 struct stoa__ast *stoa__ast_new(struct stoa__parse *ps, int kind, struct stoa__token t)
 {
 	struct stoa__ast *node = stoa__parse_alloc(ps, sizeof *node);

@@ -50,7 +50,7 @@ enum stoa__ast_kind {
 	STOA__AST_LIKE,		/* a [NOT] LIKE b [ESCAPE c]; op: 1 for ILIKE */
 	STOA__AST_CASE,		/* CASE [a] list: WHEN, THEN, WHEN, THEN ... [ELSE b] */
 	STOA__AST_CAST,		/* CAST(a AS type) */
-	STOA__AST_CALL,		/* text(list [ORDER BY order]) [FILTER (WHERE a)]; flags */
+	STOA__AST_CALL,		/* text(list [ORDER BY order]) [FILTER (WHERE a)] [OVER over]; flags */
 	STOA__AST_EXTRACT,	/* EXTRACT(text FROM a) */
 	STOA__AST_ROW,		/* (list) of two or more */
 	STOA__AST_DEFAULT,	/* in VALUES and SET: the slot's default */
@@ -75,7 +75,6 @@ enum stoa__is { STOA__IS_NULL, STOA__IS_TRUE, STOA__IS_FALSE, STOA__IS_UNKNOWN }
 
 #define STOA__AST_NOT_FLAG 1u	/* NOT BETWEEN, NOT IN, NOT LIKE, IS NOT */
 #define STOA__AST_DISTINCT 2u	/* call(DISTINCT ...) */
-#define STOA__AST_OVER 4u	/* call() OVER ... */
 #define STOA__AST_WITHIN 8u	/* call() WITHIN GROUP (ORDER BY order) */
 
 /* A type as written: integer, decimal(12, 2), double precision, ref(table), weak ref(table). */
@@ -89,6 +88,7 @@ struct stoa__ast_type {
 
 struct stoa__ast;
 struct stoa__ast_items;
+struct stoa__ast_window;
 struct stoa__query;
 struct stoa__ast_list {
 	struct stoa__ast **items;
@@ -111,6 +111,7 @@ struct stoa__ast {
 	struct stoa__ast_items *order;
 	struct stoa__ast_type *type;
 	struct stoa__query *query;
+	struct stoa__ast_window *over;
 	const struct stoa_slot *slot;
 };
 
@@ -126,6 +127,36 @@ struct stoa__ast_items {
 	struct stoa__ast_item *first;
 	struct stoa__ast_item *last;
 	size_t n;
+};
+
+/* Where a frame begins or ends. */
+enum stoa__frame_edge {
+	STOA__EDGE_FIRST,	/* UNBOUNDED PRECEDING */
+	STOA__EDGE_BEFORE,	/* expr PRECEDING */
+	STOA__EDGE_CURRENT,
+	STOA__EDGE_BEHIND,	/* expr FOLLOWING */
+	STOA__EDGE_LAST,	/* UNBOUNDED FOLLOWING */
+};
+struct stoa__ast_edge {
+	int place;		/* enum stoa__frame_edge */
+	struct stoa__token at;
+	struct stoa__ast *offset;
+};
+enum stoa__frame_unit { STOA__FRAME_NONE, STOA__FRAME_ROWS, STOA__FRAME_RANGE, STOA__FRAME_GROUPS };
+struct stoa__ast_frame {
+	int unit;		/* enum stoa__frame_unit; NONE: as usual */
+	struct stoa__ast_edge start, end;
+};
+/* OVER name, OVER ([base] [PARTITION BY ...] [ORDER BY ...] [frame]); name AS (...) of a WINDOW. */
+struct stoa__ast_window {
+	struct stoa__token at;
+	struct stoa__token base;	/* kind 0: none */
+	bool whole;			/* is @base, not a window made from it */
+	struct stoa__ast_list *partition;
+	struct stoa__ast_items *order;
+	struct stoa__ast_frame frame;
+	struct stoa__token name;	/* of a WINDOW clause */
+	struct stoa__ast_window *next;	/* in it; the last comes first, and sees those behind it */
 };
 
 enum stoa__from_kind {
@@ -186,6 +217,7 @@ struct stoa__query {
 	struct stoa__ast *where;
 	struct stoa__ast_list *group_by;
 	struct stoa__ast *having;
+	struct stoa__ast_window *windows;
 	uint8_t set_op;
 	bool set_all;
 	struct stoa__query *left;

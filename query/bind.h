@@ -9,6 +9,7 @@
  * bind_name.c  names, references followed
  * bind_call.c  functions, CASE
  * bind_agg.c  aggregates
+ * bind_window.c  window functions
  * cast.c     conversion between types, explicit and implied
  * subquery.c  EXISTS, IN and scalar subqueries
  * from.c     tables to scopes
@@ -97,6 +98,47 @@ static inline struct stoa__bound **stoa__agg_expr(struct stoa__agg *g, size_t i)
 	return i - 2 < g->n_keys ? &g->keys[i - 2].expr : NULL;
 }
 
+enum stoa__window_kind {
+	STOA__WINDOW_AGG,
+	STOA__WINDOW_ROW_NUMBER, STOA__WINDOW_RANK, STOA__WINDOW_DENSE_RANK,
+	STOA__WINDOW_PERCENT_RANK, STOA__WINDOW_CUME_DIST, STOA__WINDOW_NTILE,
+	STOA__WINDOW_LAG, STOA__WINDOW_LEAD,
+	STOA__WINDOW_FIRST_VALUE, STOA__WINDOW_LAST_VALUE, STOA__WINDOW_NTH_VALUE,
+};
+/* The rows of a partition that a function sees from one of them. */
+struct stoa__frame {
+	uint8_t unit;			/* enum stoa__frame_unit */
+	uint8_t start, end;		/* enum stoa__frame_edge */
+	uint64_t n_start, n_end;	/* ROWS, GROUPS: how many before or behind */
+	struct stoa__bound *at_start, *at_end;	/* RANGE: the key that lies so far off */
+};
+struct stoa__window {
+	uint8_t kind;		/* enum stoa__window_kind */
+	const char *name;
+	struct stoa__agg agg;	/* of AGG; of others result's type, argument and place alone */
+	struct stoa__bound *more[2];	/* LAG, LEAD: offset, default; NTH_VALUE, NTILE: number */
+	struct stoa__frame frame;
+	struct stoa__bound **partition;
+	size_t n_partition;
+	struct stoa__agg_key *keys;	/* ORDER BY */
+	size_t n_keys;
+};
+/* As stoa__agg_expr(), of a window function: its own first, then those of PARTITION BY, ORDER BY. */
+static inline struct stoa__bound **stoa__window_expr(struct stoa__window *w, size_t i)
+{
+	struct stoa__bound **own[] = { &w->agg.arg,	   &w->agg.filter,    &w->more[0],
+				       &w->more[1],	   &w->frame.at_start, &w->frame.at_end };
+	const size_t n_own = sizeof own / sizeof *own;
+
+	if (i < n_own)
+		return own[i];
+	i -= n_own;
+	if (i < w->n_partition)
+		return &w->partition[i];
+	i -= w->n_partition;
+	return i < w->n_keys ? &w->keys[i].expr : NULL;
+}
+
 /* The names of a WITH, and what they may refer to themselves. */
 struct stoa__ctes {
 	const struct stoa__with *list;		/* newest first; each sees those behind it */
@@ -118,6 +160,10 @@ struct stoa__binder {
 	const char *no_aggregates;	/* where we are, if aggregates may not be here: "WHERE" */
 	struct stoa__agg *aggs;
 	size_t n_aggs, cap_aggs;
+	bool may_window;		/* window functions may be here */
+	const struct stoa__ast_window *named;	/* the query's WINDOW */
+	struct stoa__window *windows;
+	size_t n_windows, cap_windows;
 	int64_t now;			/* for current_timestamp; 0: not asked yet */
 };
 
@@ -235,7 +281,24 @@ struct stoa__bound *stoa__bind_number(struct stoa__binder *bn, const struct stoa
 
 /* Do both want their values in the same order? */
 bool stoa__agg_same_order(const struct stoa__agg *a, const struct stoa__agg *b);
-bool stoa__is_aggregate(const struct stoa__ast *a);
+bool stoa__is_aggregate(const struct stoa__ast *a);	/* and has no OVER */
+bool stoa__is_aggregate_name(const struct stoa__ast *call);
+bool stoa__agg_same(const struct stoa__agg *a, const struct stoa__agg *b);
 struct stoa__bound *stoa__bind_aggregate(struct stoa__binder *bn, const struct stoa__ast *a);
+/* What @a says of an aggregate, which enters no list; its arguments are bound. False after an error. */
+bool stoa__bind_agg(struct stoa__binder *bn, const struct stoa__ast *a, struct stoa__agg *g);
+/* The keys of an ORDER BY, without those that say nothing; *@n of them. */
+struct stoa__agg_key *stoa__bind_agg_keys(struct stoa__binder *bn,
+					  const struct stoa__ast_items *order, size_t *n);
+
+/* ---- bind_window.c ------------------------------------------------------------------------- */
+
+/* @a, a call with OVER: a node that names it in the query's list. */
+struct stoa__bound *stoa__bind_window(struct stoa__binder *bn, const struct stoa__ast *a);
+/* Is that the name of a function that only OVER gives a meaning? */
+bool stoa__is_window_name(struct stoa_bytes name);
+bool stoa__has_window(const struct stoa__bound *b);
+/* Do both look at the same partitions in the same order? */
+bool stoa__window_same_rows(const struct stoa__window *a, const struct stoa__window *b);
 
 #endif

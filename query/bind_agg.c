@@ -74,9 +74,14 @@ static const struct name *name_of(const struct stoa__ast *a)
 	return NULL;
 }
 
+bool stoa__is_aggregate_name(const struct stoa__ast *a)
+{
+	return name_of(a) != NULL;
+}
+
 bool stoa__is_aggregate(const struct stoa__ast *a)
 {
-	return a->kind == STOA__AST_CALL && name_of(a) != NULL;
+	return a->kind == STOA__AST_CALL && !a->over && name_of(a) != NULL;
 }
 
 /* ---- the value ------------------------------------------------------------------------------ */
@@ -205,29 +210,33 @@ static void drop_keys(struct stoa__agg *g)
 	}
 }
 
-static bool bind_keys(struct stoa__binder *bn, const struct stoa__ast *a, struct stoa__agg *g)
+struct stoa__agg_key *stoa__bind_agg_keys(struct stoa__binder *bn,
+					  const struct stoa__ast_items *order, size_t *n)
 {
-	g->keys = stoa__bind_array(bn, a->order->n, sizeof *g->keys);
-	for (const struct stoa__ast_item *i = a->order->first; i && bn->rc >= 0; i = i->next) {
+	struct stoa__agg_key *keys = stoa__bind_array(bn, order->n, sizeof *keys);
+
+	*n = 0;
+	for (const struct stoa__ast_item *i = order->first; i && bn->rc >= 0; i = i->next) {
 		struct stoa__bound *b = stoa__bind(bn, i->expr);
 		if (b && b->type.type == STOA__TYPE_INTERVAL)
 			stoa__bind_fail(bn, &i->expr->at, STOA_EUNSUPPORTED,
 					"ordering by an interval is not supported");
 		if (!b || b->kind == STOA__BOUND_CONST)	/* says nothing */
 			continue;
-		g->keys[g->n_keys++] = (struct stoa__agg_key){
+		keys[(*n)++] = (struct stoa__agg_key){
 			.expr = b,
 			.descending = i->descending,
 			.nulls_first = i->nulls ? i->nulls == 1 : i->descending,
 		};
 	}
-	return bn->rc >= 0;
+	return keys;
 }
 
 /* string_agg(x, ',' ORDER BY y) */
 static bool order_strings(struct stoa__binder *bn, const struct stoa__ast *a, struct stoa__agg *g)
 {
-	if (!bind_keys(bn, a, g))
+	g->keys = stoa__bind_agg_keys(bn, a->order, &g->n_keys);
+	if (bn->rc < 0)
 		return false;
 	if (!g->distinct)
 		return true;
@@ -342,7 +351,7 @@ bool stoa__agg_same_order(const struct stoa__agg *a, const struct stoa__agg *b)
 	return true;
 }
 
-static bool same_aggregate(const struct stoa__agg *a, const struct stoa__agg *b)
+bool stoa__agg_same(const struct stoa__agg *a, const struct stoa__agg *b)
 {
 	if (a->kind != b->kind || a->distinct != b->distinct ||
 	    a->separator.len != b->separator.len ||
@@ -358,7 +367,7 @@ static bool same_aggregate(const struct stoa__agg *a, const struct stoa__agg *b)
 static int64_t list_aggregate(struct stoa__binder *bn, const struct stoa__agg *g)
 {
 	for (size_t i = 0; i < bn->n_aggs; i++)
-		if (same_aggregate(&bn->aggs[i], g))
+		if (stoa__agg_same(&bn->aggs[i], g))
 			return (int64_t)i;
 	if (bn->n_aggs == bn->cap_aggs) {
 		size_t cap = bn->cap_aggs ? bn->cap_aggs * 2 : 8;
@@ -374,26 +383,35 @@ static int64_t list_aggregate(struct stoa__binder *bn, const struct stoa__agg *g
 	return (int64_t)bn->n_aggs++;
 }
 
+bool stoa__bind_agg(struct stoa__binder *bn, const struct stoa__ast *a, struct stoa__agg *g)
+{
+	*g = (struct stoa__agg){ .kind = name_of(a)->kind,
+				 .distinct = (a->flags & STOA__AST_DISTINCT) != 0,
+				 .type = stoa__type_plain(STOA_I64),
+				 .line = a->at.line,
+				 .column = a->at.column };
+	if (!bind_arguments(bn, a, g))
+		return false;
+	if (a->a)
+		g->filter = stoa__bind_condition(bn, a->a, "FILTER");
+	return !a->a || g->filter;
+}
+
 struct stoa__bound *stoa__bind_aggregate(struct stoa__binder *bn, const struct stoa__ast *a)
 {
-	struct stoa__agg g = { .kind = name_of(a)->kind,
-			       .distinct = (a->flags & STOA__AST_DISTINCT) != 0,
-			       .type = stoa__type_plain(STOA_I64),
-			       .line = a->at.line,
-			       .column = a->at.column };
 	const char *outer = bn->no_aggregates;
+	bool may_window = bn->may_window;
+	struct stoa__agg g;
 
 	if (outer)
 		return stoa__bind_fail(bn, &a->at, STOA_EINVAL, "%.*s() cannot be used inside %s%s",
 				       shown(a->text), a->text.p, outer,
 				       strcmp(outer, "WHERE") == 0 ? ": use HAVING" : "");
 	bn->no_aggregates = "an aggregate";
-	bool ok = bind_arguments(bn, a, &g);
-	if (ok && a->a) {
-		g.filter = stoa__bind_condition(bn, a->a, "FILTER");
-		ok = g.filter != NULL;
-	}
+	bn->may_window = false;
+	bool ok = stoa__bind_agg(bn, a, &g);
 	bn->no_aggregates = outer;
+	bn->may_window = may_window;
 	if (!ok)
 		return NULL;
 	int64_t index = list_aggregate(bn, &g);

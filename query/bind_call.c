@@ -477,6 +477,10 @@ static struct stoa__bound *bind_scalar(struct stoa__binder *bn, const struct sto
 		if (fn)
 			return call_with(bn, a, fn, args, n);
 	}
+	if (!any && stoa__is_window_name(a->text))
+		return stoa__bind_fail(bn, &a->at, STOA_EINVAL,
+				       "%.*s() is a window function: it wants OVER (...)",
+				       shown(a->text), a->text.p);
 	if (!any)
 		return stoa__bind_fail(bn, &a->at, STOA_ENOTFOUND, "there is no function %.*s()",
 				       shown(a->text), a->text.p);
@@ -493,9 +497,8 @@ struct stoa__bound *stoa__bind_call(struct stoa__binder *bn, const struct stoa__
 {
 	uint32_t n = a->list ? a->list->n : 0;
 
-	if (a->flags & STOA__AST_OVER)
-		return stoa__bind_fail(bn, &a->at, STOA_EUNSUPPORTED,
-				       "window functions (OVER) are not supported");
+	if (a->over)
+		return stoa__bind_window(bn, a);
 	if (stoa__is_aggregate(a))
 		return stoa__bind_aggregate(bn, a);
 	if (a->a || a->order || (a->flags & STOA__AST_DISTINCT))

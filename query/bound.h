@@ -40,6 +40,7 @@ enum stoa__bound_kind {
 	STOA__BOUND_LIKE,      /* args[0] LIKE args[1] [ESCAPE args[2]] */
 	STOA__BOUND_CALL,      /* @fn of args */
 	STOA__BOUND_AGGREGATE, /* aggregate @index of the query */
+	STOA__BOUND_WINDOW, /* window function @index of the query; gone when the plan is made */
 	STOA__BOUND_SUBQUERY, /* @sub; of IN, args[0] compares; gone when the plan is made */
 };
 

@@ -417,6 +417,7 @@ static uint16_t compile_kind(struct compiler *cc, const struct stoa__bound *b)
 	case STOA__BOUND_LIKE: return compile_like(cc, b);
 	case STOA__BOUND_CALL: return compile_call(cc, b);
 	case STOA__BOUND_AGGREGATE:
+	case STOA__BOUND_WINDOW:
 	case STOA__BOUND_SUBQUERY: break;
 	}
 	cc->rc = stoa__fail_at(cc->err, STOA_EINVAL, b->line, b->column,

@@ -355,6 +355,7 @@ void stoa__estimate(struct stoa__binder *bn, struct stoa__node *n)
 	case STOA__NODE_JOIN: n->rows = join_rows(n); break;
 	case STOA__NODE_PROJECT:
 	case STOA__NODE_SORT:
+	case STOA__NODE_WINDOW:
 	case STOA__NODE_LOOKUP:
 	case STOA__NODE_UNIQUE:
 	case STOA__NODE_REPEAT: n->rows = n->input[0]->rows; break;

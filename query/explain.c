@@ -81,10 +81,16 @@ static void put_group(struct stoa__text *t, const struct stoa__node *n,
 static void put_sort(struct stoa__text *t, const struct stoa__node *n)
 {
 	stoa__text_put(t, n->kind == STOA__NODE_SORT ? "sort by " : "first of each ");
-	for (size_t i = 0; i < n->n_order; i++)
-		stoa__text_put(t, "%s%s%s", i ? ", " : "",
-			       n->input[0]->columns[n->order[i].output].name,
-			       n->order[i].descending ? " DESC" : "");
+	for (size_t i = 0; i < n->n_order; i++) {
+		const struct stoa__node *in = n->input[0];
+		size_t at = n->order[i].output;
+		stoa__text_put(t, "%s", i ? ", " : "");
+		if (*in->columns[at].name)
+			stoa__text_put(t, "%s", in->columns[at].name);
+		else
+			stoa__text_put_column(t, in, at);
+		stoa__text_put(t, "%s", n->order[i].descending ? " DESC" : "");
+	}
 	if (n->limit != UINT64_MAX)
 		stoa__text_put(t, ", first %llu", (unsigned long long)n->limit);
 }
@@ -140,6 +146,16 @@ static void put_lookup(struct stoa__text *t, const struct stoa__node *n,
 	stoa__text_put_exprs(t, n->exprs, 1, "", in, 1);
 }
 
+static void put_windows(struct stoa__text *t, const struct stoa__node *n,
+			const struct stoa__node *const *in)
+{
+	stoa__text_put(t, "window ");
+	for (size_t i = 0; i < n->n_windows; i++) {
+		stoa__text_put(t, i ? ", " : "");
+		stoa__text_put_window(t, &n->windows[i], in[0]);
+	}
+}
+
 static void put_node(struct stoa__text *t, const struct stoa__node *n,
 		     const struct stoa__node_counts *counts)
 {
@@ -160,6 +176,7 @@ static void put_node(struct stoa__text *t, const struct stoa__node *n,
 		stoa__text_put(t, "repeat ");
 		stoa__text_put_exprs(t, n->exprs, n->n_exprs, ", ", in, n_in);
 		return;
+	case STOA__NODE_WINDOW: put_windows(t, n, in); return;
 	case STOA__NODE_LOOKUP: put_lookup(t, n, in); return;
 	case STOA__NODE_FILTER:
 	case STOA__NODE_PROJECT:

@@ -25,6 +25,11 @@ void stoa__text_put_exprs(struct stoa__text *t, struct stoa__bound *const *exprs
 			  size_t n_inputs);
 void stoa__text_put_aggregate(struct stoa__text *t, const struct stoa__agg *a,
 			      const struct stoa__node *input);
+/* Column @index of @n: by name, or what it is where it has none. */
+void stoa__text_put_column(struct stoa__text *t, const struct stoa__node *n, size_t index);
+/* A window function over @input's columns. */
+void stoa__text_put_window(struct stoa__text *t, const struct stoa__window *w,
+			   const struct stoa__node *input);
 
 /* explain.c: a line for each node, below a first line if @head; @ran: with what that cost. */
 void stoa__text_put_plan(struct stoa__text *t, const struct stoa__plan *plan, const char *head,

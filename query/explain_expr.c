@@ -32,14 +32,20 @@ static void put_value(struct stoa__text *t, const struct stoa_value *v)
 }
 
 /* Column @index of @n: by name, or, where it is made by a grouping, what it is. */
-static void put_name(struct stoa__text *t, const struct stoa__node *n, size_t index)
+void stoa__text_put_column(struct stoa__text *t, const struct stoa__node *n, size_t index)
 {
 	const struct stoa__node *made = n;
 
 	while (made->kind == STOA__NODE_FILTER || made->kind == STOA__NODE_SORT ||
-	       made->kind == STOA__NODE_LIMIT)
+	       made->kind == STOA__NODE_LIMIT ||
+	       (made->kind == STOA__NODE_WINDOW && index < made->input[0]->n_columns))
 		made = made->input[0];
-	if (made->kind != STOA__NODE_AGGREGATE)
+	if (made->kind == STOA__NODE_WINDOW)
+		stoa__text_put_window(t, &made->windows[index - made->input[0]->n_columns],
+				      made->input[0]);
+	else if (made->kind == STOA__NODE_PROJECT && !*made->columns[index].name)
+		put(t, made->exprs[index], (const struct stoa__node *const *)made->input, 1);
+	else if (made->kind != STOA__NODE_AGGREGATE)
 		stoa__text_put(t, "%s", n->columns[index].name);
 	else if (index < made->n_exprs)
 		put(t, made->exprs[index], (const struct stoa__node *const *)made->input, 1);
@@ -54,7 +60,7 @@ static void put_column(struct stoa__text *t, const struct stoa__bound *b,
 
 	for (size_t i = 0; i < n; i++) {
 		if (index < inputs[i]->n_columns) {
-			put_name(t, inputs[i], index);
+			stoa__text_put_column(t, inputs[i], index);
 			return;
 		}
 		index -= inputs[i]->n_columns;
@@ -245,4 +251,69 @@ void stoa__text_put_aggregate(struct stoa__text *t, const struct stoa__agg *a,
 		put(t, a->filter, &input, 1);
 		stoa__text_put(t, ")");
 	}
+}
+
+static void put_edge(struct stoa__text *t, const struct stoa__frame *f, bool end)
+{
+	static const char *const places[] = {
+		[STOA__EDGE_FIRST] = "UNBOUNDED PRECEDING", [STOA__EDGE_BEFORE] = "PRECEDING",
+		[STOA__EDGE_CURRENT] = "CURRENT ROW", [STOA__EDGE_BEHIND] = "FOLLOWING",
+		[STOA__EDGE_LAST] = "UNBOUNDED FOLLOWING",
+	};
+	uint8_t place = end ? f->end : f->start;
+
+	if (place == STOA__EDGE_BEFORE || place == STOA__EDGE_BEHIND) {
+		if (f->unit == STOA__FRAME_RANGE)
+			stoa__text_put(t, "... ");
+		else
+			stoa__text_put(t, "%llu ",
+				       (unsigned long long)(end ? f->n_end : f->n_start));
+	}
+	stoa__text_put(t, "%s", places[place]);
+}
+
+static void put_frame(struct stoa__text *t, const struct stoa__frame *f)
+{
+	static const char *const units[] = { "", "ROWS", "RANGE", "GROUPS" };
+
+	if (f->unit == STOA__FRAME_RANGE && f->start == STOA__EDGE_FIRST &&
+	    f->end == STOA__EDGE_CURRENT)
+		return;		/* as usual */
+	stoa__text_put(t, " %s BETWEEN ", units[f->unit]);
+	put_edge(t, f, false);
+	stoa__text_put(t, " AND ");
+	put_edge(t, f, true);
+}
+
+void stoa__text_put_window(struct stoa__text *t, const struct stoa__window *w,
+			   const struct stoa__node *input)
+{
+	const struct stoa__bound *args[] = { w->agg.arg, w->more[0], w->more[1] };
+	const char *between = "";
+
+	if (w->kind == STOA__WINDOW_AGG) {
+		stoa__text_put_aggregate(t, &w->agg, input);
+	} else {
+		stoa__text_put(t, "%s(", w->name);
+		for (size_t i = 0; i < 3; i++) {
+			if (!args[i])
+				continue;
+			stoa__text_put(t, "%s", between);
+			put(t, args[i], &input, 1);
+			between = ", ";
+		}
+		stoa__text_put(t, ")");
+	}
+	stoa__text_put(t, " OVER (");
+	for (size_t i = 0; i < w->n_partition; i++) {
+		stoa__text_put(t, i ? ", " : "PARTITION BY ");
+		put(t, w->partition[i], &input, 1);
+	}
+	for (size_t i = 0; i < w->n_keys; i++) {
+		stoa__text_put(t, i ? ", " : w->n_partition ? " ORDER BY " : "ORDER BY ");
+		put(t, w->keys[i].expr, &input, 1);
+		stoa__text_put(t, w->keys[i].descending ? " DESC" : "");
+	}
+	put_frame(t, &w->frame);
+	stoa__text_put(t, ")");
 }

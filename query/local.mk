@@ -15,6 +15,7 @@ libstoa_all_la_SOURCES += \
 	%D%/ast.c \
 	%D%/ast.h \
 	%D%/ast_row.c \
+	%D%/ast_window.c \
 	%D%/bar.c \
 	%D%/bar.h \
 	%D%/bind.c \
@@ -24,6 +25,7 @@ libstoa_all_la_SOURCES += \
 	%D%/bind_call.c \
 	%D%/bind_compare.c \
 	%D%/bind_name.c \
+	%D%/bind_window.c \
 	%D%/bound.c \
 	%D%/bound.h \
 	%D%/cast.c \
@@ -100,9 +102,11 @@ libstoa_all_la_SOURCES += \
 	%D%/order.h \
 	%D%/op_unique.c \
 	%D%/op_values.c \
+	%D%/op_window.c \
 	%D%/parse.c \
 	%D%/parse.h \
 	%D%/plan.c \
+	%D%/plan_window.c \
 	%D%/positional.c \
 	%D%/plan.h \
 	%D%/prog.h \
@@ -142,7 +146,10 @@ libstoa_all_la_SOURCES += \
 	%D%/types.c \
 	%D%/upsert.c \
 	%D%/upsert.h \
-	%D%/vec.c
+	%D%/vec.c \
+	%D%/window.c \
+	%D%/window.h \
+	%D%/window_sum.c
 nodist_libstoa_all_la_SOURCES = %D%/sql.c %D%/sql.h
 
 BUILT_SOURCES += %D%/sql.h
@@ -157,4 +164,4 @@ EXTRA_DIST += %D%/sql.y %D%/sql.c %D%/sql.h %D%/README.md
 %D%/sql.h: %D%/sql.c
 	@test -f $@ || { rm -f %D%/sql.c; $(MAKE) $(AM_MAKEFLAGS) %D%/sql.c; }
 ## BUILT_SOURCES serves all and check alone; one program may be asked for in a clean tree, too.
-%D%/lexer.lo %D%/parse.lo: %D%/sql.h
+%D%/ast_window.lo %D%/lexer.lo %D%/parse.lo: %D%/sql.h

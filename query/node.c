@@ -105,7 +105,8 @@ static bool passes_on(const struct stoa__node *n)
 {
 	return n->kind == STOA__NODE_FILTER || n->kind == STOA__NODE_SORT ||
 	       n->kind == STOA__NODE_LIMIT || n->kind == STOA__NODE_REPEAT ||
-	       n->kind == STOA__NODE_LOOKUP || n->kind == STOA__NODE_UNIQUE;
+	       n->kind == STOA__NODE_LOOKUP || n->kind == STOA__NODE_WINDOW ||
+	       n->kind == STOA__NODE_UNIQUE;
 }
 
 bool stoa__join_gives_left(const struct stoa__node *n)
@@ -122,7 +123,8 @@ bool stoa__join_gives_right(const struct stoa__node *n)
 bool stoa__node_makes(const struct stoa__node *n, uint32_t var)
 {
 	for (;; n = n->input[0]) {
-		for (size_t i = 0; n->kind == STOA__NODE_LOOKUP && i < n->n_columns; i++)
+		bool adds = n->kind == STOA__NODE_LOOKUP || n->kind == STOA__NODE_WINDOW;
+		for (size_t i = 0; adds && i < n->n_columns; i++)
 			if (n->columns[i].var == var)
 				return true;
 		if (!passes_on(n))

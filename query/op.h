@@ -158,6 +158,13 @@ int stoa__op_repeat(struct stoa__op *child, struct stoa__arena *arena, struct st
 int stoa__op_unique(struct stoa__op *child, const struct stoa__type *types, size_t n_columns,
 		    const struct stoa__order_key *keys, size_t n_keys, struct stoa__op **out,
 		    struct stoa_error *err);
+/*
+ * @child's rows, which are sorted by @node's order, with a column for each of its functions. @types:
+ * of the child's columns, borrowed during the call; the node outlives the operator.
+ */
+int stoa__op_window(struct stoa__op *child, const struct stoa__type *types,
+		    const struct stoa__node *node, struct stoa__budget *budget,
+		    struct stoa__op **out, struct stoa_error *err);
 /* The rows of lanes, of columns of @types, in the order of the table. Takes over @in. */
 int stoa__op_gather(struct stoa__lanes *in, const struct stoa__type *types, size_t n_columns,
 		    struct stoa__op **out, struct stoa_error *err);

@@ -263,6 +263,18 @@ static int build_unique(struct build *b, const struct stoa__node *n, struct stoa
 	return stoa__op_unique(child, types, n->n_columns, n->order, n->n_order, out, b->err);
 }
 
+static int build_window(struct build *b, const struct stoa__node *n, struct stoa__op *child,
+			struct stoa__op **out)
+{
+	struct stoa__type *types = types_of(b, n->input[0]);
+
+	if (!types) {
+		stoa__op_close(child);
+		return stoa__fail_memory(b->err);
+	}
+	return stoa__op_window(child, types, n, b->run->means.budget, out, b->err);
+}
+
 /* ---- joins ----------------------------------------------------------------------------------- */
 
 /* Does a probe row without a partner leave nothing behind? */
@@ -387,6 +399,7 @@ static int build_on(struct build *b, const struct stoa__node *n, struct stoa__op
 	case STOA__NODE_APPEND: return stoa__op_append(child, other, out, b->err);
 	case STOA__NODE_VALUES: return build_values(b, n, out);
 	case STOA__NODE_UNIQUE: return build_unique(b, n, child, out);
+	case STOA__NODE_WINDOW: return build_window(b, n, child, out);
 	case STOA__NODE_LOOKUP: return build_lookup(b, n, child, out);
 	case STOA__NODE_REPEAT:
 		return stoa__op_repeat(child, b->arena, n->exprs[0], n->n_columns, out, b->err);

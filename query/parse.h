@@ -86,6 +86,8 @@ struct stoa__ast *stoa__ast_in(struct stoa__parse *ps, struct stoa__token t, str
 struct stoa__ast *stoa__ast_one(struct stoa__parse *ps);
 struct stoa__ast *stoa__ast_logic(struct stoa__parse *ps, int kind, struct stoa__token t,
 				  struct stoa__ast *a, struct stoa__ast *b);
+/* @child stands below @node; false: too deep. */
+bool stoa__ast_hang(struct stoa__parse *ps, struct stoa__ast *node, const struct stoa__ast *child);
 /* A node with any children; counts its height. */
 struct stoa__ast *stoa__ast_node(struct stoa__parse *ps, int kind, struct stoa__token t,
 				 struct stoa__ast *a, struct stoa__ast *b, struct stoa__ast *c,
@@ -93,6 +95,21 @@ struct stoa__ast *stoa__ast_node(struct stoa__parse *ps, int kind, struct stoa__
 /* Puts ORDER BY into a call; @flags of it. */
 struct stoa__ast *stoa__ast_call_order(struct stoa__parse *ps, struct stoa__ast *call,
 				       struct stoa__ast_items *order, unsigned flags);
+/* ---- ast_window.c */
+struct stoa__ast_window *stoa__ast_window_new(struct stoa__parse *ps, struct stoa__token at,
+					      struct stoa__ast_list *partition,
+					      struct stoa__ast_items *order,
+					      const struct stoa__ast_frame *frame);
+/* One more of a WINDOW clause. */
+struct stoa__ast_window *stoa__ast_window_name(struct stoa__ast_window *w, struct stoa__token name,
+					       struct stoa__ast_window *next);
+struct stoa__ast_edge stoa__ast_current_row(struct stoa__token at);
+/* A frame in the unit that token @unit names. */
+struct stoa__ast_frame stoa__ast_frame_of(struct stoa__parse *ps, struct stoa__token unit,
+					  struct stoa__ast_edge start, struct stoa__ast_edge end);
+/* @call OVER @window. */
+struct stoa__ast *stoa__ast_over(struct stoa__parse *ps, struct stoa__ast *call,
+				 struct stoa__ast_window *window);
 struct stoa__ast *stoa__ast_call(struct stoa__parse *ps, struct stoa__token name,
 				 struct stoa__ast_list *args);
 struct stoa__ast *stoa__ast_query(struct stoa__parse *ps, int kind, struct stoa__token t,

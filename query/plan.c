@@ -172,8 +172,7 @@ static int64_t alias_position(const struct block *b, const struct stoa__ast *a)
 	return -1;
 }
 
-/* A type of its own for each key: NULL's is not known. */
-static struct stoa__bound *typed(struct stoa__binder *bn, struct stoa__bound *b)
+struct stoa__bound *stoa__bound_typed(struct stoa__binder *bn, struct stoa__bound *b)
 {
 	struct stoa__token at;
 
@@ -204,6 +203,9 @@ static struct stoa__bound *bind_key(struct block *b, const struct stoa__ast *a)
 	if (stoa__is_aggregate(b->item_asts[at]))
 		return stoa__bind_fail(b->bn, &a->at, STOA_EINVAL,
 				       "an aggregate cannot be used inside GROUP BY");
+	if (b->outputs[at] && stoa__has_window(b->outputs[at]))
+		return stoa__bind_fail(b->bn, &a->at, STOA_EINVAL,
+				       "a window function cannot be used inside GROUP BY");
 	return b->outputs[at];
 }
 
@@ -250,7 +252,7 @@ static void make_groups(struct block *b)
 	n->global = b->n_keys == 0;
 	for (size_t i = 0; i < b->n_keys && bn->rc >= 0; i++) {
 		struct stoa__bound *x =
-			stoa__subqueries_join(bn, &n->input[0], typed(bn, b->keys[i]));
+			stoa__subqueries_join(bn, &n->input[0], stoa__bound_typed(bn, b->keys[i]));
 		if (!x)
 			return;
 		stoa__node_add_expr(bn, n, x);
@@ -299,6 +301,12 @@ static void group(struct block *b)
 		b->outputs[i] = stoa__bound_map(bn, b->outputs[i], regroup, b);
 	if (b->having)
 		b->having = stoa__bound_map(bn, b->having, regroup, b);
+	for (size_t i = 0; i < bn->n_windows; i++) {
+		struct stoa__bound **at;
+		for (size_t k = 0; (at = stoa__window_expr(&bn->windows[i], k)); k++)
+			if (*at)
+				*at = stoa__bound_map(bn, *at, regroup, b);
+	}
 }
 
 /* ---- ORDER BY ------------------------------------------------------------------------------- */
@@ -432,7 +440,7 @@ static void project(struct block *b)
 		b->outputs[i] = stoa__subqueries_join(bn, &b->tree, b->outputs[i]);
 	n->input[0] = b->tree;
 	for (size_t i = 0; i < b->n_outputs && bn->rc >= 0; i++) {
-		struct stoa__bound *x = typed(bn, b->outputs[i]);
+		struct stoa__bound *x = stoa__bound_typed(bn, b->outputs[i]);
 		char *name = i < b->n_visible ? stoa__arena_copy(bn->arena, b->names[i].p,
 								 b->names[i].len) :
 						"";
@@ -543,15 +551,21 @@ static void plan_select(struct block *b)
 		bn->no_aggregates = NULL;
 	}
 	filter(b, where);
+	bn->may_window = true;
 	if (bn->rc >= 0)
 		bind_items(b);
+	bn->may_window = false;
 	bind_keys(b);
 	if (b->q->having && bn->rc >= 0)
 		b->having = stoa__bind_condition(bn, b->q->having, "HAVING");
+	bn->may_window = true;
 	bind_order(b);
 	bind_distinct_on(b);
+	bn->may_window = false;
 	group(b);
 	filter(b, b->having);
+	if (bn->n_windows && bn->rc >= 0)
+		b->tree = stoa__plan_windows(bn, b->tree, b->outputs, b->n_outputs);
 	finish(b);
 }
 
@@ -589,6 +603,10 @@ struct stoa__node *stoa__plan_block(struct stoa__binder *bn, const struct stoa__
 	bn->aggs = NULL;
 	bn->n_aggs = bn->cap_aggs = 0;
 	bn->no_aggregates = NULL;
+	bn->may_window = false;
+	bn->named = q->windows;
+	bn->windows = NULL;
+	bn->n_windows = bn->cap_windows = 0;
 	if (q->with)
 		bn->ctes = &ctes;
 	if (q->values || q->set_op != STOA__SET_NONE)
@@ -601,6 +619,11 @@ struct stoa__node *stoa__plan_block(struct stoa__binder *bn, const struct stoa__
 	bn->n_aggs = saved.n_aggs;
 	bn->cap_aggs = saved.cap_aggs;
 	bn->no_aggregates = saved.no_aggregates;
+	bn->may_window = saved.may_window;
+	bn->named = saved.named;
+	bn->windows = saved.windows;
+	bn->n_windows = saved.n_windows;
+	bn->cap_windows = saved.cap_windows;
 	*n_visible = b.n_visible;
 	return bn->rc < 0 ? NULL : b.tree;
 }

@@ -68,6 +68,7 @@ enum stoa__node_kind {
 	STOA__NODE_VALUES,	/* exprs: cells, row by row, each without columns */
 	STOA__NODE_REPEAT,	/* each row exprs[0] times */
 	STOA__NODE_UNIQUE,	/* of neighbours that are equal in the columns of order the first */
+	STOA__NODE_WINDOW,	/* each row, and the values of windows at it; rows come by order */
 	STOA__NODE_LOOKUP,	/* each row, and slots of the row of a table whose rowid is exprs[0] */
 };
 
@@ -129,9 +130,16 @@ struct stoa__node {
 	/* AGGREGATE */
 	struct stoa__agg *aggs;
 	size_t n_aggs;
-	/* SORT, UNIQUE */
+	/* SORT, UNIQUE, WINDOW */
 	struct stoa__order_key *order;
 	size_t n_order;
+	/*
+	 * WINDOW: its columns, as a LOOKUP's, are its own alone until it is resolved, a function
+	 * each. Rows with equal values of the first @n_partition keys are a partition.
+	 */
+	size_t n_partition;
+	struct stoa__window *windows;
+	size_t n_windows;
 	/* VALUES */
 	size_t n_rows;
 	/* JOIN */
@@ -238,6 +246,15 @@ struct stoa__node *stoa__plan_block(struct stoa__binder *bn, const struct stoa__
 				    size_t *n_visible);
 /* @input's rows, each once. */
 struct stoa__node *stoa__node_distinct(struct stoa__binder *bn, struct stoa__node *input);
+
+/* A type of its own for each column: NULL's is not known. */
+struct stoa__bound *stoa__bound_typed(struct stoa__binder *bn, struct stoa__bound *b);
+
+/* ---- plan_window.c --------------------------------------------------------------------------- */
+
+/* @tree's rows with a column for each window function; @outputs are rewritten over them. */
+struct stoa__node *stoa__plan_windows(struct stoa__binder *bn, struct stoa__node *tree,
+				      struct stoa__bound **outputs, size_t n_outputs);
 
 /* ---- set_op.c: VALUES, and set operations ---------------------------------------------------- */
 

@@ -217,6 +217,62 @@ static void resolve_aggregate(struct resolver *r, struct stoa__node *n, const ui
 	}
 }
 
+/* Window functions that nobody reads go. */
+static void prune_windows(struct stoa__node *n, const uint64_t *wanted)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < n->n_windows; i++) {
+		if (!stoa__bit_get(wanted, n->columns[i].var))
+			continue;
+		n->columns[k] = n->columns[i];
+		n->windows[k++] = n->windows[i];
+	}
+	n->n_columns = n->n_windows = k;
+}
+
+/* The columns of its input, then its own. */
+static void window_columns(struct resolver *r, struct stoa__node *n)
+{
+	const struct stoa__node *in = n->input[0];
+	struct stoa__node_column *c =
+		stoa__bind_array(r->bn, in->n_columns + n->n_columns, sizeof *c);
+
+	if (!c)
+		return;
+	if (in->n_columns)
+		memcpy(c, in->columns, in->n_columns * sizeof *c);
+	if (n->n_columns)
+		memcpy(c + in->n_columns, n->columns, n->n_columns * sizeof *c);
+	n->columns = c;
+	n->n_columns += in->n_columns;
+}
+
+static void resolve_window(struct resolver *r, struct stoa__node *n, const uint64_t *wanted)
+{
+	uint64_t *set = set_copy(r, wanted);
+	struct stoa__bound **at;
+
+	if (!set)
+		return;
+	prune_windows(n, wanted);
+	for (size_t i = 0; i < n->n_order; i++)
+		stoa__bit_set(set, n->order[i].output);
+	for (size_t i = 0; i < n->n_windows; i++)
+		for (size_t e = 0; (at = stoa__window_expr(&n->windows[i], e)); e++)
+			if (*at)
+				add_reads(set, *at);
+	resolve(r, n->input[0], set);
+	for (size_t i = 0; i < n->n_order && r->bn->rc >= 0; i++)
+		n->order[i].output = place_of(n->input[0], n->order[i].output);
+	for (size_t i = 0; i < n->n_windows; i++)
+		for (size_t e = 0; (at = stoa__window_expr(&n->windows[i], e)); e++)
+			if (*at && r->bn->rc >= 0)
+				*at = stoa__bound_map(r->bn, *at, to_place, n->input[0]);
+	if (r->bn->rc >= 0)
+		window_columns(r, n);
+}
+
 /* What @over may read: the columns of both inputs, side by side. */
 static struct stoa__node *both_inputs(struct resolver *r, const struct stoa__node *n)
 {
@@ -335,6 +391,7 @@ static void resolve(struct resolver *r, struct stoa__node *n, const uint64_t *wa
 	case STOA__NODE_FILTER: resolve_filter(r, n, wanted); break;
 	case STOA__NODE_PROJECT: resolve_project(r, n, wanted); break;
 	case STOA__NODE_AGGREGATE: resolve_aggregate(r, n, wanted); break;
+	case STOA__NODE_WINDOW: resolve_window(r, n, wanted); break;
 	case STOA__NODE_JOIN: resolve_join(r, n, wanted); break;
 	case STOA__NODE_APPEND: resolve_append(r, n, wanted); break;
 	case STOA__NODE_SORT:

@@ -40,7 +40,8 @@
 %fallback IDENT
 	DAY FILTER FIRST HOUR LAST MINUTE MONTH NULLS OVER PRECISION RECURSIVE ROWS ROW
 	SECOND VARYING WEEK YEAR SUBSTRING TRIM EXTRACT LEADING TRAILING BOTH UNKNOWN ESCAPE
-	VALUES PARTITION WITHIN NEXT ANY TRUNCATE.
+	VALUES PARTITION WITHIN NEXT ANY TRUNCATE
+	RANGE GROUPS UNBOUNDED PRECEDING FOLLOWING CURRENT EXCLUDE NO OTHERS.
 %fallback IDENT
 	ADD ALTER ANALYZE BEGIN COLUMN COMMIT CONFLICT CREATE DELETE DEQUE DO DROP EXPLAIN IF INDEX INSERT INTO
 	KEY NOTHING PRIMARY RELEASE RENAME ROLLBACK SAVEPOINT START TABLE TO
@@ -146,7 +147,7 @@ set_all(R) ::= . { R = false; }
 set_all(R) ::= ALL. { R = true; }
 set_all(R) ::= DISTINCT. { R = false; }
 
-select(R) ::= SELECT(T) distinct(D) items(I) from(F) where(W) group_by(G) having(H). {
+select(R) ::= SELECT(T) distinct(D) items(I) from(F) where(W) group_by(G) having(H) windows(N). {
 	R = stoa__query_new(ps, T);
 	if (R && D) {
 		R->distinct = D->distinct;
@@ -156,6 +157,7 @@ select(R) ::= SELECT(T) distinct(D) items(I) from(F) where(W) group_by(G) having
 		R->where = W;
 		R->group_by = G;
 		R->having = H;
+		R->windows = N;
 	}
 }
 select(R) ::= VALUES(T) value_rows(L). {
@@ -264,6 +266,71 @@ group_by(R) ::= . { R = NULL; }
 group_by(R) ::= GROUP BY expr_list(L). { R = L; }
 having(R) ::= . { R = NULL; }
 having(R) ::= HAVING expr(E). { R = E; }
+
+%type windows { struct stoa__ast_window * }
+windows(R) ::= . { R = NULL; }
+windows(R) ::= WINDOW window_list(L). { R = L; }
+%type window_list { struct stoa__ast_window * }
+window_list(R) ::= IDENT(N) AS window(W). { R = stoa__ast_window_name(W, N, NULL); }
+window_list(R) ::= window_list(L) COMMA IDENT(N) AS window(W). {
+	R = stoa__ast_window_name(W, N, L);
+}
+/*
+ * No part is empty: a word that may be a name is taken for one sooner than an empty part is seen.
+ */
+%type window { struct stoa__ast_window * }
+window(R) ::= LP(T) window_rows(W). {
+	R = W;
+	if (R)
+		R->at = T;
+}
+window(R) ::= LP(T) IDENT(B) window_rows(W). {
+	R = W;
+	if (R) {
+		R->at = T;
+		R->base = B;
+	}
+}
+%type window_rows { struct stoa__ast_window * }
+window_rows(R) ::= PARTITION(T) BY expr_list(P) order_by(O) frame(F). {
+	R = stoa__ast_window_new(ps, T, P, O, &F);
+}
+window_rows(R) ::= ORDER(T) BY order_items(O) frame(F). {
+	R = stoa__ast_window_new(ps, T, NULL, O, &F);
+}
+window_rows(R) ::= frame(F). {
+	R = stoa__ast_window_new(ps, F.start.at, NULL, NULL, &F);
+}
+/* With the parenthesis behind it, so that what follows ORDER BY is never taken for an alias. */
+%type frame { struct stoa__ast_frame }
+frame(R) ::= RP. { memset(&R, 0, sizeof R); }
+frame(R) ::= frame_unit(U) frame_edge(A) exclusion RP. {
+	R = stoa__ast_frame_of(ps, U, A, stoa__ast_current_row(U));
+}
+frame(R) ::= frame_unit(U) BETWEEN frame_edge(A) AND frame_edge(B) exclusion RP. {
+	R = stoa__ast_frame_of(ps, U, A, B);
+}
+%type frame_unit { struct stoa__token }
+frame_unit(R) ::= ROWS|RANGE|GROUPS(T). { R = T; }
+%type frame_edge { struct stoa__ast_edge }
+frame_edge(R) ::= UNBOUNDED(T) PRECEDING. {
+	R = (struct stoa__ast_edge){ STOA__EDGE_FIRST, T, NULL };
+}
+frame_edge(R) ::= UNBOUNDED(T) FOLLOWING. {
+	R = (struct stoa__ast_edge){ STOA__EDGE_LAST, T, NULL };
+}
+frame_edge(R) ::= CURRENT(T) ROW. { R = stoa__ast_current_row(T); }
+frame_edge(R) ::= expr(E) PRECEDING(T). {
+	R = (struct stoa__ast_edge){ STOA__EDGE_BEFORE, E ? E->at : T, E };
+}
+frame_edge(R) ::= expr(E) FOLLOWING(T). {
+	R = (struct stoa__ast_edge){ STOA__EDGE_BEHIND, E ? E->at : T, E };
+}
+exclusion ::= .
+exclusion ::= EXCLUDE NO OTHERS.
+exclusion ::= EXCLUDE(T) CURRENT ROW. { stoa__parse_unsupported(ps, &T, "EXCLUDE CURRENT ROW"); }
+exclusion ::= EXCLUDE(T) GROUP. { stoa__parse_unsupported(ps, &T, "EXCLUDE GROUP"); }
+exclusion ::= EXCLUDE(T) IDENT. { stoa__parse_unsupported(ps, &T, "EXCLUDE TIES"); }
 
 order_by(R) ::= . { R = NULL; }
 order_by(R) ::= ORDER BY order_items(L). { R = L; }
@@ -559,8 +626,10 @@ expr(R) ::= call(C) within(I) filter(F) over(O). {
 	if (R && C) {
 		R->text = C->text;
 		R->order = C->order;
-		R->flags = (uint8_t)(C->flags | (O ? STOA__AST_OVER : 0u));
+		R->flags = C->flags;
 	}
+	if (O)
+		R = stoa__ast_over(ps, R, O);
 }
 call(R) ::= IDENT(N) LP RP. { R = stoa__ast_call(ps, N, NULL); }
 call(R) ::= IDENT(N) LP STAR(T) RP. {
@@ -587,12 +656,16 @@ within(R) ::= . { R = NULL; }
 within(R) ::= WITHIN GROUP LP ORDER BY order_items(O) RP. { R = O; }
 filter(R) ::= . { R = NULL; }
 filter(R) ::= FILTER LP WHERE expr(E) RP. { R = E; }
-%type over { bool }
-over(R) ::= . { R = false; }
-over(R) ::= OVER IDENT. { R = true; }
-over(R) ::= OVER LP partition order_by RP. { R = true; }
-partition ::= .
-partition ::= PARTITION BY expr_list.
+%type over { struct stoa__ast_window * }
+over(R) ::= . { R = NULL; }
+over(R) ::= OVER(T) IDENT(N). {
+	R = stoa__ast_window_new(ps, T, NULL, NULL, &(struct stoa__ast_frame){ .unit = 0 });
+	if (R) {
+		R->base = N;
+		R->whole = true;
+	}
+}
+over(R) ::= OVER window(W). { R = W; }
 
 expr(R) ::= EXTRACT(T) LP IDENT(F) FROM expr(A) RP. {
 	R = stoa__ast_node(ps, STOA__AST_EXTRACT, T, A, NULL, NULL, NULL);

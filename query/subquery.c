@@ -406,7 +406,7 @@ static struct stoa__node *join(struct pull *p, int kind, struct stoa__node *left
 static struct stoa__node *bare(struct stoa__binder *bn, struct stoa__node *n)
 {
 	for (;;) {
-		bool passes = n->kind == STOA__NODE_PROJECT ||
+		bool passes = n->kind == STOA__NODE_PROJECT || n->kind == STOA__NODE_WINDOW ||
 			      n->kind == STOA__NODE_SORT || n->kind == STOA__NODE_UNIQUE ||
 			      (n->kind == STOA__NODE_LIMIT && n->limit && !n->offset) ||
 			      (n->kind == STOA__NODE_AGGREGATE && !n->global);

@@ -95,7 +95,8 @@ sqlite_tests += \
 	%D%/change_differential_test \
 	%D%/join_differential_test \
 	%D%/rewrite_test \
-	%D%/sql_differential_test
+	%D%/sql_differential_test \
+	%D%/window_test
 
 script_tests += \
 	%D%/arrows_test.sh \
@@ -134,6 +135,7 @@ tests_sql_differential_test_SOURCES = %D%/sql_differential_test.c $(answer_sourc
 tests_syscall_test_SOURCES = %D%/syscall_test.c %D%/medley.c %D%/medley.h %D%/syscalls.c \
 	%D%/syscalls.h
 tests_top_test_SOURCES = %D%/top_test.c %D%/array_source.c %D%/array_source.h
+tests_window_test_SOURCES = %D%/window_test.c $(answer_sources)
 tests_libtesting_la_SOURCES = %D%/groups.c %D%/groups.h %D%/ledger.c %D%/ledger.h \
 	%D%/place.c %D%/place.h \
 	%D%/show.c %D%/show.h %D%/testing.c %D%/testing.h %D%/tree.c %D%/tree.h
