@@ -41,6 +41,7 @@ cmocka_tests += \
 	%D%/file_table_test \
 	%D%/file_test \
 	%D%/flip_test \
+	%D%/forged_test \
 	%D%/fsst_test \
 	%D%/fuzz_test \
 	%D%/gc_test \

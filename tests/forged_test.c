@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * forged_test.c - logs and catalogs whose checksums fit, and whose claims are lies
+ *
+ * A flipped byte fails a checksum before anything is believed. Whoever makes a file on purpose, or a
+ * version of stoa that is yet to come, gets past that: each claim is then looked at for itself, and
+ * one that cannot be is damage, or a format that is named. (segment_test.c does it to segment files.)
+ */
+#include "testing.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../storage/catalog_env.h"
+#include "../storage/catalog_sum.h"
+#include "../storage/log.h"
+#include "../storage/log_format.h"
+#include "place.h"
+
+static void expect(const struct place *p, int rc, int want, const char *words)
+{
+	if (rc != want || !strstr(p->err.text, words))
+		fail_msg("%s: %s, where %s was expected", stoa_result_name(rc), p->err.text, words);
+}
+
+/* ---- the log ---- */
+
+#define FIRST "log/00000001.log"
+#define SECOND "log/00000002.log"
+#define RECORDS 3
+
+static const struct stoa__log_position from = { 1, 0 };
+
+static int count(void *ctx, uint64_t seq, const uint8_t *payload, size_t len, struct stoa_error *err)
+{
+	(void)seq;
+	(void)payload;
+	(void)len;
+	(void)err;
+	++*(uint64_t *)ctx;
+	return STOA_OK;
+}
+
+static void append(struct place *p, struct stoa__log *log, uint64_t n)
+{
+	for (uint64_t seq = n; seq < n + RECORDS; seq++) {
+		assert_int_equal(stoa__log_append(log, seq, "some words", 10, &p->err), STOA_OK);
+		assert_int_equal(stoa__log_flush(log, seq, true, &p->err), STOA_OK);
+	}
+}
+
+/* Two files of three records each. */
+static void make_log(struct place *p)
+{
+	struct stoa__log_position at;
+	struct stoa__log *log;
+	uint64_t n = 0;
+
+	assert_int_equal(stoa__log_open(&p->dir, false, from, count, &n, &log, &p->err), STOA_OK);
+	append(p, log, 1);
+	assert_int_equal(stoa__log_rotate(log, &at, &p->err), STOA_OK);
+	append(p, log, 1 + RECORDS);
+	stoa__log_close(log, false);
+}
+
+static int replay(struct place *p, uint64_t *n)
+{
+	struct stoa__log *log;
+	int rc;
+
+	*n = 0;
+	rc = stoa__log_open(&p->dir, true, from, count, n, &log, &p->err);
+	if (rc == STOA_OK)
+		stoa__log_close(log, false);
+	return rc;
+}
+
+static int open_file(struct place *p, const char *name)
+{
+	int fd;
+
+	assert_int_equal(stoa__file_open(&p->dir, name, O_RDWR, &fd, &p->err), STOA_OK);
+	return fd;
+}
+
+static void read_at(struct place *p, const char *name, uint64_t at, void *to, size_t len)
+{
+	int fd = open_file(p, name);
+
+	assert_int_equal(stoa__file_read(fd, name, at, to, len, &p->err), STOA_OK);
+	stoa__file_close(fd);
+}
+
+static void write_at(struct place *p, const char *name, uint64_t at, const void *what, size_t len)
+{
+	int fd = open_file(p, name);
+
+	assert_int_equal(stoa__file_write(fd, name, at, what, len, &p->err), STOA_OK);
+	stoa__file_close(fd);
+}
+
+struct header_lie {
+	const char *file;
+	uint32_t version;
+	uint64_t number, first_seq;
+	int rc;
+	const char *words;
+};
+
+static void a_header_of_a_log_file_that_lies_is_refused(void **state)
+{
+	static const struct header_lie lies[] = {
+		{ FIRST, LOG_VERSION + 1, 1, 1, STOA_EVERSION, "has format 2" },
+		{ FIRST, 0, 1, 1, STOA_EVERSION, "has format 0" },
+		{ FIRST, LOG_VERSION, 2, 1, STOA_ECORRUPT, "of another file" },
+		{ FIRST, LOG_VERSION, 1, 0, STOA_ECORRUPT, "of another file" },
+		{ FIRST, LOG_VERSION, 1, 2, STOA_ECORRUPT, "are lost" },
+		{ FIRST, LOG_VERSION, 1, UINT64_MAX, STOA_ECORRUPT, "are lost" },
+		{ SECOND, LOG_VERSION, 2, RECORDS, STOA_ECORRUPT, "in an older file" },
+		{ SECOND, LOG_VERSION, 2, RECORDS + 2, STOA_ECORRUPT, "are lost" },
+	};
+	struct place *p = *state;
+	struct log_header was, forged;
+	uint64_t n;
+
+	make_log(p);
+	assert_int_equal(replay(p, &n), STOA_OK);
+	assert_int_equal(n, 2 * RECORDS);
+	for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+		read_at(p, lies[i].file, 0, &was, sizeof was);
+		forged = was;
+		forged.version = lies[i].version;
+		forged.file = lies[i].number;
+		forged.first_seq = lies[i].first_seq;
+		forged.hash = stoa__hash(&forged, sizeof forged - sizeof forged.hash);
+		write_at(p, lies[i].file, 0, &forged, sizeof forged);
+		expect(p, replay(p, &n), lies[i].rc, lies[i].words);
+		write_at(p, lies[i].file, 0, &was, sizeof was);
+	}
+	assert_int_equal(replay(p, &n), STOA_OK);
+}
+
+/* Its number, or the number of the newest that was synced, is not what it can be. */
+static void a_record_that_lies_about_its_number_is_refused(void **state)
+{
+	struct place *p = *state;
+	uint64_t at = sizeof(struct log_header), size = log_record_size(10), n;
+	uint8_t was[64], forged[64];
+	struct log_header header;
+	struct log_record *r = (struct log_record *)(void *)forged;
+
+	assert_true(size <= sizeof was);
+	make_log(p);
+	read_at(p, SECOND, 0, &header, sizeof header);
+	at += size;
+	read_at(p, SECOND, at, was, size);
+	for (uint64_t seq = 1; seq < 12; seq++) {
+		memcpy(forged, was, size);
+		if (seq == r->seq)
+			continue;
+		r->seq = seq;
+		r->hash = log_record_hash(r, forged + sizeof *r, header.salt, at);
+		write_at(p, SECOND, at, forged, size);
+		assert_int_equal(replay(p, &n), STOA_ECORRUPT);
+		assert_int_equal(n, RECORDS + 1);
+	}
+	write_at(p, SECOND, at, was, size);
+	assert_int_equal(replay(p, &n), STOA_OK);
+}
+
+/* What is named otherwise than we name it is nobody's, and stays as it is. */
+static void files_with_other_names_are_no_log(void **state)
+{
+	static const char *const names[] = { "log/3.log", "log/000000003.log", "log/00000003.logs", "log/x.log",
+					     "log/-0000003.log", "log/00000003", "log/99999999999999999999.log" };
+	struct place *p = *state;
+	uint64_t n, size;
+	int fd;
+
+	make_log(p);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		assert_int_equal(stoa__file_open(&p->dir, names[i], O_RDWR | O_CREAT, &fd, &p->err), STOA_OK);
+		stoa__file_close(fd);
+	}
+	assert_int_equal(replay(p, &n), STOA_OK);
+	assert_int_equal(n, 2 * RECORDS);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		assert_int_equal(stoa__file_size(&p->dir, names[i], &size, &p->err), STOA_OK);
+}
+
+/* ---- the catalog ---- */
+
+static int meet(void *ctx, const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len,
+		struct stoa_error *err)
+{
+	(void)key;
+	(void)key_len;
+	return count(ctx, 0, value, value_len, err);
+}
+
+static int open_catalog(struct place *p, bool create, struct stoa__catalog **cat)
+{
+	const struct stoa__catalog_options options = { .create = create, .read_only = !create,
+						       .map_bytes = 64 << 20 };
+
+	return stoa__catalog_open(&p->dir, &options, cat, &p->err);
+}
+
+static int load_catalog(struct place *p)
+{
+	struct stoa__catalog *cat;
+	uint64_t n = 0;
+	int rc = open_catalog(p, false, &cat);
+
+	if (rc < 0)
+		return rc;
+	rc = stoa__catalog_load(cat, meet, &n, &p->err);
+	stoa__catalog_close(cat);
+	return rc;
+}
+
+static void make_catalog(struct place *p)
+{
+	struct stoa__catalog *cat;
+
+	assert_int_equal(open_catalog(p, true, &cat), STOA_OK);
+	assert_int_equal(stoa__catalog_begin(cat, &p->err), STOA_OK);
+	assert_int_equal(stoa__catalog_put(cat, "one", 3, "first", 5, &p->err), STOA_OK);
+	assert_int_equal(stoa__catalog_put(cat, "two", 3, "second", 6, &p->err), STOA_OK);
+	assert_int_equal(stoa__catalog_commit(cat, &p->err), STOA_OK);
+	stoa__catalog_close(cat);
+}
+
+enum lie {
+	NO_LIE, VERSION_LIE, TXNID_LIE, COUNT_LIE, SUM_LIE, MAGIC_LIE, SHORT_ROOT, NO_ROOT, SHORT_RECORD,
+	OTHER_PREFIX, ONE_MORE,
+};
+
+static const struct catalog_lie {
+	enum lie lie;
+	int rc;
+	const char *words;
+} catalog_lies[] = {
+	{ VERSION_LIE, STOA_EVERSION, "has format 7" },
+	{ TXNID_LIE, STOA_ECORRUPT, "of another transaction" },
+	{ COUNT_LIE, STOA_ECORRUPT, "" },
+	{ SUM_LIE, STOA_ECORRUPT, "" },
+	{ MAGIC_LIE, STOA_ECORRUPT, "checksum" },
+	{ SHORT_ROOT, STOA_ECORRUPT, "no root record" },
+	{ NO_ROOT, STOA_ECORRUPT, "no root record" },
+	{ SHORT_RECORD, STOA_ECORRUPT, "" },
+	{ OTHER_PREFIX, STOA_ECORRUPT, "" },
+	{ ONE_MORE, STOA_ECORRUPT, "" },
+};
+
+static void put_raw(MDB_txn *txn, MDB_dbi dbi, const char *key, const void *value, size_t len)
+{
+	MDB_val k = { strlen(key), (void *)(uintptr_t)key }, v = { len, (void *)(uintptr_t)value };
+
+	assert_int_equal(mdb_put(txn, dbi, &k, &v, 0), MDB_SUCCESS);
+}
+
+static void lie(MDB_txn *txn, MDB_dbi dbi, enum lie what)
+{
+	struct {
+		struct stoa__catalog_root root;
+		uint64_t hash;
+	} r;
+	MDB_val k = { 1, (char[]){ KEY_PREFIX } }, v;
+	uint64_t seed;
+
+	assert_int_equal(mdb_get(txn, dbi, &k, &v), MDB_SUCCESS);
+	assert_int_equal(v.mv_size, sizeof r);
+	memcpy(&r, v.mv_data, sizeof r);
+	r.root.txnid = mdb_txn_id(txn) + (what == TXNID_LIE);
+	r.root.version = what == VERSION_LIE ? 7 : r.root.version;
+	r.root.count += what == COUNT_LIE;
+	r.root.sum_high += what == SUM_LIE;
+	r.root.magic[0] ^= what == MAGIC_LIE;
+	seed = stoa__catalog_seed(r.root.uuid);
+	r.hash = stoa__catalog_hash(seed, k.mv_data, 1, &r.root, sizeof r.root);
+	put_raw(txn, dbi, "r", &r, what == SHORT_ROOT ? sizeof r - 8 : sizeof r);
+	if (what == NO_ROOT)
+		assert_int_equal(mdb_del(txn, dbi, &k, NULL), MDB_SUCCESS);
+	if (what == SHORT_RECORD)
+		put_raw(txn, dbi, "rtwo", "1234567", 7);
+	if (what == OTHER_PREFIX)
+		put_raw(txn, dbi, "q", &r, sizeof r);
+	if (what == ONE_MORE) {
+		r.hash = stoa__catalog_hash(seed, "rsix", 4, &r.root, sizeof r.root);
+		put_raw(txn, dbi, "rsix", &r, sizeof r);
+	}
+}
+
+/* A transaction of LMDB's own, sound as a file and in catalog.sum. */
+static void forge(struct place *p, enum lie what)
+{
+	MDB_env *env;
+	MDB_txn *txn;
+	MDB_dbi dbi;
+	uint64_t txnid;
+	int fd;
+
+	assert_int_equal(stoa__catalog_env_open(&p->dir, CATALOG_NAME, 64 << 20, 0, &env, &p->err), STOA_OK);
+	assert_int_equal(stoa__catalog_dbi_open(env, false, &dbi, &p->err), STOA_OK);
+	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), MDB_SUCCESS);
+	lie(txn, dbi, what);
+	txnid = mdb_txn_id(txn);
+	assert_int_equal(mdb_txn_commit(txn), MDB_SUCCESS);
+	mdb_env_close(env);
+	fd = open_file(p, CATALOG_NAME);
+	assert_int_equal(stoa__catalog_sum_create(&p->dir, fd, CATALOG_NAME, txnid, &p->err), STOA_OK);
+	stoa__file_close(fd);
+}
+
+static void a_catalog_that_lies_is_refused(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof catalog_lies / sizeof *catalog_lies; i++) {
+		struct place *p;
+		void *made;
+		int rc;
+
+		place_set_up(&made);
+		p = made;
+		make_catalog(p);
+		forge(p, NO_LIE);
+		assert_int_equal(load_catalog(p), STOA_OK);
+		forge(p, catalog_lies[i].lie);
+		expect(p, load_catalog(p), catalog_lies[i].rc, catalog_lies[i].words);
+		rc = stoa__catalog_check(&p->dir, false, NULL, NULL, &p->err);
+		assert_true(rc == STOA_OK || rc == catalog_lies[i].rc);
+		place_tear_down(&made);
+	}
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, place_set_up, place_tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(a_header_of_a_log_file_that_lies_is_refused),
+		TEST(a_record_that_lies_about_its_number_is_refused),
+		TEST(files_with_other_names_are_no_log),
+		cmocka_unit_test(a_catalog_that_lies_is_refused),
+	};
+
+	testing_in_memory();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
