@@ -89,16 +89,22 @@ struct session {
 	const char *path;
 	stoa_db *db;
 	stoa_txn *txn;
+	bool created;	/* opening made the database: if what follows fails, it goes again */
 };
 
 /* A directory, or what looks like the name of one: then that it is missing is the complaint. */
 bool names_database(const char *s);
+/* Is there nothing of this name? */
+bool is_absent(const char *path);
 /* Opens the database with STOA_OPEN_* flags, begins a transaction; CLI_OK or an exit code. */
 int session_begin(struct session *s, const char *path, uint32_t open_flags, unsigned txn_flags);
 /* The same, but waits while another process is writing. */
 int session_begin_waiting(struct session *s, const char *path, uint32_t open_flags,
 			  unsigned txn_flags);
-/* Ends both; commits if @code is CLI_OK. Returns @code, or what went wrong now. */
+/*
+ * Ends both; commits if @code is CLI_OK, or else leaves nothing behind. Returns @code, or what went
+ * wrong now.
+ */
 int session_end(struct session *s, int code);
 /* Finds a table by name, reporting its absence. */
 int session_table(struct session *s, const char *name, stoa_table *out);

@@ -388,6 +388,7 @@ int shell_main(const char *path)
 int shell_restore(const char *path, FILE *sql)
 {
 	struct shell sh = { .path = path, .restore = restore_new() };
+	bool absent = is_absent(path);
 	int code = open_db(&sh, true), end;
 
 	if (code != CLI_OK) {
@@ -400,6 +401,11 @@ int shell_restore(const char *path, FILE *sql)
 		code = CLI_FAILURE;
 	}
 	restore_free(sh.restore);
+	if (code != CLI_OK && absent) {	/* we made it: nothing is left of it */
+		stoa_session_close(sh.session);
+		(void)stoa_discard(sh.db, NULL);
+		return code;
+	}
 	end = close_db(&sh);
 	return code == CLI_OK ? end : code;
 }

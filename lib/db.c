@@ -645,28 +645,40 @@ static bool is_busy(struct stoa_db *db)
 	return busy;
 }
 
-int stoa_close(stoa_db *db, struct stoa_error *err)
+/*
+ * Are we a child of fork()? Then the handle is the parent's: threads, mutexes and memory that they
+ * guard are as fork() found them, and left alone. But the lock would outlive the parent, were its
+ * file open here.
+ */
+static bool is_of_parent(struct stoa_db *db)
 {
-	bool clean = false;
-	int rc = STOA_OK;
+	if (stoa__db_enter(db, NULL) != STOA_EFORKED)
+		return false;
+	if (db->lock.fd >= 0)
+		stoa__lock_close(&db->lock, false);
+	return true;
+}
 
-	if (!db)
-		return STOA_OK;
-	if (stoa__db_enter(db, NULL) == STOA_EFORKED) {
-		/*
-		 * Threads, mutexes and memory that they guard are as fork() found them: left alone.
-		 * But the lock would outlive the parent, were its file open here.
-		 */
-		if (db->lock.fd >= 0)
-			stoa__lock_close(&db->lock, false);
-		return STOA_OK;
-	}
+/* Before a handle is freed: ends background work, unless the application holds something. */
+static int end_work(struct stoa_db *db, struct stoa_error *err)
+{
 	if (is_busy(db))
 		return stoa__fail(
 			err, STOA_ESTATE,
 			"transactions, cursors, statements or handles of rows are open: finish them "
 			"first");
 	stoa__background_stop(db);
+	return STOA_OK;
+}
+
+int stoa_close(stoa_db *db, struct stoa_error *err)
+{
+	bool clean = false;
+	int rc = STOA_OK;
+
+	if (!db || is_of_parent(db))
+		return STOA_OK;
+	STOA_TRY(end_work(db, err));
 	if (atomic_load(&db->failed)) {
 		rc = stoa__fail(err, STOA_EIO,
 				"%s: an earlier write to the disk failed: the newest commits may not be "
@@ -679,6 +691,37 @@ int stoa_close(stoa_db *db, struct stoa_error *err)
 			(void)stoa__log_flush(db->log, UINT64_MAX, true, NULL);
 	}
 	db_free(db, clean);
+	return rc;
+}
+
+/*
+ * Takes the name away first: nobody finds half of a database, and what a crash leaves has the name
+ * of an unfinished one, which the next creator removes.
+ */
+static int discard_files(const char *path, struct stoa_error *err)
+{
+	char temporary[PATH_MAX];
+	uint32_t salt;
+
+	STOA_TRY(stoa__random(&salt, sizeof salt, err));
+	snprintf(temporary, sizeof temporary, "%s" NEW "%08x", path, salt);
+	STOA_TRY(stoa__dir_rename(path, temporary, err));
+	stoa__database_remove(temporary);
+	return STOA_OK;
+}
+
+int stoa_discard(stoa_db *db, struct stoa_error *err)
+{
+	int rc;
+
+	if (!db || is_of_parent(db))
+		return STOA_OK;
+	if (db->read_only)
+		return stoa__fail(err, STOA_EREADONLY, "%s: the database was opened read-only",
+				  db->path);
+	STOA_TRY(end_work(db, err));
+	rc = db->path ? discard_files(db->path, err) : STOA_OK;
+	db_free(db, false);
 	return rc;
 }
 

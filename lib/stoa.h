@@ -409,6 +409,22 @@ STOA_API STOA_CHECK_RESULT int stoa_open(const char *path, const struct stoa_opt
 STOA_API int stoa_close(stoa_db *db, struct stoa_error *err);
 
 /**
+ * stoa_discard() - remove a database with all that is in it, and free the handle
+ *
+ * For who made one (STOA_OPEN_EXCLUSIVE tells) and could not fill it: nothing is left, as if it had
+ * never been made. The directory goes in one step; what is in it that is no file of a database
+ * stays under another name, PATH.new- and eight digits. Processes that read it go on with what they
+ * have open. As stoa_close() in all else: of one in memory nothing but the handle is there to go,
+ * NULL is fine, and in a child after fork() nothing is done.
+ *
+ * Returns: STOA_OK; STOA_ESTATE while transactions, cursors, statements or handles of rows are open,
+ *          and STOA_EREADONLY of a handle that only reads: nothing is removed then, nor closed;
+ *          STOA_EIO if the directory could not be renamed or its folder not be synced: the handle is
+ *          free, and the database may still be there.
+ */
+STOA_API int stoa_discard(stoa_db *db, struct stoa_error *err);
+
+/**
  * stoa_checkpoint() - write a checkpoint now and wait for it; the redo log is empty afterwards
  *
  * Waits for the write transaction that is open, if any; STOA_ESTATE if it is this thread's.

@@ -37,6 +37,7 @@ cmocka_tests += \
 	%D%/direct_test \
 	%D%/explain_test \
 	%D%/export_test \
+	%D%/discard_test \
 	%D%/fault_test \
 	%D%/file_table_test \
 	%D%/file_test \

@@ -1,6 +1,10 @@
 # CSV as it comes: bad records told and left out, other encodings, other quotes, codes that stay codes
 printf 'id,name\n1,a\n2\nx,"b"c\n3,d,e\n4,f\n' >dirty.csv
 run stoa import d.stoa dirty.csv
+# what was made for it is gone again; what was there is not
+run ls
+mkdir kept.stoa
+stoa import kept.stoa dirty.csv 2>/dev/null || ls -d kept.stoa
 run stoa import d.stoa dirty.csv --rejects bad.csv
 run cat bad.csv
 # the rejects are CSV again
