@@ -44,7 +44,7 @@ enum stoa__ast_kind {
 	STOA__AST_IS,		/* a IS [NOT] op: enum stoa__is */
 	STOA__AST_BETWEEN,	/* a [NOT] BETWEEN b AND c */
 	STOA__AST_IN,		/* a [NOT] IN (list) */
-	STOA__AST_IN_QUERY,	/* a [NOT] IN (query) */
+	STOA__AST_IN_QUERY,	/* [NOT] a op ANY (query); a may be a ROW */
 	STOA__AST_EXISTS,	/* EXISTS (query) */
 	STOA__AST_SUBQUERY,	/* (query) */
 	STOA__AST_LIKE,		/* a [NOT] LIKE b [ESCAPE c]; op: 1 for ILIKE */

@@ -7,10 +7,24 @@
  *     (a, b) <  (x, y)               a < x OR (a = x AND b < y)
  *     (a, b) IN ((x, y), (z, w))     (a = x AND b = y) OR (a = z AND b = w)
  *
+ * and those with the rows of a query, which are one kind of node:
+ *
+ *     a NOT IN (query)               NOT a = ANY (query)
+ *     a < ALL (query)                NOT a >= ANY (query)
+ *
  * Trees are read-only, so a value that stands in two places is there once.
  */
 #include "../lib/core/error.h"
 #include "parse.h"
+#include "query/sql.h"
+
+struct stoa__ast *stoa__ast_call_or_row(struct stoa__parse *ps, struct stoa__token name,
+					struct stoa__ast_list *args)
+{
+	if (name.kind == TK_ROW && !name.quoted)
+		return stoa__ast_node(ps, STOA__AST_ROW, name, NULL, NULL, NULL, args);
+	return stoa__ast_call(ps, name, args);
+}
 
 struct stoa__ast *stoa__ast_one(struct stoa__parse *ps)
 {
@@ -76,5 +90,47 @@ struct stoa__ast *stoa__ast_in(struct stoa__parse *ps, struct stoa__token t, str
 	any = stoa__ast_node(ps, STOA__AST_IN, t, a, NULL, NULL, list);
 	if (any && negated)
 		any->flags = STOA__AST_NOT_FLAG;
+	return any;
+}
+
+/* ---- with a query ---------------------------------------------------------------------------- */
+
+/* The comparison that a token is; IN is one, too. */
+static unsigned op_of(const struct stoa__token *t)
+{
+	switch (t->kind) {
+	case TK_NE: return STOA__OP_NE;
+	case TK_LT: return STOA__OP_LT;
+	case TK_LE: return STOA__OP_LE;
+	case TK_GT: return STOA__OP_GT;
+	case TK_GE: return STOA__OP_GE;
+	default: return STOA__OP_EQ;
+	}
+}
+
+struct stoa__ast *stoa__ast_any(struct stoa__parse *ps, struct stoa__token t, struct stoa__ast *a,
+				struct stoa__query *query)
+{
+	struct stoa__ast *any = stoa__ast_query(ps, STOA__AST_IN_QUERY, t, a, query);
+
+	if (any)
+		any->op = op_of(&t);
+	return any;
+}
+
+struct stoa__ast *stoa__ast_all(struct stoa__parse *ps, struct stoa__token t, struct stoa__ast *a,
+				struct stoa__query *query)
+{
+	static const uint8_t contraries[] = {
+		[STOA__OP_EQ] = STOA__OP_NE, [STOA__OP_NE] = STOA__OP_EQ,
+		[STOA__OP_LT] = STOA__OP_GE, [STOA__OP_GE] = STOA__OP_LT,
+		[STOA__OP_GT] = STOA__OP_LE, [STOA__OP_LE] = STOA__OP_GT,
+	};
+	struct stoa__ast *any = stoa__ast_any(ps, t, a, query);
+
+	if (!any)
+		return NULL;
+	any->op = contraries[any->op];
+	any->flags = STOA__AST_NOT_FLAG;
 	return any;
 }

@@ -76,6 +76,14 @@ struct stoa__ast *stoa__ast_unary(struct stoa__parse *ps, int kind, unsigned op,
 struct stoa__ast *stoa__ast_binary(struct stoa__parse *ps, unsigned op, struct stoa__token t,
 				   struct stoa__ast *a, struct stoa__ast *b);
 /* a AND b, a OR b: one node for a chain, so that its length is no depth. */
+/* name(args), which is a row of values where the name is ROW. */
+struct stoa__ast *stoa__ast_call_or_row(struct stoa__parse *ps, struct stoa__token name,
+					struct stoa__ast_list *args);
+/* @a @t ANY (@query), where @t may be IN; @a @t ALL (@query). */
+struct stoa__ast *stoa__ast_any(struct stoa__parse *ps, struct stoa__token t, struct stoa__ast *a,
+				struct stoa__query *query);
+struct stoa__ast *stoa__ast_all(struct stoa__parse *ps, struct stoa__token t, struct stoa__ast *a,
+				struct stoa__query *query);
 /* a op b, a comparison; of rows one for each of their values. */
 struct stoa__ast *stoa__ast_compare(struct stoa__parse *ps, unsigned op, struct stoa__token t,
 				    struct stoa__ast *a, struct stoa__ast *b);

@@ -534,23 +534,24 @@ expr(R) ::= expr(A) NOT BETWEEN(T) expr(B) AND expr(C). [BETWEEN] {
 }
 expr(R) ::= expr(A) IN(T) LP expr_list(L) RP. { R = stoa__ast_in(ps, T, A, L, false); }
 expr(R) ::= expr(A) NOT IN(T) LP expr_list(L) RP. { R = stoa__ast_in(ps, T, A, L, true); }
-/* = ANY (query), <> ALL (query) */
-expr(R) ::= expr(A) EQ(T) ANY LP query(Q) RP. [EQ] {
-	R = stoa__ast_query(ps, STOA__AST_IN_QUERY, T, A, Q);
-}
-expr(R) ::= expr(A) NE(T) ALL LP query(Q) RP. [EQ] {
-	R = stoa__ast_query(ps, STOA__AST_IN_QUERY, T, A, Q);
-	if (R)
-		R->flags = STOA__AST_NOT_FLAG;
-}
-expr(R) ::= expr(A) IN(T) LP query(Q) RP. {
-	R = stoa__ast_query(ps, STOA__AST_IN_QUERY, T, A, Q);
-}
+expr(R) ::= expr(A) IN(T) LP query(Q) RP. { R = stoa__ast_any(ps, T, A, Q); }
 expr(R) ::= expr(A) NOT IN(T) LP query(Q) RP. {
-	R = stoa__ast_query(ps, STOA__AST_IN_QUERY, T, A, Q);
+	R = stoa__ast_any(ps, T, A, Q);
 	if (R)
 		R->flags = STOA__AST_NOT_FLAG;
 }
+expr(R) ::= expr(A) EQ(T) ANY LP query(Q) RP. [EQ] { R = stoa__ast_any(ps, T, A, Q); }
+expr(R) ::= expr(A) NE(T) ANY LP query(Q) RP. [EQ] { R = stoa__ast_any(ps, T, A, Q); }
+expr(R) ::= expr(A) LT(T) ANY LP query(Q) RP. [EQ] { R = stoa__ast_any(ps, T, A, Q); }
+expr(R) ::= expr(A) LE(T) ANY LP query(Q) RP. [EQ] { R = stoa__ast_any(ps, T, A, Q); }
+expr(R) ::= expr(A) GT(T) ANY LP query(Q) RP. [EQ] { R = stoa__ast_any(ps, T, A, Q); }
+expr(R) ::= expr(A) GE(T) ANY LP query(Q) RP. [EQ] { R = stoa__ast_any(ps, T, A, Q); }
+expr(R) ::= expr(A) EQ(T) ALL LP query(Q) RP. [EQ] { R = stoa__ast_all(ps, T, A, Q); }
+expr(R) ::= expr(A) NE(T) ALL LP query(Q) RP. [EQ] { R = stoa__ast_all(ps, T, A, Q); }
+expr(R) ::= expr(A) LT(T) ALL LP query(Q) RP. [EQ] { R = stoa__ast_all(ps, T, A, Q); }
+expr(R) ::= expr(A) LE(T) ALL LP query(Q) RP. [EQ] { R = stoa__ast_all(ps, T, A, Q); }
+expr(R) ::= expr(A) GT(T) ALL LP query(Q) RP. [EQ] { R = stoa__ast_all(ps, T, A, Q); }
+expr(R) ::= expr(A) GE(T) ALL LP query(Q) RP. [EQ] { R = stoa__ast_all(ps, T, A, Q); }
 
 like_op(R) ::= LIKE(T). { R = T; }
 like_op(R) ::= ILIKE(T). { R = T; }
@@ -636,7 +637,7 @@ call(R) ::= IDENT(N) LP STAR(T) RP. {
 	struct stoa__ast *star = stoa__ast_new(ps, STOA__AST_STAR, T);
 	R = stoa__ast_call(ps, N, stoa__ast_list_add(ps, NULL, star));
 }
-call(R) ::= IDENT(N) LP expr_list(L) RP. { R = stoa__ast_call(ps, N, L); }
+call(R) ::= IDENT(N) LP expr_list(L) RP. { R = stoa__ast_call_or_row(ps, N, L); }
 call(R) ::= IDENT(N) LP ALL expr_list(L) RP. { R = stoa__ast_call(ps, N, L); }
 call(R) ::= IDENT(N) LP DISTINCT expr_list(L) RP. {
 	R = stoa__ast_call(ps, N, L);

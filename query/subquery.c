@@ -2,9 +2,10 @@
 /*
  * subquery.c - subqueries become joins
  *
- *     WHERE EXISTS (q), x IN (q)       SEMI join; NOT EXISTS: ANTI join
+ *     WHERE EXISTS (q), x IN (q),      SEMI join; NOT EXISTS: ANTI join
+ *     x < ANY (q), (x, y) IN (q)
  *     the same within an expression,   MARK join: a column that says true, false or NULL
- *     and x NOT IN (q)
+ *     and x NOT IN (q), x < ALL (q)
  *     (q) as a value                   SINGLE join: at most one row; NULL where there is none
  *
  * A subquery that names columns of the query around it is *correlated*. Its conditions that do are
@@ -29,20 +30,22 @@
 #include "../lib/core/error.h"
 #include "plan.h"
 
-enum how { SCALAR, EXISTS, IN };
+enum how { SCALAR, EXISTS, ANY };	/* x IN (q) is x = ANY (q) */
 
 struct stoa__subquery {
 	enum how how;
 	struct stoa__token at;
 	struct stoa__node *tree;
-	struct stoa__node_column column;	/* the result; of EXISTS none */
+	struct stoa__node_column column;	/* the result, of a SCALAR */
 };
 
 /* ---- binding --------------------------------------------------------------------------------- */
 
-static struct stoa__bound *inner_column(struct stoa__binder *bn, const struct stoa__subquery *sub)
+/* Column @i of what the query gives. */
+static struct stoa__bound *inner_column(struct stoa__binder *bn, const struct stoa__subquery *sub,
+					size_t i)
 {
-	struct stoa__bound *b = stoa__bound_var(bn, &sub->at, &sub->column);
+	struct stoa__bound *b = stoa__bound_var(bn, &sub->at, &sub->tree->columns[i]);
 
 	if (b)
 		b->depth = 1;	/* whatever groups the query outside lets it be */
@@ -51,41 +54,80 @@ static struct stoa__bound *inner_column(struct stoa__binder *bn, const struct st
 
 static enum how how_of(const struct stoa__ast *a)
 {
-	return a->kind == STOA__AST_EXISTS ? EXISTS : a->kind == STOA__AST_IN_QUERY ? IN : SCALAR;
+	return a->kind == STOA__AST_EXISTS ? EXISTS : a->kind == STOA__AST_IN_QUERY ? ANY : SCALAR;
+}
+
+/* How many values the left side of ANY has. */
+static size_t count_operands(const struct stoa__ast *a)
+{
+	return a->a && a->a->kind == STOA__AST_ROW ? a->a->list->n : 1;
+}
+
+/* The left side of ANY. */
+static struct stoa__bound **bind_operands(struct stoa__binder *bn, const struct stoa__ast *a, size_t n)
+{
+	struct stoa__bound **operands = stoa__bind_array(bn, n, sizeof(*operands));
+	bool row = a->a->kind == STOA__AST_ROW;
+
+	for (size_t i = 0; operands && i < n; i++)
+		operands[i] = stoa__bind(bn, row ? a->a->list->items[i] : a->a);
+	if (row && a->op != STOA__OP_EQ)
+		return stoa__bind_fail(bn, &a->at, STOA_EUNSUPPORTED,
+				       "a row is compared with those of a query by IN, = ANY and "
+				       "<> ALL only: another comparison is not supported"),
+		       NULL;
+	return operands;
+}
+
+/* That operands and columns of the query compare so, all of them. */
+static struct stoa__bound *bind_match(struct stoa__binder *bn, const struct stoa__ast *a,
+				      const struct stoa__subquery *sub,
+				      struct stoa__bound *const *operands, size_t n)
+{
+	struct stoa__bound *all = NULL;
+
+	for (size_t i = 0; i < n && bn->rc >= 0; i++) {
+		struct stoa__bound *one = stoa__bind_compare(bn, &a->at, a->op, operands[i],
+							     inner_column(bn, sub, i));
+		all = all ? stoa__bind_both(bn, &a->at, STOA__BOUND_AND, all, one) : one;
+	}
+	return bn->rc < 0 ? NULL : all;
 }
 
 struct stoa__bound *stoa__bind_subquery(struct stoa__binder *bn, const struct stoa__ast *a)
 {
 	struct stoa__subquery *sub = stoa__bind_array(bn, 1, sizeof *sub);
-	struct stoa__bound *operand = NULL, *b;
-	size_t n_visible;
+	struct stoa__bound **operands = NULL, *b;
+	size_t n_visible, n_wanted = count_operands(a);
 
 	if (!sub)
 		return NULL;
 	sub->how = how_of(a);
 	sub->at = a->at;
-	if (sub->how == IN)
-		operand = stoa__bind(bn, a->a);
+	if (sub->how == ANY)
+		operands = bind_operands(bn, a, n_wanted);
 	sub->tree = stoa__plan_block(bn, a->query, &n_visible);
 	if (!sub->tree)
 		return NULL;
-	if (sub->how != EXISTS && n_visible != 1)
+	if (sub->how != EXISTS && n_visible != n_wanted)
 		return stoa__bind_fail(bn, &a->at, STOA_EINVAL,
-				       "this subquery gives %zu columns where one is wanted",
-				       n_visible);
+				       n_wanted == 1 ?
+				       "this subquery gives %zu columns where one is wanted" :
+				       "this subquery gives %zu columns where %zu are wanted",
+				       n_visible, n_wanted);
 	b = stoa__bound_new(bn, STOA__BOUND_SUBQUERY, &a->at, stoa__type_plain(STOA_BOOL),
-			    sub->how == IN);
+			    sub->how == ANY);
 	if (!b)
 		return NULL;
 	b->sub = sub;
-	if (sub->how != EXISTS)
-		sub->column = sub->tree->columns[0];
-	if (sub->how == SCALAR)
-		b->type = sub->column.type;
 	b->not_null = sub->how == EXISTS;
-	if (sub->how != IN)
+	if (sub->how == SCALAR) {
+		sub->column = sub->tree->columns[0];
+		b->type = sub->column.type;
+	}
+	if (sub->how != ANY)
 		return b;
-	b->args[0] = stoa__bind_compare(bn, &a->at, STOA__OP_EQ, operand, inner_column(bn, sub));
+	b->args[0] = bind_match(bn, a, sub, operands, n_wanted);
 	if (!b->args[0] || !(a->flags & STOA__AST_NOT_FLAG))
 		return b->args[0] ? b : NULL;
 	return stoa__bound_op(bn, &a->at, STOA__CODE_NOT, 0, b->type, b, NULL);
@@ -436,14 +478,23 @@ static struct stoa__node *exists_side(struct pull *p, struct stoa__subquery *sub
 	return limit;
 }
 
+static void add_terms(struct pull *p, struct stoa__bound *b)
+{
+	size_t n;
+	struct stoa__bound **terms = stoa__terms_split(p->bn, b, &n);
+
+	for (size_t i = 0; terms && i < n; i++)
+		add_cond(p, terms[i]);
+}
+
 static struct stoa__node *join_semi(struct stoa__binder *bn, struct stoa__node *tree,
 				    struct stoa__bound *b, bool anti)
 {
 	struct pull p = pull_of(bn, b->sub);
 	struct stoa__node *right = exists_side(&p, b->sub);
 
-	if (b->sub->how == IN)
-		add_cond(&p, b->args[0]);
+	if (b->sub->how == ANY)
+		add_terms(&p, b->args[0]);
 	return join(&p, anti ? STOA__JOIN_ANTI : STOA__JOIN_SEMI, tree, right);
 }
 
@@ -469,10 +520,34 @@ static void say_is_true(struct stoa__binder *bn, struct stoa__node *n)
 	}
 }
 
-/* May the comparison of IN be NULL? */
-static bool may_be_unknown(const struct stoa__bound *in)
+/* May the comparison of ANY be NULL? */
+static bool may_be_unknown(const struct stoa__bound *b)
 {
-	return !in->args[0]->args[0]->not_null || !in->args[0]->args[1]->not_null;
+	for (uint32_t i = 0; i < b->n_args; i++)
+		if (b->kind == STOA__BOUND_AND ? may_be_unknown(b->args[i]) : !b->args[i]->not_null)
+			return true;
+	return false;
+}
+
+/*
+ * The comparison of ANY as the last of a MARK join's conditions. By itself an equality is a key,
+ * whose NULLs the join knows of; beside others, a comparison that may be unknown cannot be one.
+ */
+static void mark_by(struct stoa__binder *bn, struct stoa__node *n, struct stoa__bound *b)
+{
+	bool unknown = may_be_unknown(b);
+	size_t n_terms;
+	struct stoa__bound **terms = stoa__terms_split(bn, b, &n_terms);
+
+	if (unknown && (n->n_exprs || n_terms > 1 || !is_key(n, b))) {
+		stoa__join_keys(bn, n);
+		stoa__node_add_expr(bn, n, b);
+		return;
+	}
+	n->null_aware = unknown;
+	for (size_t i = 0; terms && i < n_terms; i++)
+		stoa__node_add_expr(bn, n, terms[i]);
+	stoa__join_keys(bn, n);
 }
 
 static struct stoa__bound *join_mark(struct stoa__binder *bn, struct stoa__node **tree,
@@ -489,16 +564,10 @@ static struct stoa__bound *join_mark(struct stoa__binder *bn, struct stoa__node 
 		return NULL;
 	n->mark = mark.var = stoa__var_new(bn);
 	say_is_true(bn, n);
-	if (b->sub->how == EXISTS) {
+	if (b->sub->how == EXISTS)
 		stoa__join_keys(bn, n);
-	} else if (n->n_exprs && may_be_unknown(b)) {
-		stoa__join_keys(bn, n);
-		stoa__node_add_expr(bn, n, b->args[0]);	/* which may be unknown */
-	} else {
-		n->null_aware = n->n_exprs == 0;
-		stoa__node_add_expr(bn, n, b->args[0]);
-		stoa__join_keys(bn, n);
-	}
+	else
+		mark_by(bn, n, b->args[0]);
 	*tree = n;
 	return stoa__bound_var(bn, &at, &mark);
 }
@@ -593,7 +662,7 @@ static struct stoa__bound *plain_test(struct stoa__bound *b, bool *anti)
 		b = b->args[0];
 	if (b->kind != STOA__BOUND_SUBQUERY || b->sub->how == SCALAR)
 		return NULL;
-	if (*anti && b->sub->how == IN && may_be_unknown(b))
+	if (*anti && b->sub->how == ANY && may_be_unknown(b->args[0]))
 		return NULL;
 	return b;
 }

@@ -106,6 +106,18 @@ static void rows_are_compared_value_by_value(void **state)
 		OK("SELECT id FROM t WHERE id = SOME (SELECT tid FROM u) ORDER BY 1", "1\n2\n"),
 		OK("SELECT id FROM t WHERE id <> ALL (SELECT tid FROM u) ORDER BY 1", "3\n4\n"),
 		OK("SELECT any FROM (SELECT 1 AS any) some", "1\n"),
+		OK("SELECT id FROM t WHERE id > ALL (SELECT tid FROM u WHERE tid < 9) ORDER BY 1", "3\n4\n"),
+		OK("SELECT id FROM t WHERE n <= SOME (SELECT id FROM u) ORDER BY 1", ""),
+		OK("SELECT id, n < ANY (SELECT n FROM t), n >= ALL (SELECT n FROM t) FROM t ORDER BY 1",
+		   "1|true|false\n2|~|~\n3|~|~\n4|true|false\n"),
+		OK("SELECT 1 = ALL (SELECT n FROM t WHERE n > 100), 1 <> ANY (SELECT 1)", "true|false\n"),
+		OK("SELECT id FROM t WHERE id > ALL (SELECT u.id FROM u WHERE u.tid = t.id) ORDER BY 1", "3\n4\n"),
+		OK("SELECT id FROM t WHERE (id, name) IN (SELECT 1, 'ab' UNION ALL SELECT 2, 'x')", "1\n"),
+		OK("SELECT id, (n, id) NOT IN (SELECT 5, 1) FROM t ORDER BY 1", "1|false\n2|true\n3|true\n4|true\n"),
+		OK("SELECT id, (n, id) = ANY (SELECT 5, 2) FROM t ORDER BY 1", "1|false\n2|~\n3|false\n4|false\n"),
+		OK("SELECT ROW(1, 'a') = ROW(1, 'a'), row FROM (SELECT 2 AS row) x", "true|2\n"),
+		WRONG("SELECT (1, 2) < ANY (SELECT 1, 2)", STOA_EUNSUPPORTED, 15),
+		WRONG("SELECT (1, 2) IN (SELECT 1)", STOA_EINVAL, 15),
 	};
 	CHECK_ALL(e);
 }

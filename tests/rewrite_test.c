@@ -278,6 +278,45 @@ static void not_in_is_no_row_that_might_be_equal(const struct parts *x, FILE *a,
 		x->few * 15, x->few * 15, x->few * 15);
 }
 
+/* As a value, so that false and NULL differ, and as a condition of WHERE. */
+static void quantifiers_ask_for_what_holds_and_what_may(const struct parts *x, FILE *a, FILE *b)
+{
+	static const char *const ops[] = { "=", "<>", "<", "<=", ">", ">=" };
+	const char *op = ops[x->few % 6], *column = relations_below(x->w, 2) ? "i" : "n";
+	bool any = relations_below(x->w, 2), correlated = relations_below(x->w, 2);
+	char rows[100], test[300], value[600];
+
+	sprintf(rows, "tb r2 WHERE r2.n > %u%s", x->few * 5, correlated ? " AND r2.j = r1.i" : "");
+	sprintf(test, "r1.j %s %s (SELECT r2.%s FROM %s)", op, any ? "ANY" : "ALL", column, rows);
+	sprintf(value,
+		"CASE WHEN EXISTS (SELECT 1 FROM %s AND %s(r1.j %s r2.%s)) THEN %s WHEN EXISTS "
+		"(SELECT 1 FROM %s AND (r1.j %s r2.%s) IS NULL) THEN NULL ELSE %s END",
+		rows, any ? "" : "NOT ", op, column, any ? "true" : "false", rows, op, column,
+		any ? "false" : "true");
+	fprintf(a, "SELECT r1.i, r1.n, r1.j, %s FROM ta r1 UNION ALL SELECT r1.i, r1.n, r1.j, true "
+		   "FROM ta r1 WHERE %s", test, test);
+	fprintf(b, "SELECT r1.i, r1.n, r1.j, %s FROM ta r1 UNION ALL SELECT r1.i, r1.n, r1.j, true "
+		   "FROM ta r1 WHERE %s", value, value);
+}
+
+static void a_row_is_in_a_query_if_one_is_equal(const struct parts *x, FILE *a, FILE *b)
+{
+	const char *not = x->few % 2 ? "NOT " : "";
+
+	fprintf(a,
+		"SELECT r1.i, r1.n, r1.s FROM ta r1 WHERE %s(r1.j, r1.s) IN (SELECT r2.i, r2.s FROM "
+		"tb r2 WHERE r2.n > %u)", not, x->few * 9);
+	if (x->few % 2)
+		fprintf(b,
+			"SELECT r1.i, r1.n, r1.s FROM ta r1 WHERE NOT EXISTS (SELECT 1 FROM tb r2 WHERE "
+			"r2.n > %u AND ((r1.j = r2.i AND r1.s = r2.s) IS NULL OR (r1.j = r2.i AND r1.s = "
+			"r2.s)))", x->few * 9);
+	else
+		fprintf(b,
+			"SELECT r1.i, r1.n, r1.s FROM ta r1 WHERE EXISTS (SELECT 1 FROM tb r2 WHERE "
+			"r2.n > %u AND r1.j = r2.i AND r1.s = r2.s)", x->few * 9);
+}
+
 static void set_operations_are_joins(const struct parts *x, FILE *a, FILE *b)
 {
 	fprintf(a, "SELECT r1.i, r1.s FROM ta r1 %s SELECT r2.i, r2.s FROM tb r2",
@@ -321,6 +360,8 @@ static law *const laws[] = {
 	in_is_a_join_with_distinct_keys,
 	exists_is_a_count,
 	not_in_is_no_row_that_might_be_equal,
+	quantifiers_ask_for_what_holds_and_what_may,
+	a_row_is_in_a_query_if_one_is_equal,
 	set_operations_are_joins,
 	joins_are_made_in_any_order,
 };
