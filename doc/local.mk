@@ -1,3 +1,3 @@
 ## SPDX-License-Identifier: MIT
 
-dist_doc_DATA += %D%/ARCHITECTURE.md %D%/RELIABILITY.md %D%/cookbook.md %D%/tutorial.md
+dist_doc_DATA += %D%/ARCHITECTURE.md %D%/RELIABILITY.md %D%/SQL.md %D%/cookbook.md %D%/tutorial.md

@@ -39,7 +39,8 @@ static const struct keyword keywords[] = {
 	{ "intersect", TK_INTERSECT }, { "interval", TK_INTERVAL }, { "into", TK_INTO },
 	{ "is", TK_IS }, { "isnull", TK_ISNULL }, { "join", TK_JOIN }, { "key", TK_KEY },
 	{ "last", TK_LAST }, { "leading", TK_LEADING }, { "left", TK_LEFT },
-	{ "like", TK_LIKE }, { "limit", TK_LIMIT }, { "minute", TK_MINUTE },
+	{ "like", TK_LIKE }, { "limit", TK_LIMIT },
+	{ "materialized", TK_MATERIALIZED }, { "minute", TK_MINUTE },
 	{ "month", TK_MONTH }, { "natural", TK_NATURAL }, { "next", TK_NEXT }, { "no", TK_NO },
 	{ "not", TK_NOT }, { "nothing", TK_NOTHING }, { "notnull", TK_NOTNULL },
 	{ "null", TK_NULL }, { "nulls", TK_NULLS }, { "offset", TK_OFFSET }, { "on", TK_ON },
@@ -345,7 +346,9 @@ static int lex_operator(struct stoa__lexer *lx, struct stoa__token *t, struct st
 		return stoa__fail_at(err, STOA_ESYNTAX, t->line, t->column,
 				     "byte 0x%02x has no meaning in SQL",
 				     (unsigned)(unsigned char)c);
-	return stoa__fail_at(err, STOA_ESYNTAX, t->line, t->column, "'%c' has no meaning here", c);
+	return stoa__fail_at(err, STOA_ESYNTAX, t->line, t->column, "'%c' has no meaning here%s", c,
+			     c == '[' ? ": there are no arrays" :
+			     c == ':' ? ": parameters are ? and $1" : "");
 }
 
 int stoa__lexer_next(struct stoa__lexer *lx, struct stoa__token *out, struct stoa_error *err)

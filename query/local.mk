@@ -111,6 +111,8 @@ libstoa_all_la_SOURCES += \
 	%D%/plan.h \
 	%D%/prog.h \
 	%D%/push.c \
+	%D%/refuse.c \
+	%D%/refuse.h \
 	%D%/regex.c \
 	%D%/regex.h \
 	%D%/resolve.c \

@@ -3,8 +3,8 @@
  * parse.c - drives lexer and grammar: SQL text in, syntax tree out
  *
  * Tokens are pushed into the parser one by one; the first error ends it. Statements that other
- * databases have are refused by their first word here, before the grammar could only call them
- * syntax errors.
+ * databases have are refused by their first word here (refuse.c), before the grammar could only call
+ * them syntax errors.
  */
 #include "parse.h"
 
@@ -15,6 +15,7 @@
 #include "../lib/core/limits.h"
 #include "../lib/core/type.h"
 #include "query/sql.h"
+#include "refuse.h"
 
 /* The generated parser. */
 void *stoa__sql_parserAlloc(void *(*alloc)(size_t));
@@ -23,6 +24,9 @@ void stoa__sql_parser(void *parser, int kind, struct stoa__token token, struct s
 
 void stoa__parse_syntax_error(struct stoa__parse *ps, const struct stoa__token *t)
 {
+	if (ps->rc < 0)
+		return;
+	ps->rc = stoa__refuse(ps, t, true);
 	if (ps->rc < 0)
 		return;
 	if (t->kind == 0)
@@ -50,65 +54,30 @@ void stoa__parse_unsupported(struct stoa__parse *ps, const struct stoa__token *t
 				       "%s is not supported", what);
 }
 
-/* Statements that are SQL and not offered, and what to do instead. */
-static const struct refusal {
-	const char *word;
-	const char *instead;
-} refusals[] = {
-	{ "copy", "use stoa_import_csv()" },
-	{ "checkpoint", "use stoa_checkpoint()" },
-	{ "merge", "use INSERT and UPDATE" },
-	{ "pragma", "use struct stoa_options" },
-	{ "set", "use struct stoa_options" },
-	{ "show", "use stoa_table_info()" },
-	{ "describe", "use stoa_table_info()" },
-	{ "vacuum", "space comes back by itself" },
-	{ "analyze", "there are no statistics to gather" },
-	{ "attach", "open a second database with stoa_open()" },
-};
-
-static bool word_equal(const struct stoa__token *t, const char *word)
+static bool is_word(const struct stoa__token *t)
 {
-	size_t len = strlen(word);
-
-	if (t->len != len)
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if ((t->p[i] | 0x20) != word[i])
-			return false;
-	return true;
-}
-
-static int check_first_word(const struct stoa__token *t, struct stoa_error *err)
-{
-	if (t->quoted)
-		return STOA_OK;
-	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
-		if (word_equal(t, refusals[i].word))
-			return stoa__fail_at(err, STOA_EUNSUPPORTED, t->line, t->column,
-					     "SQL's %.*s is not supported: %s", (int)t->len, t->p,
-					     refusals[i].instead);
-	return STOA_OK;
+	return t->len && ((t->p[0] | 0x20) >= 'a' && (t->p[0] | 0x20) <= 'z');
 }
 
 static int run(void *parser, struct stoa__lexer *lx, struct stoa__parse *ps)
 {
 	struct stoa__token t;
-	bool first = true;
 
 	do {
 		STOA_TRY(stoa__lexer_next(lx, &t, ps->err));
-		if (first && t.kind == 0)
+		if (!ps->first.kind && t.kind == 0)
 			return stoa__fail_at(ps->err, STOA_ESYNTAX, t.line, t.column,
 					     "the statement is empty");
-		if (first)
-			STOA_TRY(check_first_word(&t, ps->err));
-		first = false;
+		STOA_TRY(stoa__refuse(ps, &t, false));
 		stoa__sql_parser(parser, t.kind, t, ps);
 		if (ps->rc == STOA_EFULL && ps->err && ps->err->line == 0) {
 			ps->err->line = t.line;
 			ps->err->column = t.column;
 		}
+		if (!ps->first.kind)
+			ps->first = t;
+		if (is_word(&t))
+			ps->word = t;
 	} while (t.kind && ps->rc >= 0);
 	return ps->rc;
 }

@@ -55,6 +55,8 @@ struct stoa__parse {
 	struct stoa_error *err;
 	int rc;
 	uint32_t n_params;
+	struct stoa__token first;	/* token of the statement; of no kind before it is taken */
+	struct stoa__token word;	/* the last that was taken and is a word */
 	struct stoa__statement *statement;
 };
 

@@ -45,7 +45,7 @@
 %fallback IDENT
 	ADD ALTER ANALYZE BEGIN COLUMN COMMIT CONFLICT CREATE DELETE DEQUE DO DROP EXPLAIN IF INDEX INSERT INTO
 	KEY NOTHING PRIMARY RELEASE RENAME ROLLBACK SAVEPOINT START TABLE TO
-	ONLY READ TRANSACTION UNIQUE UPDATE WEAK WORK WRITE.
+	ONLY READ TRANSACTION UNIQUE UPDATE WEAK WORK WRITE MATERIALIZED.
 
 %left UNION EXCEPT.
 %left INTERSECT.
@@ -117,12 +117,16 @@ with(R) ::= WITH RECURSIVE(T) with_list(L). {
 	R = L;
 	stoa__parse_unsupported(ps, &T, "WITH RECURSIVE");
 }
-with_list(R) ::= IDENT(N) opt_columns(C) AS LP query(Q) RP. {
+/* MATERIALIZED or not: each use of a WITH is planned with what is around it. */
+with_list(R) ::= IDENT(N) opt_columns(C) AS materialized LP query(Q) RP. {
 	R = stoa__with_add(ps, NULL, N, C, Q);
 }
-with_list(R) ::= with_list(L) COMMA IDENT(N) opt_columns(C) AS LP query(Q) RP. {
+with_list(R) ::= with_list(L) COMMA IDENT(N) opt_columns(C) AS materialized LP query(Q) RP. {
 	R = stoa__with_add(ps, L, N, C, Q);
 }
+materialized ::= .
+materialized ::= MATERIALIZED.
+materialized ::= NOT MATERIALIZED.
 opt_columns(R) ::= . { R = NULL; }
 opt_columns(R) ::= LP name_list(L) RP. { R = L; }
 name_list(R) ::= IDENT(N). { R = stoa__ast_list_add(ps, NULL, stoa__ast_name(ps, NULL, N)); }
@@ -949,6 +953,14 @@ control(R) ::= BEGIN(T) work READ ONLY. {
 		R->read_only = true;
 }
 control(R) ::= BEGIN(T) work READ WRITE. { R = stoa__statement_new(ps, STOA__STATEMENT_BEGIN, T); }
+control(R) ::= START(T) TRANSACTION READ ONLY. {
+	R = stoa__statement_new(ps, STOA__STATEMENT_BEGIN, T);
+	if (R)
+		R->read_only = true;
+}
+control(R) ::= START(T) TRANSACTION READ WRITE. {
+	R = stoa__statement_new(ps, STOA__STATEMENT_BEGIN, T);
+}
 control(R) ::= START(T) TRANSACTION. { R = stoa__statement_new(ps, STOA__STATEMENT_BEGIN, T); }
 control(R) ::= COMMIT(T) work. { R = stoa__statement_new(ps, STOA__STATEMENT_COMMIT, T); }
 control(R) ::= END(T) work. { R = stoa__statement_new(ps, STOA__STATEMENT_COMMIT, T); }

@@ -70,6 +70,7 @@ cmocka_tests += \
 	%D%/rowids_test \
 	%D%/refs_model_test \
 	%D%/refs_test \
+	%D%/refuse_test \
 	%D%/regex_test \
 	%D%/segment_test \
 	%D%/shell_test \
