@@ -73,8 +73,8 @@ static const char *const refused[][2] = {
 	{ "SELECT * FROM t, LATERAL (<SELECT> 1) x", "LATERAL" },
 	{ "SELECT * FROM t TABLESAMPLE <SYSTEM> (10)", "TABLESAMPLE" },
 	{ "SELECT a FROM t GROUP BY GROUPING <SETS> ((a), ())", "GROUPING SETS" },
-	{ "SELECT a FROM t GROUP BY <ALL>", "columns" }, 
-	{ "SELECT a FROM t QUALIFY <a> > 1", "QUALIFY" }, 
+	{ "SELECT a FROM t GROUP BY <ALL>", "columns" },
+	{ "SELECT a FROM t QUALIFY <a> > 1", "QUALIFY" },
 	{ "WITH <RECURSIVE> x AS (SELECT 1) SELECT * FROM x", "RECURSIVE" },
 	{ "SELECT b SIMILAR <TO> 'x' FROM t", "SIMILAR" }, { "SELECT c AT <TIME> ZONE 'UTC' FROM t", "time zones" },
 	{ "SELECT 1 BETWEEN SYMMETRIC <2> AND 0", "SYMMETRIC" }, { "SELECT a FROM t ORDER BY b <COLLATE> \"C\"", "COLLATE" },
@@ -123,7 +123,7 @@ static void the_same_words_are_names_and_typing_errors_elsewhere(void **state)
 {
 	static const char *const allowed[] = {
 		"SELECT a AS view, 1 AS type, 2 AS \"check\", 3 AS role, 4 AS materialized FROM t AS lateral",
-		"SELECT window FROM (SELECT 1 AS window) pivot",
+		"SELECT row FROM (SELECT 1 AS row) pivot",
 		"SELECT 1 AS copy, 2 AS vacuum, 3 AS \"for\" FROM t AS comment",
 		"WITH x AS MATERIALIZED (SELECT 1 AS a), y AS NOT MATERIALIZED (SELECT 2 AS b) SELECT a, b FROM x, y",
 		"CREATE TABLE keep (view int, type text, role text, comment text, temp f64, array int)",
