@@ -9,10 +9,24 @@
 #include "options.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/*
+ * A file of our own: not one that somebody's link leads to. What is left of an export that was
+ * killed goes.
+ */
+static FILE *create(const char *path)
+{
+	int fd;
+
+	unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	return fd < 0 ? NULL : fdopen(fd, "w");
+}
 
 int target_open(struct target *t, const char *path)
 {
@@ -29,7 +43,7 @@ int target_open(struct target *t, const char *path)
 		text_printf(&part, "%s.part", path);
 		t->part = part.p;
 	}
-	t->out = fopen(t->part ? t->part : path, "we");
+	t->out = t->part ? create(t->part) : fopen(path, "we");
 	if (t->out)
 		return CLI_OK;
 	report("%s: %s", t->part ? t->part : path, strerror(errno));

@@ -245,23 +245,26 @@ static int load_live(struct loader *l, struct stoa__table *t, struct stoa__group
 static int load_kept(struct loader *l, struct stoa__table *t, struct stoa__group *g, uint32_t block,
 		     struct stoa__reader *r, struct stoa_error *err)
 {
+	uint64_t words[STOA__LIVE_ROWS / 64];
+	const uint8_t *stored = stoa__read_run(r, sizeof words);
 	uint32_t n_kept = 0;
 	struct stoa__live *kept;
-	const uint8_t *words = stoa__read_run(r, sizeof kept->words);
 
-	if (!words || block >= STOA__LIVE_BLOCKS || g->kept[block])
+	if (!stored || block >= STOA__LIVE_BLOCKS || g->kept[block])
 		return malformed("kept rows", err);
-	if (stoa__group_own_kept(l->w, g, block, &kept) < 0)
-		return stoa__fail_memory(err);
-	memcpy(kept->words, words, sizeof kept->words);
+	memcpy(words, stored, sizeof words);
 	for (uint32_t i = 0; i < STOA__LIVE_ROWS; i++) {
-		if (!(kept->words[i / 64] >> (i % 64) & 1))
+		if (!(words[i / 64] >> (i % 64) & 1))
 			continue;
 		if (!has_row(t, g, block, i) ||
 		    stoa__group_alive(g, block * STOA__LIVE_ROWS + i))
 			return malformed("kept rows", err);
 		n_kept++;
 	}
+	/* Not before it is known to be right: a recovery goes on without what is not. */
+	if (stoa__group_own_kept(l->w, g, block, &kept) < 0)
+		return stoa__fail_memory(err);
+	memcpy(kept->words, words, sizeof words);
 	g->n_kept += n_kept;
 	t->n_kept += n_kept;
 	return STOA_OK;

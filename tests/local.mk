@@ -13,6 +13,7 @@ cmocka_tests += \
 	%D%/bitmap_test \
 	%D%/blob_test \
 	%D%/block_test \
+	%D%/bounds_test \
 	%D%/buf_test \
 	%D%/catalog_test \
 	%D%/chunk_cold_test \
@@ -61,6 +62,7 @@ cmocka_tests += \
 	%D%/nomem_test \
 	%D%/open_set_test \
 	%D%/packed_test \
+	%D%/params_test \
 	%D%/power_test \
 	%D%/pick_test \
 	%D%/process_test \
@@ -197,6 +199,7 @@ fuzz_sources = \
 tests_fuzz_test_SOURCES = %D%/fuzz_test.c $(fuzz_sources) %D%/medley.c %D%/medley.h
 ## Before the library: the command's part needs it.
 tests_fuzz_test_LDADD = libcli.a $(LDADD) $(cli_libs)
+tests_bounds_test_LDADD = libcli.a $(LDADD) $(cli_libs)
 EXTRA_DIST += %D%/interop %D%/fuzz/corpus %D%/fuzz/entry.c %D%/fuzz/run.sh
 
 TARGET = sql

@@ -26,6 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../lib/core/limits.h"
 #include "../storage/log_format.h"
 #include "../storage/segment.h"
 #include "medley.h"
@@ -426,34 +427,87 @@ static void work_goes_on_when_there_is_room_again(void **state)
 
 /* ---- new files ---- */
 
-static void new_directories_and_files_have_the_users_mask(void **state)
+/* Of what @path is: a directory, and files in it and below. */
+static void assert_modes(const char *path, mode_t mask)
 {
-	char *dir = testing_tempdir();
-	struct stoa_error err;
-	mode_t old = umask(077);
+	struct tree *tree = tree_read(path);
 	struct stat st;
-	struct tree *tree;
-	stoa_db *db;
-	char path[256];
 
-	(void)state;
-	snprintf(path, sizeof path, "%s/a.stoa", dir);
-	must(stoa_open(path, NULL, &db, &err), &err);
-	must(medley_create(db, &err), &err);
-	must(stoa_checkpoint(db, &err), &err);
-	must(stoa_backup(db, testing_path(dir, "b.stoa"), NULL, NULL, &err), &err);
 	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 0777, 0700);
-	tree = tree_read(path);
+	assert_int_equal(st.st_mode & 0777, 0777 & ~mask);
+	if (stat(testing_path(path, "segments"), &st) == 0)
+		assert_int_equal(st.st_mode & 0777, 0777 & ~mask);
 	assert_true(tree->n > 2);
 	for (size_t i = 0; i < tree->n; i++) {
 		assert_int_equal(stat(testing_path(path, tree->files[i].name), &st), 0);
-		assert_int_equal(st.st_mode & 0777, 0600);
+		assert_int_equal(st.st_mode & 0777, 0666 & ~mask);
 	}
 	tree_free(tree);
-	must(stoa_close(db, &err), &err);
-	umask(old);
-	testing_rmtree(dir);
+}
+
+/* A query's temporary file: open, and without a name that anybody could open it by. */
+static void assert_spill(stoa_db *db, mode_t mask)
+{
+	static const char sql[] = "SELECT n, 'a text of some bytes to sort by ' || n AS s "
+				  "FROM generate_series(1, 300000) g(n) ORDER BY s";
+	const struct stoa_value *row;
+	struct stoa_error err;
+	char path[40], name[512];
+	int n_found = 0;
+	stoa_cursor *cur;
+	stoa_txn *txn;
+	struct stat st;
+
+	must(stoa_begin(db, STOA_READ, &txn, &err), &err);
+	must(stoa_query(txn, sql, &cur, &err), &err);
+	assert_int_equal(stoa_next(cur, &row, &err), STOA_ROW);
+	for (int fd = 0; fd < 256; fd++) {
+		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+		ssize_t len = readlink(path, name, sizeof name - 1);
+
+		name[len < 0 ? 0 : len] = '\0';
+		if (!strstr(name, "/" STOA__SPILL_PREFIX) || fstat(fd, &st) < 0)
+			continue;
+		assert_int_equal(st.st_nlink, 0);
+		assert_int_equal(st.st_mode & 0777, 0666 & ~mask);
+		n_found++;
+	}
+	assert_int_equal(n_found, 1);
+	stoa_cursor_close(cur);
+	stoa_abort(txn);
+}
+
+static void new_directories_and_files_have_the_users_mask(void **state)
+{
+	static const mode_t masks[] = { 077, 022, 027 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof masks / sizeof *masks; i++) {
+		struct stoa_options options = STOA_OPTIONS_INIT;
+		char *dir = testing_tempdir(), path[256], to[256], saved[256];
+		mode_t old = umask(masks[i]);
+		struct stoa_error err;
+		stoa_db *db;
+
+		snprintf(path, sizeof path, "%s/a.stoa", dir);
+		snprintf(to, sizeof to, "%s/b.stoa", dir);
+		snprintf(saved, sizeof saved, "%s/c.stoa", dir);
+		options.memory_limit = 4 << 20;
+		must(stoa_open(path, &options, &db, &err), &err);
+		must(medley_create(db, &err), &err);
+		must(medley_commit(db, 1, STOA_FULL, NULL, &err), &err);
+		must(stoa_checkpoint(db, &err), &err);
+		must(medley_commit(db, 2, STOA_FULL, NULL, &err), &err);
+		must(stoa_backup(db, to, NULL, NULL, &err), &err);
+		assert_spill(db, masks[i]);
+		assert_modes(path, masks[i]);
+		assert_modes(to, masks[i]);
+		must(stoa_close(db, &err), &err);
+		must(stoa_recover(path, saved, NULL, NULL, NULL, &err), &err);
+		assert_modes(saved, masks[i]);
+		umask(old);
+		testing_rmtree(dir);
+	}
 }
 
 static void make_small(const char *path, struct run *r)
