@@ -4,7 +4,8 @@
  *
  * A load or a dropped slot changes counts of rows in no order, as many as there are references.
  * Looking each block of counts up in its tree would cost a bulk load a third; so a *tally* has an
- * array of them, by rowid / 256.
+ * array of them, by rowid / 256, and a list of those that it met. The array is address space alone:
+ * how far rowids reach is what a database says, and memory goes where references really lead.
  */
 #include <string.h>
 
@@ -85,8 +86,10 @@ struct tally {
 	struct stoa__version *w;
 	const struct stoa_slot *def;
 	struct stoa__table *target;	/* NULL: there is none, and all references dangle */
-	struct stoa__counts **block;
+	struct stoa__counts **block;	/* reserved, for n_blocks */
 	uint64_t n_blocks;
+	uint64_t *met;			/* which of them are not NULL */
+	size_t n_met, cap_met;
 };
 
 static int tally_init(struct tally *y, struct stoa__version *w, const struct stoa_slot *def,
@@ -105,9 +108,31 @@ static int tally_init(struct tally *y, struct stoa__version *w, const struct sto
 		return stoa__fail_memory(err);
 	if (!y->target || def->type != STOA_REF)
 		return STOA_OK;
-	y->n_blocks = (y->target->next_rowid + STOA__COUNTS_ROWS - 1) / STOA__COUNTS_ROWS;
-	y->block = stoa__calloc(y->n_blocks, sizeof *y->block);
+	y->n_blocks = y->target->next_rowid / STOA__COUNTS_ROWS + 1;
+	y->block = stoa__reserve(y->n_blocks * sizeof *y->block);
 	return y->block ? STOA_OK : stoa__fail_memory(err);
+}
+
+static void tally_release(struct tally *y)
+{
+	stoa__unreserve(y->block, y->n_blocks * sizeof *y->block);
+	stoa__free(y->met);
+}
+
+static int meet(struct tally *y, uint64_t block, struct stoa__counts **out)
+{
+	if (y->n_met == y->cap_met) {
+		size_t cap = y->cap_met ? y->cap_met * 2 : 64;
+		uint64_t *met = stoa__realloc_array(y->met, cap, sizeof *met);
+
+		if (!met)
+			return STOA_ENOMEM;
+		y->met = met;
+		y->cap_met = cap;
+	}
+	STOA_TRY(stoa__counts_own(y->w, y->target, block * STOA__COUNTS_ROWS, out));
+	y->met[y->n_met++] = block;
+	return STOA_OK;
 }
 
 static int tally_block(struct tally *y, uint64_t row, struct stoa__counts **out,
@@ -115,7 +140,7 @@ static int tally_block(struct tally *y, uint64_t row, struct stoa__counts **out,
 {
 	struct stoa__counts **at = &y->block[row / STOA__COUNTS_ROWS];
 
-	if (!*at && stoa__counts_own(y->w, y->target, row, at) < 0)
+	if (!*at && meet(y, row / STOA__COUNTS_ROWS, at) < 0)
 		return stoa__fail_memory(err);
 	*out = *at;
 	return STOA_OK;
@@ -155,31 +180,32 @@ static int tally_up(struct tally *y, const uint64_t *refs, uint32_t n, struct st
 
 static void tally_settle(struct tally *y)
 {
-	for (uint64_t i = 0; i < y->n_blocks; i++)
-		if (y->block[i])
-			stoa__counts_recount(y->block[i]);
+	for (size_t i = 0; i < y->n_met; i++)
+		stoa__counts_recount(y->block[y->met[i]]);
 }
 
-/* Does every row that has a count now exist? */
+/* Does every row of a block that has a count now exist? */
+static int check_block(const struct tally *y, uint64_t block, struct stoa_error *err)
+{
+	const struct stoa__counts *c = y->block[block];
+
+	for (uint32_t i = 0; i < STOA__COUNTS_ROWS; i++) {
+		uint64_t row = block * STOA__COUNTS_ROWS + i;
+		int rc = c->n[i] ? stoa__row_exists(y->target, row, err) : STOA_OK;
+
+		if (rc == STOA_ENOTFOUND)
+			return stoa__no_row(y->def, y->target, row, err);
+		STOA_TRY(rc);
+	}
+	return STOA_OK;
+}
+
 static int tally_check(const struct tally *y, struct stoa_error *err)
 {
 	if (stoa__table_is_whole(y->target))
 		return STOA_OK;
-	for (uint64_t i = 0; i < y->n_blocks * STOA__COUNTS_ROWS; i++) {
-		const struct stoa__counts *c = y->block[i / STOA__COUNTS_ROWS];
-		int rc;
-
-		if (!c) {
-			i += STOA__COUNTS_ROWS - 1;
-			continue;
-		}
-		if (!c->n[i % STOA__COUNTS_ROWS])
-			continue;
-		rc = stoa__row_exists(y->target, i, err);
-		if (rc == STOA_ENOTFOUND)
-			return stoa__no_row(y->def, y->target, i, err);
-		STOA_TRY(rc);
-	}
+	for (size_t i = 0; i < y->n_met; i++)
+		STOA_TRY(check_block(y, y->met[i], err));
 	return STOA_OK;
 }
 
@@ -334,7 +360,7 @@ int stoa__refs_count_up(struct stoa__version *w, struct stoa__table *t, uint32_t
 		tally_settle(&y);
 		rc = tally_check(&y, err);
 	}
-	stoa__free(y.block);
+	tally_release(&y);
 	return rc;
 }
 
@@ -346,9 +372,8 @@ int stoa__refs_count_down(struct stoa__version *w, struct stoa__loose *loose,
 
 	if (rc == STOA_OK)
 		rc = stoa__refs_walk(t, slot, 0, UINT64_MAX, down_all, &d, err);
-	for (uint64_t i = 0; i < d.tally.n_blocks && rc == STOA_OK; i++)
-		if (d.tally.block[i])
-			stoa__counts_tidy(w, d.tally.target, i * STOA__COUNTS_ROWS);
-	stoa__free(d.tally.block);
+	for (size_t i = 0; i < d.tally.n_met && rc == STOA_OK; i++)
+		stoa__counts_tidy(w, d.tally.target, d.tally.met[i] * STOA__COUNTS_ROWS);
+	tally_release(&d.tally);
 	return rc;
 }

@@ -25,6 +25,8 @@ ${CC_FUZZ:-clang} $flags -fsanitize=fuzzer -D_GNU_SOURCE= -DFUZZ_TARGET="fuzz_$t
 cd "$top"
 seeds="$source/tests/fuzz/corpus/$target"
 [ -d "$seeds" ] || seeds=
+# As with malloc() itself: what is refused is NULL, and an error of ours.
+export ASAN_OPTIONS=allocator_may_return_null=1
 # shellcheck disable=SC2086
 exec "fuzz-build/fuzz_$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
 	-max_len=4096 -print_final_stats=1 -artifact_prefix=fuzz- "fuzz-corpus/$target" $seeds
