@@ -347,11 +347,11 @@ static int use_runs(struct table_use *u, uint32_t i, struct stoa__trace_sum *sum
 	const struct stoa__set_run_plans *plans = &u->c->db->run_swaps;
 	struct stoa__census_file *f;
 
-	sum->count = set->delta ? (int64_t)set->delta->hints.n : 0;
+	sum->count = set->delta ? (int64_t)stoa__hints_used(&set->delta->hints) : 0;
 	for (uint32_t r = 0; r < set->n_runs; r++) {
 		const struct stoa__set_run *run = set->run[r];
 
-		sum->count += (int64_t)run->hints.n;
+		sum->count += (int64_t)stoa__hints_used(&run->hints);
 		if (!run->segment)
 			continue;
 		f = stoa__census_open_file(u->c, run->segment);

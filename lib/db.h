@@ -355,6 +355,6 @@ enum {
 	STOA__REC_DEQUE = 13,	/* to 15: deque_index.h */
 	STOA__REC_LAST = 15,
 };
-#define STOA__FORMAT 3u
+#define STOA__FORMAT 4u
 
 #endif

@@ -8,76 +8,185 @@
 #include "core/alloc.h"
 #include "core/error.h"
 
-uint64_t stoa__hints_buckets_for(uint64_t n)
+#define HUGE_PAGES_FROM ((size_t)4 << 20)
+
+bool stoa__hints_determine(uint64_t n_groups, unsigned bits)
+{
+	unsigned known = 69 - bits;	/* low bits of the hash: 7 by the tag, 62 - bits by the word */
+
+	return known >= 64 || UINT64_MAX / n_groups < (uint64_t)1 << known;
+}
+
+static uint64_t groups_for(uint64_t n)
 {
 	return (n * 100 / STOA__HINTS_LOAD + STOA__HINTS_WIDTH) / STOA__HINTS_WIDTH + 1;
 }
 
-int stoa__hints_init(struct stoa__hints *h, uint64_t n_buckets)
+int stoa__hints_init(struct stoa__hints *h, const struct stoa__hints_shape *shape)
 {
-	size_t size = n_buckets * STOA__HINTS_WIDTH * sizeof *h->buckets;
+	uint64_t groups = groups_for(shape->n), span = shape->last - shape->first;
+	size_t size = groups * sizeof *h->groups;
 
 	memset(h, 0, sizeof *h);
-	h->buckets = n_buckets < SIZE_MAX / 64 ? stoa__alloc_aligned(size) : NULL;
-	if (!h->buckets)
+	h->groups = shape->n < SIZE_MAX / 1024 ? stoa__alloc_aligned(size) : NULL;
+	if (!h->groups)
 		return STOA_ENOMEM;
 	/*
 	 * Every look-up goes to another page of a large table: with small ones it costs a miss
 	 * more.
 	 */
-	if (size >= (size_t)4 << 20) {
-		uintptr_t from = ((uintptr_t)h->buckets + 4095) & ~(uintptr_t)4095;
+	if (size >= HUGE_PAGES_FROM) {
+		uintptr_t from = ((uintptr_t)h->groups + 4095) & ~(uintptr_t)4095;
 
 		(void)madvise((void *)from, size - 4096, MADV_HUGEPAGE);
 	}
-	memset(h->buckets, 0, size);
-	h->n_buckets = n_buckets;
+	memset((void *)h->groups, 0, size);
+	h->n_groups = groups;
+	h->first = shape->first;
+	h->bits = span ? 64 - (unsigned)__builtin_clzll(span) : 1;
+	if (h->bits > STOA__HINTS_ROWID_BITS)	/* a file's nonsense: hints are lost, no more */
+		h->bits = STOA__HINTS_ROWID_BITS;
+	h->exact = shape->one_to_one && stoa__hints_determine(groups, h->bits);
 	return STOA_OK;
 }
 
 void stoa__hints_release(struct stoa__hints *h)
 {
-	stoa__free(h->buckets);
+	stoa__free(h->groups);
 	memset(h, 0, sizeof *h);
 }
 
-unsigned stoa__hints_match_scalar(const stoa__hint *bucket, uint64_t tag)
+unsigned stoa__hints_match_scalar(const struct stoa__hints_group *group, unsigned tag)
 {
 	unsigned bits = 0;
 
 	for (unsigned k = 0; k < STOA__HINTS_WIDTH; k++)
-		bits |= (unsigned)((stoa__hint_load(&bucket[k]) ^ tag) >> 48 == 0) << k;
+		bits |= (unsigned)(atomic_load_explicit(&group->tag[k],
+							memory_order_acquire) == tag)
+			<< k;
 	return bits;
 }
 
-/* Puts an entry into a bucket: false if there is no room. */
-static bool put_into(struct stoa__hints *h, stoa__hint *bucket, uint64_t entry)
+static unsigned gone_on(const struct stoa__hints_group *group)
+{
+	return atomic_load_explicit(&group->gone_on, memory_order_relaxed);
+}
+
+static void go_on(struct stoa__hints_group *group, uint64_t hash)
+{
+	atomic_store_explicit(&group->gone_on,
+			      (uint8_t)(gone_on(group) | 1u << stoa__hints_class(hash)),
+			      memory_order_relaxed);
+}
+
+/* The word of a hint in group number @step of its way. */
+static uint64_t word_for(const struct stoa__hints *h, uint64_t hash, uint64_t rowid, uint64_t step)
+{
+	uint64_t in_place = (rowid - h->first) & (((uint64_t)1 << h->bits) - 1);
+
+	return stoa__hints_rest(h, hash) | (step < 2 ? step : 2) << h->bits | in_place;
+}
+
+static void set_entry(struct stoa__hints_group *group, unsigned k, unsigned tag, uint64_t word)
+{
+	atomic_store_explicit(&group->word[k], word, memory_order_relaxed);
+	atomic_store_explicit(&group->tag[k], (uint8_t)tag, memory_order_release);
+}
+
+/* Puts an entry into a group: false if there is no room. */
+static bool put_into(struct stoa__hints *h, struct stoa__hints_group *group, unsigned tag,
+		     uint64_t word)
+{
+	unsigned empty = stoa__hints_match(group, 0);
+
+	if (!empty)
+		return false;
+	set_entry(group, (unsigned)__builtin_ctz(empty), tag, word);
+	atomic_store_explicit(&h->n, stoa__hints_used(h) + 1, memory_order_relaxed);
+	return true;
+}
+
+static bool has_entry(const struct stoa__hints_group *group, unsigned tag, uint64_t word)
+{
+	for (unsigned m = stoa__hints_match(group, tag); m; m &= m - 1)
+		if (stoa__hints_word(group, (unsigned)__builtin_ctz(m)) == word)
+			return true;
+	return false;
+}
+
+/* Sets down before a hint is seen that rowids do not ascend. */
+static void note_rowid(struct stoa__hints *h, uint64_t rowid)
+{
+	if (rowid <= h->last)
+		atomic_store_explicit(&h->stale, true, memory_order_relaxed);
+	else
+		h->last = rowid;
+}
+
+void stoa__hints_put(struct stoa__hints *h, uint64_t hash, uint64_t rowid)
+{
+	uint64_t g = stoa__hints_home(h, hash);
+	unsigned tag = stoa__hints_tag(hash);
+
+	note_rowid(h, rowid);
+	for (uint64_t step = 0;; step++) {
+		struct stoa__hints_group *group = h->groups + g;
+		uint64_t word = word_for(h, hash, rowid, step);
+
+		if (has_entry(group, tag, word) || put_into(h, group, tag, word))
+			return;
+		go_on(group, hash);
+		g = stoa__hints_next(h, hash, g, step);
+	}
+}
+
+/*
+ * Moves an entry of a full group that is its home to its second, and puts another in its place:
+ * false if there is none that can go. @by_class: only one whose class has gone on before, so that
+ * no look-up becomes longer.
+ */
+static bool put_instead(struct stoa__hints *h, struct stoa__hints_group *group, bool by_class,
+			unsigned tag, uint64_t word)
 {
 	for (unsigned k = 0; k < STOA__HINTS_WIDTH; k++) {
-		uint64_t now = stoa__hint_load(&bucket[k]);
+		uint64_t old = stoa__hints_word(group, k), low = old >> (h->bits + 2) << 7;
+		uint64_t g = (uint64_t)(group - h->groups);
 
-		if ((now & ~STOA__HINTS_WENT_ON) == entry)
-			return true;
-		if (now)
+		if ((old >> h->bits & 3) != 0 || (by_class && !stoa__hints_went_on(group, low)))
 			continue;
-		atomic_store_explicit(&bucket[k], entry, memory_order_relaxed);
-		h->n++;
+		if (!put_into(h, h->groups + stoa__hints_next(h, low, g, 0),
+			      atomic_load_explicit(&group->tag[k], memory_order_relaxed),
+			      old | (uint64_t)1 << h->bits))
+			continue;
+		go_on(group, low);
+		set_entry(group, k, tag, word);
 		return true;
 	}
 	return false;
 }
 
-void stoa__hints_put(struct stoa__hints *h, uint64_t hash, uint64_t rowid)
+void stoa__hints_build(struct stoa__hints *h, uint64_t hash, uint64_t rowid)
 {
-	uint64_t entry = stoa__hints_tag(hash) | rowid, b = stoa__hints_bucket_of(h, hash);
-	stoa__hint *bucket = h->buckets + b * STOA__HINTS_WIDTH;
+	uint64_t g = stoa__hints_home(h, hash);
+	struct stoa__hints_group *home = h->groups + g;
+	struct stoa__hints_group *second = h->groups + stoa__hints_next(h, hash, g, 0);
+	uint64_t at_home = word_for(h, hash, rowid, 0), behind = word_for(h, hash, rowid, 1);
+	unsigned tag = stoa__hints_tag(hash);
 
-	while (!put_into(h, bucket, entry)) {
-		stoa__hint *e = &bucket[stoa__hints_class(hash)];
-
-		atomic_store_explicit(e, stoa__hint_load(e) | STOA__HINTS_WENT_ON,
-				      memory_order_relaxed);
-		b = stoa__hints_next(h, b);
-		bucket = h->buckets + b * STOA__HINTS_WIDTH;
+	if (put_into(h, home, tag, at_home) ||
+	    (stoa__hints_went_on(home, hash) && put_into(h, second, tag, behind)) ||
+	    put_instead(h, home, true, tag, at_home)) {
+		note_rowid(h, rowid);
+		return;
 	}
+	if (put_into(h, second, tag, behind) || put_instead(h, second, true, tag, behind) ||
+	    put_instead(h, second, false, tag, behind)) {
+		go_on(home, hash);
+		note_rowid(h, rowid);
+		return;
+	}
+	if (put_instead(h, home, false, tag, at_home))
+		note_rowid(h, rowid);
+	else
+		stoa__hints_put(h, hash, rowid);
 }

@@ -2,35 +2,60 @@
 /*
  * hints.h - a hash table of hints: key hash -> rowids that may have the key
  *
- *     bucket, 64 bytes   entry 0 .. entry 7, filled in this order; 0 is empty
- *     entry, 8 bytes     bits 48..63: tag, the low 16 bits of the hash; bits 0..46: rowid
- *                        bit 47, of entry c: a hint of class c, bits 16..18 of its hash, found this
- *                        bucket full, and is in one behind it
+ *     group, 64 bytes   7 tags of a byte each, filled in this order; 0 is empty
+ *                       1 byte: bit c, a hint of class c found the group full and has gone on
+ *                       7 words of 8 bytes
  *
- * The high bits of a hash choose a bucket (multiply and shift, so that any number of buckets will
- * do); what finds it full goes to the next one, and says so. Something has gone on behind 36% of
- * the buckets of a full table; but that was often of another class, so that a search for what is
- * not there goes on in 12%. That is not for the second line: a processor that guesses whether there
- * is one must wait for the first to know that it was wrong, and has begun the next look-ups in
- * vain. So one cache line has mostly all that a key could be, and the row itself, which the caller
- * looks at, is the only other one. Tags let through one entry in 65,536 that is not the key's.
+ *     word              bits 0 ..      rowid, less the table's first one; as many as its rowids need
+ *                       2 bits         a mark: 0 at home, 1 in its second group, 2 who knows
+ *                       the others     bits of the hash, from bit 7 on
+ *
+ *     hash              high bits ... | 12..19 jump | 8..10 class | 0..7 tag (0 becomes 128)
+ *
+ * The high bits of a hash choose a group, its home (multiply and shift, so that any number of them
+ * will do). What finds it full goes on by a jump of 1 to 256, and says so. So one line of the cache
+ * has mostly all that a key could be: nothing, or a word whose 40 bits of the hash nearly always are
+ * no other key's. That what goes on is scattered keeps full groups from making the next ones full:
+ * a fifth of the keys have to be looked for in a second group of a full table, one in 20 in a
+ * third; behind each other it would be more than a third, and nearly as many again. Full is 93%, 9.8
+ * bytes an entry.
+ *
+ * Who fills a table before others see it may move entries (stoa__hints_build()): one that is at home
+ * makes way to its second group, best if its class has gone on before. Then hardly anything is
+ * farther than a second group: with two groups of seven to choose from, tables could be as good as
+ * full (Dietzfelbinger and Weidling 2007).
+ *
+ * Tags apart from words, 14 and 2 bytes to a group, were tried: 12 MB for ten million keys, which
+ * a last cache that nobody else uses might hold. Where it is shared a key that is there takes two
+ * lines one after the other, and that was twice as slow.
  *
  * A hint says "look there" and no more. What it names may have died, been given another key, or not
  * be visible yet. So hints are added and never changed or taken away, all versions share a table,
- * and it is thrown away and made anew from the rows when it is full, as it does not know the hashes
- * of its entries. Against a table of hashes and keys this costs half the memory; against one of
- * hashes and rowids just under 10 bytes an entry for 20.
+ * and it is thrown away and made anew from the rows when it is full.
  *
- * Heap tables are one run of buckets. Those in a segment lie there in parts of 256 KiB, each a
+ * Whether a hint is the key's, though, may be known for sure. If hashes are *one to one*, as they
+ * are for a key of one number, home, tag and word determine the hash, and this the key: then a table
+ * is *exact*. Proof. Let n be the number of groups and hash * n = (home, rest), 128 bits; the hashes
+ * with one home follow each other, at most ceil(2^64 / n) of them. A tag is bits 0..6 of the hash (0
+ * and 128 have the same), the word has w more from bit 7 on; if 2^(7 + w) >= ceil(2^64 / n), then no
+ * two hashes of one home agree in all of these. A hint with mark 0 is at home; with mark 1 home
+ * is a jump before, which is among the bits that agree. Both are known (Quotienting: Knuth, TAOCP 3,
+ * 6.4, exercise 13; Cleary 1984). A mark of 2 says nothing, nor does any in a table that is not
+ * exact: the row is looked at. A table has the bits if it is made for as many entries as there are
+ * rowids, or a quarter of them.
+ *
+ * Heap tables are one run of groups. Those in a segment lie there in parts of 256 KiB, each a
  * chunk, verified and opened on first touch (parts of the set index, set_run.c).
  *
- * (1) Entries of a bucket are filled from 0 on. A hint is in its own bucket, or all buckets from
- *     there to the one before its own place are full and say that its class went on.
+ * (1) Entries of a group are filled from 0 on, a word before its tag. A hint is at home, or all
+ *     groups on its way to the one where it is are full and say that its class went on.
  * (2) There is an empty entry: at most STOA__HINTS_LOAD percent are in use.
+ * (3) A mark of 0 or 1 is true.
+ * (4) A table that is not *stale* has been given its rowids in ascending order, each once.
  *
- * Threads: one writer puts, any number of readers look meanwhile; entries are stored and loaded
- * whole. Linear probing of buckets: Knuth, TAOCP 3, 6.4; tags compared at once: Google's Swiss
- * tables.
+ * Threads: one writer puts, any number of readers look meanwhile; tags and words are stored and
+ * loaded whole, and who sees a tag sees its word. Tags compared at once: Google's Swiss tables;
+ * fewer, with bits for what has gone on: Lopez Munoz, boost::unordered_flat_map, 2022.
  */
 #ifndef STOA__HINTS_H
 #define STOA__HINTS_H
@@ -40,82 +65,145 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STOA__HINTS_WIDTH 8	/* entries of a bucket */
-#define STOA__HINTS_LOAD 82	/* percent */
-#define STOA__HINTS_ROWID_MAX (((uint64_t)1 << 47) - 1)
-#define STOA__HINTS_WENT_ON ((uint64_t)1 << 47)
-#define STOA__HINTS_PART 4096	/* buckets of a part */
+#define STOA__HINTS_WIDTH 7	/* entries of a group */
+#define STOA__HINTS_LOAD 93	/* percent */
+#define STOA__HINTS_JUMPS 8	/* then every group is tried */
+#define STOA__HINTS_ROWID_BITS 47
+#define STOA__HINTS_ROWID_MAX (((uint64_t)1 << STOA__HINTS_ROWID_BITS) - 1)
+#define STOA__HINTS_PART 4096	/* groups of a part */
+_Static_assert(69 - STOA__HINTS_ROWID_BITS >= 20, "a word has class and jump of any hash");
 
-typedef _Atomic uint64_t stoa__hint;
+struct stoa__hints_group {
+	_Atomic uint8_t tag[STOA__HINTS_WIDTH];
+	_Atomic uint8_t gone_on;
+	_Atomic uint64_t word[STOA__HINTS_WIDTH];
+};
+_Static_assert(sizeof(struct stoa__hints_group) == 64, "a group is a line of the cache");
 
 struct stoa__hints {
-	uint64_t n_buckets;
-	stoa__hint *buckets;			/* in heap; NULL where there are parts */
-	const stoa__hint *_Atomic *parts;	/* of STOA__HINTS_PART buckets; NULL until opened */
-	uint64_t n;				/* entries in use; the writer's own */
+	uint64_t n_groups;
+	struct stoa__hints_group *groups;	/* in heap; NULL where there are parts */
+	const struct stoa__hints_group *_Atomic *parts;	/* NULL until opened */
+	uint64_t first;				/* the least rowid it can name */
+	unsigned bits;				/* of a rowid */
+	bool exact;
+	_Atomic bool stale;			/* a hint may name a row that has had another key since */
+	_Atomic uint64_t n;			/* entries in use */
+	uint64_t last;				/* the writer's own: the last rowid put */
 };
 
-/* Buckets for @n entries. */
-uint64_t stoa__hints_buckets_for(uint64_t n);
-/* An empty heap table of @n_buckets. STOA_OK or STOA_ENOMEM. */
-int stoa__hints_init(struct stoa__hints *h, uint64_t n_buckets);
+/* What a table is made for. */
+struct stoa__hints_shape {
+	uint64_t n;		/* entries */
+	uint64_t first, last;	/* rowids; first <= last <= STOA__HINTS_ROWID_MAX */
+	bool one_to_one;	/* are hashes? */
+};
+
+/* An empty heap table. STOA_OK or STOA_ENOMEM. */
+int stoa__hints_init(struct stoa__hints *h, const struct stoa__hints_shape *shape);
 void stoa__hints_release(struct stoa__hints *h);
-/* Entries that may be in use. */
-static inline uint64_t stoa__hints_room(const struct stoa__hints *h)
+/* Do homes, tags and words of such a table determine a hash? */
+bool stoa__hints_determine(uint64_t n_groups, unsigned bits);
+static inline uint64_t stoa__hints_used(const struct stoa__hints *h)
 {
-	return h->n_buckets * STOA__HINTS_WIDTH * STOA__HINTS_LOAD / 100;
+	return atomic_load_explicit(&h->n, memory_order_relaxed);
 }
-static inline uint64_t stoa__hints_parts(uint64_t n_buckets)
+static inline bool stoa__hints_is_stale(const struct stoa__hints *h)
 {
-	return (n_buckets + STOA__HINTS_PART - 1) / STOA__HINTS_PART;
+	return atomic_load_explicit(&h->stale, memory_order_relaxed);
+}
+/* May @n more hints be put, with rowids up to @last? */
+static inline bool stoa__hints_has_room(const struct stoa__hints *h, uint64_t n, uint64_t first,
+					uint64_t last)
+{
+	return stoa__hints_used(h) + n <= h->n_groups * STOA__HINTS_WIDTH * STOA__HINTS_LOAD / 100 &&
+	       first >= h->first && (last - h->first) >> h->bits == 0;
+}
+static inline uint64_t stoa__hints_parts(uint64_t n_groups)
+{
+	return (n_groups + STOA__HINTS_PART - 1) / STOA__HINTS_PART;
+}
+/* Groups of part @part. */
+static inline uint64_t stoa__hints_part_groups(const struct stoa__hints *h, uint64_t part)
+{
+	uint64_t left = h->n_groups - part * STOA__HINTS_PART;
+
+	return left < STOA__HINTS_PART ? left : STOA__HINTS_PART;
 }
 
-static inline uint64_t stoa__hints_bucket_of(const struct stoa__hints *h, uint64_t hash)
+static inline uint64_t stoa__hints_home(const struct stoa__hints *h, uint64_t hash)
 {
-	return (uint64_t)((unsigned __int128)hash * h->n_buckets >> 64);
+	return (uint64_t)((unsigned __int128)hash * h->n_groups >> 64);
 }
-static inline uint64_t stoa__hints_tag(uint64_t hash)
+static inline unsigned stoa__hints_tag(uint64_t hash)
 {
-	return hash << 48;
-}
-static inline uint64_t stoa__hints_rowid(uint64_t entry)
-{
-	return entry & STOA__HINTS_ROWID_MAX;
-}
-/* Bucket @b; NULL: its part is not open. */
-static inline const stoa__hint *stoa__hints_bucket(const struct stoa__hints *h, uint64_t b)
-{
-	const stoa__hint *part;
+	unsigned tag = hash & 0xff;
 
-	if (h->buckets)
-		return h->buckets + b * STOA__HINTS_WIDTH;
-	part = atomic_load_explicit(&h->parts[b / STOA__HINTS_PART], memory_order_acquire);
-	return part ? part + b % STOA__HINTS_PART * STOA__HINTS_WIDTH : NULL;
+	return tag ? tag : 0x80;
 }
-static inline uint64_t stoa__hint_load(const stoa__hint *e)
-{
-	return atomic_load_explicit(e, memory_order_relaxed);
-}
-/* The entry whose bit 47 speaks for a hash. */
 static inline unsigned stoa__hints_class(uint64_t hash)
 {
-	return hash >> 16 & (STOA__HINTS_WIDTH - 1);
+	return hash >> 8 & 7;
 }
-/* Has a hint of this class that found the bucket full gone on to the next? */
-static inline bool stoa__hints_went_on(const stoa__hint *bucket, uint64_t hash)
+/* Steps of a way that has been through all groups. */
+static inline uint64_t stoa__hints_steps(const struct stoa__hints *h)
 {
-	return stoa__hint_load(&bucket[stoa__hints_class(hash)]) & STOA__HINTS_WENT_ON;
+	return h->n_groups + STOA__HINTS_JUMPS;
 }
-static inline uint64_t stoa__hints_next(const struct stoa__hints *h, uint64_t b)
+/* The group after @g, which is number @step of the way, from 0. */
+static inline uint64_t stoa__hints_next(const struct stoa__hints *h, uint64_t hash, uint64_t g,
+					uint64_t step)
 {
-	return b + 1 == h->n_buckets ? 0 : b + 1;
+	g += 1 + (step < STOA__HINTS_JUMPS ? hash >> 12 & 0xff : 0);
+	return g < h->n_groups ? g : g % h->n_groups;
 }
 
+/* What a word has of a hash, in its place. */
+static inline uint64_t stoa__hints_rest(const struct stoa__hints *h, uint64_t hash)
+{
+	return hash >> 7 << (h->bits + 2);
+}
+/* A word's mark; 4 and above: it is another hash's. */
+static inline uint64_t stoa__hints_mark(const struct stoa__hints *h, uint64_t word, uint64_t hash)
+{
+	return (word ^ stoa__hints_rest(h, hash)) >> h->bits;
+}
 /*
- * Bit k is set where entry k of a bucket has @tag (in place, as stoa__hints_tag() gives it). Empty
- * ones have tag 0.
+ * Is a word with this mark, in group number @step of a hash's way, surely the hash's own, and not of
+ * what its row had before? To be asked after the word was seen.
  */
-unsigned stoa__hints_match_scalar(const stoa__hint *bucket, uint64_t tag);
+static inline bool stoa__hints_is_sure(const struct stoa__hints *h, uint64_t mark, uint64_t step)
+{
+	return mark == step && step < 2 && h->exact && !stoa__hints_is_stale(h);
+}
+static inline uint64_t stoa__hints_rowid(const struct stoa__hints *h, uint64_t word)
+{
+	return h->first + (word & (((uint64_t)1 << h->bits) - 1));
+}
+static inline uint64_t stoa__hints_word(const struct stoa__hints_group *group, unsigned k)
+{
+	return atomic_load_explicit(&group->word[k], memory_order_acquire);
+}
+/* Group @g; NULL: its part is not open. */
+static inline const struct stoa__hints_group *stoa__hints_group(const struct stoa__hints *h,
+								uint64_t g)
+{
+	const struct stoa__hints_group *part;
+
+	if (h->groups)
+		return h->groups + g;
+	part = atomic_load_explicit(&h->parts[g / STOA__HINTS_PART], memory_order_acquire);
+	return part ? part + g % STOA__HINTS_PART : NULL;
+}
+/* Has a hint of the hash's class that found the group full gone on? */
+static inline bool stoa__hints_went_on(const struct stoa__hints_group *group, uint64_t hash)
+{
+	return atomic_load_explicit(&group->gone_on, memory_order_relaxed) >>
+	       stoa__hints_class(hash) & 1;
+}
+
+/* Bit k is set where entry k of a group has @tag. */
+unsigned stoa__hints_match_scalar(const struct stoa__hints_group *group, unsigned tag);
 
 /*
  * A race between SIMD loads and the writer's stores is none for the processor, but is one for TSan.
@@ -131,30 +219,26 @@ unsigned stoa__hints_match_scalar(const stoa__hint *bucket, uint64_t tag);
 #if defined(__SSE2__) && !defined(STOA__HINTS_SCALAR)
 #include <emmintrin.h>
 /*
- * SSE2, which every x86-64 has, so that it is inlined: the eight tags fit one register, and 32-byte
- * ones would save two instructions of twelve.
+ * SSE2, which every x86-64 has, so that it is inlined. Its loads are not moved behind later ones
+ * there, and where to load a word from depends on them.
  */
-static inline unsigned stoa__hints_match(const stoa__hint *bucket, uint64_t tag)
+static inline unsigned stoa__hints_match(const struct stoa__hints_group *group, unsigned tag)
 {
-	const __m128 *p = (const __m128 *)(const void *)bucket;
-	__m128i a = _mm_castps_si128(_mm_shuffle_ps(p[0], p[1], 0xdd));	/* high halves */
-	__m128i b = _mm_castps_si128(_mm_shuffle_ps(p[2], p[3], 0xdd));
-	__m128i tags = _mm_packs_epi32(_mm_srai_epi32(a, 16), _mm_srai_epi32(b, 16));
-	__m128i same = _mm_cmpeq_epi16(tags, _mm_set1_epi16((short)(tag >> 48)));
+	__m128i all = _mm_loadl_epi64((const __m128i *)(const void *)group);
+	__m128i same = _mm_cmpeq_epi8(all, _mm_set1_epi8((char)tag));
 
-	return (unsigned)_mm_movemask_epi8(_mm_packs_epi16(same, _mm_setzero_si128()));
+	return (unsigned)_mm_movemask_epi8(same) & ((1u << STOA__HINTS_WIDTH) - 1);
 }
 #else
-static inline unsigned stoa__hints_match(const stoa__hint *bucket, uint64_t tag)
+static inline unsigned stoa__hints_match(const struct stoa__hints_group *group, unsigned tag)
 {
-	return stoa__hints_match_scalar(bucket, tag);
+	return stoa__hints_match_scalar(group, tag);
 }
 #endif
 
-/*
- * Adds a hint to a heap table with room, unless it is there already. @rowid is 1 ..
- * STOA__HINTS_ROWID_MAX.
- */
+/* Adds a hint to a heap table with room for it, unless it is there already. */
 void stoa__hints_put(struct stoa__hints *h, uint64_t hash, uint64_t rowid);
+/* The same for a table that nobody else sees yet, and a hint that is not there. */
+void stoa__hints_build(struct stoa__hints *h, uint64_t hash, uint64_t rowid);
 
 #endif

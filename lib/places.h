@@ -40,7 +40,8 @@ struct stoa__spot {
 	uint64_t base;
 	uint64_t mask;			/* of a packed value's bits */
 	uint32_t width;
-	uint32_t state;
+	uint16_t state;
+	uint16_t owner;			/* set_view.h */
 };
 _Static_assert(sizeof(struct stoa__spot) == 64, "a spot is a line of the cache");
 

@@ -63,7 +63,7 @@ static int define(const struct stoa__schema *s, const struct stoa_index_options 
 void stoa__set_tables(const struct stoa__set *set, struct stoa__set_tables *out)
 {
 	out->n = 0;
-	if (set->delta) {
+	if (set->delta && stoa__hints_used(&set->delta->hints)) {
 		out->run[0] = NULL;
 		out->hints[out->n++] = &set->delta->hints;
 	}
@@ -162,19 +162,19 @@ static void release_delta(struct stoa__block *b)
 	stoa__hints_release(&((struct stoa__delta *)(void *)b)->hints);
 }
 
-/* An empty delta with room for @n hints. */
-static struct stoa__delta *delta_new(struct stoa__version *w, uint64_t n)
+/* An empty delta. */
+static struct stoa__delta *delta_new(struct stoa__version *w, const struct stoa__hints_shape *shape)
 {
 	struct stoa__delta *d = stoa__block_new(w, STOA__KIND_INDEX, sizeof *d);
 
 	if (!d)
 		return NULL;
-	if (stoa__hints_init(&d->hints, stoa__hints_buckets_for(n)) < 0) {
+	if (stoa__hints_init(&d->hints, shape) < 0) {
 		stoa__block_retire(w, &d->block);
 		return NULL;
 	}
 	d->block.release = release_delta;
-	stoa__block_grow(w, &d->block, stoa__alloc_size(d->hints.buckets));
+	stoa__block_grow(w, &d->block, stoa__alloc_size(d->hints.groups));
 	return d;
 }
 
@@ -196,6 +196,7 @@ struct filling {
 	uint64_t first, last;		/* rows of groups with first rowid in this range */
 	bool mapped;			/* only of groups in segments */
 	struct stoa__hints *into;
+	bool alone;			/* nobody else sees it yet */
 	bool check;			/* no two rows may have the same key */
 	struct stoa__conflicts *conflicts;	/* NULL: that is an error */
 	struct stoa__set_tables tables;	/* to be looked through for it; @into is one */
@@ -246,13 +247,9 @@ static int check_candidate(void *ctx, uint64_t other, struct stoa_error *err)
 
 static void prefetch(const struct stoa__hints *h, const struct stoa__set_batch *batch)
 {
-	for (uint32_t k = 0; k < batch->n; k++) {
-		const stoa__hint *b =
-			stoa__hints_bucket(h, stoa__hints_bucket_of(h, batch->hash[k]));
-
-		if (b)
-			__builtin_prefetch(b);
-	}
+	for (uint32_t k = 0; k < batch->n; k++)
+		__builtin_prefetch((const void *)stoa__hints_group(
+			h, stoa__hints_home(h, batch->hash[k])));
 }
 
 static int fill_batch(void *ctx, const struct stoa__set_batch *batch, struct stoa_error *err)
@@ -272,7 +269,9 @@ static int fill_batch(void *ctx, const struct stoa__set_batch *batch, struct sto
 					     check_candidate, f, err);
 		if (rc < 0)
 			return rc;
-		if (!rc)
+		if (!rc && f->alone)
+			stoa__hints_build(f->into, batch->hash[k], batch->rowid[k]);
+		else if (!rc)
 			stoa__hints_put(f->into, batch->hash[k], batch->rowid[k]);
 	}
 	return STOA_OK;
@@ -287,11 +286,11 @@ static int fill(struct filling *f, struct stoa_error *err)
 	return rc;
 }
 
-static uint64_t count(struct filling *f)
+static struct stoa__hints_shape shape_of(struct filling *f)
 {
 	struct stoa__set_walk walk = { f->t, def_of(f->t, f->i), extent, fill_batch, f };
 
-	return stoa__set_count(&walk);
+	return stoa__set_shape(&walk);
 }
 
 static int is_it(void *ctx, uint64_t rowid, struct stoa_error *err)
@@ -340,12 +339,29 @@ int stoa__set_check(const struct stoa__table *t, uint32_t i, struct stoa_error *
 }
 
 /*
+ * What a delta is made for that is filled by @f: @more hints and @ahead rowids than there are. Any
+ * row may be updated, so it can name all.
+ */
+static struct stoa__hints_shape delta_shape(struct filling *f, uint64_t more, uint64_t ahead)
+{
+	struct stoa__set_walk all = { .t = f->t, .def = def_of(f->t, f->i) };
+	struct stoa__hints_shape shape = stoa__set_shape(&all);
+
+	if (!shape.first)
+		shape.first = f->t->next_rowid;
+	shape.n = shape_of(f).n + more + ROOM_MIN;
+	shape.last = f->t->next_rowid + ROOM_MIN + ahead;
+	return shape;
+}
+
+/*
  * Gives the state a new delta, of the rows up to @last that no run speaks for, with room for @more.
  */
 static int renew_delta(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t last,
-		       uint64_t more, struct stoa_error *err)
+		       uint64_t more, uint64_t ahead, struct stoa_error *err)
 {
-	struct filling f = { .t = t, .i = i, .last = last };
+	struct filling f = { .t = t, .i = i, .last = last, .alone = true };
+	struct stoa__hints_shape shape;
 	struct stoa__delta *d;
 	struct stoa__set *set;
 	int rc;
@@ -353,7 +369,8 @@ static int renew_delta(struct stoa__version *w, struct stoa__table *t, uint32_t 
 	if (stoa__index_own(w, t, i, &set) < 0)
 		return stoa__fail_memory(err);
 	f.set = set;
-	d = delta_new(w, count(&f) + more + ROOM_MIN);
+	shape = delta_shape(&f, more, ahead);
+	d = delta_new(w, &shape);
 	if (!d)
 		return stoa__fail_memory(err);
 	f.into = &d->hints;
@@ -368,16 +385,18 @@ static int renew_delta(struct stoa__version *w, struct stoa__table *t, uint32_t 
 	return STOA_OK;
 }
 
-/* Makes room in the delta for a hint more. */
-static int make_room(struct stoa__version *w, struct stoa__table *t, uint32_t i,
+/* Makes room in the delta for a hint more, at row @rowid. */
+static int make_room(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t rowid,
 		     struct stoa_error *err)
 {
 	const struct stoa__set *set = stoa__set_of(t, i);
+	const struct stoa__hints *h = set->delta ? &set->delta->hints : NULL;
 
-	if (set->delta && set->delta->hints.n < stoa__hints_room(&set->delta->hints))
+	if (h && stoa__hints_has_room(h, 1, rowid, rowid))
 		return STOA_OK;
 	/* Half as much again, so that a row is hashed three times in the long run. */
-	return renew_delta(w, t, i, UINT64_MAX, set->delta ? set->delta->hints.n / 2 : 0, err);
+	return renew_delta(w, t, i, UINT64_MAX, h ? stoa__hints_used(h) / 2 : 0,
+			   h ? (t->next_rowid - h->first) / 2 : 0, err);
 }
 
 /* ---- whole groups ---- */
@@ -388,17 +407,18 @@ static int add_run(struct stoa__version *w, struct stoa__table *t, uint32_t i, u
 {
 	const struct stoa__set *old = stoa__set_of(t, i);
 	struct filling f = { .t = t, .i = i, .set = old, .first = first, .last = UINT64_MAX,
-			     .mapped = true, .check = is_unique(def_of(t, i)), .conflicts = c };
-	uint64_t n = count(&f);
+			     .mapped = true, .alone = true, .check = is_unique(def_of(t, i)),
+			     .conflicts = c };
+	struct stoa__hints_shape shape = shape_of(&f);
 	struct stoa__hints hints;
 	struct stoa__set *set;
 	struct stoa__set_run *run;
 	int rc;
 
-	if (!n || old->n_runs == STOA__SET_RUNS_MAX)
+	if (!shape.n || old->n_runs == STOA__SET_RUNS_MAX)
 		return STOA_OK;
 	if (stoa__index_own(w, t, i, &set) < 0 ||
-	    stoa__hints_init(&hints, stoa__hints_buckets_for(n)) < 0)
+	    stoa__hints_init(&hints, &shape) < 0)
 		return stoa__fail_memory(err);
 	f.set = set;
 	f.into = &hints;
@@ -423,13 +443,17 @@ static int add_to_delta(struct stoa__version *w, struct stoa__table *t, uint32_t
 {
 	struct filling f = { .t = t, .i = i, .set = stoa__set_of(t, i), .first = first,
 			     .last = UINT64_MAX, .check = is_unique(def_of(t, i)), .conflicts = c };
-	const struct stoa__delta *d = f.set->delta;
-	uint64_t n = count(&f);
+	const struct stoa__hints *h = f.set->delta ? &f.set->delta->hints : NULL;
+	struct stoa__hints_shape add = shape_of(&f);
 
-	if (!n)
+	if (!add.n)
 		return STOA_OK;
-	if (!d || d->hints.n + n > stoa__hints_room(&d->hints))
-		STOA_TRY(renew_delta(w, t, i, first - 1, n, err));
+	/* The first load makes a delta of its size; later ones leave room for those to come. */
+	f.alone = !h || !stoa__hints_has_room(h, add.n, add.first, add.last);
+	if (f.alone)
+		STOA_TRY(renew_delta(w, t, i, first - 1,
+				     add.n + (h ? stoa__hints_used(h) / 2 : 0),
+				     h ? (t->next_rowid - h->first) / 2 : 0, err));
 	f.set = stoa__set_of(t, i);
 	f.into = &f.set->delta->hints;
 	stoa__set_tables(f.set, &f.tables);
@@ -528,7 +552,7 @@ static int before(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 	if (rc == STOA_OK && whole)
 		rc = check_key(t, i, change, key, err);
 	stoa__buf_release(&scratch);
-	return rc == STOA_OK && whole ? make_room(w, t, i, err) : rc;
+	return rc == STOA_OK && whole ? make_room(w, t, i, change->rowid, err) : rc;
 }
 
 static void after(struct stoa__version *w, struct stoa__table *t, uint32_t i,
@@ -542,7 +566,7 @@ static void after(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 static int loaded(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 		  struct stoa_error *err)
 {
-	return renew_delta(w, t, i, UINT64_MAX, 0, err);
+	return renew_delta(w, t, i, UINT64_MAX, 0, 0, err);
 }
 
 const struct stoa__index_ops stoa__set_ops = {

@@ -21,11 +21,14 @@
  * What is deleted or undone leaves hints behind. A rowid that is given again after a rollback may
  * then be found under a key of the row that was undone: the comparison sees to that; and twice
  * under its own: equal hints are put once, and rows found are sorted and told once.
+ *
+ * Where a key is one number, rows need not be read in most cases: see set_view.h.
  */
 #ifndef STOA__SET_H
 #define STOA__SET_H
 
 #include "core/source.h"
+#include "core/type.h"
 #include "hints.h"
 #include "index.h"
 
@@ -74,6 +77,23 @@ static inline uint64_t stoa__set_mix(uint64_t h, uint64_t word)
 
 	return (uint64_t)p ^ (uint64_t)(p >> 64);
 }
+/*
+ * The hash of a key of one number, one to one, as each step can be undone. The upper bits of a
+ * product come from all bits of its factors and so become the lower ones of the next: both ends of
+ * the hash depend on all of the key.
+ */
+static inline uint64_t stoa__set_hash_word(uint64_t seed, uint64_t word)
+{
+	uint64_t product = (word + seed) * UINT64_C(0xbf58476d1ce4e5b9);
+
+	return (__builtin_bswap64(product) ^ seed) * UINT64_C(0x94d049bb133111eb);
+}
+/* Is the key one number? */
+static inline bool stoa__set_is_word(const struct stoa__table *t, const struct stoa__index_def *def)
+{
+	return def->n_slots == 1 &&
+	       stoa__type_family(t->schema->slots[def->slots[0]].def.type) <= STOA__UINT;
+}
 /* The hash of @values, one for each slot of the index, none NULL. def->number[0] is the seed. */
 uint64_t stoa__set_hash(const struct stoa__index_def *def, const struct stoa_value *values);
 /*
@@ -121,20 +141,20 @@ struct stoa__set_walk {
 };
 /* Reads keys group by group, in order. */
 int stoa__set_walk(const struct stoa__set_walk *walk, struct stoa_error *err);
-/* At most how many rows the walk will give. */
-uint64_t stoa__set_count(const struct stoa__set_walk *walk);
+/* A table for what the walk will give: at most so many rows, within these rowids. */
+struct stoa__hints_shape stoa__set_shape(const struct stoa__set_walk *walk);
 
 /* ---- probing ---- */
 
-/* set_run.c: what stoa__set_bucket() does the first time. */
-int stoa__set_open_bucket(struct stoa__set_run *run, uint64_t b, const stoa__hint **out,
-			  struct stoa_error *err);
-/* Bucket @b of a table of hints, of the run @run unless that is NULL; opened if need be. */
-static inline int stoa__set_bucket(const struct stoa__hints *h, struct stoa__set_run *run, uint64_t b,
-				   const stoa__hint **out, struct stoa_error *err)
+/* set_run.c: what stoa__set_group() does the first time. */
+int stoa__set_open_group(struct stoa__set_run *run, uint64_t g, const struct stoa__hints_group **out,
+			 struct stoa_error *err);
+/* Group @g of a table of hints, of the run @run unless that is NULL; opened if need be. */
+static inline int stoa__set_group(const struct stoa__hints *h, struct stoa__set_run *run, uint64_t g,
+				  const struct stoa__hints_group **out, struct stoa_error *err)
 {
-	*out = stoa__hints_bucket(h, b);
-	return *out ? STOA_OK : stoa__set_open_bucket(run, b, out, err);
+	*out = stoa__hints_group(h, g);
+	return *out ? STOA_OK : stoa__set_open_group(run, g, out, err);
 }
 
 /*
@@ -150,23 +170,25 @@ static inline __attribute__((always_inline)) int
 stoa__set_probe(const struct stoa__hints *h, struct stoa__set_run *run, uint64_t hash,
 		stoa__set_candidate *each, void *ctx, struct stoa_error *err)
 {
-	uint64_t b = stoa__hints_bucket_of(h, hash), tag = stoa__hints_tag(hash);
-	const stoa__hint *bucket;
+	uint64_t g = stoa__hints_home(h, hash);
+	unsigned tag = stoa__hints_tag(hash);
+	const struct stoa__hints_group *group;
 
-	/* In a file of nonsense all buckets may say that there is more. */
-	for (uint64_t seen = 0; seen < h->n_buckets; seen++) {
-		STOA_TRY(stoa__set_bucket(h, run, b, &bucket, err));
-		for (unsigned m = stoa__hints_match(bucket, tag); m; m &= m - 1) {
-			uint64_t found = stoa__hints_rowid(
-				stoa__hint_load(&bucket[__builtin_ctz(m)]));
-			int rc = found ? each(ctx, found, err) : 0;
+	/* In a file of nonsense all groups may say that there is more. */
+	for (uint64_t step = 0; step < stoa__hints_steps(h); step++) {
+		STOA_TRY(stoa__set_group(h, run, g, &group, err));
+		for (unsigned m = stoa__hints_match(group, tag); m; m &= m - 1) {
+			uint64_t word = stoa__hints_word(group, (unsigned)__builtin_ctz(m));
+			int rc = 0;
 
+			if (stoa__hints_mark(h, word, hash) < 4)
+				rc = each(ctx, stoa__hints_rowid(h, word), err);
 			if (rc)
 				return rc;
 		}
-		if (!stoa__hints_went_on(bucket, hash))
+		if (!stoa__hints_went_on(group, hash))
 			return 0;
-		b = stoa__hints_next(h, b);
+		g = stoa__hints_next(h, hash, g, step);
 	}
 	return 0;
 }

@@ -41,6 +41,8 @@ uint64_t stoa__set_hash(const struct stoa__index_def *def, const struct stoa_val
 {
 	uint64_t h = def->number[0];
 
+	if (def->n_slots == 1 && stoa__type_family(values->type) <= STOA__UINT)
+		return stoa__set_hash_word(h, values->u);
 	for (uint32_t k = 0; k < def->n_slots; k++) {
 		const struct stoa_value *v = &values[k];
 
@@ -85,9 +87,24 @@ static void hash_array(unsigned type, const void *values, uint32_t n, uint64_t *
 	}
 }
 
+/* The hashes of keys that are one number. */
+static void hash_words(const struct stoa__index_def *def, unsigned type, const void *values, size_t n,
+		       uint64_t *h)
+{
+	stoa__widen(type, n, values, h);
+	for (size_t i = 0; i < n; i++)
+		h[i] = stoa__set_hash_word(def->number[0], h[i]);
+}
+
 void stoa__set_hash_arrays(const struct stoa__index_def *def, const struct stoa_array *columns,
 			   size_t from, size_t n, uint64_t *hash)
 {
+	if (def->n_slots == 1 && stoa__type_family(columns->type) <= STOA__UINT) {
+		hash_words(def, columns->type,
+			   (const uint8_t *)columns->values + from * stoa__type_width(columns->type),
+			   n, hash);
+		return;
+	}
 	for (size_t i = 0; i < n; i++)
 		hash[i] = def->number[0];
 	for (uint32_t k = 0; k < def->n_slots; k++) {
@@ -300,8 +317,12 @@ static int give_page(struct reader *r, struct stoa_error *err)
 			if (!stoa__bit_get(r->valid, i))
 				stoa__element_put(r->walk->t->schema->slots[def->slots[k]].def.type,
 						  r->values, i, &(struct stoa_value){ .p = "" });
-		hash_array(r->walk->t->schema->slots[def->slots[k]].def.type, r->values, r->n,
-			   r->hash);
+		if (stoa__set_is_word(r->walk->t, def))
+			hash_words(def, r->walk->t->schema->slots[def->slots[k]].def.type,
+				   r->values, r->n, r->hash);
+		else
+			hash_array(r->walk->t->schema->slots[def->slots[k]].def.type, r->values,
+				   r->n, r->hash);
 	}
 	STOA_TRY(stoa__group_rowids(r->g, r->from, r->n, r->rowid, err));
 	for (uint32_t i = 0; i < r->n; i++) {
@@ -355,18 +376,36 @@ struct groups {
 	const struct stoa__set_walk *walk;
 	int (*page)(void *ctx, uint32_t from, uint32_t n, struct stoa_error *err);
 	struct reader *reader;
-	uint64_t count;
+	struct stoa__hints_shape shape;
 	struct stoa_error *err;
 };
+
+/* The rowids of a group, added to a shape. */
+static void stretch(struct stoa__hints_shape *shape, const struct stoa__table *t,
+		    const struct stoa__group *g)
+{
+	uint64_t first = g->tail ? g->first : g->base->first;
+	uint64_t last = g->tail ? t->next_rowid - 1 : g->base->last;
+
+	if (!shape->first || first < shape->first)
+		shape->first = first;
+	if (last > shape->last)
+		shape->last = last;
+}
 
 static int each_group(void *ctx, uint64_t first, void *value)
 {
 	struct groups *gs = ctx;
+	uint64_t n = gs->shape.n;
+	int rc;
 
 	(void)first;
 	if (gs->reader)
 		gs->reader->g = value;
-	return for_pages(gs->walk, value, gs->page, gs, gs->err);
+	rc = for_pages(gs->walk, value, gs->page, gs, gs->err);
+	if (gs->shape.n > n)
+		stretch(&gs->shape, gs->walk->t, value);
+	return rc;
 }
 
 static int for_groups(struct groups *gs)
@@ -392,14 +431,14 @@ static int count_page(void *ctx, uint32_t from, uint32_t n, struct stoa_error *e
 
 	(void)from;
 	(void)err;
-	gs->count += n;
+	gs->shape.n += n;
 	return STOA_OK;
 }
 
 int stoa__set_walk(const struct stoa__set_walk *walk, struct stoa_error *err)
 {
 	struct reader *r = stoa__alloc_aligned(sizeof *r);
-	struct groups gs = { walk, read_page, r, 0, err };
+	struct groups gs = { .walk = walk, .page = read_page, .reader = r, .err = err };
 	int rc;
 
 	if (!r)
@@ -412,10 +451,11 @@ int stoa__set_walk(const struct stoa__set_walk *walk, struct stoa_error *err)
 	return rc;
 }
 
-uint64_t stoa__set_count(const struct stoa__set_walk *walk)
+struct stoa__hints_shape stoa__set_shape(const struct stoa__set_walk *walk)
 {
-	struct groups gs = { walk, count_page, NULL, 0, NULL };
+	struct groups gs = { .walk = walk, .page = count_page };
 
+	gs.shape.one_to_one = stoa__set_is_word(walk->t, walk->def);
 	(void)for_groups(&gs);
-	return gs.count;
+	return gs.shape;
 }

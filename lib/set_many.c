@@ -3,7 +3,7 @@
  * set_many.c - many keys looked up at once
  *
  * Keys are taken through in lots that follow each other as on an assembly line: while one lot asks
- * for its buckets, one before it matches tags and asks for the values of its rows, and so on to the
+ * for its groups, one before it matches tags and asks for the values of its rows, and so on to the
  * comparison. Each stage touches only what an earlier one has asked for, so no miss is waited for
  * while there are keys. A processor has some twenty misses under way and stands still at the next:
  * lots are small, so that it never gets there, and a stage follows another by several lots, so that
@@ -13,9 +13,10 @@
  *     numbers, others   begin    match    match on    verify
  *     strings           begin    match    match on    code    symbol    bytes    verify
  *
- * What a lot finds out for a key is a candidate: the first row that has its tag in its first
- * bucket, or in the second if its class went on there. That is nearly always it. Where it is not,
- * or where it may be farther on, the key is looked up by itself.
+ * What a lot finds out for a key is a candidate: the row of the first hint that has its tag in its
+ * home, or in the second group if its class went on there. That is nearly always it. If this is sure
+ * (set_view.h), that was all; if not, the row's value is asked for and compared. Where it is not the
+ * key's, or where that may be farther on, the key is looked up by itself.
  */
 #include <string.h>
 
@@ -26,13 +27,17 @@
 #define LOT 8	/* keys: as many misses are begun at once, then others' results are worked on */
 #define LAG 3	/* lots between a stage and the next: what 24 keys ask for is on its way */
 #define STAGES_MAX 7
+#define OWNER_NONE UINT16_MAX	/* no spot has it */
 
 /* Keys that pass through the stages together. */
 struct lot {
 	size_t from, n;			/* of all keys */
-	uint64_t more;			/* bit k: key k may be in a bucket behind those seen */
+	uint64_t on;			/* bit k: key k's class has gone on from its home */
+	uint64_t more;			/* bit k: key k may be where nobody has looked yet */
+	uint64_t sure;			/* bit k: key k's candidate has the key */
 	uint64_t hash[LOT];
 	uint64_t word[LOT];		/* keys of one number */
+	uint16_t owner[LOT];		/* of spots whose rows surely have what the hint says; OWNER_NONE */
 	uint64_t rowid[LOT];		/* a row that may have the key; 0: none */
 	struct stoa__spot *spot[LOT];	/* of that; NULL: none, or it is not in this version */
 	uint32_t code[LOT];		/* of its string: in its list, then the symbol id */
@@ -49,7 +54,7 @@ struct line {
 
 typedef int stage(struct line *line, struct lot *lot, struct stoa_error *err);
 
-/* Hashes, and asks for buckets. */
+/* Hashes, and asks for homes. */
 static int begin(struct line *line, struct lot *lot, struct stoa_error *err)
 {
 	const struct stoa__set_view *view = line->view;
@@ -61,7 +66,7 @@ static int begin(struct line *line, struct lot *lot, struct stoa_error *err)
 			    (const uint8_t *)a->values + lot->from * stoa__type_width(a->type),
 			    lot->word);
 		for (size_t k = 0; k < lot->n; k++)
-			lot->hash[k] = stoa__set_mix(view->def->number[0], lot->word[k]);
+			lot->hash[k] = stoa__set_hash_word(view->def->number[0], lot->word[k]);
 	} else {
 		stoa__set_hash_arrays(view->def, a, lot->from, lot->n, lot->hash);
 	}
@@ -69,34 +74,37 @@ static int begin(struct line *line, struct lot *lot, struct stoa_error *err)
 		const struct stoa__hints *h = view->tables.hints[j];
 
 		for (size_t k = 0; k < lot->n; k++)
-			__builtin_prefetch((const void *)stoa__hints_bucket(
-				h, stoa__hints_bucket_of(h, lot->hash[k])));
+			__builtin_prefetch((const void *)stoa__hints_group(
+				h, stoa__hints_home(h, lot->hash[k])));
 	}
 	return STOA_OK;
 }
 
 /*
- * Looks for the tag of key @k in its bucket of table @j. No step depends on what is found: all are
- * taken.
+ * Looks for a candidate for key @k in group @g of table @j, number @step of its way. No step depends
+ * on what is found: all are taken. The group behind it is asked for if the class went on: *@on.
  */
 static inline int match_in(const struct stoa__set_view *view, struct lot *lot, size_t k, uint32_t j,
-			   uint64_t b, struct stoa_error *err)
+			   uint64_t g, unsigned step, unsigned *on, struct stoa_error *err)
 {
 	const struct stoa__hints *h = view->tables.hints[j];
-	uint64_t rowid;
-	const stoa__hint *bucket;
-	bool on;
+	const struct stoa__hints_group *group;
+	uint64_t hash = lot->hash[k], word, mark;
+	bool is_first, is_sure;
 	unsigned m;
 
-	STOA_TRY(stoa__set_bucket(h, view->tables.run[j], b, &bucket, err));
-	m = stoa__hints_match(bucket, stoa__hints_tag(lot->hash[k]));
-	rowid = stoa__hints_rowid(
-		stoa__hint_load(&bucket[__builtin_ctz(m | 1u << (STOA__HINTS_WIDTH - 1))]));
-	rowid &= -(uint64_t)(m != 0);
-	lot->rowid[k] = lot->rowid[k] ? lot->rowid[k] : rowid;
-	on = stoa__hints_went_on(bucket, lot->hash[k]);
-	lot->more |= (uint64_t)on << k;
-	__builtin_prefetch((const void *)(bucket + (on ? STOA__HINTS_WIDTH : 0)));
+	STOA_TRY(stoa__set_group(h, view->tables.run[j], g, &group, err));
+	m = stoa__hints_match(group, stoa__hints_tag(hash));
+	word = stoa__hints_word(group, (unsigned)__builtin_ctz(m | 1u << (STOA__HINTS_WIDTH - 1)));
+	mark = stoa__hints_mark(h, word, hash);
+	is_first = (m != 0) & (mark < 4) & !lot->rowid[k];
+	is_sure = stoa__hints_is_sure(h, mark, step);
+	lot->rowid[k] = is_first ? stoa__hints_rowid(h, word) : lot->rowid[k];
+	lot->owner[k] = is_first ? is_sure ? (uint16_t)(j + 1) : OWNER_NONE : lot->owner[k];
+	lot->more |= (uint64_t)((m & (m - 1)) != 0) << k;
+	*on = stoa__hints_went_on(group, hash);
+	__builtin_prefetch((const void *)stoa__hints_group(
+		h, *on ? stoa__hints_next(h, hash, g, step) : g));
 	return STOA_OK;
 }
 
@@ -113,50 +121,57 @@ static inline void prefetch_value(const struct stoa__set_view *view, const struc
 static inline int ask_for_value(const struct stoa__set_view *view, struct lot *lot, size_t k,
 				struct stoa_error *err)
 {
+	lot->spot[k] = stoa__places_find(&view->places, lot->rowid[k]);
+	if (!lot->spot[k])
+		return STOA_OK;
+	if (lot->spot[k]->owner == lot->owner[k]) {
+		lot->sure |= (uint64_t)1 << k;
+		return STOA_OK;
+	}
 	STOA_TRY(stoa__set_view_spot(view, lot->rowid[k], &lot->spot[k], err));
-	if (lot->spot[k])
-		prefetch_value(view, lot->spot[k], lot->rowid[k]);
+	prefetch_value(view, lot->spot[k], lot->rowid[k]);
 	return STOA_OK;
 }
 
-static inline uint64_t bucket_of(const struct stoa__set_view *view, const struct lot *lot, size_t k,
-				 uint32_t j)
-{
-	return stoa__hints_bucket_of(view->tables.hints[j], lot->hash[k]);
-}
-
-/* Matches tags, and asks for the values of rows. */
+/* Looks in homes, and asks for second groups and for the values of rows. */
 static int match(struct line *line, struct lot *lot, struct stoa_error *err)
 {
 	const struct stoa__set_view *view = line->view;
+	unsigned on;
 
-	lot->more = 0;
+	lot->on = lot->more = lot->sure = 0;
 	memset(lot->rowid, 0, sizeof lot->rowid);
 	for (uint32_t j = 0; j < view->tables.n; j++)
-		for (size_t k = 0; k < lot->n; k++)
-			STOA_TRY(match_in(view, lot, k, j, bucket_of(view, lot, k, j), err));
+		for (size_t k = 0; k < lot->n; k++) {
+			STOA_TRY(match_in(view, lot, k, j,
+					  stoa__hints_home(view->tables.hints[j], lot->hash[k]), 0,
+					  &on, err));
+			lot->on |= (uint64_t)on << k;
+		}
 	for (size_t k = 0; k < lot->n; k++)
 		STOA_TRY(ask_for_value(view, lot, k, err));
 	return STOA_OK;
 }
 
-/* The same in the second bucket, for keys without a candidate in the first that may be there. */
+/* The same in the second group, for keys without a candidate that may be there. */
 static int match_on(struct line *line, struct lot *lot, struct stoa_error *err)
 {
 	const struct stoa__set_view *view = line->view;
-	uint64_t on = lot->more;
+	uint64_t left = lot->on;
 
 	for (size_t k = 0; k < lot->n; k++)
-		on &= ~((uint64_t)(lot->rowid[k] != 0) << k);
-	lot->more &= ~on;
-	for (; on; on &= on - 1) {
-		size_t k = (size_t)__builtin_ctzll(on);
+		left &= ~((uint64_t)(lot->rowid[k] != 0) << k);
+	for (; left; left &= left - 1) {
+		size_t k = (size_t)__builtin_ctzll(left);
 
 		for (uint32_t j = 0; j < view->tables.n; j++) {
-			uint64_t b = bucket_of(view, lot, k, j);
+			const struct stoa__hints *h = view->tables.hints[j];
+			uint64_t g = stoa__hints_home(h, lot->hash[k]);
+			unsigned on;
 
-			STOA_TRY(match_in(view, lot, k, j,
-					  stoa__hints_next(view->tables.hints[j], b), err));
+			STOA_TRY(match_in(view, lot, k, j, stoa__hints_next(h, lot->hash[k], g, 0),
+					  1, &on, err));
+			lot->more |= (uint64_t)on << k;
 		}
 		STOA_TRY(ask_for_value(view, lot, k, err));
 	}
@@ -264,8 +279,9 @@ static int verify_words(struct line *line, struct lot *lot, struct stoa_error *e
 
 	for (size_t k = 0; k < lot->n; k++) {
 		const struct stoa__spot *s = lot->spot[k];
-		bool same = s && s->state == STOA__SPOT_PLAIN &&
-			    stoa__spot_packed(s, lot->rowid[k]) == lot->word[k];
+		bool same = lot->sure >> k & 1 ||
+			    (s && s->state == STOA__SPOT_PLAIN &&
+			     stoa__spot_packed(s, lot->rowid[k]) == lot->word[k]);
 
 		found |= (uint64_t)same << k;
 		left |= (uint64_t)(lot->rowid[k] != 0) << k;

@@ -10,10 +10,11 @@
 #include "db.h"
 
 #define RUN_MAGIC 0x4e525453u	/* "STRN" */
-#define RUN_VERSION 3u
+#define RUN_VERSION 4u
 #define RUN_HEAD 64		/* bytes before the groups covered */
 #define RUN_RATIO 3		/* a run is at least so much larger than all younger ones */
-#define PART_BYTES ((size_t)STOA__HINTS_PART * STOA__HINTS_WIDTH * sizeof(stoa__hint))
+
+#define GROUP_BYTES sizeof(struct stoa__hints_group)
 
 uint64_t stoa__set_run_rows_min = 32768;
 
@@ -121,8 +122,8 @@ int stoa__set_run_new(struct stoa__version *w, struct stoa__hints *hints, const 
 	(void)stoa__tree_walk(t->groups, 0, list_group, &l);
 	run->n_covered = l.n;
 	qsort(run->covered, l.n, sizeof *run->covered, by_file);
-	run->hints = *hints;
-	stoa__block_grow(w, &run->block, stoa__alloc_size(run->hints.buckets));
+	memcpy(&run->hints, hints, sizeof run->hints);
+	stoa__block_grow(w, &run->block, stoa__alloc_size(run->hints.groups));
 	*out = run;
 	return STOA_OK;
 }
@@ -140,26 +141,26 @@ static int malformed(const struct stoa__segment *s, struct stoa_error *err)
 /* First touch of a part of a mapped run: verifies it. */
 static int open_part(struct stoa__set_run *run, uint64_t part, struct stoa_error *err)
 {
-	uint64_t left = run->hints.n_buckets * STOA__HINTS_WIDTH * sizeof(stoa__hint) -
-			part * PART_BYTES;
 	const uint8_t *image;
 	size_t len;
 	int rc = stoa__segment_chunk(run->segment, 0, (uint32_t)(SLOT_PARTS + part), &image, &len,
 				     err);
 
-	if (rc == STOA_ENOTFOUND || (rc == STOA_OK && len != (left < PART_BYTES ? left : PART_BYTES)))
+	if (rc == STOA_ENOTFOUND ||
+	    (rc == STOA_OK && len != stoa__hints_part_groups(&run->hints, part) * GROUP_BYTES))
 		return malformed(run->segment, err);
 	STOA_TRY(rc);
 	atomic_store_explicit(&run->hints.parts[part],
-			      (const stoa__hint *)(const void *)image, memory_order_release);
+			      (const struct stoa__hints_group *)(const void *)image,
+			      memory_order_release);
 	return STOA_OK;
 }
 
-int stoa__set_open_bucket(struct stoa__set_run *run, uint64_t b, const stoa__hint **out,
-			  struct stoa_error *err)
+int stoa__set_open_group(struct stoa__set_run *run, uint64_t g,
+			 const struct stoa__hints_group **out, struct stoa_error *err)
 {
-	STOA_TRY(open_part(run, b / STOA__HINTS_PART, err));
-	*out = stoa__hints_bucket(&run->hints, b);
+	STOA_TRY(open_part(run, g / STOA__HINTS_PART, err));
+	*out = stoa__hints_group(&run->hints, g);
 	return STOA_OK;
 }
 
@@ -176,10 +177,15 @@ static int read_head(struct stoa__segment *s, struct stoa__hints *h, uint64_t *n
 	STOA_TRY(rc);
 	if (len < RUN_HEAD || stoa__load_u32(p) != RUN_MAGIC || stoa__load_u32(p + 4) != RUN_VERSION)
 		return malformed(s, err);
-	h->n_buckets = stoa__load_u64(p + 8);
-	h->n = stoa__load_u64(p + 16);
+	h->n_groups = stoa__load_u64(p + 8);
+	atomic_init(&h->n, stoa__load_u64(p + 16));
 	*n_covered = stoa__load_u64(p + 24);
-	if (!h->n_buckets || h->n_buckets > stoa__segment_len(s) / 64 ||
+	h->first = stoa__load_u64(p + 48);
+	h->bits = stoa__load_u32(p + 56);
+	h->exact = stoa__load_u32(p + 60) == 1;
+	if (!h->n_groups || h->n_groups > stoa__segment_len(s) / GROUP_BYTES ||
+	    !h->bits || h->bits > STOA__HINTS_ROWID_BITS ||
+	    (h->exact && !stoa__hints_determine(h->n_groups, h->bits)) ||
 	    *n_covered > (len - RUN_HEAD) / sizeof(struct stoa__covered))
 		return malformed(s, err);
 	*list = p + RUN_HEAD;
@@ -196,7 +202,7 @@ static int run_open(struct stoa__version *w, struct stoa__segment *s, struct sto
 	uint64_t n = 0, n_parts;
 
 	STOA_TRY(read_head(s, &h, &n, &list, err));
-	n_parts = stoa__hints_parts(h.n_buckets);
+	n_parts = stoa__hints_parts(h.n_groups);
 	h.parts = stoa__calloc(n_parts, sizeof *h.parts);
 	run = h.parts ? run_alloc(w, n) : NULL;
 	if (!run) {
@@ -204,7 +210,7 @@ static int run_open(struct stoa__version *w, struct stoa__segment *s, struct sto
 		return stoa__fail_memory(err);
 	}
 	stoa__block_grow(w, &run->block, stoa__alloc_size((void *)(uintptr_t)h.parts));
-	run->hints = h;
+	memcpy(&run->hints, &h, sizeof h);
 	run->segment = stoa__segment_ref(s);
 	run->n_covered = n;
 	for (uint64_t k = 0; k < n; k++, list += sizeof *run->covered)
@@ -221,12 +227,14 @@ static int put_head(const struct stoa__hints *h, const struct stoa__table *t, ui
 {
 	STOA_TRY(stoa__buf_put_u32(out, RUN_MAGIC));
 	STOA_TRY(stoa__buf_put_u32(out, RUN_VERSION));
-	STOA_TRY(stoa__buf_put_u64(out, h->n_buckets));
-	STOA_TRY(stoa__buf_put_u64(out, h->n));
+	STOA_TRY(stoa__buf_put_u64(out, h->n_groups));
+	STOA_TRY(stoa__buf_put_u64(out, stoa__hints_used(h)));
 	STOA_TRY(stoa__buf_put_u64(out, n));
 	STOA_TRY(stoa__buf_put_u64(out, t->id));
 	STOA_TRY(stoa__buf_put_u64(out, t->schema->indexes[i].id));
-	STOA_TRY(stoa__buf_pad(out, RUN_HEAD));
+	STOA_TRY(stoa__buf_put_u64(out, h->first));
+	STOA_TRY(stoa__buf_put_u32(out, h->bits));
+	STOA_TRY(stoa__buf_put_u32(out, h->exact));
 	for (size_t k = 0; k < n; k++) {
 		STOA_TRY(stoa__buf_put_u64(out, covered[k].file));
 		STOA_TRY(stoa__buf_put_u64(out, covered[k].index));
@@ -237,19 +245,15 @@ static int put_head(const struct stoa__hints *h, const struct stoa__table *t, ui
 static int write_chunks(struct stoa__segment_writer *writer, const struct stoa__hints *h,
 			const struct stoa__buf *head, struct stoa_error *err)
 {
-	const uint8_t *p = (const uint8_t *)(const void *)h->buckets;
-	uint64_t left = h->n_buckets * STOA__HINTS_WIDTH * sizeof(stoa__hint);
+	uint64_t n = stoa__hints_parts(h->n_groups);
 	uint32_t group;
 
 	STOA_TRY(stoa__segment_add_group(writer, 1, &group, err));
 	STOA_TRY(stoa__segment_add_chunk(writer, SLOT_HEAD, head->p, head->len, err));
-	for (uint32_t slot = SLOT_PARTS; left; slot++) {
-		size_t len = left < PART_BYTES ? left : PART_BYTES;
-
-		STOA_TRY(stoa__segment_add_chunk(writer, slot, p, len, err));
-		p += len;
-		left -= len;
-	}
+	for (uint64_t part = 0; part < n; part++)
+		STOA_TRY(stoa__segment_add_chunk(
+			writer, (uint32_t)(SLOT_PARTS + part), h->groups + part * STOA__HINTS_PART,
+			stoa__hints_part_groups(h, part) * GROUP_BYTES, err));
 	return STOA_OK;
 }
 
@@ -373,7 +377,7 @@ static void choose(struct writing *wr)
 
 	wr->gone = 0;
 	for (uint32_t r = 0; r < set->n_runs; r++)
-		if (wr->live[r] * 2 < set->run[r]->hints.n) {
+		if (wr->live[r] * 2 < stoa__hints_used(&set->run[r]->hints)) {
 			wr->gone |= (uint32_t)1 << r;
 			sum += wr->live[r];
 		}
@@ -433,10 +437,10 @@ static int put_batch(void *ctx, const struct stoa__set_batch *batch, struct stoa
 
 	(void)err;
 	for (uint32_t k = 0; k < batch->n; k++)
-		__builtin_prefetch((const void *)stoa__hints_bucket(
-			h, stoa__hints_bucket_of(h, batch->hash[k])));
+		__builtin_prefetch((const void *)stoa__hints_group(
+			h, stoa__hints_home(h, batch->hash[k])));
 	for (uint32_t k = 0; k < batch->n; k++)
-		stoa__hints_put(h, batch->hash[k], batch->rowid[k]);
+		stoa__hints_build(h, batch->hash[k], batch->rowid[k]);
 	return STOA_OK;
 }
 
@@ -445,12 +449,14 @@ static int build(struct writing *wr)
 	struct stoa__set_walk walk = { wr->t, &wr->t->schema->indexes[wr->i], extent, put_batch,
 				       wr };
 	const struct stoa__set *set = stoa__set_of(wr->t, wr->i);
+	struct stoa__hints_shape shape;
 	int rc;
 
 	STOA_TRY(stoa__tree_walk(wr->t->groups, 0, choose_group, wr));
 	qsort(wr->covered, wr->n_covered, sizeof *wr->covered, by_file);
 	STOA_TRY(new_plan(wr));
-	if (stoa__hints_init(&wr->hints, stoa__hints_buckets_for(stoa__set_count(&walk))) < 0)
+	shape = stoa__set_shape(&walk);
+	if (stoa__hints_init(&wr->hints, &shape) < 0)
 		return stoa__fail_memory(wr->err);
 	rc = stoa__set_walk(&walk, wr->err);
 	if (rc == STOA_OK) {

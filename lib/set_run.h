@@ -2,15 +2,16 @@
 /*
  * set_run.h - runs of hints in segment files, and how a checkpoint makes them
  *
- *     a segment of one group; slot 1: what the run is, slots 2, 3, ...: its buckets, 256 KiB each
+ *     a segment of one group; slot 1: what the run is, slots 2, 3, ...: its groups of hints, 256 KiB each
  *
  *     slot 1    0   "STRN"        magic
- *               4   u32           3, the version
- *               8   u64           buckets
+ *               4   u32           4, the version
+ *               8   u64           groups of hints
  *              16   u64           hints in them
  *              24   u64           n, row groups covered
  *              32   u64 table, u64 index
- *              48   u64 zero[2]
+ *              48   u64           the least rowid that hints can name
+ *              56   u32           bits of a rowid; u32 exact: 0 or 1
  *              64   n times       u64 file, u64 group of the file; ascending
  *
  * A run is a function of immutable row groups, so it needs no log and no versions of its own. A

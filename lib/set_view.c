@@ -9,6 +9,41 @@
 #include "core/type.h"
 #include "cursor.h"
 #include "db.h"
+#include "set_run.h"
+
+/* Has no row of a base in heap a NULL, as far as can be seen without reading it? */
+static bool is_full(struct stoa__base *base, const struct stoa__set_view *view)
+{
+	const struct stoa__chunk *c = NULL;
+
+	if (stoa__base_column(base, view->slot->id, view->word_type, &c, NULL) < 0 || !c)
+		return false;
+	return !c->validity &&
+	       (c->encoding == STOA__ENC_PACKED || c->encoding == STOA__ENC_STEPPED);
+}
+
+/* The number of the table that owns a spot, from 1, or 0: set_view.h. */
+static uint16_t owner_of(const struct stoa__set_view *view, const struct stoa__spot *s)
+{
+	const struct stoa__set_tables *tables = &view->tables;
+	struct stoa__base *base = s->group->base;
+
+	if (!base || s->group->n_dead || !stoa__base_is_dense(base) ||
+	    stoa__group_pages(s->group, view->slot->id))
+		return 0;
+	for (uint16_t j = 0; j < tables->n; j++) {
+		const struct stoa__set_run *run = tables->run[j];
+
+		if (!tables->hints[j]->exact)
+			continue;
+		if (run && base->segment &&
+		    stoa__set_run_covers(run, stoa__segment_file(base->segment), base->index))
+			return j + 1;
+		if (!run && !base->segment && is_full(base, view))
+			return j + 1;
+	}
+	return 0;
+}
 
 int stoa__set_view_init(struct stoa__set_view *view, struct stoa__version *v,
 			const struct stoa__table *t, uint32_t i, struct stoa_error *err)
@@ -28,6 +63,8 @@ int stoa__set_view_init(struct stoa__set_view *view, struct stoa__version *v,
 		stoa__set_view_release(view);
 		return stoa__fail_memory(err);
 	}
+	for (size_t k = 0; view->word_type && k < view->places.n_spots; k++)
+		view->places.spot[k].owner = owner_of(view, &view->places.spot[k]);
 	return STOA_OK;
 }
 
@@ -130,6 +167,52 @@ int stoa__set_view_precedes(const struct stoa__set_view *view, const struct stoa
 	return look(&search, stoa__set_hash(view->def, values), err);
 }
 
+/* As stoa__set_view_word(), in table @j alone. */
+static int find_word(const struct stoa__set_view *view, uint32_t j, uint64_t hash, uint64_t word,
+		     uint64_t *rowid)
+{
+	const struct stoa__hints *h = view->tables.hints[j];
+	uint64_t g = stoa__hints_home(h, hash);
+	unsigned tag = stoa__hints_tag(hash);
+
+	for (uint64_t step = 0; step < stoa__hints_steps(h); step++) {
+		const struct stoa__hints_group *group = stoa__hints_group(h, g);
+
+		if (!group)
+			return -1;
+		for (unsigned m = stoa__hints_match(group, tag); m; m &= m - 1) {
+			uint64_t w = stoa__hints_word(group, (unsigned)__builtin_ctz(m));
+			uint64_t mark = stoa__hints_mark(h, w, hash);
+			const struct stoa__spot *s;
+
+			*rowid = stoa__hints_rowid(h, w);
+			s = mark < 4 ? stoa__places_find(&view->places, *rowid) : NULL;
+			if (!s)
+				continue;
+			if (s->owner == j + 1 && stoa__hints_is_sure(h, mark, step))
+				return 1;
+			if (s->state != STOA__SPOT_PLAIN)
+				return -1;
+			if (stoa__spot_packed(s, *rowid) == word)
+				return 1;
+		}
+		if (!stoa__hints_went_on(group, hash))
+			return 0;
+		g = stoa__hints_next(h, hash, g, step);
+	}
+	return 0;
+}
+
+int stoa__set_view_word(const struct stoa__set_view *view, uint64_t hash, uint64_t word,
+			uint64_t *rowid)
+{
+	int rc = 0;
+
+	for (uint32_t j = 0; j < view->tables.n && !rc; j++)
+		rc = find_word(view, j, hash, word, rowid);
+	return rc;
+}
+
 /* ---- open sets ---- */
 
 #define NO_TYPE 254	/* no value has it: neither STOA_NULL nor STOA_TYPE_DEFAULT */
@@ -139,10 +222,25 @@ struct stoa_set {
 	struct stoa__version *version;	/* held */
 	uint64_t fork_generation;
 	uint64_t seed;
-	struct stoa__hints only;	/* the only table, if there is one and it is in heap; else no buckets */
+	const struct stoa__hints *only;	/* the only table, if there is one and it is in heap; else NULL */
+	uint64_t owned_first;		/* the rows of it from this one on, */
+	uint64_t n_owned;		/* so many, are in spots that it owns */
 	bool is_string;			/* the key is one string */
 	uint8_t fast_type;		/* keys of it are words that need no conversion; NO_TYPE: none are */
 };
+
+/* The rows from the first on that a single look-up need not ask after one by one. */
+static void find_owned(stoa_set *set)
+{
+	const struct stoa__places *p = &set->view.places;
+
+	set->owned_first = p->n_spots ? p->spot[0].first : 0;
+	for (size_t k = 0; set->only && k < p->n_spots; k++) {
+		if (!p->spot[k].owner || p->spot[k].first != set->owned_first + set->n_owned)
+			return;
+		set->n_owned += p->spot[k].last - p->spot[k].first + 1;
+	}
+}
 
 int stoa_set_open(stoa_txn *txn, stoa_table table, stoa_index index, stoa_set **out,
 		  struct stoa_error *err)
@@ -178,8 +276,9 @@ int stoa_set_open(stoa_txn *txn, stoa_table table, stoa_index index, stoa_set **
 				 NO_TYPE;
 	set->is_string = set->view.slot && set->view.slot->def.type == STOA_STRING;
 	set->seed = set->view.def->number[0];
-	if (set->view.tables.n == 1)
-		set->only = *set->view.tables.hints[0];
+	if (set->view.tables.n == 1 && set->view.tables.hints[0]->groups)
+		set->only = set->view.tables.hints[0];
+	find_owned(set);
 	set->fork_generation = stoa__fork_generation;
 	*out = set;
 	return STOA_OK;
@@ -241,17 +340,13 @@ static int has_slowly(stoa_set *set, const struct stoa_value *key, size_t n, sto
 	return rc < 0 ? rc : rc ? STOA_ROW : STOA_END;
 }
 
-static inline const stoa__hint *first_bucket(const stoa_set *set, uint64_t hash)
-{
-	return set->only.buckets + stoa__hints_bucket_of(&set->only, hash) * STOA__HINTS_WIDTH;
-}
-
 /* A key of one number that is not where it would be first, or may be elsewhere too. */
 static __attribute__((noinline)) int has_word(stoa_set *set, const struct stoa_value *key,
 					      stoa_rowid *row, struct stoa_error *err)
 {
 	uint64_t rowid = 0;
-	int rc = stoa__set_view_word(&set->view, stoa__set_mix(set->seed, key->u), key->u, &rowid);
+	int rc = stoa__set_view_word(&set->view, stoa__set_hash_word(set->seed, key->u), key->u,
+				     &rowid);
 
 	if (rc < 0)
 		return has_slowly(set, key, 1, row, err);
@@ -267,11 +362,12 @@ static int has_string(stoa_set *set, const struct stoa_value *key, stoa_rowid *r
 	uint64_t hash = stoa__set_mix(set->seed, stoa__hash(key->p, key->len)), rowid = 0;
 	int rc;
 
-	if (set->only.buckets) {
-		const stoa__hint *bucket = first_bucket(set, hash);
+	if (set->only) {
+		const struct stoa__hints_group *group =
+			set->only->groups + stoa__hints_home(set->only, hash);
 
-		if (!stoa__hints_match(bucket, stoa__hints_tag(hash)) &&
-		    !stoa__hints_went_on(bucket, hash))
+		if (!stoa__hints_match(group, stoa__hints_tag(hash)) &&
+		    !stoa__hints_went_on(group, hash))
 			return STOA_END;
 	}
 	rc = stoa__set_view_find(&set->view, hash, key, &rowid, err);
@@ -291,30 +387,34 @@ static __attribute__((noinline)) int has_other(stoa_set *set, const struct stoa_
 }
 
 /*
- * The shortest way is for a number, a set of one table, and its first bucket: nothing, or the first
- * row with the tag in a plain spot. It calls nothing but in its last step, so that no register is
- * saved. All else is left to others.
+ * The shortest way is for a number, a set of one table, and its home there: nothing, or a hint that
+ * is surely right of a row that is surely there. It calls nothing but in its last step, so that no
+ * register is saved. All else is left to others. What this is made of is counted in instructions: a
+ * processor that waits for the memory of one look-up goes on to the next only as far as some three
+ * hundred of them.
  */
 int stoa_set_has(stoa_set *set, const struct stoa_value *key, size_t n, stoa_rowid *row,
 		 struct stoa_error *err)
 {
-	const struct stoa__spot *s;
-	const stoa__hint *bucket;
-	uint64_t hash, rowid;
-	unsigned m;
+	const struct stoa__hints_group *group;
+	const struct stoa__hints *h;
+	uint64_t hash, word, rowid;
+	unsigned found;
 
 	if (!is_usable(set) || n != 1 || !key || key->type != set->fast_type)
 		return has_other(set, key, n, row, err);
-	hash = stoa__set_mix(set->seed, key->u);
-	if (!set->only.buckets)
+	hash = stoa__set_hash_word(set->seed, key->u);
+	h = set->only;
+	if (!h)
 		return has_word(set, key, row, err);
-	bucket = first_bucket(set, hash);
-	m = stoa__hints_match(bucket, stoa__hints_tag(hash));
-	if (!m)
-		return stoa__hints_went_on(bucket, hash) ? has_word(set, key, row, err) : STOA_END;
-	rowid = stoa__hints_rowid(stoa__hint_load(&bucket[__builtin_ctz(m)]));
-	s = stoa__places_find(&set->view.places, rowid);
-	if (!s || s->state != STOA__SPOT_PLAIN || stoa__spot_packed(s, rowid) != key->u)
+	group = h->groups + stoa__hints_home(h, hash);
+	found = stoa__hints_match(group, stoa__hints_tag(hash));
+	if (!found)
+		return stoa__hints_went_on(group, hash) ? has_word(set, key, row, err) : STOA_END;
+	word = stoa__hints_word(group, (unsigned)__builtin_ctz(found));
+	rowid = stoa__hints_rowid(h, word);
+	if (stoa__hints_mark(h, word, hash) || rowid - set->owned_first >= set->n_owned ||
+	    stoa__hints_is_stale(h))
 		return has_word(set, key, row, err);
 	if (row)
 		*row = rowid;

@@ -3,9 +3,18 @@
  * set_view.h - a set index of one version, made ready for many look-ups
  *
  * What a single look-up finds out anew each time is kept: the table, the index, its tables of
- * hints, and a directory of the rows (places.h). What remains for a key of one number is a
- * multiplication, a bucket, and the value itself in its column: two cache misses and some sixty
- * instructions, few enough for a processor to be at work on several look-ups at once.
+ * hints, and a directory of the rows (places.h). What remains for a key of one number is a few dozen
+ * instructions, few enough for a processor to be at work on several look-ups at once, and a line of
+ * memory: the row's value need not be read if the hint is sure to be the key's (hints.h) and the
+ * row is sure to have what the hint says. This it is in a spot that has an *owner*: all its rows are
+ * members, no overlay speaks for the slot, and
+ *
+ *     the owner is a run that covers the group's base: hints of a run are of what its bases hold,
+ *     which never changes, and where they were made under an overlay, that is still there;
+ *     or the owner is the delta, for a base in heap: it may have hints of what rows held before, or
+ *     would hold had they not been rolled back. But then the row's key now was put later (or is
+ *     NULL, which bases with an owner are without), at a rowid that had been put: the delta is
+ *     stale, which is asked after the hint was seen.
  *
  * set_many.c takes many keys through at once.
  *
@@ -65,40 +74,10 @@ int stoa__set_view_find_many(struct stoa__set_view *view, const struct stoa_arra
 			     uint64_t *found, stoa_rowid *rows, struct stoa_error *err);
 
 /*
- * A row with a key of one number, as long as all candidates are in plain spots and all parts are
- * open: 1, 0, or -1 where there is more to do. What this is made of is counted in instructions: a
- * processor that waits for the memory of one look-up goes on to the next only as far as some three
- * hundred of them.
+ * A row with a key of one number, as long as all candidates are in plain spots or surely right, and
+ * all parts are open: 1, 0, or -1 where there is more to do.
  */
-static inline int stoa__set_view_word(const struct stoa__set_view *view, uint64_t hash, uint64_t word,
-			    uint64_t *rowid)
-{
-	for (uint32_t j = 0; j < view->tables.n; j++) {
-		const struct stoa__hints *h = view->tables.hints[j];
-		uint64_t b = stoa__hints_bucket_of(h, hash), left = h->n_buckets;
-		const stoa__hint *bucket;
-
-		do {
-			bucket = stoa__hints_bucket(h, b);
-			if (!bucket)
-				return -1;
-			for (unsigned m = stoa__hints_match(bucket, stoa__hints_tag(hash)); m; m &= m - 1) {
-				uint64_t r = stoa__hints_rowid(stoa__hint_load(&bucket[__builtin_ctz(m)]));
-				const struct stoa__spot *s = stoa__places_find(&view->places, r);
-
-				if (!s)
-					continue;
-				if (s->state != STOA__SPOT_PLAIN)
-					return -1;
-				if (stoa__spot_packed(s, r) == word) {
-					*rowid = r;
-					return 1;
-				}
-			}
-			b = stoa__hints_next(h, b);
-		} while (stoa__hints_went_on(bucket, hash) && --left);
-	}
-	return 0;
-}
+int stoa__set_view_word(const struct stoa__set_view *view, uint64_t hash, uint64_t word,
+			uint64_t *rowid);
 
 #endif

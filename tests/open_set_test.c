@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * open_set_test.c - open sets beside a writer
+ * open_set_test.c - open sets beside a writer, and after what leaves hints behind
  *
  * All versions share one table of hints, and the writer puts into it while others look: what an
  * open set finds must be what was there when it was opened. The writer waits for nobody, and the
@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "../lib/stoa.h"
 
@@ -158,11 +159,118 @@ static void a_set_of_strings_stays_as_it_was_opened_while_others_write(void **st
 	run(STOA_STRING);
 }
 
+/* ---- rows that are not read: hints of what was undone or changed must not be believed ---- */
+
+/* Are keys [from, to) all in the set, or all not? By themselves and at once. */
+static void expect(stoa_set *set, uint64_t from, uint64_t to, bool there)
+{
+	size_t n = to - from;
+	uint64_t *keys = malloc(n * sizeof *keys), *found = calloc(n / 64 + 1, sizeof *found);
+	struct stoa_array a = { STOA_U64, 0, keys, NULL };
+	struct stoa_error err;
+
+	for (uint64_t i = 0; i < n; i++) {
+		struct stoa_value v = stoa_u64(from + i);
+
+		keys[i] = from + i;
+		assert_int_equal(stoa_set_has(set, &v, 1, NULL, &err), there ? STOA_ROW : STOA_END);
+	}
+	must(stoa_set_has_many(set, &a, 1, n, found, NULL, &err), &err);
+	for (uint64_t i = 0; i < n; i++)
+		assert_int_equal(found[i / 64] >> i % 64 & 1, there);
+	free(keys);
+	free(found);
+}
+
+#define GHOST 1000000	/* keys from here on were undone, or given up */
+
+static stoa_set *open_now(const struct store *s, stoa_txn **txn)
+{
+	struct stoa_error err;
+	stoa_set *set;
+
+	must(stoa_begin(s->db, STOA_READ, txn, &err), &err);
+	must(stoa_set_open(*txn, s->table, s->index, &set, &err), &err);
+	return set;
+}
+
+/* Inserts and takes back keys, then inserts others, which get the same rowids. */
+static void haunt(struct store *s, uint64_t at)
+{
+	struct stoa_error err;
+	uint32_t savepoint;
+	stoa_txn *txn;
+
+	must(stoa_begin(s->db, STOA_WRITE, &txn, &err), &err);
+	must(stoa_savepoint(txn, &savepoint, &err), &err);
+	for (uint64_t i = 0; i < 100; i++) {
+		struct stoa_value v = stoa_u64(GHOST + at + i);
+
+		must(stoa_insert(txn, s->table, &v, 1, NULL, &err), &err);
+	}
+	must(stoa_rollback_to(txn, savepoint, &err), &err);
+	must(stoa_commit(txn, &err), &err);
+}
+
+static void a_rowid_given_again_is_not_found_under_the_key_that_was_undone(void **state)
+{
+	struct store s = { .type = STOA_U64 };
+	uint64_t n = FIRST, end = 70000;
+	struct stoa_error err;
+	stoa_set *set;
+	stoa_txn *txn;
+
+	(void)state;
+	make(&s);
+	for (; n < end; n += 1000) {	/* past a sealed row group */
+		haunt(&s, n);
+		add(&s, n, n + 1000);
+	}
+	set = open_now(&s, &txn);
+	expect(set, 0, n, true);
+	expect(set, GHOST, GHOST + n, false);
+	stoa_set_close(set);
+	stoa_abort(txn);
+	must(stoa_close(s.db, &err), &err);
+}
+
+static void a_row_rewritten_with_another_key_is_not_found_under_the_old_one(void **state)
+{
+	struct store s = { .type = STOA_U64 };
+	uint64_t n = 70000;
+	struct stoa_error err;
+	uint32_t slot = 0;
+	stoa_set *set;
+	stoa_txn *txn;
+
+	(void)state;
+	make(&s);
+	add(&s, FIRST, n);
+	must(stoa_begin(s.db, STOA_WRITE, &txn, &err), &err);
+	for (uint64_t i = 10; i < 20; i++) {
+		struct stoa_value v = stoa_u64(GHOST + i);
+
+		must(stoa_update(txn, s.table, i + 1, &slot, &v, 1, &err), &err);
+	}
+	must(stoa_commit(txn, &err), &err);
+	must(stoa_gc_collect(s.db, 2, NULL, &err), &err);
+	set = open_now(&s, &txn);
+	expect(set, 0, 10, true);
+	expect(set, 10, 20, false);
+	expect(set, 20, n, true);
+	expect(set, GHOST + 10, GHOST + 20, true);
+	stoa_set_close(set);
+	stoa_abort(txn);
+	must(stoa_close(s.db, &err), &err);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_set_of_numbers_stays_as_it_was_opened_while_others_write),
 		cmocka_unit_test(a_set_of_strings_stays_as_it_was_opened_while_others_write),
+		cmocka_unit_test(a_rowid_given_again_is_not_found_under_the_key_that_was_undone),
+		cmocka_unit_test(a_row_rewritten_with_another_key_is_not_found_under_the_old_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
