@@ -21,6 +21,7 @@
 #include "../lib/db.h"
 #include "../lib/trace.h"
 #include "../storage/catalog.h"
+#include "../storage/log_format.h"
 #include "place.h"
 
 struct scene {
@@ -245,6 +246,22 @@ static void a_text_or_blob_has_up_to_a_gibibyte(void **state)
 	munmap(p, (size_t)STOA_TEXT_MAX + 4096);
 }
 
+static void a_queue_has_a_name_of_up_to_255_bytes(void **state)
+{
+	struct stoa_index_options o = STOA_INDEX_OPTIONS_INIT;
+	struct scene *s = *state;
+	struct stoa_value v[4] = { { 0 } };
+
+	o.kind = STOA_INDEX_DEQUE;
+	o.slots = &(uint32_t){ 1 };
+	o.n_slots = 1;
+	must(stoa_index_create(s->txn, s->table, &o, NULL, &s->err), &s->err);
+	v[1] = stoa_bytes_value(STOA_STRING, letters(STOA_QUEUE_NAME_MAX + 1), STOA_QUEUE_NAME_MAX + 1);
+	refused(s, STOA_ERANGE, stoa_insert(s->txn, s->table, v, 4, NULL, &s->err));
+	v[1].len--;
+	must(stoa_insert(s->txn, s->table, v, 4, NULL, &s->err), &s->err);
+}
+
 /* ---- SQL ---- */
 
 static char *sql_of(const char *head, const char *piece, const char *between, int n, const char *tail)
@@ -406,6 +423,25 @@ static void a_catalog_record_has_up_to_256_mebibytes(void **state)
 	munmap(nothing, len);
 }
 
+static void a_record_of_the_log_has_up_to_4_gibibytes(void **state)
+{
+	struct place *p = *state;
+	size_t len = (size_t)LOG_PAYLOAD_MAX + 1;
+	void *nothing = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct stoa__log_position from = { 1, 1 };
+	struct stoa__log *log;
+
+	assert_ptr_not_equal(nothing, MAP_FAILED);
+	must(stoa__log_open(&p->dir, false, from, NULL, NULL, &log, &p->err), &p->err);
+	assert_int_equal(stoa__log_append(log, 2, nothing, len, &p->err), STOA_EFULL);
+	assert_true(p->err.text[0]);
+	/* And as if nobody had asked. */
+	must(stoa__log_append(log, 2, "x", 1, &p->err), &p->err);
+	must(stoa__log_flush(log, 2, true, &p->err), &p->err);
+	stoa__log_close(log, false);
+	munmap(nothing, len);
+}
+
 /* ---- claims ---- */
 
 #define LITTLE_MEMORY ((rlim_t)64 << 20)	/* beyond what the process has */
@@ -493,12 +529,15 @@ int main(void)
 		TEST(decimals_have_up_to_18_digits),
 		TEST(a_string_has_up_to_65535_bytes),
 		TEST(a_text_or_blob_has_up_to_a_gibibyte),
+		TEST(a_queue_has_a_name_of_up_to_255_bytes),
 		TEST(a_statement_has_limits),
 		TEST(what_a_function_makes_has_limits),
 		TEST(traces_are_nested_and_large_up_to_a_limit),
 		TEST(json_is_nested_up_to_100_deep_and_has_up_to_1000_keys),
 		TEST(a_csv_file_has_up_to_1000_columns),
 		TEST(what_arrow_claims_costs_what_it_is),
+		cmocka_unit_test_setup_teardown(a_record_of_the_log_has_up_to_4_gibibytes, place_set_up,
+						place_tear_down),
 		cmocka_unit_test_setup_teardown(a_catalog_record_has_up_to_256_mebibytes, place_set_up,
 						place_tear_down),
 	};
