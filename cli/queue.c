@@ -391,7 +391,8 @@ static bool is_action(const char *s)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	struct queue_options o = { .n_queues = 1, .n = 1, .lease_ms = LEASE_S * 1000 };
+	struct queue_options o = { .n_queues = 1, .n = 1, .lease_ms = LEASE_S * 1000,
+				   .delay_ms = QUEUE_NO_DELAY };
 	uint64_t attempts = 0;
 	const struct option_rule rules[] = {
 		OPTION_TAKE("queue", 'q', take_queues, &o, "names of queues, at most 64"),
@@ -436,7 +437,9 @@ const struct command command_queue = {
 	"  -f, --front          push, nack: to the front\n"
 	"  -l, --lease S        claim, extend: for so many seconds, 600 if not given; work: a job\n"
 	"                       that takes longer is killed and given back\n"
-	"  -d, --delay S        nack, and work for jobs that failed: come back after so many seconds\n"
+	"  -d, --delay S        nack, and work for jobs that failed: come back after so many seconds;\n"
+	"                       if not given, work doubles it, from 1 s to an hour, unless attempts\n"
+	"                       are limited, and nack has none\n"
 	"  -F, --forever        work: wait for more when there is none\n"
 	"  -m, --maxlen N       push, to make a queue: what is beyond falls off the other end\n"
 	"  -a, --attempts N     push, to make a queue: then a job goes to table QUEUE_dead\n"

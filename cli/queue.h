@@ -11,6 +11,7 @@
 #include "cli.h"
 
 #define QUEUES_MAX 64	/* names in --queue */
+#define QUEUE_NO_DELAY UINT32_MAX	/* --delay was not given */
 
 struct queue_options {
 	const char *queues[QUEUES_MAX];	/* NULL: rows without a name */

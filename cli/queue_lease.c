@@ -66,7 +66,7 @@ static int end_lease(struct queue *q, const struct queue_options *o, const char 
 	if (!strcmp(action, "extend"))
 		return stoa_deque_extend(txn, q->table, q->index, lease, o->lease_ms, err);
 	return stoa_deque_nack(txn, q->table, q->index, lease, o->front ? STOA_FRONT : STOA_BACK,
-			       o->delay_ms, err);
+			       o->delay_ms == QUEUE_NO_DELAY ? 0 : o->delay_ms, err);
 }
 
 int queue_end_leases(struct queue *q, const struct queue_options *o, const char *action, char **leases,

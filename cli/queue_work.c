@@ -19,6 +19,8 @@
 
 #define LOOK_MS 100	/* how often to look for new jobs while others run */
 #define WAIT_MS 60000
+#define DELAY_MIN_MS 1000
+#define DELAY_MAX_MS 3600000
 
 struct hand {
 	enum { FREE, CLAIMED, RUNNING, ENDED } state;
@@ -38,6 +40,7 @@ struct pool {
 	size_t n;
 	uint64_t n_done, n_failed;
 	bool drained;		/* there was no job when last looked */
+	bool limited;		/* a job that fails often enough is set aside */
 };
 
 static size_t count(const struct pool *p, int state)
@@ -51,6 +54,23 @@ static size_t count(const struct pool *p, int state)
 
 /* ---- with the database open ---- */
 
+/*
+ * When a job that failed comes back, if nobody says: at once where attempts are limited, as that
+ * ends; else later with each attempt, or one that always fails would be all that is ever done.
+ */
+static uint32_t delay_of(const struct pool *p, uint32_t attempt)
+{
+	uint32_t delay = DELAY_MIN_MS;
+
+	if (p->o->delay_ms != QUEUE_NO_DELAY)
+		return p->o->delay_ms;
+	if (p->limited)
+		return 0;
+	while (attempt-- > 1 && delay < DELAY_MAX_MS)
+		delay *= 2;
+	return delay < DELAY_MAX_MS ? delay : DELAY_MAX_MS;
+}
+
 static int give_back(struct pool *p, struct queue *q, struct hand *h)
 {
 	struct stoa_error err;
@@ -60,7 +80,7 @@ static int give_back(struct pool *p, struct queue *q, struct hand *h)
 		rc = stoa_deque_ack(q->session.txn, q->table, q->index, &h->lease, &err);
 	else
 		rc = stoa_deque_nack(q->session.txn, q->table, q->index, &h->lease, STOA_BACK,
-				     p->o->delay_ms, &err);
+				     delay_of(p, h->lease.attempt), &err);
 	/* Whoever has it now decides. */
 	if (rc < 0 && rc != STOA_ESTATE)
 		return queue_error(q, &err);
@@ -104,12 +124,16 @@ static int claim(struct pool *p, struct queue *q, struct hand *h)
 /* Gives back what has ended, and claims for free hands unless @stop. */
 static int visit(struct pool *p, bool stop)
 {
+	struct stoa_index_info info;
 	struct stoa_error err;
 	struct queue q;
 	int code = queue_open(&q, p->path, p->name, STOA_WRITE, NULL);
 
 	if (code != CLI_OK)
 		return code;
+	if (stoa_index_info(q.session.txn, q.table, q.index, &info, &err) < 0)
+		return queue_close(&q, queue_error(&q, &err));
+	p->limited = info.attempts_max != 0;
 	if (!p->consumer && stoa_consumer_open(q.session.db, &p->consumer, &err) < 0)
 		return queue_close(&q, queue_error(&q, &err));
 	for (size_t i = 0; i < p->n && code == CLI_OK; i++)

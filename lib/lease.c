@@ -327,3 +327,23 @@ int stoa_deque_extend(stoa_txn *txn, stoa_table table, stoa_index index, struct 
 	lease->deadline = deadline * 1000;
 	return STOA_OK;
 }
+
+int stoa_deque_next_lease(stoa_txn *txn, stoa_table table, stoa_index index, uint64_t *place,
+			  struct stoa_lease *out, struct stoa_error *err)
+{
+	static const struct stoa_value none;
+	const struct stoa__job *job;
+	struct stoa__aim aim;
+
+	STOA_TRY(stoa__aim_read(txn, table, index, &none, &aim, err));
+	if (!place || !out)
+		return stoa__fail(err, STOA_EINVAL, "there is no room for the lease");
+	do {
+		job = stoa__tree_next(aim.d->jobs, *place, false, place);
+	} while (job && job->state != STOA__JOB_CLAIMED);
+	if (!job)
+		return STOA_END;
+	*out = (struct stoa_lease){ job->row, job->attempts,
+				    (int64_t)stoa__job_due_ms(job) * 1000 };
+	return STOA_ROW;
+}

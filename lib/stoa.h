@@ -1860,6 +1860,18 @@ STOA_API STOA_CHECK_RESULT int stoa_deque_extend(stoa_txn *txn, stoa_table table
 						 struct stoa_lease *lease, uint32_t lease_ms,
 						 struct stoa_error *err);
 
+/**
+ * stoa_deque_next_lease() - the leases there are, one by one, in the order of their rows
+ * @place: 0 at first; then as this call left it
+ *
+ * A lease that is over is among them until somebody looks for work.
+ *
+ * Returns: STOA_ROW; STOA_END after the last.
+ */
+STOA_API STOA_CHECK_RESULT int stoa_deque_next_lease(stoa_txn *txn, stoa_table table,
+						     stoa_index index, uint64_t *place,
+						     struct stoa_lease *out, struct stoa_error *err);
+
 /* ---- cursors and queries ---------------------------------------------------------------- */
 
 /**

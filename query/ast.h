@@ -174,6 +174,7 @@ enum stoa__join_kind {
 };
 struct stoa__from {
 	const struct stoa__row_list *only;	/* a table's rows that count; NULL: all. Never parsed */
+	struct stoa__relation *made;	/* what a function made; NULL: call it. Never parsed */
 	bool qualified;		/* its columns want its name before theirs. Never parsed */
 	uint8_t kind;
 	uint8_t join;

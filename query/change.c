@@ -77,6 +77,8 @@ static int check(struct stoa__change *c)
 	if (c->s->kind == STOA__STATEMENT_INSERT) {
 		STOA_TRY(check_insert(c));
 	} else {
+		if (c->s->kind == STOA__STATEMENT_QUEUE)
+			STOA_TRY(stoa__change_check_queue(c));
 		STOA_TRY(stoa__change_leader(c, c->arena, &q));
 		STOA_TRY(check_query(c, q, &plan));
 	}
@@ -97,6 +99,7 @@ int stoa__change_check(stoa_stmt *stmt, struct stoa__tables *tables, struct stoa
 				  .err = err };
 	int rc = check(&c);
 
+	stoa__change_drop_jobs(&c);
 	stoa__arena_release(&arena);
 	return rc;
 }
@@ -152,6 +155,10 @@ static const char *head(const struct stoa__statement *s)
 		return "insert what follows";
 	case STOA__STATEMENT_UPDATE:
 		return "update what follows";
+	case STOA__STATEMENT_QUEUE:
+		return s->queue->verb == STOA__QUEUE_ACK  ? "ack what follows" :
+		       s->queue->verb == STOA__QUEUE_NACK ? "give back what follows" :
+							    "extend what follows";
 	default:
 		return "delete what follows";
 	}
@@ -269,6 +276,9 @@ static int change(struct stoa__change *c, struct stoa__query_cursor *out)
 	case STOA__STATEMENT_UPDATE:
 		STOA_TRY(lead(c, update_row));
 		return open_returning(c, out);
+	case STOA__STATEMENT_QUEUE:
+		STOA_TRY(stoa__change_queue(c));
+		return open_returning(c, out);
 	default:
 		if (!c->s->returning)
 			return lead(c, delete_row);
@@ -345,7 +355,7 @@ static int lead_direct(struct stoa__change *c, const struct stoa_value *params)
  */
 static int change_direct(struct stoa__change *c, const struct stoa_value *params)
 {
-	if (c->explain || (c->stmt->n_params && !params))
+	if (c->explain || c->s->queue || (c->stmt->n_params && !params))
 		return STOA_END;
 	return c->s->kind == STOA__STATEMENT_INSERT ? insert_direct(c, params) :
 						      lead_direct(c, params);
@@ -357,6 +367,8 @@ static int change_all(struct stoa__change *c, struct stoa__query_cursor *out)
 
 	STOA_TRY(stoa__change_find_table(c));
 	STOA_TRY(stoa__change_name_slots(c));
+	if (c->s->queue)
+		STOA_TRY(stoa__change_find_deque(c));
 	if (change_direct(c, out->params) == STOA_ROW)
 		return STOA_OK;
 	if (!is_single(c->s))
@@ -392,6 +404,7 @@ static int run(stoa_stmt *stmt, stoa_txn *txn, struct stoa__text *text, stoa_cur
 	q->cursor.changes = c.n;
 	if (rc == STOA_OK && c.s->returning)
 		stoa__query_cursor_keep(q, &t);
+	stoa__change_drop_jobs(&c);
 	stoa__txn_tables_release(&t);
 	stoa__free(c.rowids);
 	if (rc < 0)
@@ -419,6 +432,12 @@ static int plan_only(struct stoa__change *c)
 	STOA_TRY(stoa__change_name_slots(c));
 	if (c->s->kind == STOA__STATEMENT_INSERT && (!query || stoa__change_value_rows(c->s)))
 		return STOA_OK;
+	if (c->s->kind == STOA__STATEMENT_QUEUE) {
+		STOA_TRY(stoa__change_find_deque(c));
+		if (stoa__change_explain_take(c))
+			return STOA_OK;
+		STOA_TRY(stoa__change_new_jobs(c));
+	}
 	if (c->s->kind != STOA__STATEMENT_INSERT) {
 		STOA_TRY(stoa__change_leader(c, c->arena, &leader));
 		query = leader;
@@ -444,6 +463,7 @@ static int explain_only(stoa_stmt *stmt, stoa_txn *txn, struct stoa__text *text,
 	stoa__txn_tables_init(&t, txn);
 	c.tables = &t.tables;
 	int rc = plan_only(&c);
+	stoa__change_drop_jobs(&c);
 	stoa__txn_tables_release(&t);
 	stoa__arena_release(&arena);
 	return rc;

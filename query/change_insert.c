@@ -20,7 +20,9 @@ static int insert_row(struct stoa__change *c, const struct stoa_value *values)
 		if (rc != STOA_END)
 			return rc < 0 ? rc : row ? stoa__change_note(c, row) : STOA_OK;
 	}
-	STOA_TRY(stoa_insert(c->txn, c->table, values, c->info.n_slots, &row, c->err));
+	STOA_TRY(c->s->queue ? stoa_deque_push(c->txn, c->table, c->deque, STOA_FRONT, values,
+					       c->info.n_slots, &row, c->err) :
+			       stoa_insert(c->txn, c->table, values, c->info.n_slots, &row, c->err));
 	return stoa__change_note(c, row);
 }
 
@@ -142,7 +144,8 @@ static int insert_rows(struct stoa__change *c, stoa_cursor *cur)
 
 	if (rc != STOA_ROW)
 		return rc < 0 ? rc : STOA_OK;
-	if (b.n_rows == STOA_BATCH_MAX && c->n_slots == c->info.n_slots && !c->upsert)
+	if (b.n_rows == STOA_BATCH_MAX && c->n_slots == c->info.n_slots && !c->upsert &&
+	    !c->s->queue)
 		return append_batches(c, cur, &b);
 	return insert_batches(c, cur, &b);
 }

@@ -76,7 +76,7 @@ int stoa__change_name_slots(struct stoa__change *c)
 
 /* ---- queries made of statements ----------------------------------------------------------- */
 
-/* SELECT nothing yet FROM the table, of which only @only count. */
+/* SELECT nothing yet FROM the table, of which only @only count; or FROM jobs of its deque. */
 static struct stoa__query *select_from(struct stoa__change *c, struct stoa__arena *arena,
 				       const struct stoa__row_list *only)
 {
@@ -86,12 +86,13 @@ static struct stoa__query *select_from(struct stoa__change *c, struct stoa__aren
 
 	if (!q || !f || !items)
 		return NULL;
-	f->kind = STOA__FROM_TABLE;
+	f->kind = c->jobs ? STOA__FROM_FUNCTION : STOA__FROM_TABLE;
+	f->made = c->jobs ? &c->jobs->relation : NULL;
 	f->height = 1;
 	f->at = c->s->table;
 	f->name = (struct stoa_bytes){ c->s->table.p, c->s->table.len };
 	f->alias = c->s->alias;
-	f->only = only;
+	f->only = c->jobs ? NULL : only;
 	q->at = c->s->at;
 	q->height = 1;
 	q->from = f;
@@ -140,7 +141,7 @@ int stoa__change_leader(struct stoa__change *c, struct stoa__arena *arena, struc
 		return stoa__fail_memory(c->err);
 	q->with = c->s->with;
 	q->where = c->s->where;
-	STOA_TRY(add_item(c, arena, q, STOA__AST_ROWID, NULL, NULL));
+	STOA_TRY(add_item(c, arena, q, c->jobs ? STOA__AST_STAR : STOA__AST_ROWID, NULL, NULL));
 	if (c->s->from)
 		STOA_TRY(join_others(c, arena, q));
 	for (struct stoa__assignment *a = c->s->sets; a; a = a->next, i++)

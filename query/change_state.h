@@ -5,10 +5,12 @@
  * change.c         UPDATE, DELETE, RETURNING; the whole
  * change_query.c   the queries that lead them
  * change_insert.c  INSERT
+ * change_queue.c   POP, CLAIM, ACK, NACK, EXTEND
  */
 #ifndef STOA__CHANGE_STATE_H
 #define STOA__CHANGE_STATE_H
 
+#include "lease_table.h"
 #include "stmt.h"
 
 struct stoa__change {
@@ -28,6 +30,9 @@ struct stoa__change {
 	uint64_t n;			/* rows changed */
 	struct stoa__upsert *upsert;	/* ON CONFLICT; NULL: an error */
 	struct stoa__text *explain;	/* receives the plan; NULL: nobody asks */
+	stoa_index deque;		/* of a statement about queues */
+	struct stoa_index_info deque_info;
+	struct stoa__row_table *jobs;	/* the leases it may be about, then what it returns */
 };
 
 /* ---- change_query.c ------------------------------------------------------------------------ */
@@ -35,7 +40,7 @@ struct stoa__change {
 /* Fills in table and info; slots. */
 int stoa__change_find_table(struct stoa__change *c);
 int stoa__change_name_slots(struct stoa__change *c);
-/* What leads an UPDATE or DELETE: rowid, new values. */
+/* What leads an UPDATE or DELETE: rowid, new values; of what is said of leases: all of c->jobs. */
 int stoa__change_leader(struct stoa__change *c, struct stoa__arena *arena,
 			struct stoa__query **out);
 /*
@@ -58,6 +63,20 @@ int stoa__change_wrong_width(struct stoa__change *c, size_t n);
 
 int stoa__change_insert_values(struct stoa__change *c, const struct stoa_value *params);
 int stoa__change_insert_query(struct stoa__change *c);
+
+/* ---- change_queue.c ------------------------------------------------------------------------ */
+
+/* Fills in which deque is meant. */
+int stoa__change_find_deque(struct stoa__change *c);
+/* Makes c->jobs anew, without rows; NULL where the last ones are dropped. */
+int stoa__change_new_jobs(struct stoa__change *c);
+void stoa__change_drop_jobs(struct stoa__change *c);
+/* Plans its numbers, names and times, for the errors alone. */
+int stoa__change_check_queue(struct stoa__change *c);
+/* What POP and CLAIM, which have no plan, do; false of the others. */
+bool stoa__change_explain_take(struct stoa__change *c);
+/* Does what the statement says; c->jobs are then the rows for RETURNING. */
+int stoa__change_queue(struct stoa__change *c);
 
 /* ---- change.c ------------------------------------------------------------------------------ */
 

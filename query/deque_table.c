@@ -24,7 +24,7 @@
 #include "../lib/core/type.h"
 #include "arena.h"
 #include "keys.h"
-#include "table_function.h"
+#include "lease_table.h"
 
 struct deque_table {
 	struct stoa__relation relation;
@@ -314,33 +314,34 @@ static int text_arg(const struct stoa__table_call *call, const struct stoa__tabl
 	return *out ? STOA_OK : stoa__fail_memory(err);
 }
 
-/* The deque of that name; without one, the only one there is. */
-static int find_index(const struct stoa__table_call *call, struct deque_table *d, const char *name,
-		      struct stoa_index_info *info, struct stoa_error *err)
+int stoa__deque_named(stoa_txn *txn, stoa_table table, const char *name, const char *say_which,
+		      stoa_index *out, struct stoa_index_info *info, struct stoa_error *err)
 {
 	stoa_index at = 0;
 	int rc;
 
+	*out = 0;
 	if (name) {
-		STOA_TRY(stoa_index_find(call->txn, d->table, name, &d->index, err));
-		STOA_TRY(stoa_index_info(call->txn, d->table, d->index, info, err));
-		return info->kind == STOA_INDEX_DEQUE ? STOA_OK :
-		       stoa__table_fail(call, NULL, err, STOA_EINVAL, "'%s' is no deque", name);
+		STOA_TRY(stoa_index_find(txn, table, name, out, err));
+		STOA_TRY(stoa_index_info(txn, table, *out, info, err));
+		return info->kind == STOA_INDEX_DEQUE ?
+			       STOA_OK :
+			       stoa__fail(err, STOA_EINVAL, "'%s' is no deque", name);
 	}
-	while ((rc = stoa_index_next(call->txn, d->table, at, &at, err)) == STOA_ROW) {
-		STOA_TRY(stoa_index_info(call->txn, d->table, at, info, err));
+	while ((rc = stoa_index_next(txn, table, at, &at, err)) == STOA_ROW) {
+		STOA_TRY(stoa_index_info(txn, table, at, info, err));
 		if (info->kind != STOA_INDEX_DEQUE)
 			continue;
-		if (d->index)
-			return stoa__table_fail(call, NULL, err, STOA_EINVAL,
-						"the table has several deques: say which by name = '...'");
-		d->index = at;
+		if (*out)
+			return stoa__fail(err, STOA_EINVAL,
+					  "the table has several deques: say which by %s", say_which);
+		*out = at;
 	}
 	STOA_TRY(rc);
-	if (!d->index)
-		return stoa__table_fail(call, NULL, err, STOA_ENOTFOUND,
-					"the table has no deque: CREATE DEQUE makes one");
-	return stoa_index_info(call->txn, d->table, d->index, info, err);
+	if (!*out)
+		return stoa__fail(err, STOA_ENOTFOUND,
+				  "the table has no deque: CREATE DEQUE makes one");
+	return stoa_index_info(txn, table, *out, info, err);
 }
 
 static int take_queue(const struct stoa__table_call *call, struct deque_table *d, bool named,
@@ -414,7 +415,7 @@ static int fill(const struct stoa__table_call *call, struct deque_table *d, stru
 	stoa__free(table);
 	STOA_TRY(rc);
 	STOA_TRY(text_arg(call, stoa__table_arg(call, 0, "name"), &name, err));
-	rc = find_index(call, d, name, &index, err);
+	rc = stoa__deque_named(call->txn, d->table, name, "name = '...'", &d->index, &index, err);
 	stoa__free(name);
 	STOA_TRY(rc);
 	STOA_TRY(stoa_table_info(call->txn, d->table, &info, err));

@@ -198,6 +198,7 @@ static struct stoa__node *bind_function(struct stoa__binder *bn, const struct st
 		.at = f->at,
 		.n_args = file ? 1 : f->args ? f->args->n : 0,
 		.args = file ? file_args(bn, f) : bind_args(bn, f),
+		.made = f->made,
 	};
 	struct stoa_table_info info;
 

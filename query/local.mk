@@ -33,6 +33,7 @@ libstoa_all_la_SOURCES += \
 	%D%/change.h \
 	%D%/change_insert.c \
 	%D%/change_query.c \
+	%D%/change_queue.c \
 	%D%/change_state.h \
 	%D%/compile.c \
 	%D%/cursor_source.c \
@@ -40,6 +41,10 @@ libstoa_all_la_SOURCES += \
 	%D%/define.c \
 	%D%/define.h \
 	%D%/deque_table.c \
+	%D%/lease_table.c \
+	%D%/lease_table.h \
+	%D%/row_table.c \
+	%D%/row_table.h \
 	%D%/dict.c \
 	%D%/engine.h \
 	%D%/direct.c \

@@ -46,6 +46,8 @@
 	ADD ALTER ANALYZE BEGIN COLUMN COMMIT CONFLICT CREATE DELETE DEQUE DO DROP EXPLAIN IF INDEX INSERT INTO
 	KEY NOTHING PRIMARY RELEASE RENAME ROLLBACK SAVEPOINT START TABLE TO
 	ONLY READ TRANSACTION UNIQUE UPDATE WEAK WORK WRITE MATERIALIZED.
+%fallback IDENT
+	ACK BACK CLAIM DELAY EXTEND FRONT LEASE NACK POP QUEUE.
 
 %left UNION EXCEPT.
 %left INTERSECT.
@@ -738,6 +740,12 @@ statement(R) ::= EXPLAIN(T) LP ANALYZE RP statement(S). {
 change(R) ::= INSERT(T) INTO word(N) as_alias(A) insert_tail(S). {
 	R = stoa__statement_insert(S, T, N, &A, NULL);
 }
+change(R) ::= INSERT(T) FRONT INTO word(N) deque_of(D) insert_tail(S). {
+	R = stoa__statement_insert_front(ps, S, T, N, D, NULL);
+}
+change(R) ::= INSERT(T) FRONT INTO word(N) deque_of(D) LP name_list(C) RP insert_tail(S). {
+	R = stoa__statement_insert_front(ps, S, T, N, D, C);
+}
 change(R) ::= INSERT(T) INTO word(N) as_alias(A) LP name_list(C) RP insert_tail(S). {
 	R = stoa__statement_insert(S, T, N, &A, C);
 }
@@ -786,6 +794,49 @@ assignment(R) ::= IDENT(N) EQ expr(E). { R = stoa__assignment_new(ps, N, E); }
 assignment(R) ::= LP(T) name_list(N) RP EQ LP expr_list(L) RP. {
 	R = stoa__assignment_rows(ps, T, N, L);
 }
+
+/* Queues: what is taken from a table's deque, and what becomes of it. */
+change(R) ::= POP(T) expr_or_none(N) FROM word(X) deque_of(D) queue_of(Q) end(E) returning(I). {
+	R = stoa__statement_queue(ps, STOA__QUEUE_POP, T, X, D, NULL, I);
+	stoa__statement_take(R, N, Q, E);
+}
+change(R) ::= CLAIM(T) expr_or_none(N) FROM word(X) deque_of(D) queue_of(Q) lease(L) returning(I). {
+	R = stoa__statement_queue(ps, STOA__QUEUE_CLAIM, T, X, D, NULL, I);
+	stoa__statement_take(R, N, Q, 0);
+	stoa__statement_span(ps, R, L);
+}
+change(R) ::= ACK(T) word(X) deque_of(D) where(W) returning(I). {
+	R = stoa__statement_queue(ps, STOA__QUEUE_ACK, T, X, D, W, I);
+}
+change(R) ::= NACK(T) word(X) deque_of(D) end(E) delay(L) where(W) returning(I). {
+	R = stoa__statement_queue(ps, STOA__QUEUE_NACK, T, X, D, W, I);
+	stoa__statement_take(R, NULL, NULL, E);
+	stoa__statement_span(ps, R, L);
+}
+change(R) ::= EXTEND(T) word(X) deque_of(D) lease(L) where(W) returning(I). {
+	R = stoa__statement_queue(ps, STOA__QUEUE_EXTEND, T, X, D, W, I);
+	stoa__statement_span(ps, R, L);
+}
+%type expr_or_none { struct stoa__ast * }
+expr_or_none(R) ::= . { R = NULL; }
+expr_or_none(R) ::= expr(E). { R = E; }
+%type deque_of { struct stoa__token }
+deque_of(R) ::= . { memset(&R, 0, sizeof R); }
+deque_of(R) ::= DEQUE IDENT(N). { R = N; }
+%type queue_of { struct stoa__ast * }
+queue_of(R) ::= . { R = NULL; }
+queue_of(R) ::= QUEUE expr(E). { R = E; }
+%type end { int }
+end(R) ::= . { R = 0; }
+end(R) ::= FRONT. { R = 0; }
+end(R) ::= BACK. { R = 1; }
+%type lease { struct stoa__ast * }
+lease(R) ::= . { R = NULL; }
+lease(R) ::= LEASE expr(E). { R = E; }
+%type delay { struct stoa__ast * }
+delay(R) ::= . { R = NULL; }
+delay(R) ::= DELAY expr(E). { R = E; }
+
 returning(R) ::= . { R = NULL; }
 returning(R) ::= RETURNING items(I). { R = I; }
 

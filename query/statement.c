@@ -60,6 +60,82 @@ struct stoa__statement *stoa__statement_insert(struct stoa__statement *s, struct
 	return s;
 }
 
+static struct stoa__queueing *queueing_new(struct stoa__parse *ps, int verb,
+					   struct stoa__token deque)
+{
+	struct stoa__queueing *q = stoa__parse_alloc(ps, sizeof *q);
+
+	if (!q)
+		return NULL;
+	q->verb = (uint8_t)verb;
+	q->deque = deque;
+	return q;
+}
+
+struct stoa__statement *stoa__statement_insert_front(struct stoa__parse *ps,
+						     struct stoa__statement *s, struct stoa__token t,
+						     struct stoa__token table,
+						     struct stoa__token deque,
+						     struct stoa__ast_list *columns)
+{
+	static const struct stoa__token none;
+
+	s = stoa__statement_insert(s, t, table, &none, columns);
+	if (!s)
+		return NULL;
+	if (s->conflict) {
+		stoa__parse_unsupported(ps, &s->conflict->at, "ON CONFLICT of INSERT FRONT");
+		return NULL;
+	}
+	s->queue = queueing_new(ps, STOA__QUEUE_PUSH, deque);
+	return s->queue ? s : NULL;
+}
+
+struct stoa__statement *stoa__statement_queue(struct stoa__parse *ps, int verb,
+					      struct stoa__token t, struct stoa__token table,
+					      struct stoa__token deque, struct stoa__ast *where,
+					      struct stoa__ast_items *returning)
+{
+	struct stoa__statement *s = stoa__statement_table(ps, STOA__STATEMENT_QUEUE, t, table, NULL);
+
+	if (!s)
+		return NULL;
+	s->where = where;
+	s->returning = returning;
+	s->queue = queueing_new(ps, verb, deque);
+	return s->queue ? s : NULL;
+}
+
+void stoa__statement_take(struct stoa__statement *s, struct stoa__ast *count,
+			  struct stoa__ast *queue, int back)
+{
+	if (!s)
+		return;
+	s->queue->count = count;
+	s->queue->name = queue;
+	s->queue->back = back;
+}
+
+/* An interval is no value by itself, but the time so much after the beginning of time is. */
+void stoa__statement_span(struct stoa__parse *ps, struct stoa__statement *s, struct stoa__ast *span)
+{
+	static const char type[] = "timestamp", epoch[] = "1970-01-01";
+	struct stoa__token at, name;
+	struct stoa__ast *start;
+
+	if (!s || !span)
+		return;
+	at = name = span->at;
+	name.p = type;
+	name.len = sizeof type - 1;
+	at.p = epoch;
+	at.len = sizeof epoch - 1;
+	start = stoa__ast_text(ps, STOA__AST_TYPED, at);
+	if (start)
+		start->type = stoa__ast_type_new(ps, name, 0, name, name);
+	s->queue->span = stoa__ast_binary(ps, STOA__OP_ADD, span->at, start, span);
+}
+
 struct stoa__statement *stoa__statement_explain(struct stoa__parse *ps, struct stoa__token t,
 						bool analyze, struct stoa__statement *inner)
 {
@@ -67,7 +143,7 @@ struct stoa__statement *stoa__statement_explain(struct stoa__parse *ps, struct s
 
 	if (!s || !inner)
 		return NULL;
-	if (inner->kind > STOA__STATEMENT_DELETE) {
+	if (inner->kind > STOA__STATEMENT_QUEUE) {
 		stoa__parse_unsupported(ps, &inner->at, "EXPLAIN of such a statement");
 		return NULL;
 	}

@@ -15,6 +15,7 @@ enum stoa__statement_kind {
 	STOA__STATEMENT_INSERT,		/* table, columns, query (NULL: one row of defaults), conflict, returning */
 	STOA__STATEMENT_UPDATE,		/* with, table, sets, from, where, returning */
 	STOA__STATEMENT_DELETE,		/* with, table, from (USING), where, returning */
+	STOA__STATEMENT_QUEUE,		/* with, table, queue, where, returning */
 	STOA__STATEMENT_EXPLAIN,	/* inner; analyze */
 	STOA__STATEMENT_CREATE,		/* table, defs, keys; if_exists: IF NOT EXISTS */
 	STOA__STATEMENT_CREATE_AS,	/* table, query */
@@ -70,6 +71,25 @@ struct stoa__conflict {
 	struct stoa__ast *where;
 };
 
+enum stoa__queue_verb {
+	STOA__QUEUE_PUSH,	/* INSERT FRONT INTO */
+	STOA__QUEUE_POP,
+	STOA__QUEUE_CLAIM,
+	STOA__QUEUE_ACK,
+	STOA__QUEUE_NACK,
+	STOA__QUEUE_EXTEND,
+};
+
+/* What is done with a deque: POP 3 FROM t DEQUE name QUEUE 'q' BACK */
+struct stoa__queueing {
+	uint8_t verb;			/* enum stoa__queue_verb */
+	bool back;			/* at that end */
+	struct stoa__token deque;	/* kind 0: the only one */
+	struct stoa__ast *count;	/* NULL: one */
+	struct stoa__ast *name;		/* of the queue; NULL: there is one without a name */
+	struct stoa__ast *span;		/* of LEASE or DELAY, after 1970-01-01; NULL: none is said */
+};
+
 struct stoa__statement {
 	uint8_t kind;			/* enum stoa__statement_kind */
 	bool analyze;
@@ -90,6 +110,7 @@ struct stoa__statement {
 	struct stoa__ast *where;
 	struct stoa__ast_items *returning;
 	struct stoa__conflict *conflict;
+	struct stoa__queueing *queue;	/* of an INSERT: at the front; else NULL */
 	struct stoa__column_def *defs;
 	struct stoa__key_def *keys;
 };
@@ -114,6 +135,21 @@ struct stoa__statement *stoa__statement_insert(struct stoa__statement *s, struct
 					       struct stoa__token table,
 					       const struct stoa__token *alias,
 					       struct stoa__ast_list *columns);
+/* INSERT FRONT INTO a table, of whose deques one is meant. */
+struct stoa__statement *stoa__statement_insert_front(struct stoa__parse *ps,
+						     struct stoa__statement *s, struct stoa__token t,
+						     struct stoa__token table,
+						     struct stoa__token deque,
+						     struct stoa__ast_list *columns);
+/* POP, CLAIM, ACK, NACK, EXTEND; then how many of which queue at what end, and for how long. */
+struct stoa__statement *stoa__statement_queue(struct stoa__parse *ps, int verb,
+					      struct stoa__token t, struct stoa__token table,
+					      struct stoa__token deque, struct stoa__ast *where,
+					      struct stoa__ast_items *returning);
+void stoa__statement_take(struct stoa__statement *s, struct stoa__ast *count,
+			  struct stoa__ast *queue, int back);
+void stoa__statement_span(struct stoa__parse *ps, struct stoa__statement *s,
+			  struct stoa__ast *span);
 struct stoa__statement *stoa__statement_explain(struct stoa__parse *ps, struct stoa__token t,
 						bool analyze, struct stoa__statement *inner);
 struct stoa__assignment *stoa__assignment_new(struct stoa__parse *ps, struct stoa__token name,

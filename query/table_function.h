@@ -26,6 +26,7 @@ struct stoa__table_call {
 	const struct stoa__table_arg *args;
 	size_t n_args;
 	stoa_txn *txn;			/* that the statement runs in */
+	struct stoa__relation *made;	/* what the call makes, if that is there already; else NULL */
 };
 
 struct stoa__relation;
@@ -51,7 +52,7 @@ void stoa__relation_drop(struct stoa__relation *r);	/* NULL is fine */
 /* Makes the relation of a call. Errors get the call's place if they have none. */
 typedef int stoa__table_maker(const struct stoa__table_call *call, struct stoa__relation **out,
 			      struct stoa_error *err);
-/* Finds the function and calls it: also STOA_ENOTFOUND. */
+/* Finds the function and calls it, unless the relation is made; also STOA_ENOTFOUND. */
 int stoa__relation_make(const struct stoa__table_call *call, struct stoa__relation **out,
 			struct stoa_error *err);
 
@@ -88,6 +89,7 @@ struct stoa_bytes stoa__table_function_of(struct stoa_bytes path);
 stoa__table_maker stoa__table_read_arrow;	/* arrow_table.c */
 stoa__table_maker stoa__table_read_csv;		/* file_table.c */
 stoa__table_maker stoa__table_deque, stoa__table_deques;	/* deque_table.c */
+stoa__table_maker stoa__table_leases;		/* lease_table.c */
 stoa__table_maker stoa__table_series;		/* series.c */
 
 #endif

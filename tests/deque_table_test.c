@@ -87,6 +87,196 @@ static void wrong_calls_say_so(void **state)
 	}
 }
 
+static void jobs_are_claimed_and_acked(void **state)
+{
+	(void)state;
+	show_expect(at.txn, "CLAIM 2 FROM jobs LEASE INTERVAL '1 hour' RETURNING rowid, attempt, url",
+		    "1|1|x\n2|1|y\n");
+	show_expect(at.txn, "SELECT url FROM deque('jobs')", "z\n");
+	show_expect(at.txn, "SELECT rowid, attempt, host, deadline > TIMESTAMP '2020-01-01' FROM leases('jobs')",
+		    "1|1|a|true\n2|1|b|true\n");
+	show_expect(at.txn, "SELECT count(*) FROM leases('jobs', name = 'deque') WHERE n IS NULL", "1\n");
+	/* Whose lease is over finds nothing to ack. */
+	show_expect(at.txn, "ACK jobs WHERE rowid = 1 AND attempt = 2 RETURNING *", "");
+	show_expect(at.txn, "ACK jobs WHERE rowid = 1 AND attempt = 1 RETURNING url", "x\n");
+	show_expect(at.txn, "SELECT url FROM jobs", "y\nz\n");
+	show_expect(at.txn, "ACK jobs RETURNING jobs.url || '!'", "y!\n");
+	show_expect(at.txn, "ACK jobs RETURNING url", "");
+	show_expect(at.txn, "SELECT url FROM jobs", "z\n");
+}
+
+static void jobs_go_back_to_either_end_or_later(void **state)
+{
+	(void)state;
+	show_expect(at.txn, "CLAIM FROM jobs LEASE INTERVAL '1 hour'", "");
+	show_expect(at.txn, "NACK jobs BACK WHERE rowid = 1 RETURNING url, attempt", "x|1\n");
+	show_expect(at.txn, "SELECT url FROM deque('jobs')", "y\nz\nx\n");
+	show_expect(at.txn, "CLAIM 9 FROM jobs RETURNING url, attempt", "y|1\nz|1\nx|2\n");
+	show_expect(at.txn, "CLAIM 9 FROM jobs RETURNING url", "");
+	show_expect(at.txn, "NACK jobs FRONT WHERE url = 'z'", "");
+	show_expect(at.txn, "NACK jobs DELAY INTERVAL '1 hour' WHERE url = 'y'", "");
+	show_expect(at.txn, "SELECT url FROM deque('jobs')", "z\n");
+	show_expect(at.txn, "EXTEND jobs LEASE INTERVAL '20 days' "
+			    "RETURNING url, deadline > now() + INTERVAL '19 days'", "x|true\n");
+	show_expect(at.txn, "SELECT deadline > now() + INTERVAL '19 days' FROM leases('jobs')", "true\n");
+	/* A lease that is over at once is given back to who looks next. */
+	show_expect(at.txn, "EXTEND jobs LEASE INTERVAL '0 seconds'", "");
+	show_expect(at.txn, "CLAIM 2 FROM jobs RETURNING url, attempt", "x|3\nz|2\n");
+}
+
+static void rows_are_popped_in_the_order_of_their_queue(void **state)
+{
+	(void)state;
+	show_expect(at.txn, "POP 2 FROM jobs BACK RETURNING *", "3|z|3|a\n2|y|~|b\n");
+	show_expect(at.txn, "POP 1 + 1 FROM jobs RETURNING url", "x\n");
+	show_expect(at.txn, "POP FROM jobs RETURNING url", "");
+	show_expect(at.txn, "POP 0 FROM per QUEUE 'a' RETURNING n", "");
+	show_expect(at.txn, "POP 5 FROM per DEQUE by_h QUEUE 'a' RETURNING n, ok", "1|true\n3|false\n");
+	show_expect(at.txn, "SELECT n FROM per", "2\n");
+	show_expect(at.txn, "INSERT INTO per VALUES (NULL, 4, true)", "");
+	show_expect(at.txn, "POP 5 FROM per QUEUE NULL RETURNING n", "4\n");
+}
+
+static void rows_are_pushed_at_the_front(void **state)
+{
+	(void)state;
+	show_expect(at.txn, "INSERT FRONT INTO jobs (url) VALUES ('v'), ('w') RETURNING url", "v\nw\n");
+	show_expect(at.txn, "INSERT FRONT INTO jobs DEQUE deque SELECT 'q', 1, 'c'", "");
+	show_expect(at.txn, "SELECT url FROM deque('jobs')", "q\nw\nv\nx\ny\nz\n");
+	show_expect(at.txn, "INSERT FRONT INTO jobs (url, n, host) "
+			    "SELECT 'many', 1, 'd' FROM generate_series(1, 5000)", "");
+	show_expect(at.txn, "SELECT url FROM deque('jobs') LIMIT 1", "many\n");
+	show_expect(at.txn, "SELECT url FROM deque('jobs', reverse = true) LIMIT 1", "z\n");
+}
+
+/* The result, the mark in a set and the ack are one thing. */
+static void a_job_and_its_result_are_one_transaction(void **state)
+{
+	struct stoa_error err;
+	uint32_t mark;
+
+	(void)state;
+	show_expect(at.txn, "CREATE TABLE results (url text, len int)", "");
+	show_expect(at.txn, "CREATE UNIQUE INDEX ON results (url)", "");
+	show_expect(at.txn, "CLAIM FROM jobs", "");
+	assert_int_equal(stoa_savepoint(at.txn, &mark, &err), STOA_OK);
+	show_expect(at.txn, "INSERT INTO results SELECT url, length(url) FROM leases('jobs')", "");
+	show_expect(at.txn, "ACK jobs WHERE rowid = 1 AND attempt = 1", "");
+	show_expect(at.txn, "SELECT r.url, (SELECT count(*) FROM jobs) FROM results r", "x|2\n");
+	assert_int_equal(stoa_rollback_to(at.txn, mark, &err), STOA_OK);
+	show_expect(at.txn, "SELECT url FROM leases('jobs')", "x\n");
+	show_expect(at.txn, "SELECT count(*) FROM results", "0\n");
+}
+
+static void statements_of_queues_explain_themselves(void **state)
+{
+	struct stoa_error err;
+	char *got;
+
+	(void)state;
+	show_expect(at.txn, "EXPLAIN POP 2 FROM jobs", "pop the first of deque deque\n");
+	show_expect(at.txn, "EXPLAIN CLAIM FROM per", "claim the first of deque by_h\n");
+	show_expect(at.txn, "EXPLAIN NACK jobs WHERE n = 3",
+		    "give back what follows\n"
+		    "\xe2\x94\x94\xe2\x94\x80 project rowid, attempt, deadline, url, n, host\n"
+		    "   \xe2\x94\x94\xe2\x94\x80 filter n = 3\n"
+		    "      \xe2\x94\x94\xe2\x94\x80 scan jobs (n, rowid, attempt, deadline, url, host)\n");
+	/* Nothing was done, until it is analyzed. */
+	show_expect(at.txn, "SELECT count(*) FROM deque('jobs')", "3\n");
+	got = show_query(at.txn, "EXPLAIN ANALYZE POP 2 FROM jobs", &err);
+	assert_non_null(got);
+	assert_ptr_equal(strstr(got, "pop the first of deque deque\n2 rows changed"), got);
+	free(got);
+	show_expect(at.txn, "SELECT count(*) FROM deque('jobs')", "1\n");
+}
+
+static void their_words_are_names_too(void **state)
+{
+	(void)state;
+	show_expect(at.txn, "CREATE TABLE queue (ack int, back int, claim int, delay int, front int)", "");
+	show_expect(at.txn, "INSERT INTO queue VALUES (1, 2, 3, 4, 5)", "");
+	show_expect(at.txn, "SELECT ack + back lease, claim pop, delay, front extend FROM queue nack", "3|3|4|5\n");
+}
+
+static void a_cursor_over_claims_outlives_them(void **state)
+{
+	struct stoa_error err;
+	const struct stoa_value *row;
+	stoa_cursor *cur;
+
+	(void)state;
+	assert_int_equal(stoa_query(at.txn, "CLAIM 2 FROM jobs RETURNING url", &cur, &err), STOA_OK);
+	assert_int_equal(stoa_changes(cur), 2);
+	show_expect(at.txn, "ACK jobs", "");
+	assert_int_equal(stoa_commit(at.txn, &err), STOA_OK);
+	assert_int_equal(stoa_next(cur, &row, &err), STOA_ROW);
+	assert_memory_equal(row[0].p, "x", 1);
+	assert_int_equal(stoa_next(cur, &row, &err), STOA_ROW);
+	assert_int_equal(stoa_next(cur, &row, &err), STOA_END);
+	stoa_cursor_close(cur);
+	assert_int_equal(stoa_begin(at.db, STOA_WRITE, &at.txn, &err), STOA_OK);
+}
+
+static void parameters_say_how_many_of_which(void **state)
+{
+	static const char sql[] = "CLAIM ? FROM per QUEUE ?";
+	struct stoa_value two = stoa_i64(2), a = stoa_bytes_value(STOA_TEXT, "a", 1);
+	struct stoa_error err;
+	stoa_cursor *cur;
+	stoa_stmt *stmt;
+
+	(void)state;
+	assert_int_equal(stoa_prepare(at.txn, sql, strlen(sql), &stmt, &err), STOA_OK);
+	assert_int_equal(stoa_bind(stmt, 1, &two, &err), STOA_OK);
+	assert_int_equal(stoa_bind(stmt, 2, &a, &err), STOA_OK);
+	for (uint64_t want = 2;; want = 0) {
+		assert_int_equal(stoa_execute(stmt, at.txn, &cur, &err), STOA_OK);
+		assert_int_equal(stoa_changes(cur), want);
+		stoa_cursor_close(cur);
+		if (!want)
+			break;
+	}
+	stoa_stmt_free(stmt);
+	show_expect(at.txn, "SELECT n FROM leases('per')", "1\n3\n");
+}
+
+static void a_wrong_statement_says_where(void **state)
+{
+	static const struct {
+		const char *sql;
+		int code;
+		uint32_t column;
+	} wrong[] = {
+		{ "POP FROM none", STOA_ENOTFOUND, 10 },
+		{ "POP FROM plain", STOA_ENOTFOUND, 10 },
+		{ "POP FROM jobs DEQUE other", STOA_ENOTFOUND, 21 },
+		{ "CLAIM -1 FROM jobs", STOA_EINVAL, 7 },
+		{ "CLAIM NULL FROM jobs", STOA_EINVAL, 7 },
+		{ "CLAIM 'x' FROM jobs", STOA_ETYPE, 7 },
+		{ "CLAIM n FROM jobs", STOA_ENOTFOUND, 7 },
+		{ "CLAIM FROM jobs LEASE 30", STOA_ETYPE, 23 },
+		{ "CLAIM FROM jobs LEASE INTERVAL '-1 second'", STOA_EINVAL, 23 },
+		{ "CLAIM FROM jobs LEASE INTERVAL '50 days'", STOA_EINVAL, 23 },
+		{ "ACK jobs WHERE m = 1", STOA_ENOTFOUND, 16 },
+		{ "ACK jobs RETURNING count(*)", STOA_EINVAL, 20 },
+		{ "NACK jobs LEASE INTERVAL '1 day'", STOA_ESYNTAX, 11 },
+		{ "INSERT FRONT INTO plain VALUES (1)", STOA_ENOTFOUND, 19 },
+		{ "INSERT FRONT INTO jobs (url) VALUES ('a') ON CONFLICT DO NOTHING", STOA_EUNSUPPORTED, 46 },
+	};
+	struct stoa_error err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		char *got = show_query(at.txn, wrong[i].sql, &err);
+		if (got || err.code != wrong[i].code || err.column != wrong[i].column)
+			fail_msg("%s\n-> %s (%s) at %u", wrong[i].sql, got ? got : err.text,
+				 stoa_result_name(err.code), err.column);
+	}
+	show_expect(at.txn, "SELECT count(*) FROM deque('jobs')", "3\n");
+	assert_null(show_query(at.txn, "POP FROM per", &err));
+	assert_non_null(strstr(err.text, "name one"));
+}
+
 static void a_cursor_outlives_what_happens_to_its_queue(void **state)
 {
 	struct stoa_error err;
@@ -116,11 +306,18 @@ static void memory_may_run_out_anywhere(void **state)
 	static const char *const sqls[] = {
 		"SELECT rowid, host, url FROM deque('jobs', reverse = true)",
 		"SELECT queue, len FROM deques('per', name = 'by_h') ORDER BY 1",
+		"CLAIM 2 FROM per QUEUE 'a' LEASE INTERVAL '1 hour' RETURNING *",
+		"SELECT h, attempt FROM leases('per')",
+		"EXTEND per LEASE INTERVAL '2 hours' WHERE n = 1 RETURNING h || 'x'",
+		"NACK per DELAY INTERVAL '1 hour' WHERE n = 3 RETURNING n",
+		"ACK per RETURNING *",
+		"INSERT FRONT INTO jobs VALUES ('v', 1, 'c')",
+		"POP 2 FROM jobs BACK RETURNING *",
 	};
 	struct stoa_error err;
 
 	(void)state;
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < sizeof sqls / sizeof *sqls; i++)
 		for (long nth = 0;; nth++) {
 			stoa__fault_arm(nth, nth % 2);
 			char *got = show_query(at.txn, sqls[i], &err);
@@ -139,6 +336,16 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_queue_is_read_from_either_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(statements_push_and_pop, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(wrong_calls_say_so, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(jobs_are_claimed_and_acked, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(jobs_go_back_to_either_end_or_later, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(rows_are_popped_in_the_order_of_their_queue, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(rows_are_pushed_at_the_front, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_job_and_its_result_are_one_transaction, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(statements_of_queues_explain_themselves, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(their_words_are_names_too, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_cursor_over_claims_outlives_them, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(parameters_say_how_many_of_which, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_wrong_statement_says_where, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_cursor_outlives_what_happens_to_its_queue, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(memory_may_run_out_anywhere, set_up, tear_down),
 	};

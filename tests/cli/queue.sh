@@ -25,6 +25,14 @@ run stoa queue pop q.stoa mail
 run stoa queue push q.stoa hard x --attempts 3
 run stoa queue work q.stoa hard -- false
 run stoa queue pop q.stoa hard_dead
+# Without a limit what fails comes back later, after a tenth time in minutes, and is not waited for.
+run stoa queue push q.stoa frail x
+for i in 1 2 3 4 5 6 7 8 9; do
+	stoa queue claim q.stoa frail >/dev/null
+	stoa queue nack q.stoa frail 1:$i
+done
+run stoa queue work q.stoa frail -- false
+run stoa queue stat q.stoa frail
 run stoa queue push q.stoa last 1 2 3 4 5 --maxlen 2
 run stoa queue peek q.stoa last -n 9
 run stoa queue len q.stoa nowhere
