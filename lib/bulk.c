@@ -11,6 +11,8 @@
 #include "db.h"
 #include "index.h"
 
+#define SPARES 16		/* threads beyond that take memory for each group */
+
 struct stoa__bulk_group {
 	struct stoa__images images;
 	uint32_t n_rows;
@@ -42,10 +44,11 @@ struct stoa__bulk {
 	stoa_index conflict_index;
 	int conflict_policy;	/* enum stoa_conflict */
 	/*
-	 * A written group, for its memory. Megabytes that are given back and taken again for every
-	 * group cost a tenth of a load, nearly all of it page faults.
+	 * Written groups, for their memory: at most one for each thread that had one in hand.
+	 * Megabytes that are given back and taken again for every group cost a tenth of a load,
+	 * nearly all of it page faults.
 	 */
-	struct stoa__bulk_group *_Atomic spare;
+	struct stoa__bulk_group *_Atomic spares[SPARES];
 };
 
 int stoa__bulk_open(stoa_txn *txn, stoa_table table, struct stoa__bulk **out,
@@ -101,10 +104,31 @@ static int encode_column(const struct stoa__bulk_column *c, size_t n_rows, struc
 	return stoa__chunk_encode(&c->array, n_rows, out);
 }
 
-/* An empty group, the spare one if there is one; NULL when memory is out. */
+static struct stoa__bulk_group *take_spare(struct stoa__bulk *b)
+{
+	struct stoa__bulk_group *g = NULL;
+
+	for (size_t i = 0; i < SPARES && !g; i++)
+		g = atomic_exchange(&b->spares[i], NULL);
+	return g;
+}
+
+/* Takes over a group that is of no other use any more. */
+static void keep_spare(struct stoa__bulk *b, struct stoa__bulk_group *g)
+{
+	for (size_t i = 0; i < SPARES; i++) {
+		struct stoa__bulk_group *none = NULL;
+
+		if (atomic_compare_exchange_strong(&b->spares[i], &none, g))
+			return;
+	}
+	stoa__bulk_group_free(g);
+}
+
+/* An empty group, a spare one if there is one; NULL when memory is out. */
 static struct stoa__bulk_group *new_group(struct stoa__bulk *b, uint32_t n_columns)
 {
-	struct stoa__bulk_group *g = atomic_exchange(&b->spare, NULL);
+	struct stoa__bulk_group *g = take_spare(b);
 
 	if (g) {
 		stoa__buf_reset(&g->images.bytes);
@@ -248,7 +272,7 @@ int stoa__bulk_add(struct stoa__bulk *b, struct stoa__bulk_group *group, struct 
 		return STOA_OK;
 	}
 	rc = write_group(b, group, added, err);
-	stoa__bulk_group_free(atomic_exchange(&b->spare, group));
+	keep_spare(b, group);
 	if (rc == STOA_OK)
 		b->n_added++;
 	return rc;
@@ -385,7 +409,8 @@ static void bulk_free(struct stoa__bulk *b)
 	stoa__segment_discard(b->writer);
 	for (size_t i = 0; i < b->n_added; i++)
 		stoa__bulk_group_free(b->added[i].group);
-	stoa__bulk_group_free(b->spare);
+	for (size_t i = 0; i < SPARES; i++)
+		stoa__bulk_group_free(b->spares[i]);
 	stoa__free(b->added);
 	stoa__free(b->files);
 	stoa__free(b);

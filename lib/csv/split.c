@@ -111,6 +111,20 @@ static void end_with_file(struct stoa__csv_block *b, size_t last_end)
 		b->n_records++;		/* or a blank line, or a quoted field never closed */
 }
 
+/*
+ * Room for a block as long as may be, or for what is left of the file: memory costs when it is
+ * written to, and growing with each piece copied megabytes that were just read.
+ */
+static int reserve_block(const struct stoa__csv_splitter *s, struct stoa__csv_block *b,
+			 struct stoa_error *err)
+{
+	uint64_t rest = s->in->size > s->at ? s->in->size - s->at : 0;
+	size_t most = s->bytes < STOA__CSV_BLOCK_BYTES ? s->bytes : STOA__CSV_BLOCK_BYTES;
+	size_t len = rest < most ? (size_t)rest : most;
+
+	return stoa__csv_block_reserve(b, len + s->piece) < 0 ? stoa__fail_memory(err) : STOA_OK;
+}
+
 int stoa__csv_split_next(struct stoa__csv_splitter *s, struct stoa__csv_block *b,
 			 struct stoa_error *err)
 {
@@ -121,6 +135,8 @@ int stoa__csv_split_next(struct stoa__csv_splitter *s, struct stoa__csv_block *b
 	stoa__csv_scan_init(&scan, s->delimiter, s->quote);
 	b->offset = s->at;
 	b->len = 0;
+	if (!b->room)
+		STOA_TRY(reserve_block(s, b, err));
 	while (!eof && wanted > 0 && (b->len < s->bytes || last_end == 0)) {
 		if (b->len >= STOA__CSV_RECORD_BYTES)
 			return fail_long_record(s, b, err);
