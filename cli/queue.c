@@ -158,6 +158,10 @@ static int parse_payload(struct queue *q, const char *text, size_t len)
 	struct stoa_value *v = &q->values[q->payload];
 	struct stoa_error err;
 
+	if (len > STOA_TEXT_MAX) {
+		report("a payload of %zu bytes: at most %d are allowed", len, STOA_TEXT_MAX);
+		return CLI_FAILURE;
+	}
 	if (q->payload_slot.type == STOA_BLOB) {
 		*v = stoa_bytes_value(STOA_BLOB, text, (uint32_t)len);
 		return CLI_OK;
