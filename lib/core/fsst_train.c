@@ -14,7 +14,8 @@
  * might have begun with that alone: without it, single bytes that long symbols cover would be lost
  * and never come back.
  *
- * Everything is fixed, ties included: equal values learn equal tables.
+ * Everything is fixed, ties included: equal values learn equal tables. Four rounds instead of five
+ * would save a fifth of the time and cost 1 to 12% of what is compressed, sentences most.
  */
 #include <string.h>
 
