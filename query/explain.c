@@ -15,7 +15,8 @@
  * EXPLAIN ANALYZE runs the statement, a change with all it changes, and says of each node how many
  * rows it made and how long it took: itself, without those below it. Of a scan it also says how
  * many row groups were read and passed over, and what its columns weigh as vectors: what nobody
- * asked for was not decoded and does not count. Where several threads share a node, its time is
+ * asked for was not decoded and does not count. Of a join: how many rows of its probe side were
+ * dropped for their keys alone, before a row was looked at. Where several threads share a node, its time is
  * theirs added up.
  */
 #include "explain.h"
@@ -227,6 +228,9 @@ static void put_counts(struct stoa__text *t, const struct stoa__node *n,
 		put_bytes(t, c->n_bytes);
 		stoa__text_put(t, " decoded");
 	}
+	if (n->kind == STOA__NODE_JOIN && n->n_keys)
+		stoa__text_put(t, "; %llu rows dropped by their keys",
+			       (unsigned long long)c->n_dropped);
 	stoa__text_put(t, "]");
 }
 

@@ -82,8 +82,9 @@ bool stoa__row_list_possible(struct stoa__bound *const *where, size_t n_where, s
 struct stoa__source *stoa__op_scan_source(struct stoa__op *scan);
 /* Moves a scan whose source was split to the next row group (source.h): STOA_ROW or STOA_END. */
 int stoa__op_scan_deal(struct stoa__op *scan, uint64_t *place, struct stoa_error *err);
-/* Lets a scan count row groups and bytes. */
+/* Lets a scan count row groups and bytes, a join what its keys leave out. */
 void stoa__op_scan_count(struct stoa__op *scan, struct stoa__node_counts *counts);
+void stoa__op_join_count(struct stoa__op *join, struct stoa__node_counts *counts);
 /* Tells a scan to pass over the row groups that @bar, which outlives it, excludes by then. */
 void stoa__op_scan_heed(struct stoa__op *scan, const struct stoa__bar *bar);
 /*

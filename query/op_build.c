@@ -366,6 +366,8 @@ static int build_join(struct build *b, const struct stoa__node *n, struct stoa__
 	}
 	STOA_TRY(stoa__op_join(child, other, &b->joins[owner->id], b->run, b->arena, n, out,
 			       b->err));
+	if (b->counts)
+		stoa__op_join_count(*out, &b->counts[n->id]);
 	int rc = pass_spans(b, n);
 	if (rc < 0) {
 		stoa__op_close(*out);

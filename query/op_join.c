@@ -138,6 +138,8 @@ static int start_batch(struct stoa__join *j, struct stoa_error *err)
 		memset(j->state, STOA__JOIN_PERHAPS, n);
 	j->n_candidates = stoa__join_table_start(j->table, j->words, j->known, n, j->probe_at,
 						 j->row_at);
+	if (j->counts)
+		stoa__count(&j->counts->n_dropped, n - j->n_candidates);
 	return STOA_OK;
 }
 
@@ -523,4 +525,9 @@ int stoa__op_join(struct stoa__op *probe, struct stoa__op *build, struct stoa__j
 	*shared = j->build;
 	*out = &j->op;
 	return STOA_OK;
+}
+
+void stoa__op_join_count(struct stoa__op *join, struct stoa__node_counts *counts)
+{
+	((struct stoa__join *)join)->counts = counts;
 }

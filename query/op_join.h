@@ -66,6 +66,7 @@ struct stoa__join {
 	struct stoa__join_table *table;	/* its */
 	const struct stoa__node *node;
 	struct stoa__run *run;
+	struct stoa__node_counts *counts;	/* NULL: nobody asks */
 	size_t n_left, n_right;		/* columns of the inputs */
 	struct stoa__machine *probe_keys, *conditions;
 	struct stoa__keyer *keyers;	/* of probe keys */

@@ -187,6 +187,8 @@ struct stoa__node_counts {
 	uint64_t n_unmatched;	/* of these, since no key of a join's build side lies in them */
 	uint64_t n_bytes;	/* of vectors made */
 	const char *index;	/* that names its rows, known before it runs; NULL: none */
+	/* Of a join: */
+	uint64_t n_dropped;	/* probe rows whose keys' tags said that they have no partner */
 };
 /* Adds to one of them; lanes of one node may do so at the same time. */
 static inline void stoa__count(uint64_t *at, uint64_t n)

@@ -187,7 +187,7 @@ static void analyze_says_what_a_join_passed_over(void **state)
 	(void)state;
 	check("EXPLAIN ANALYZE SELECT u.n FROM u JOIN (VALUES (100000), (100009)) v(x) ON u.n = v.x",
 	      "project n  [2 rows, T ms]\n"
-	      "└─ inner join on n = column1  [2 rows, T ms]\n"
+	      "└─ inner join on n = column1  [2 rows, T ms; 65534 rows dropped by their keys]\n"
 	      "   ├─ scan u (n)  [65536 rows, T ms; row groups: 1 read, 3 skipped, 3 of them by a join "
 	      "above; 524.3 kB decoded]\n"
 	      "   └─ project column1  [2 rows, T ms]\n"
@@ -209,7 +209,7 @@ static void the_index_that_names_the_rows_is_named(void **state)
 	      "delete what follows\n└─ project rowid\n   └─ filter k IN (7, 8)\n"
 	      "      └─ scan keyed (k, rowid), going to the rows by index key\n");
 	check("EXPLAIN ANALYZE SELECT x.k FROM keyed x JOIN t ON t.n = x.k WHERE x.v = 'v77' AND t.rowid = 77",
-	      "project k  [1 row, T ms]\n└─ inner join on n = k  [1 row, T ms]\n"
+	      "project k  [1 row, T ms]\n└─ inner join on n = k  [1 row, T ms; 0 rows dropped by their keys]\n"
 	      "   ├─ filter rowid = 77  [1 row, T ms]\n"
 	      "   │  └─ scan t (n, rowid), going to the rows  [1 row, T ms; row groups: 0 read, 0 "
 	      "skipped; 8 B decoded]\n"
