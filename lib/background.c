@@ -10,7 +10,7 @@
  * seconds, and a pass of the collector more of them, while the log must not grow.
  *
  * They follow writers at some distance. A writer that outruns them, so that the log since the
- * checkpoint that runs is too long for one by itself, or there is garbage by the quarter of all
+ * checkpoint that runs is too long for one by itself, or there is garbage by the eighth of all
  * rows that the pass that runs has not seen, waits after its commit until they have caught up:
  * otherwise disk and memory would have no bound.
  *

@@ -28,7 +28,10 @@ struct added {
 
 struct file {
 	uint64_t number, len, root;
+	struct stoa__segment_writer *ended;	/* to be synced; NULL: it is, or is being written */
 };
+
+#define ENDED_MAX 64	/* files that are open until they are synced */
 
 struct stoa__bulk {
 	struct stoa_txn *txn;	/* NULL when it is over */
@@ -41,6 +44,8 @@ struct stoa__bulk {
 	struct added *added;
 	size_t n_added, cap_added;
 	uint64_t bytes;		/* of groups in memory */
+	uint64_t written;	/* to files that have ended */
+	unsigned n_ended;	/* of these, those that are not synced yet */
 	stoa_index conflict_index;
 	int conflict_policy;	/* enum stoa_conflict */
 	/*
@@ -188,7 +193,20 @@ void stoa__bulk_group_free(struct stoa__bulk_group *group)
 
 /* ---- files ---- */
 
-static int finish_file(struct stoa__bulk *b, struct stoa_error *err)
+static int sync_files(struct stoa__bulk *b, struct stoa_error *err)
+{
+	b->n_ended = 0;
+	for (size_t i = 0; i < b->n_files; i++) {
+		struct stoa__segment_writer *ended = b->files[i].ended;
+
+		b->files[i].ended = NULL;
+		if (ended)
+			STOA_TRY(stoa__segment_sync(ended, err));
+	}
+	return STOA_OK;
+}
+
+static int end_file(struct stoa__bulk *b, struct stoa_error *err)
 {
 	struct stoa__segment_writer *writer = b->writer;
 	struct file *f;
@@ -197,7 +215,10 @@ static int finish_file(struct stoa__bulk *b, struct stoa_error *err)
 		return STOA_OK;
 	b->writer = NULL;
 	f = &b->files[b->n_files - 1];
-	return stoa__segment_finish(writer, &f->len, &f->root, err);
+	STOA_TRY(stoa__segment_end(writer, &f->len, &f->root, err));
+	f->ended = writer;
+	b->written += f->len;
+	return ++b->n_ended < ENDED_MAX ? STOA_OK : sync_files(b, err);
 }
 
 /* The transaction remembers the file, to remove it if it is aborted. */
@@ -219,15 +240,15 @@ static int begin_file(struct stoa__bulk *b, struct stoa_error *err)
 	STOA_TRY(stoa__segment_create(&db->dir, number, stoa__catalog_uuid(db->catalog),
 				      &b->writer, err));
 	numbers[txn->n_files++] = number;
-	files[b->n_files++] = (struct file){ number, 0, 0 };
+	files[b->n_files++] = (struct file){ .number = number };
 	return STOA_OK;
 }
 
 static int write_group(struct stoa__bulk *b, const struct stoa__bulk_group *group,
 		       struct added *added, struct stoa_error *err)
 {
-	if (b->writer && stoa__segment_size(b->writer) > STOA__SEGMENT_BYTES_MAX)
-		STOA_TRY(finish_file(b, err));
+	if (b->writer && stoa__segment_size(b->writer) > stoa__segment_enough(b->written))
+		STOA_TRY(end_file(b, err));
 	if (!b->writer)
 		STOA_TRY(begin_file(b, err));
 	STOA_TRY(stoa__segment_add_group(b->writer, group->n_rows, &added->index, err));
@@ -407,6 +428,8 @@ static void bulk_free(struct stoa__bulk *b)
 	if (b->txn)
 		leave(b);
 	stoa__segment_discard(b->writer);
+	for (size_t i = 0; i < b->n_files; i++)
+		stoa__segment_discard(b->files[i].ended);
 	for (size_t i = 0; i < b->n_added; i++)
 		stoa__bulk_group_free(b->added[i].group);
 	for (size_t i = 0; i < SPARES; i++)
@@ -430,10 +453,12 @@ int stoa__bulk_finish(struct stoa__bulk *b, uint64_t *n_lost, struct stoa_error 
 	struct stoa_txn *txn = b->txn;
 	struct stoa__version *before;
 	uint32_t table;
-	int rc = finish_file(b, err);
+	int rc = end_file(b, err);
 
 	if (n_lost)
 		*n_lost = 0;
+	if (rc == STOA_OK)
+		rc = sync_files(b, err);
 	if (rc == STOA_OK && b->n_added)
 		rc = stoa__txn_freeze(txn, &before, err);
 	if (rc == STOA_OK && b->n_added) {

@@ -14,8 +14,8 @@
 #define JOB_SECONDS 0.5			/* from reading to installing, about: the less, the less has changed */
 #define TRIES_MAX 8
 #define FREED_PART 16			/* or, of all files, one in so many bytes */
-#define PACE_ROWS (8 * (uint64_t)WAKE_ROWS)	/* garbage that writers may make during a pass, */
-#define PACE_PART 4			/* or one in so many of all rows; then they wait for its end */
+#define PACE_ROWS (2 * (uint64_t)WAKE_ROWS)	/* garbage that writers may make during a pass, */
+#define PACE_PART 8			/* or one in so many of all rows; then they wait for its end */
 
 static const unsigned default_threshold[STOA__GENERATIONS] = { 15, 20, 25 };
 
@@ -106,7 +106,7 @@ struct collection {
 	const struct stoa__gc_plan *plan;
 	size_t at;			/* the next step */
 	struct stoa_gc_stats stats;
-	uint64_t portion;
+	uint64_t portion, enough;	/* bytes between two checkpoints, and of a file */
 	uint64_t freed;			/* bytes of old groups since the last checkpoint */
 	struct stoa_error *err;
 };
@@ -147,7 +147,7 @@ static size_t next_run(struct collection *c, const struct stoa__version *v,
 			break;
 		groups[n++] = g;
 		bytes += s->bytes;
-	} while (c->at < p->n_steps && n < RUN_MAX && bytes < c->portion);
+	} while (c->at < p->n_steps && n < RUN_MAX && bytes < c->enough);
 	return n;
 }
 
@@ -168,8 +168,7 @@ static int read_runs(struct collection *c, struct stoa__rewrite *r, struct stoa_
 			STOA_TRY(stoa__rewrite_run(r, table, groups, n,
 						   c->plan->cool || is_cold(groups, n), c->err));
 		if (!c->db->path || seconds() > until ||
-		    stoa__rewrite_bytes(r) > STOA__SEGMENT_BYTES_MAX ||
-		    stoa__rewrite_bytes(r) > c->portion)
+		    stoa__rewrite_bytes(r) > c->enough)
 			break;
 	}
 	return stoa__rewrite_finish(r, c->err);
@@ -304,7 +303,8 @@ static int carry_out(struct stoa_db *db, const struct stoa__gc_plan *p,
 		     const struct stoa__cycles *cycles, struct stoa_gc_stats *out,
 		     struct stoa_error *err)
 {
-	struct collection c = { .db = db, .plan = p, .portion = stoa__gc_plan_portion(p), .err = err };
+	struct collection c = { .db = db, .plan = p, .portion = stoa__gc_plan_portion(p),
+				.enough = stoa__gc_plan_enough(p), .err = err };
 	double from = seconds();
 	int rc = STOA_OK;
 

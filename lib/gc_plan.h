@@ -72,6 +72,8 @@ void stoa__gc_plan_release(struct stoa__gc_plan *p);
  * there, they are that much more. Who asks for a collection wants few groups and has the space.
  */
 uint64_t stoa__gc_plan_portion(const struct stoa__gc_plan *p);
+/* And how much of it makes a file. */
+uint64_t stoa__gc_plan_enough(const struct stoa__gc_plan *p);
 /* Weighs the files that @v names, for p->uses and p->file_bytes, once more. */
 int stoa__gc_plan_weigh(struct stoa__gc_plan *p, const struct stoa__version *v);
 

@@ -19,6 +19,7 @@
 #ifndef STOA__SEGMENT_H
 #define STOA__SEGMENT_H
 
+#include "../lib/core/limits.h"
 #include "file.h"
 
 /* ---- writing: one thread at a time ---- */
@@ -42,11 +43,31 @@ int stoa__segment_add_chunk(struct stoa__segment_writer *w, uint32_t slot, const
 			    size_t len, struct stoa_error *err);
 uint64_t stoa__segment_size(const struct stoa__segment_writer *w);	/* so far */
 /*
+ * When a file is long enough, beside others of @others bytes. A file goes when the last of its row
+ * groups does: what it keeps until then, for a cursor say, should be a small part of all; and large
+ * databases should not have more files than they can open at once.
+ */
+static inline uint64_t stoa__segment_enough(uint64_t others)
+{
+	uint64_t bytes = others / 8;
+
+	if (bytes < STOA__SEGMENT_BYTES_MIN)
+		return STOA__SEGMENT_BYTES_MIN;
+	return bytes < STOA__SEGMENT_BYTES_MAX ? bytes : STOA__SEGMENT_BYTES_MAX;
+}
+/*
  * Writes directory and trailer, syncs the file (not its directory), frees @w. On failure the file
  * is removed.
  */
 int stoa__segment_finish(struct stoa__segment_writer *w, uint64_t *len, uint64_t *root,
 			 struct stoa_error *err);
+/*
+ * The same in two steps, for who writes several files: of end, nothing but sync and discard may
+ * follow. Syncs one after the other at the end wait for the disk's journal once.
+ */
+int stoa__segment_end(struct stoa__segment_writer *w, uint64_t *len, uint64_t *root,
+		      struct stoa_error *err);
+int stoa__segment_sync(struct stoa__segment_writer *w, struct stoa_error *err);
 /* Removes the file, frees @w; NULL is fine. */
 void stoa__segment_discard(struct stoa__segment_writer *w);
 

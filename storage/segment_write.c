@@ -46,12 +46,17 @@ void stoa__segment_name(uint64_t file, char buf[32])
 	snprintf(buf, 32, "segments/%08llu.seg", (unsigned long long)file);
 }
 
-static void writer_free(struct stoa__segment_writer *w)
+static void release_buffers(struct stoa__segment_writer *w)
 {
-	stoa__file_close(w->fd);
 	stoa__buf_release(&w->buffer);
 	stoa__buf_release(&w->groups);
 	stoa__buf_release(&w->chunks);
+}
+
+static void writer_free(struct stoa__segment_writer *w)
+{
+	stoa__file_close(w->fd);
+	release_buffers(w);
 	stoa__free(w);
 }
 
@@ -246,22 +251,39 @@ out:
 	return rc;
 }
 
-int stoa__segment_finish(struct stoa__segment_writer *w, uint64_t *len, uint64_t *root,
-			 struct stoa_error *err)
+int stoa__segment_end(struct stoa__segment_writer *w, uint64_t *len, uint64_t *root,
+		      struct stoa_error *err)
 {
 	int rc = usable(w, err);
 
 	if (rc == STOA_OK)
 		rc = write_end(w, root, err);
-	if (rc == STOA_OK)
-		rc = stoa__file_sync(w->fd, w->name, err);
 	if (rc < 0) {
 		stoa__segment_discard(w);
 		return rc;
 	}
+	stoa__file_writeback(w->fd, w->pushed, w->offset - w->pushed);
+	release_buffers(w);
 	*len = w->offset;
-	writer_free(w);
 	return STOA_OK;
+}
+
+int stoa__segment_sync(struct stoa__segment_writer *w, struct stoa_error *err)
+{
+	int rc = stoa__file_sync(w->fd, w->name, err);
+
+	if (rc < 0)
+		stoa__segment_discard(w);
+	else
+		writer_free(w);
+	return rc;
+}
+
+int stoa__segment_finish(struct stoa__segment_writer *w, uint64_t *len, uint64_t *root,
+			 struct stoa_error *err)
+{
+	STOA_TRY(stoa__segment_end(w, len, root, err));
+	return stoa__segment_sync(w, err);
 }
 
 void stoa__segment_discard(struct stoa__segment_writer *w)
