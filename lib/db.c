@@ -504,6 +504,9 @@ static int take_options(const struct stoa_options *in, struct stoa_options *out,
 /* Frees everything that is there, whatever state opening or closing got to. */
 static void db_free(struct stoa_db *db, bool clean)
 {
+	/* An opening that failed before it had a log has changed nothing: it leaves no crash behind. */
+	bool as_before = !db->log && !db->lock.crashed;
+
 	stoa__background_stop(db);
 	stoa__spare_release(db);
 	stoa__swaps_release(db);
@@ -511,7 +514,7 @@ static void db_free(struct stoa_db *db, bool clean)
 	stoa__catalog_close(db->catalog);
 	stoa__bell_close(&db->bell, false);
 	if (db->lock.fd >= 0)
-		stoa__lock_close(&db->lock, clean);
+		stoa__lock_close(&db->lock, clean || as_before);
 	if (db->dir.fd >= 0)
 		stoa__dir_close(&db->dir);
 	if (db->history.oldest)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * forged_test.c - logs and catalogs whose checksums fit, and whose claims are lies
+ * forged_test.c - logs, catalogs, databases whose checksums fit, and whose claims are lies
  *
  * A flipped byte fails a checksum before anything is believed. Whoever makes a file on purpose, or a
  * version of stoa that is yet to come, gets past that: each claim is then looked at for itself, and
@@ -14,11 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/db.h"
 #include "../storage/catalog_env.h"
 #include "../storage/catalog_sum.h"
 #include "../storage/log.h"
 #include "../storage/log_format.h"
 #include "place.h"
+#include "tree.h"
 
 static void expect(const struct place *p, int rc, int want, const char *words)
 {
@@ -337,6 +339,106 @@ static void a_catalog_that_lies_is_refused(void **state)
 	}
 }
 
+/* ---- the database ---- */
+
+/* The record that says which format the rest is in: format and features, 32 bits each, first. */
+struct database_record {
+	uint8_t bytes[64];
+	size_t len;
+};
+
+static const uint8_t database_key = STOA__REC_DATABASE;
+
+static int keep_database(void *ctx, const uint8_t *key, size_t key_len, const uint8_t *value,
+			 size_t value_len, struct stoa_error *err)
+{
+	struct database_record *r = ctx;
+
+	(void)err;
+	if (key_len != 1 || *key != database_key)
+		return STOA_OK;
+	assert_true(value_len <= sizeof r->bytes);
+	memcpy(r->bytes, value, value_len);
+	r->len = value_len;
+	return STOA_OK;
+}
+
+static void rewrite_format(struct place *p, uint32_t format, uint32_t features)
+{
+	const struct stoa__catalog_options options = { .map_bytes = 64 << 20 };
+	struct database_record r = { .len = 0 };
+	struct stoa__catalog *cat;
+
+	must(stoa__catalog_open(&p->dir, &options, &cat, &p->err), &p->err);
+	must(stoa__catalog_load(cat, keep_database, &r, &p->err), &p->err);
+	assert_true(r.len > 8);
+	memcpy(r.bytes, &format, 4);
+	memcpy(r.bytes + 4, &features, 4);
+	must(stoa__catalog_begin(cat, &p->err), &p->err);
+	must(stoa__catalog_put(cat, &database_key, 1, r.bytes, r.len, &p->err), &p->err);
+	must(stoa__catalog_commit(cat, &p->err), &p->err);
+	stoa__catalog_close(cat);
+}
+
+static void assert_unchanged(const struct tree *was, const char *path)
+{
+	struct tree *is = tree_read(path);
+
+	assert_int_equal(is->n, was->n);
+	for (size_t i = 0; i < was->n; i++) {
+		const struct tree_file *f = &was->files[i];
+		size_t j = 0;
+
+		while (j < is->n && strcmp(is->files[j].name, f->name) != 0)
+			j++;
+		if (j == is->n || is->files[j].len != f->len ||
+		    (f->len && memcmp(is->files[j].bytes, f->bytes, f->len) != 0))
+			fail_msg("%s is not as it was", f->name);
+	}
+	tree_free(is);
+}
+
+static void expect_refusal(struct place *p, const char *path, const char *words)
+{
+	struct stoa_options options = STOA_OPTIONS_INIT;
+	struct tree *before = tree_read(path);
+	stoa_db *db;
+
+	for (uint32_t flags = 0; flags <= STOA_OPEN_READ_ONLY; flags += STOA_OPEN_READ_ONLY) {
+		options.flags = flags;
+		expect(p, stoa_open(path, &options, &db, &p->err), STOA_EVERSION, words);
+	}
+	expect(p, stoa_check(path, NULL, NULL, &p->err), STOA_EVERSION, words);
+	assert_unchanged(before, path);
+	tree_free(before);
+}
+
+/* By its number, whoever asks; and it stays as it was for the version that wrote it. */
+static void a_database_of_another_format_is_refused_by_name(void **state)
+{
+	struct place *p = *state;
+	char path[300], words[40];
+	stoa_db *db;
+
+	snprintf(path, sizeof path, "%s/a.stoa", p->path);
+	must(stoa_open(path, NULL, &db, &p->err), &p->err);
+	must(stoa_close(db, &p->err), &p->err);
+	stoa__dir_close(&p->dir);
+	must(stoa__dir_open(path, &p->dir, &p->err), &p->err);
+	for (uint32_t format = 0; format <= STOA__FORMAT + 1; format++) {
+		if (format == STOA__FORMAT)
+			continue;
+		snprintf(words, sizeof words, "has format %" PRIu32 " (features 0x0)", format);
+		rewrite_format(p, format, 0);
+		expect_refusal(p, path, words);
+	}
+	rewrite_format(p, STOA__FORMAT, 0x40);
+	expect_refusal(p, path, "features 0x40");
+	rewrite_format(p, STOA__FORMAT, 0);
+	must(stoa_open(path, NULL, &db, &p->err), &p->err);
+	must(stoa_close(db, &p->err), &p->err);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, place_set_up, place_tear_down)
@@ -345,6 +447,7 @@ int main(void)
 		TEST(a_record_that_lies_about_its_number_is_refused),
 		TEST(files_with_other_names_are_no_log),
 		cmocka_unit_test(a_catalog_that_lies_is_refused),
+		TEST(a_database_of_another_format_is_refused_by_name),
 	};
 
 	testing_in_memory();

@@ -5,7 +5,8 @@
 #
 #     tests/golden/make.sh tests/golden/format-N && tests/golden/look.sh tests/golden/format-N >tests/golden/format-N.out
 #
-# One for each released format, made once by the version that wrote it and never again; golden_test.sh opens them all.
+# One for each format, made once by the version that wrote it and never again; golden_test.sh opens them all. A format
+# that is given up before it was released loses its .out, and is refused from then on.
 set -euo pipefail
 
 to=$1
