@@ -33,23 +33,36 @@ static int add(struct ordering *o, struct stoa__rowlist *list, uint64_t row)
 
 /* ---- what is known ---- */
 
+static int know_entry(struct ordering *o, uint64_t row)
+{
+	struct stoa__place place;
+	int rc = row ? stoa__table_locate(o->t, row, &place, o->err) : STOA_ENOTFOUND;
+
+	if (rc == STOA_ENOTFOUND)
+		return STOA_OK;
+	STOA_TRY(rc);
+	STOA_TRY(add(o, &o->order, row));
+	return add(o, &o->known, row);
+}
+
+/*
+ * Run by run and not from front to back: between those a queue whose record lies may claim to have
+ * more entries than anyone can count to.
+ */
 static int know_queue(void *ctx, uint64_t number, void *value)
 {
 	struct ordering *o = ctx;
 	const struct stoa__queue *q = value;
+	const struct stoa__run *run;
+	uint64_t at = 0;
 
 	(void)number;
-	for (uint64_t at = q->front; at != q->back; at++) {
-		uint64_t row = stoa__queue_entry(q, at);
-		struct stoa__place place;
-		int rc = row ? stoa__table_locate(o->t, row, &place, o->err) : STOA_ENOTFOUND;
-
-		if (rc == STOA_ENOTFOUND)
-			continue;
-		STOA_TRY(rc);
-		STOA_TRY(add(o, &o->order, row));
-		STOA_TRY(add(o, &o->known, row));
-	}
+	for (uint64_t i = 0; q->cap && i < q->back - q->front; i++)
+		STOA_TRY(know_entry(o, q->few[i]));
+	for (bool first = true; (run = stoa__tree_next(q->runs, at, first, &at)); first = false)
+		for (uint64_t i = run->lo; i < run->hi; i++)
+			if (at * STOA__RUN_ENTRIES + i - q->front < q->back - q->front)
+				STOA_TRY(know_entry(o, run->rows[i]));
 	return STOA_OK;
 }
 
