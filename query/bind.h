@@ -279,6 +279,8 @@ struct stoa__bound *stoa__bind_number(struct stoa__binder *bn, const struct stoa
 
 /* ---- bind_agg.c ---------------------------------------------------------------------------- */
 
+bool stoa__agg_same_keys(const struct stoa__agg_key *a, size_t n_a, const struct stoa__agg_key *b,
+			 size_t n_b);
 /* Do both want their values in the same order? */
 bool stoa__agg_same_order(const struct stoa__agg *a, const struct stoa__agg *b);
 bool stoa__is_aggregate(const struct stoa__ast *a);	/* and has no OVER */

@@ -339,16 +339,22 @@ static bool bind_arguments(struct stoa__binder *bn, const struct stoa__ast *a, s
 
 /* ---- the list ------------------------------------------------------------------------------- */
 
-bool stoa__agg_same_order(const struct stoa__agg *a, const struct stoa__agg *b)
+bool stoa__agg_same_keys(const struct stoa__agg_key *a, size_t n_a, const struct stoa__agg_key *b,
+			 size_t n_b)
 {
-	if (a->descending != b->descending || a->n_keys != b->n_keys)
+	if (n_a != n_b)
 		return false;
-	for (size_t i = 0; i < a->n_keys; i++)
-		if (a->keys[i].descending != b->keys[i].descending ||
-		    a->keys[i].nulls_first != b->keys[i].nulls_first ||
-		    !stoa__bound_equal(a->keys[i].expr, b->keys[i].expr))
+	for (size_t i = 0; i < n_a; i++)
+		if (a[i].descending != b[i].descending || a[i].nulls_first != b[i].nulls_first ||
+		    !stoa__bound_equal(a[i].expr, b[i].expr))
 			return false;
 	return true;
+}
+
+bool stoa__agg_same_order(const struct stoa__agg *a, const struct stoa__agg *b)
+{
+	return a->descending == b->descending &&
+	       stoa__agg_same_keys(a->keys, a->n_keys, b->keys, b->n_keys);
 }
 
 bool stoa__agg_same(const struct stoa__agg *a, const struct stoa__agg *b)

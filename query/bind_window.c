@@ -299,17 +299,12 @@ static bool bind_frame(struct stoa__binder *bn, const struct stoa__ast_frame *f,
 
 bool stoa__window_same_rows(const struct stoa__window *a, const struct stoa__window *b)
 {
-	if (a->n_partition != b->n_partition || a->n_keys != b->n_keys)
+	if (a->n_partition != b->n_partition)
 		return false;
 	for (size_t i = 0; i < a->n_partition; i++)
 		if (!stoa__bound_equal(a->partition[i], b->partition[i]))
 			return false;
-	for (size_t i = 0; i < a->n_keys; i++)
-		if (a->keys[i].descending != b->keys[i].descending ||
-		    a->keys[i].nulls_first != b->keys[i].nulls_first ||
-		    !stoa__bound_equal(a->keys[i].expr, b->keys[i].expr))
-			return false;
-	return true;
+	return stoa__agg_same_keys(a->keys, a->n_keys, b->keys, b->n_keys);
 }
 
 static bool same_window(const struct stoa__window *a, const struct stoa__window *b)

@@ -22,7 +22,7 @@
 
 /* ---- comparing ------------------------------------------------------------------------------ */
 
-static union stoa__datum datum_of(const struct stoa__cells *c, uint32_t row)
+union stoa__datum stoa__cell_datum(const struct stoa__cells *c, uint32_t row)
 {
 	union stoa__datum d = { .s = { NULL, 0 } };
 
@@ -62,7 +62,7 @@ static int compare_key(const struct stoa__order_key *k, const struct stoa__cells
 		int nulls = valid_b - valid_a;	/* 1: only the first is NULL */
 		return k->nulls_first ? -nulls : nulls;
 	}
-	int order = compare_values(a->phys, datum_of(a, row_a), datum_of(b, row_b));
+	int order = compare_values(a->phys, stoa__cell_datum(a, row_a), stoa__cell_datum(b, row_b));
 	return k->descending ? -order : order;
 }
 
@@ -86,7 +86,7 @@ uint64_t stoa__order_prefix(const struct stoa__order *o, size_t key, const struc
 
 	if (!stoa__bit_get(c->valid, row))
 		return k->nulls_first ? 0 : UINT64_MAX;
-	uint64_t x = stoa__order_bits(c->phys, datum_of(c, row));
+	uint64_t x = stoa__order_bits(c->phys, stoa__cell_datum(c, row));
 	return k->descending ? ~x : x;
 }
 

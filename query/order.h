@@ -5,6 +5,7 @@
 #ifndef STOA__ORDER_H
 #define STOA__ORDER_H
 
+#include "func.h"
 #include "plan.h"
 #include "rows.h"
 
@@ -19,6 +20,8 @@ struct stoa__item {
 	uint32_t row;
 };
 
+/* The element of row @row, which is not NULL. */
+union stoa__datum stoa__cell_datum(const struct stoa__cells *c, uint32_t row);
 /* The place of row @row by key @key, NULLs at their end. Equal places say nothing. */
 uint64_t stoa__order_prefix(const struct stoa__order *o, size_t key, const struct stoa__cells *cells,
 			    uint32_t row);

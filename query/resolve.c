@@ -105,8 +105,8 @@ static void resolve_scan(struct stoa__node *n, const uint64_t *wanted)
 	n->n_columns = k;
 }
 
-/* The columns of its input, then those of its own that are wanted. */
-static void lookup_columns(struct resolver *r, struct stoa__node *n, const uint64_t *wanted)
+/* Its columns, which are its own, come behind those of its input. */
+static void add_input_columns(struct resolver *r, struct stoa__node *n)
 {
 	const struct stoa__node *in = n->input[0];
 	struct stoa__node_column *c =
@@ -116,14 +116,10 @@ static void lookup_columns(struct resolver *r, struct stoa__node *n, const uint6
 		return;
 	if (in->n_columns)
 		memcpy(c, in->columns, in->n_columns * sizeof *c);
-	for (size_t i = 0; i < n->n_columns; i++) {
-		if (!stoa__bit_get(wanted, n->columns[i].var))
-			continue;
-		c[in->n_columns + n->n_looked] = n->columns[i];
-		n->slots[n->n_looked++] = n->slots[i];
-	}
+	if (n->n_columns)
+		memcpy(c + in->n_columns, n->columns, n->n_columns * sizeof *c);
 	n->columns = c;
-	n->n_columns = in->n_columns + n->n_looked;
+	n->n_columns += in->n_columns;
 }
 
 static void resolve_lookup(struct resolver *r, struct stoa__node *n, const uint64_t *wanted)
@@ -137,7 +133,9 @@ static void resolve_lookup(struct resolver *r, struct stoa__node *n, const uint6
 	if (r->bn->rc < 0)
 		return;
 	n->exprs = over(r, n->exprs, n->n_exprs, n->input[0]);
-	lookup_columns(r, n, wanted);
+	resolve_scan(n, wanted);
+	n->n_looked = n->n_columns;
+	add_input_columns(r, n);
 }
 
 static void resolve_filter(struct resolver *r, struct stoa__node *n, const uint64_t *wanted)
@@ -231,23 +229,6 @@ static void prune_windows(struct stoa__node *n, const uint64_t *wanted)
 	n->n_columns = n->n_windows = k;
 }
 
-/* The columns of its input, then its own. */
-static void window_columns(struct resolver *r, struct stoa__node *n)
-{
-	const struct stoa__node *in = n->input[0];
-	struct stoa__node_column *c =
-		stoa__bind_array(r->bn, in->n_columns + n->n_columns, sizeof *c);
-
-	if (!c)
-		return;
-	if (in->n_columns)
-		memcpy(c, in->columns, in->n_columns * sizeof *c);
-	if (n->n_columns)
-		memcpy(c + in->n_columns, n->columns, n->n_columns * sizeof *c);
-	n->columns = c;
-	n->n_columns += in->n_columns;
-}
-
 static void resolve_window(struct resolver *r, struct stoa__node *n, const uint64_t *wanted)
 {
 	uint64_t *set = set_copy(r, wanted);
@@ -270,7 +251,7 @@ static void resolve_window(struct resolver *r, struct stoa__node *n, const uint6
 			if (*at && r->bn->rc >= 0)
 				*at = stoa__bound_map(r->bn, *at, to_place, n->input[0]);
 	if (r->bn->rc >= 0)
-		window_columns(r, n);
+		add_input_columns(r, n);
 }
 
 /* What @over may read: the columns of both inputs, side by side. */

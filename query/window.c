@@ -8,19 +8,6 @@
 #include "../lib/core/bitmap.h"
 #include "../lib/core/error.h"
 
-union stoa__datum stoa__cell_datum(const struct stoa__cells *c, uint32_t row)
-{
-	union stoa__datum d = { .s = { NULL, 0 } };
-
-	if (c->phys == STOA__PHYS_BYTES)
-		d.s = ((const struct stoa_bytes *)c->values)[row];
-	else if (c->phys == STOA__PHYS_BOOL)
-		d.i = ((const uint8_t *)c->values)[row];
-	else
-		d.i = ((const int64_t *)c->values)[row];
-	return d;
-}
-
 static bool has_frame(const struct stoa__window *w)
 {
 	return w->kind == STOA__WINDOW_AGG || w->kind >= STOA__WINDOW_FIRST_VALUE;

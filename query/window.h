@@ -93,6 +93,5 @@ static inline bool stoa__cell_null(const struct stoa__cells *c, uint32_t row)
 {
 	return c->valid && !(c->valid[row / 64] >> (row % 64) & 1);
 }
-union stoa__datum stoa__cell_datum(const struct stoa__cells *c, uint32_t row);
 
 #endif
