@@ -228,6 +228,19 @@ static int settle(struct filling *f, const struct stoa_value *key, uint64_t rowi
 	return later;
 }
 
+/* Of all that is looked through for another row with a key, @into is one, empty as it may be. */
+static void look_through(struct filling *f)
+{
+	struct stoa__set_tables *t = &f->tables;
+
+	stoa__set_tables(f->set, t);
+	for (uint32_t k = 0; k < t->n; k++)
+		if (t->hints[k] == f->into)
+			return;
+	t->run[t->n] = NULL;
+	t->hints[t->n++] = f->into;
+}
+
 /* Does another row have the key of the one at hand? 1 if that is not to be added; an error. */
 static int check_candidate(void *ctx, uint64_t other, struct stoa_error *err)
 {
@@ -422,9 +435,7 @@ static int add_run(struct stoa__version *w, struct stoa__table *t, uint32_t i, u
 		return stoa__fail_memory(err);
 	f.set = set;
 	f.into = &hints;
-	stoa__set_tables(set, &f.tables);
-	f.tables.run[f.tables.n] = NULL;
-	f.tables.hints[f.tables.n++] = &hints;
+	look_through(&f);
 	rc = fill(&f, err);
 	if (rc < 0) {
 		stoa__hints_release(&hints);
@@ -456,7 +467,7 @@ static int add_to_delta(struct stoa__version *w, struct stoa__table *t, uint32_t
 				     h ? (t->next_rowid - h->first) / 2 : 0, err));
 	f.set = stoa__set_of(t, i);
 	f.into = &f.set->delta->hints;
-	stoa__set_tables(f.set, &f.tables);
+	look_through(&f);
 	return fill(&f, err);
 }
 

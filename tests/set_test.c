@@ -1167,9 +1167,64 @@ static void whole_groups_settle_their_conflicts_in_memory(void **state)
 	run_bulk(false);
 }
 
+/* Loads @n rows, the last of which has the key of the first; the index is there before or comes behind. */
+static void load_twins(struct run *r, uint32_t n, bool before)
+{
+	static const struct stoa_slot slot = { .name = "key", .type = STOA_U64 };
+	struct stoa_index_options o = STOA_INDEX_OPTIONS_INIT;
+	uint64_t *keys = malloc(n * sizeof *keys);
+	struct stoa_array a = { STOA_U64, 0, keys, NULL };
+	uint32_t first = 0;
+	stoa_appender *app;
+	int rc;
+
+	for (uint32_t k = 0; k < n; k++)
+		keys[k] = k + 1 < n ? k : 0;
+	begin(r);
+	ok(r, stoa_table_create(r->txn, "t", &slot, 1, &r->table, &r->err));
+	if (before)
+		make_index(r, NULL, STOA_INDEX_UNIQUE, (uint32_t[]){ 0 }, 1);
+	ok(r, stoa_appender_open(r->txn, r->table, &app, &r->err));
+	ok(r, stoa_append(app, &a, 1, n, &r->err));
+	rc = stoa_appender_close(app, &r->err);
+	if (!before) {
+		ok(r, rc);
+		o.kind = STOA_INDEX_SET;
+		o.flags = STOA_INDEX_UNIQUE;
+		o.slots = &first;
+		o.n_slots = 1;
+		rc = stoa_index_create(r->txn, r->table, &o, NULL, &r->err);
+	}
+	assert_int_equal(rc, STOA_EEXIST);
+	stoa_abort(r->txn);
+	free(keys);
+}
+
+static void an_empty_set_refuses_a_key_that_comes_twice(void **state)
+{
+	static const uint32_t sizes[] = { 2, 300, STOA_GROUP_MAX, STOA_GROUP_MAX + 1 };
+
+	(void)state;
+	for (unsigned durable = 0; durable < 2; durable++) {
+		struct run r = { .seed = 1 };
+		if (durable) {
+			testing_in_memory();
+			r.dir = testing_tempdir();
+		}
+		open_again(&r);
+		for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+			load_twins(&r, sizes[k], true);
+			load_twins(&r, sizes[k], false);
+		}
+		ok(&r, stoa_close(r.db, &r.err));
+		testing_rmtree(r.dir);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_empty_set_refuses_a_key_that_comes_twice),
 		cmocka_unit_test(a_set_on_disk_finds_what_a_list_does),
 		cmocka_unit_test(a_set_in_memory_finds_what_a_list_does),
 		cmocka_unit_test(queries_go_by_the_index_that_suits_them),
