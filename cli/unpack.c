@@ -27,6 +27,13 @@
 
 #define CHUNK_BYTES ((size_t)256 << 10)
 
+/*
+ * What is packed better than gzip can is not text that somebody wants to import, but meant to fill
+ * the disk; up to ROOM_BYTES it may.
+ */
+#define RATIO_MAX 1032
+#define ROOM_BYTES ((uint64_t)64 << 20)
+
 /* Bytes on their way from one file to another. */
 struct flow {
 	const char *name;
@@ -35,6 +42,7 @@ struct flow {
 	unsigned char *in;
 	size_t in_len;
 	unsigned char *out;
+	uint64_t n_in, n_out;	/* bytes read, and unpacked */
 	/* Conversion. */
 	const char *encoding;	/* NULL: by the byte order mark */
 	bool begun;		/* it is known whether there is any */
@@ -59,6 +67,7 @@ static int refill(struct flow *f, size_t keep)
 		n = read(f->from, f->in + keep, CHUNK_BYTES - keep);
 	while (n < 0 && errno == EINTR && !interrupted());
 	f->in_len = keep + (n > 0 ? (size_t)n : 0);
+	f->n_in += n > 0 ? (size_t)n : 0;
 	if (interrupted())
 		return CLI_INTERRUPTED;
 	return n < 0 ? fail(f, strerror(errno)) : CLI_OK;
@@ -134,6 +143,12 @@ static int emit(struct flow *f, const unsigned char *p, size_t len)
 	struct text joined = { 0 };
 	int code = f->begun ? CLI_OK : begin_conversion(f, p, len);
 
+	f->n_out += len;
+	if (f->n_out > ROOM_BYTES && f->n_out / RATIO_MAX > f->n_in) {
+		report("%s: it unpacks to more than %d times its size: if that is right, unpack it "
+		       "with zstd -d, and import what comes out", f->name, RATIO_MAX);
+		return CLI_FAILURE;
+	}
 	if (code != CLI_OK || !f->converts)
 		return code != CLI_OK ? code : put(f, p, len);
 	text_put(&joined, f->left, f->left_len);

@@ -64,3 +64,9 @@ run stoa import t.stoa cut.json.gz
 head -c 100 flights.csv.zst >cut.csv.zst
 run stoa import t.stoa cut.csv.zst
 run stoa tables t.stoa
+
+# What is small and fills a disk.
+yes 1 | head -c 100000000 | zstd -qc >bomb.csv.zst
+run stoa import new.stoa bomb.csv.zst
+yes 1 | head -c 60000000 | zstd -qc >small.csv.zst
+stoa import j.stoa small.csv.zst --no-header -t ones >/dev/null && run stoa query j.stoa "SELECT count(*) FROM ones"
