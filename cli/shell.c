@@ -388,7 +388,7 @@ int shell_main(const char *path)
 int shell_restore(const char *path, FILE *sql)
 {
 	struct shell sh = { .path = path, .restore = restore_new() };
-	bool absent = is_absent(path);
+	bool absent = path && is_absent(path);
 	int code = open_db(&sh, true), end;
 
 	if (code != CLI_OK) {
