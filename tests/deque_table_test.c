@@ -269,8 +269,8 @@ static void a_wrong_statement_says_where(void **state)
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
 		char *got = show_query(at.txn, wrong[i].sql, &err);
 		if (got || err.code != wrong[i].code || err.column != wrong[i].column)
-			fail_msg("%s\n-> %s (%s) at %u", wrong[i].sql, got ? got : err.text,
-				 stoa_result_name(err.code), err.column);
+			fail_msg("%s\n-> %s (%s) at %llu", wrong[i].sql, got ? got : err.text,
+				 stoa_result_name(err.code), (unsigned long long)err.column);
 	}
 	show_expect(at.txn, "SELECT count(*) FROM deque('jobs')", "3\n");
 	assert_null(show_query(at.txn, "POP FROM per", &err));
