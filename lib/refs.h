@@ -131,6 +131,9 @@ int stoa__refs_walk(const struct stoa__table *t, uint32_t slot, uint64_t from, u
  */
 int stoa__refs_count_up(struct stoa__version *w, struct stoa__table *t, uint32_t slot,
 			uint64_t from, uint64_t end, struct stoa_error *err);
+/* Counts all references in rows [@from, @end) of @t up, or none of them on failure. */
+int stoa__refs_count_rows(struct stoa__version *w, struct stoa__table *t, uint64_t from,
+			  uint64_t end, struct stoa_error *err);
 int stoa__refs_count_down(struct stoa__version *w, struct stoa__loose *loose,
 			  struct stoa__table *t, uint32_t slot, struct stoa_error *err);
 

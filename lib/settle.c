@@ -104,9 +104,7 @@ static int count_rows(struct stoa__version *w, struct stoa__table *t, uint64_t n
 
 	if (end - from > n)
 		end = from + n;
-	for (uint32_t i = 0; i < t->schema->n_slots; i++)
-		if (t->schema->slots[i].def.type == STOA_REF)
-			STOA_TRY(stoa__refs_count_up(w, t, i, from, end, err));
+	STOA_TRY(stoa__refs_count_rows(w, t, from, end, err));
 	t->uncounted_from = end;
 	if (end == t->uncounted_end)
 		t->uncounted_from = t->uncounted_end = 0;

@@ -90,6 +90,8 @@ struct tally {
 	uint64_t n_blocks;
 	uint64_t *met;			/* which of them are not NULL */
 	size_t n_met, cap_met;
+	bool may_undo;			/* it must be possible to go back, to */
+	uint32_t (*was)[STOA__COUNTS_ROWS];	/* the counts of each as it was met */
 };
 
 static int tally_init(struct tally *y, struct stoa__version *w, const struct stoa_slot *def,
@@ -117,20 +119,35 @@ static void tally_release(struct tally *y)
 {
 	stoa__unreserve(y->block, y->n_blocks * sizeof *y->block);
 	stoa__free(y->met);
+	stoa__free(y->was);
+}
+
+/* Room for one more block. */
+static int widen(struct tally *y)
+{
+	size_t cap = y->cap_met ? y->cap_met * 2 : 64;
+	uint64_t *met = stoa__realloc_array(y->met, cap, sizeof *met);
+
+	if (!met)
+		return STOA_ENOMEM;
+	y->met = met;
+	if (y->may_undo) {
+		void *was = stoa__realloc_array(y->was, cap, sizeof *y->was);
+		if (!was)
+			return STOA_ENOMEM;
+		y->was = was;
+	}
+	y->cap_met = cap;
+	return STOA_OK;
 }
 
 static int meet(struct tally *y, uint64_t block, struct stoa__counts **out)
 {
-	if (y->n_met == y->cap_met) {
-		size_t cap = y->cap_met ? y->cap_met * 2 : 64;
-		uint64_t *met = stoa__realloc_array(y->met, cap, sizeof *met);
-
-		if (!met)
-			return STOA_ENOMEM;
-		y->met = met;
-		y->cap_met = cap;
-	}
+	if (y->n_met == y->cap_met)
+		STOA_TRY(widen(y));
 	STOA_TRY(stoa__counts_own(y->w, y->target, block * STOA__COUNTS_ROWS, out));
+	if (y->may_undo)
+		memcpy(y->was[y->n_met], (*out)->n, sizeof *y->was);
 	y->met[y->n_met++] = block;
 	return STOA_OK;
 }
@@ -182,6 +199,18 @@ static void tally_settle(struct tally *y)
 {
 	for (size_t i = 0; i < y->n_met; i++)
 		stoa__counts_recount(y->block[y->met[i]]);
+}
+
+static void tally_undo(struct tally *y)
+{
+	for (size_t i = 0; i < y->n_met; i++) {
+		struct stoa__counts *c = y->block[y->met[i]];
+
+		memcpy(c->n, y->was[i], sizeof c->n);
+		stoa__counts_recount(c);
+		stoa__counts_tidy(y->w, y->target, y->met[i] * STOA__COUNTS_ROWS);
+	}
+	y->n_met = 0;
 }
 
 /* Does every row of a block that has a count now exist? */
@@ -344,23 +373,54 @@ int stoa__refs_walk(const struct stoa__table *t, uint32_t slot, uint64_t from, u
 	return for_group(t, g, slot, r, each, ctx, err);
 }
 
+/* Counts, or checks, slot position @slot of rows [@from, @end). */
+static int count_slot(struct tally *y, struct stoa__version *w, struct stoa__table *t, uint32_t slot,
+		      struct range r, struct stoa_error *err)
+{
+	const struct stoa_slot *def = &t->schema->slots[slot].def;
+	bool may_undo = y->may_undo;
+
+	STOA_TRY(tally_init(y, w, def, err));
+	y->may_undo = may_undo;
+	STOA_TRY(stoa__refs_walk(t, slot, r.from, r.end,
+				 def->type == STOA_WEAK_REF ? check_all : up_all, y, err));
+	if (!y->block)
+		return STOA_OK;
+	y->target->touches += y->target->n_kept != 0;
+	tally_settle(y);
+	return tally_check(y, err);
+}
+
 int stoa__refs_count_up(struct stoa__version *w, struct stoa__table *t, uint32_t slot,
 			uint64_t from, uint64_t end, struct stoa_error *err)
 {
-	const struct stoa_slot *def = &t->schema->slots[slot].def;
-	struct tally y;
-	int rc = tally_init(&y, w, def, err);
+	struct tally y = { .may_undo = false };
+	int rc = count_slot(&y, w, t, slot, (struct range){ from, end }, err);
 
-	if (rc == STOA_OK && def->type == STOA_WEAK_REF)
-		rc = stoa__refs_walk(t, slot, from, end, check_all, &y, err);
-	else if (rc == STOA_OK)
-		rc = stoa__refs_walk(t, slot, from, end, up_all, &y, err);
-	if (rc == STOA_OK && y.block) {
-		y.target->touches += y.target->n_kept != 0;
-		tally_settle(&y);
-		rc = tally_check(&y, err);
-	}
 	tally_release(&y);
+	return rc;
+}
+
+int stoa__refs_count_rows(struct stoa__version *w, struct stoa__table *t, uint64_t from,
+			  uint64_t end, struct stoa_error *err)
+{
+	uint32_t n = t->schema->n_slots;
+	struct tally *y = stoa__calloc(n, sizeof *y);
+	int rc = y ? STOA_OK : stoa__fail_memory(err);
+
+	for (uint32_t i = 0; i < n && rc == STOA_OK; i++) {
+		if (t->schema->slots[i].def.type != STOA_REF)
+			continue;
+		y[i].may_undo = true;
+		rc = count_slot(&y[i], w, t, i, (struct range){ from, end }, err);
+	}
+	/* Backwards: slots may share a target. */
+	for (uint32_t i = n; y && i-- > 0;) {
+		if (rc < 0)
+			tally_undo(&y[i]);
+		tally_release(&y[i]);
+	}
+	stoa__free(y);
 	return rc;
 }
 
