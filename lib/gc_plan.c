@@ -10,7 +10,7 @@
 #define SMALL_BYTES ((uint64_t)16 << 20)
 #define SMALL_RUN 4			/* small groups side by side that are merged */
 #define FREED_MAX ((uint64_t)256 << 20)
-#define PORTION_PART 8			/* of all files that there may be twice, while they are rewritten */
+#define PORTION_PART 4			/* of all files that there may be twice, while they are rewritten */
 
 void stoa__gc_plan_release(struct stoa__gc_plan *p)
 {
@@ -234,7 +234,11 @@ int stoa__gc_plan_make(struct stoa_db *db, int generation, bool all, bool cool,
 
 uint64_t stoa__gc_plan_enough(const struct stoa__gc_plan *p)
 {
-	return p->all ? STOA__SEGMENT_BYTES_MAX : stoa__segment_enough(p->file_bytes);
+	uint64_t portion = stoa__gc_plan_portion(p);
+
+	if (!p->all)
+		return stoa__segment_enough(p->file_bytes);
+	return portion < STOA__SEGMENT_BYTES_MAX ? portion : STOA__SEGMENT_BYTES_MAX;
 }
 
 uint64_t stoa__gc_plan_portion(const struct stoa__gc_plan *p)
