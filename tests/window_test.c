@@ -319,7 +319,7 @@ static void random_windows_agree_with_sqlite(void **state)
 static void windows_stand_where_the_standard_has_them(void **state)
 {
 	static const char *const queries[] = {
-		"SELECT p, count(*), rank() OVER (ORDER BY count(*) DESC, p) FROM t GROUP BY p",
+		"SELECT p, count(*), rank() OVER (ORDER BY count(*) DESC, p NULLS FIRST) FROM t GROUP BY p",
 		"SELECT p, sum(sum(o)) OVER (ORDER BY p NULLS FIRST) FROM t GROUP BY p HAVING count(*) > 2",
 		"SELECT DISTINCT count(*) OVER (PARTITION BY p) FROM t",
 		"SELECT id FROM t ORDER BY row_number() OVER (ORDER BY id DESC) LIMIT 5",
