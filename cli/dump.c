@@ -344,7 +344,7 @@ static int run_restore(const struct command *self, int argc, char **argv)
 const struct command command_restore = {
 	"restore", "DB FILE|DIR", "Make a database from a dump or a backup",
 	"DB must not be there yet. FILE is what dump wrote, compressed or not, or other SQL statements;\n"
-	"- is standard input. All of it, or nothing but an empty database. DIR is what backup made: each\n"
+	"- is standard input. All of it, or no DB. DIR is what backup made: each\n"
 	"of its bytes is verified, and then it is DB; or there is none, and what was read is DB.partial.\n\n"
 	"  -h, --help  this text\n",
 	run_restore,

@@ -30,6 +30,28 @@ struct stoa__moments {
 	double n, mean, m2;
 };
 
+/* Welford, Note on a Method for Calculating Corrected Sums of Squares and Products, 1962 */
+static inline void stoa__moments_add(struct stoa__moments *m, double x)
+{
+	double delta = x - m->mean;
+
+	m->n++;
+	m->mean += delta / m->n;
+	m->m2 += delta * (x - m->mean);
+}
+
+/* Chan, Golub, LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample Variances, 1979 */
+static inline void stoa__moments_merge(struct stoa__moments *a, const struct stoa__moments *b)
+{
+	double n = a->n + b->n, delta = b->mean - a->mean;
+
+	if (b->n == 0)
+		return;
+	a->m2 += b->m2 + delta * delta * (a->n * b->n / n);
+	a->mean += delta * (b->n / n);
+	a->n = n;
+}
+
 struct stoa__state {
 	uint8_t kind;		/* enum stoa__state_kind */
 	uint8_t phys;		/* of MIN and MAX */

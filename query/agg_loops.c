@@ -119,13 +119,8 @@ static void add_moments(struct stoa__state *s, const struct stoa__agg_rows *r)
 {
 	const double *v = r->values;
 
-	for (size_t i = 0; i < r->n; i++) {
-		struct stoa__moments *m = &s->moments[r->groups ? r->groups[i] : 0];
-		double delta = v[i] - m->mean;
-		m->n++;
-		m->mean += delta / m->n;
-		m->m2 += delta * (v[i] - m->mean);
-	}
+	for (size_t i = 0; i < r->n; i++)
+		stoa__moments_add(&s->moments[r->groups ? r->groups[i] : 0], v[i]);
 }
 
 /* ---- minimum and maximum --------------------------------------------------------------------- */
@@ -284,17 +279,6 @@ int stoa__state_update(struct stoa__aggregator *ag, struct stoa__state *s,
 
 /* ---- merging --------------------------------------------------------------------------------- */
 
-static void merge_moments(struct stoa__moments *a, const struct stoa__moments *b)
-{
-	double n = a->n + b->n, delta = b->mean - a->mean;
-
-	if (b->n == 0)
-		return;
-	a->m2 += b->m2 + delta * delta * (a->n * b->n / n);
-	a->mean += delta * (b->n / n);
-	a->n = n;
-}
-
 static int merge_best(struct stoa__state *to, const struct stoa__state *from, const uint32_t *map,
 		      uint32_t n)
 {
@@ -324,7 +308,7 @@ int stoa__state_merge(struct stoa__state *to, const struct stoa__state *from, co
 		return STOA_OK;
 	case STOA__STATE_MOMENTS:
 		for (uint32_t g = 0; g < n; g++)
-			merge_moments(&to->moments[map[g]], &from->moments[g]);
+			stoa__moments_merge(&to->moments[map[g]], &from->moments[g]);
 		return STOA_OK;
 	case STOA__STATE_MIN:
 	case STOA__STATE_MAX: return merge_best(to, from, map, n);

@@ -21,6 +21,7 @@
 #ifndef STOA__BIND_H
 #define STOA__BIND_H
 
+#include "../lib/core/limits.h"
 #include "ast.h"
 #include "bound.h"
 
@@ -159,11 +160,11 @@ struct stoa__binder {
 	uint32_t n_params;
 	const char *no_aggregates;	/* where we are, if aggregates may not be here: "WHERE" */
 	struct stoa__agg *aggs;
-	size_t n_aggs, cap_aggs;
+	size_t n_aggs;
 	bool may_window;		/* window functions may be here */
 	const struct stoa__ast_window *named;	/* the query's WINDOW */
 	struct stoa__window *windows;
-	size_t n_windows, cap_windows;
+	size_t n_windows;
 	int64_t now;			/* for current_timestamp; 0: not asked yet */
 };
 
@@ -225,10 +226,18 @@ struct stoa__bound *stoa__bound_done(struct stoa__binder *bn, struct stoa__bound
 struct stoa__token stoa__bound_place(const struct stoa__bound *b);
 /* zeroed elements of the binder's arena; NULL once anything failed. */
 void *stoa__bind_array(struct stoa__binder *bn, size_t n, size_t size);
+/* @array of @n elements with room for another: 1, 2, 4, ... of them fill it; NULL once anything failed. */
+void *stoa__bind_room(struct stoa__binder *bn, void *array, size_t n, size_t size);
 
 /* ---- bind_name.c --------------------------------------------------------------------------- */
 
 /* Is @name written as @b, in whatever case? */
+/* How much of a name a message shows: the precision of its %.*s. */
+static inline int stoa__shown(size_t len)
+{
+	return len > STOA_NAME_MAX ? STOA_NAME_MAX : (int)len;
+}
+
 bool stoa__same_name(struct stoa_bytes name, const char *b);
 /* The column @c of a scope, @depth queries out from where we are. */
 struct stoa__bound *stoa__bind_column(struct stoa__binder *bn, const struct stoa__token *at,

@@ -11,14 +11,8 @@
 #include <string.h>
 
 #include "../lib/core/error.h"
-#include "../lib/core/limits.h"
 #include "bind.h"
 #include "func.h"
-
-static int shown(struct stoa_bytes b)
-{
-	return b.len > STOA_NAME_MAX ? STOA_NAME_MAX : (int)b.len;
-}
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
@@ -110,7 +104,7 @@ static bool extreme_types(struct stoa__binder *bn, const struct stoa__ast *a, st
 	} else if (g->arg->type.type == STOA_BOOL) {
 		stoa__bind_fail(bn, &a->at, STOA_ETYPE,
 				"there is no %.*s() of bool: use bool_and() or bool_or()",
-				shown(a->text), a->text.p);
+				stoa__shown(a->text.len), a->text.p);
 		return false;
 	}
 	g->distinct = false;
@@ -169,7 +163,7 @@ static struct stoa__bound *constant(struct stoa__binder *bn, const struct stoa__
 	b = b ? stoa__coerce(bn, &a->at, b, stoa__type_plain(type)) : NULL;
 	if (b && b->kind != STOA__BOUND_CONST)
 		return stoa__bind_fail(bn, &a->at, STOA_EUNSUPPORTED,
-				       "%.*s() wants a constant here", shown(call->text),
+				       "%.*s() wants a constant here", stoa__shown(call->text.len),
 				       call->text.p);
 	return b;
 }
@@ -184,7 +178,7 @@ static bool bind_fraction(struct stoa__binder *bn, const struct stoa__ast *call,
 	g->fraction = b->value.type == STOA_NULL ? (double)NAN : b->value.f;
 	if (g->fraction < 0 || g->fraction > 1 || (b->value.type != STOA_NULL && isnan(g->fraction)))
 		stoa__bind_fail(bn, &a->at, STOA_ERANGE,
-				"%.*s() wants a fraction between 0 and 1", shown(call->text),
+				"%.*s() wants a fraction between 0 and 1", stoa__shown(call->text.len),
 				call->text.p);
 	return bn->rc >= 0;
 }
@@ -261,7 +255,7 @@ static bool wrong_arguments(struct stoa__binder *bn, const struct stoa__ast *a,
 		[MEDIAN] = "one argument",
 	};
 
-	stoa__bind_fail(bn, &a->at, STOA_EINVAL, "%.*s() takes %s%s", shown(a->text), a->text.p,
+	stoa__bind_fail(bn, &a->at, STOA_EINVAL, "%.*s() takes %s%s", stoa__shown(a->text.len), a->text.p,
 			wanted[name->form], name->kind == STOA__AGG_COUNT ? ", or *" : "");
 	return false;
 }
@@ -372,20 +366,16 @@ bool stoa__agg_same(const struct stoa__agg *a, const struct stoa__agg *b)
 /* The number of an aggregate in the query's list, where it is put if it is new. */
 static int64_t list_aggregate(struct stoa__binder *bn, const struct stoa__agg *g)
 {
+	struct stoa__agg *aggs;
+
 	for (size_t i = 0; i < bn->n_aggs; i++)
 		if (stoa__agg_same(&bn->aggs[i], g))
 			return (int64_t)i;
-	if (bn->n_aggs == bn->cap_aggs) {
-		size_t cap = bn->cap_aggs ? bn->cap_aggs * 2 : 8;
-		struct stoa__agg *aggs = stoa__arena_array(bn->arena, cap, sizeof *aggs);
-		if (!aggs)
-			return -1;
-		if (bn->n_aggs)
-			memcpy(aggs, bn->aggs, bn->n_aggs * sizeof *aggs);
-		bn->aggs = aggs;
-		bn->cap_aggs = cap;
-	}
-	bn->aggs[bn->n_aggs] = *g;
+	aggs = stoa__bind_room(bn, bn->aggs, bn->n_aggs, sizeof *aggs);
+	if (!aggs)
+		return -1;
+	bn->aggs = aggs;
+	aggs[bn->n_aggs] = *g;
 	return (int64_t)bn->n_aggs++;
 }
 
@@ -411,7 +401,7 @@ struct stoa__bound *stoa__bind_aggregate(struct stoa__binder *bn, const struct s
 
 	if (outer)
 		return stoa__bind_fail(bn, &a->at, STOA_EINVAL, "%.*s() cannot be used inside %s%s",
-				       shown(a->text), a->text.p, outer,
+				       stoa__shown(a->text.len), a->text.p, outer,
 				       strcmp(outer, "WHERE") == 0 ? ": use HAVING" : "");
 	bn->no_aggregates = "an aggregate";
 	bn->may_window = false;

@@ -9,19 +9,8 @@
 #include <strings.h>
 #include <time.h>
 
-#include "../lib/core/limits.h"
 #include "bind.h"
 #include "func.h"
-
-static bool named(struct stoa_bytes name, const char *want)
-{
-	return strlen(want) == name.len && !strncasecmp(name.p, want, name.len);
-}
-
-static int shown(struct stoa_bytes b)
-{
-	return b.len > STOA_NAME_MAX ? STOA_NAME_MAX : (int)b.len;
-}
 
 /* ---- CASE, COALESCE, NULLIF ----------------------------------------------------------------- */
 
@@ -107,7 +96,7 @@ static struct stoa__bound *bind_extreme(struct stoa__binder *bn, const struct st
 	if (!stoa__unify(bn, &a->at, args, n, &t))
 		return NULL;
 	return stoa__bound_call(bn, &a->at,
-				named(a->text, "greatest") ? &stoa__fn_greatest : &stoa__fn_least,
+				stoa__same_name(a->text, "greatest") ? &stoa__fn_greatest : &stoa__fn_least,
 				t, args, n);
 }
 
@@ -122,7 +111,7 @@ struct stoa__bound *stoa__bind_number(struct stoa__binder *bn, const struct stoa
 		t = stoa__type_plain(STOA_I64);
 	if (!stoa__type_is_number(t.type))
 		return stoa__bind_fail(bn, &a->at, STOA_ETYPE, "%.*s() wants a number, not %s",
-				       shown(a->text), a->text.p, stoa__type_text(t.type));
+				       stoa__shown(a->text.len), a->text.p, stoa__type_text(t.type));
 	return stoa__coerce(bn, &a->at, x, t);
 }
 
@@ -158,7 +147,7 @@ static struct stoa__bound *bind_mod(struct stoa__binder *bn, const struct stoa__
 static struct stoa__bound *bind_floor(struct stoa__binder *bn, const struct stoa__ast *a,
 				      struct stoa__bound **args, uint32_t n)
 {
-	bool up = !named(a->text, "floor");
+	bool up = !stoa__same_name(a->text, "floor");
 	struct stoa__bound *x = stoa__bind_number(bn, a, args[0]);
 
 	(void)n;
@@ -184,9 +173,9 @@ static struct stoa__bound *round_decimal(struct stoa__binder *bn, const struct s
 			bn, &a->at, STOA_EUNSUPPORTED,
 			"%.*s() of a decimal wants a constant number of digits, 0 to 18: "
 			"cast it to f64",
-			shown(a->text), a->text.p);
+			stoa__shown(a->text.len), a->text.p);
 	unsigned scale = (unsigned)digits->value.i;
-	if (named(a->text, "round"))
+	if (stoa__same_name(a->text, "round"))
 		return stoa__cast(bn, &a->at, x, stoa__type_decimal(scale));
 	if (scale >= x->type.scale)
 		return x;
@@ -218,7 +207,7 @@ static struct stoa__bound *bind_round(struct stoa__binder *bn, const struct stoa
 	struct stoa__bound *both[2] = { stoa__coerce(bn, &a->at, x, stoa__type_plain(STOA_F64)),
 					digits };
 	return stoa__bound_call(bn, &a->at,
-				named(a->text, "round") ? &stoa__fn_round_f64 : &stoa__fn_trunc_f64,
+				stoa__same_name(a->text, "round") ? &stoa__fn_round_f64 : &stoa__fn_trunc_f64,
 				stoa__type_plain(STOA_F64), both, 2);
 }
 
@@ -261,13 +250,13 @@ static struct stoa__bound *extract(struct stoa__binder *bn, const struct stoa__t
 		return NULL;
 	if (field < 0)
 		return stoa__bind_fail(bn, at, STOA_EINVAL,
-				       "there is no field '%.*s' of a timestamp", shown(name),
+				       "there is no field '%.*s' of a timestamp", stoa__shown(name.len),
 				       name.p);
 	bool clock = field == STOA__FIELD_HOUR || field == STOA__FIELD_MINUTE ||
 		     field == STOA__FIELD_SECOND || field >= STOA__FIELD_EPOCH;
 	if (x->type.type == STOA_TIME && (!clock || field > STOA__FIELD_MICROSECOND))
 		return stoa__bind_fail(bn, at, STOA_ETYPE, "a time has no field '%.*s'",
-				       shown(name), name.p);
+				       stoa__shown(name.len), name.p);
 	if (x->type.type != STOA_TIME)
 		x = stoa__coerce(bn, at, x, stoa__type_plain(STOA_TIMESTAMP));
 	struct stoa__bound *b = stoa__bound_new(bn, STOA__BOUND_CALL, at, extract_type(field), 1);
@@ -291,7 +280,7 @@ static bool constant_text(struct stoa__binder *bn, const struct stoa__ast *a,
 	    b->value.type == STOA_NULL) {
 		stoa__bind_fail(bn, &a->at, STOA_EUNSUPPORTED,
 				"%.*s() wants the name of a field as a constant, such as 'month'",
-				shown(a->text), a->text.p);
+				stoa__shown(a->text.len), a->text.p);
 		return false;
 	}
 	*out = (struct stoa_bytes){ b->value.p, b->value.len };
@@ -330,7 +319,7 @@ static struct stoa__bound *bind_date_trunc(struct stoa__binder *bn, const struct
 	int field = stoa__field_named(name.p, name.len);
 	if (field < 0 || (field >= STOA__FIELD_DOW && field <= STOA__FIELD_EPOCH))
 		return stoa__bind_fail(bn, &a->at, STOA_EINVAL, "date_trunc() cannot cut at '%.*s'",
-				       shown(name), name.p);
+				       stoa__shown(name.len), name.p);
 	struct stoa__bound *x =
 		stoa__coerce(bn, &a->at, args[1], stoa__type_plain(STOA_TIMESTAMP));
 	struct stoa__bound *b = stoa__bound_new(bn, STOA__BOUND_CALL, &a->at,
@@ -445,7 +434,7 @@ static const struct stoa__fn *find_function(const struct stoa__fn *table, struct
 					    struct stoa__bound **args, uint32_t n, bool *any)
 {
 	for (; table->name; table++) {
-		if (!named(name, table->name))
+		if (!stoa__same_name(name, table->name))
 			continue;
 		*any = true;
 		if (signature_fits(table, args, n))
@@ -466,7 +455,7 @@ static struct stoa__bound *bind_scalar(struct stoa__binder *bn, const struct sto
 	bool any = false;
 
 	for (size_t i = 0; i < sizeof specials / sizeof *specials; i++) {
-		if (!named(a->text, specials[i].name))
+		if (!stoa__same_name(a->text, specials[i].name))
 			continue;
 		any = true;
 		if (n >= specials[i].min && n <= specials[i].max)
@@ -480,11 +469,11 @@ static struct stoa__bound *bind_scalar(struct stoa__binder *bn, const struct sto
 	if (!any && stoa__is_window_name(a->text))
 		return stoa__bind_fail(bn, &a->at, STOA_EINVAL,
 				       "%.*s() is a window function: it wants OVER (...)",
-				       shown(a->text), a->text.p);
+				       stoa__shown(a->text.len), a->text.p);
 	if (!any)
 		return stoa__bind_fail(bn, &a->at, STOA_ENOTFOUND, "there is no function %.*s()",
-				       shown(a->text), a->text.p);
-	return stoa__bind_fail(bn, &a->at, STOA_ETYPE, "%.*s() does not take %s", shown(a->text),
+				       stoa__shown(a->text.len), a->text.p);
+	return stoa__bind_fail(bn, &a->at, STOA_ETYPE, "%.*s() does not take %s", stoa__shown(a->text.len),
 			       a->text.p,
 			       n == 0 ? "no argument" :
 			       n == 1 ? stoa__type_text(args[0]->type.type) :
@@ -505,7 +494,7 @@ struct stoa__bound *stoa__bind_call(struct stoa__binder *bn, const struct stoa__
 		return stoa__bind_fail(bn, &a->at, STOA_EINVAL,
 				       "%s belongs to aggregates, and %.*s() is none",
 				       a->a ? "FILTER" : a->order ? "ORDER BY" : "DISTINCT",
-				       shown(a->text), a->text.p);
+				       stoa__shown(a->text.len), a->text.p);
 	struct stoa__bound **args = stoa__arena_array(bn->arena, n, sizeof(*args));
 	if (!args)
 		return stoa__bind_fail(bn, &a->at, STOA_ENOMEM, "out of memory");

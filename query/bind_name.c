@@ -20,7 +20,6 @@
 #include <strings.h>
 
 #include "../lib/core/error.h"
-#include "../lib/core/limits.h"
 #include "plan.h"
 
 bool stoa__same_name(struct stoa_bytes name, const char *b)
@@ -28,16 +27,11 @@ bool stoa__same_name(struct stoa_bytes name, const char *b)
 	return strlen(b) == name.len && !strncasecmp(name.p, b, name.len);
 }
 
-static int shown(size_t len)
-{
-	return len > STOA_NAME_MAX ? STOA_NAME_MAX : (int)len;
-}
-
 static struct stoa__bound *no_such_column(struct stoa__binder *bn, const struct stoa__ast *a)
 {
 	const struct stoa__scope *s = bn->scope;
 	const char *hint = a->at.quoted ? ": strings are quoted with '" : "";
-	int len = shown(a->text.len);
+	int len = stoa__shown(a->text.len);
 
 	if (!s || !s->table.p)
 		return stoa__bind_fail(bn, &a->at, STOA_ENOTFOUND,
@@ -48,7 +42,7 @@ static struct stoa__bound *no_such_column(struct stoa__binder *bn, const struct 
 				       "there is no column '%.*s' in any table of FROM%s", len,
 				       a->text.p, hint);
 	return stoa__bind_fail(bn, &a->at, STOA_ENOTFOUND, "there is no column '%.*s' in '%.*s'%s",
-			       len, a->text.p, shown(s->table.len), s->table.p, hint);
+			       len, a->text.p, stoa__shown(s->table.len), s->table.p, hint);
 }
 
 struct stoa__bound *stoa__bind_column(struct stoa__binder *bn, const struct stoa__token *at,
@@ -92,8 +86,8 @@ static struct stoa__scope_column *find_name(struct stoa__binder *bn, const struc
 		if (found) {
 			stoa__bind_fail(bn, &a->at, STOA_EINVAL,
 					"'%.*s' may mean a column of '%.*s' or of '%.*s': say which",
-					shown(a->text.len), a->text.p, shown(found->table.len),
-					found->table.p, shown(c->table.len), c->table.p);
+					stoa__shown(a->text.len), a->text.p, stoa__shown(found->table.len),
+					found->table.p, stoa__shown(c->table.len), c->table.p);
 			return NULL;
 		}
 		found = c;
@@ -197,7 +191,7 @@ static struct stoa__scope_column *follow(struct stoa__binder *bn, const struct s
 		if (stoa__same_name(name, c->deref->scope.columns[i]->name))
 			return c->deref->scope.columns[i];
 	stoa__bind_fail(bn, at, STOA_ENOTFOUND, "there is no column '%.*s' in '%s', which '%s' refers to",
-			shown(name.len), name.p, c->deref->lookup->table_name, c->name);
+			stoa__shown(name.len), name.p, c->deref->lookup->table_name, c->name);
 	return NULL;
 }
 
@@ -248,7 +242,7 @@ struct stoa__bound *stoa__bind_name(struct stoa__binder *bn, const struct stoa__
 		a = a->a;
 	if (a->qualifier.p && !has_table(bn->scope, a->qualifier))
 		return stoa__bind_fail(bn, &a->at, STOA_ENOTFOUND, "there is no table '%.*s' here",
-				       shown(a->qualifier.len), a->qualifier.p);
+				       stoa__shown(a->qualifier.len), a->qualifier.p);
 	if (plain && stoa__same_name(a->text, "current_date"))
 		return stoa__bind_now(bn, &a->at, STOA_DATE);
 	if (plain && (stoa__same_name(a->text, "current_timestamp") ||

@@ -14,13 +14,7 @@
 #include <strings.h>
 
 #include "../lib/core/error.h"
-#include "../lib/core/limits.h"
 #include "bind.h"
-
-static int shown(struct stoa_bytes b)
-{
-	return b.len > STOA_NAME_MAX ? STOA_NAME_MAX : (int)b.len;
-}
 
 static const struct name {
 	const char *name;
@@ -70,14 +64,14 @@ static bool bind_agg(struct stoa__binder *bn, const struct stoa__ast *a, struct 
 	if (a->flags & STOA__AST_DISTINCT || a->order) {
 		stoa__bind_fail(bn, &a->at, STOA_EUNSUPPORTED,
 				"%s inside %.*s() is not supported with OVER",
-				a->order ? "ORDER BY" : "DISTINCT", shown(a->text), a->text.p);
+				a->order ? "ORDER BY" : "DISTINCT", stoa__shown(a->text.len), a->text.p);
 		return false;
 	}
 	if (!stoa__bind_agg(bn, a, &w->agg))
 		return false;
 	if (w->agg.kind >= STOA__AGG_APPROX_COUNT)
 		stoa__bind_fail(bn, &a->at, STOA_EUNSUPPORTED,
-				"%.*s() is not supported with OVER", shown(a->text), a->text.p);
+				"%.*s() is not supported with OVER", stoa__shown(a->text.len), a->text.p);
 	return bn->rc >= 0;
 }
 
@@ -151,7 +145,7 @@ static const struct stoa__ast_window *find_window(struct stoa__binder *bn,
 		if (w->name.len == name->len && !strncasecmp(w->name.p, name->p, name->len))
 			return w;
 	stoa__bind_fail(bn, name, STOA_ENOTFOUND, "there is no window '%.*s' here",
-			shown((struct stoa_bytes){ name->p, name->len }), name->p);
+			stoa__shown(name->len), name->p);
 	return NULL;
 }
 
@@ -322,22 +316,16 @@ static bool same_window(const struct stoa__window *a, const struct stoa__window 
 /* The number of @w in the query's list, where it is put if it is new. */
 static size_t list_window(struct stoa__binder *bn, const struct stoa__window *w)
 {
-	struct stoa__window *more;
+	struct stoa__window *windows;
 
 	for (size_t i = 0; i < bn->n_windows; i++)
 		if (same_window(&bn->windows[i], w))
 			return i;
-	if (bn->n_windows == bn->cap_windows) {
-		size_t cap = bn->cap_windows ? bn->cap_windows * 2 : 4;
-		more = stoa__bind_array(bn, cap, sizeof *more);
-		if (!more)
-			return 0;
-		if (bn->n_windows)
-			memcpy(more, bn->windows, bn->n_windows * sizeof *more);
-		bn->windows = more;
-		bn->cap_windows = cap;
-	}
-	bn->windows[bn->n_windows] = *w;
+	windows = stoa__bind_room(bn, bn->windows, bn->n_windows, sizeof *windows);
+	if (!windows)
+		return 0;
+	bn->windows = windows;
+	windows[bn->n_windows] = *w;
 	return bn->n_windows++;
 }
 
@@ -369,7 +357,7 @@ struct stoa__bound *stoa__bind_window(struct stoa__binder *bn, const struct stoa
 	if (!name_of(a->text) && !stoa__is_aggregate_name(a))
 		return stoa__bind_fail(bn, &a->at, STOA_EINVAL,
 				       "%.*s() is neither an aggregate nor a window function: it takes no OVER",
-				       shown(a->text), a->text.p);
+				       stoa__shown(a->text.len), a->text.p);
 	if (!bn->may_window)
 		return stoa__bind_fail(bn, &a->at, STOA_EINVAL,
 				       "window functions stand in the select list and ORDER BY only: "

@@ -42,6 +42,18 @@ void *stoa__bind_array(struct stoa__binder *bn, size_t n, size_t size)
 	return p;
 }
 
+void *stoa__bind_room(struct stoa__binder *bn, void *array, size_t n, size_t size)
+{
+	void *more;
+
+	if (bn->rc < 0 || n & (n - 1))
+		return bn->rc < 0 ? NULL : array;
+	more = stoa__bind_array(bn, n ? 2 * n : 1, size);
+	if (more && n)
+		memcpy(more, array, n * size);
+	return more;
+}
+
 static struct stoa__bound *out_of_memory(struct stoa__binder *bn)
 {
 	if (bn->rc >= 0)

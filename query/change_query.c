@@ -15,7 +15,7 @@ static int fail_at(struct stoa__change *c, const struct stoa__token *at, int cod
 		   const struct stoa__token *name)
 {
 	return stoa__fail_at(c->err, code, at->line, at->column, what,
-			     (int)(name->len > STOA_NAME_MAX ? STOA_NAME_MAX : name->len), name->p);
+			     stoa__shown(name->len), name->p);
 }
 
 /* ---- names -------------------------------------------------------------------------------- */

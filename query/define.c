@@ -138,9 +138,7 @@ static int key_slots(struct define *d, const struct stoa__key_def *key,
 			k++;
 		if (k == n_slots)
 			return stoa__fail_at(d->err, STOA_ENOTFOUND, a->at.line, a->at.column,
-					     "there is no column '%.*s'",
-					     (int)(a->text.len > STOA_NAME_MAX ? STOA_NAME_MAX :
-										 a->text.len),
+					     "there is no column '%.*s'", stoa__shown(a->text.len),
 					     a->text.p);
 		out[i] = (uint32_t)k;
 	}
@@ -438,7 +436,7 @@ static int to_savepoint(struct define *d)
 	if (!mark)
 		return stoa__fail_at(d->err, STOA_ENOTFOUND, t->line, t->column,
 				     "the transaction has no savepoint '%.*s'",
-				     (int)(t->len > STOA_NAME_MAX ? STOA_NAME_MAX : t->len), t->p);
+				     stoa__shown(t->len), t->p);
 	return d->s->kind == STOA__STATEMENT_RELEASE ? stoa_release(d->txn, mark, d->err) :
 						       stoa_rollback_to(d->txn, mark, d->err);
 }

@@ -16,14 +16,8 @@
 #include <strings.h>
 
 #include "../lib/core/error.h"
-#include "../lib/core/limits.h"
 #include "../lib/core/type.h"
 #include "plan.h"
-
-static int shown(size_t len)
-{
-	return len > STOA_NAME_MAX ? STOA_NAME_MAX : (int)len;
-}
 
 static struct stoa__node *fail(struct stoa__binder *bn)
 {
@@ -106,7 +100,7 @@ static struct stoa__node *bind_table(struct stoa__binder *bn, const struct stoa_
 	int rc = bn->tables->find(bn->tables, name, &scan->table, &info, bn->err);
 	if (rc == STOA_ENOTFOUND || memchr(f->name.p, 0, f->name.len)) {
 		stoa__bind_fail(bn, &f->at, STOA_ENOTFOUND, "there is no table '%.*s'",
-				shown(f->name.len), name);
+				stoa__shown(f->name.len), name);
 		return NULL;
 	}
 	if (rc < 0) {
@@ -336,7 +330,7 @@ static void check_aliases(struct stoa__binder *bn, const struct stoa__token *at,
 			    !strncasecmp(a->columns[k]->table.p, name.p, name.len))
 				stoa__bind_fail(bn, at, STOA_EINVAL,
 						"'%.*s' stands twice in FROM: give one an alias",
-						shown(name.len), name.p);
+						stoa__shown(name.len), name.p);
 	}
 }
 
@@ -369,7 +363,7 @@ static struct stoa__scope_column *using_column(struct stoa__binder *bn, const st
 		if (found) {
 			stoa__bind_fail(bn, &name->at, STOA_EINVAL,
 					"USING: '%.*s' stands twice on one side of the join",
-					shown(name->text.len), name->text.p);
+					stoa__shown(name->text.len), name->text.p);
 			return NULL;
 		}
 		found = c;
@@ -377,7 +371,7 @@ static struct stoa__scope_column *using_column(struct stoa__binder *bn, const st
 	if (!found)
 		stoa__bind_fail(bn, &name->at, STOA_ENOTFOUND,
 				"USING: there is no column '%.*s' on each side of the join",
-				shown(name->text.len), name->text.p);
+				stoa__shown(name->text.len), name->text.p);
 	return found;
 }
 

@@ -30,17 +30,6 @@ struct stoa__node *stoa__node_new(struct stoa__binder *bn, int kind, struct stoa
 	return n;
 }
 
-/* @array of @n elements, with room for another: 1, 2, 4, ... of them fill it. */
-static void *with_room(struct stoa__binder *bn, void *array, size_t n, size_t size)
-{
-	if (bn->rc < 0 || n & (n - 1))
-		return bn->rc < 0 ? NULL : array;
-	void *more = stoa__bind_array(bn, n ? 2 * n : 1, size);
-	if (more && n)
-		memcpy(more, array, n * size);
-	return more;
-}
-
 uint32_t stoa__var_new(struct stoa__binder *bn)
 {
 	return bn->n_vars++;
@@ -50,7 +39,7 @@ void stoa__node_add(struct stoa__binder *bn, struct stoa__node *n, const char *n
 		    struct stoa__type type, bool not_null, uint32_t var)
 {
 	struct stoa__node_column *columns =
-		n ? with_room(bn, n->columns, n->n_columns, sizeof *columns) : NULL;
+		n ? stoa__bind_room(bn, n->columns, n->n_columns, sizeof *columns) : NULL;
 
 	if (!columns)
 		return;
@@ -64,7 +53,7 @@ void stoa__node_add(struct stoa__binder *bn, struct stoa__node *n, const char *n
 void stoa__node_add_expr(struct stoa__binder *bn, struct stoa__node *n, struct stoa__bound *b)
 {
 	struct stoa__bound **exprs =
-		n && b ? with_room(bn, n->exprs, n->n_exprs, sizeof(*exprs)) : NULL;
+		n && b ? stoa__bind_room(bn, n->exprs, n->n_exprs, sizeof(*exprs)) : NULL;
 
 	if (!exprs)
 		return;
@@ -90,7 +79,7 @@ uint32_t stoa__scan_add(struct stoa__binder *bn, struct stoa__node *scan,
 			const struct stoa__scope_column *c)
 {
 	uint32_t var = stoa__var_new(bn);
-	uint32_t *slots = with_room(bn, scan->slots, scan->n_columns, sizeof *slots);
+	uint32_t *slots = stoa__bind_room(bn, scan->slots, scan->n_columns, sizeof *slots);
 
 	if (!slots)
 		return var;

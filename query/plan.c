@@ -601,12 +601,12 @@ struct stoa__node *stoa__plan_block(struct stoa__binder *bn, const struct stoa__
 	struct stoa__binder saved = *bn;
 
 	bn->aggs = NULL;
-	bn->n_aggs = bn->cap_aggs = 0;
+	bn->n_aggs = 0;
 	bn->no_aggregates = NULL;
 	bn->may_window = false;
 	bn->named = q->windows;
 	bn->windows = NULL;
-	bn->n_windows = bn->cap_windows = 0;
+	bn->n_windows = 0;
 	if (q->with)
 		bn->ctes = &ctes;
 	if (q->values || q->set_op != STOA__SET_NONE)
@@ -617,13 +617,11 @@ struct stoa__node *stoa__plan_block(struct stoa__binder *bn, const struct stoa__
 	bn->scope = saved.scope;
 	bn->aggs = saved.aggs;
 	bn->n_aggs = saved.n_aggs;
-	bn->cap_aggs = saved.cap_aggs;
 	bn->no_aggregates = saved.no_aggregates;
 	bn->may_window = saved.may_window;
 	bn->named = saved.named;
 	bn->windows = saved.windows;
 	bn->n_windows = saved.n_windows;
-	bn->cap_windows = saved.cap_windows;
 	*n_visible = b.n_visible;
 	return bn->rc < 0 ? NULL : b.tree;
 }

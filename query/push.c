@@ -21,40 +21,25 @@
 
 struct terms {
 	struct stoa__bound **items;
-	size_t n, cap;
+	size_t n;
 };
 
 struct block {
 	struct stoa__node **relations;
-	size_t n_relations, cap_relations;
+	size_t n_relations;
 	struct stoa__node **semis;	/* SEMI and ANTI joins, outermost first */
-	size_t n_semis, cap_semis;
+	size_t n_semis;
 	struct terms terms;
 };
 
-static void add_item(struct stoa__binder *bn, void **items, size_t *n, size_t *cap, void *item)
-{
-	if (*n == *cap) {
-		size_t more = *cap ? 2 * *cap : 8;
-		void **p = stoa__bind_array(bn, more, sizeof(*p));
-		if (!p)
-			return;
-		if (*n)
-			memcpy(p, *(void ***)items, *n * sizeof(*p));
-		*(void ***)items = p;
-		*cap = more;
-	}
-	(*(void ***)items)[(*n)++] = item;
-}
-
 static void add_term(struct stoa__binder *bn, struct terms *t, struct stoa__bound *b)
 {
-	void *items = t->items;
+	struct stoa__bound **items = b ? stoa__bind_room(bn, t->items, t->n, sizeof(*items)) : NULL;
 
-	if (!b)
+	if (!items)
 		return;
-	add_item(bn, &items, &t->n, &t->cap, b);
 	t->items = items;
+	items[t->n++] = b;
 }
 
 static void add_terms(struct stoa__binder *bn, struct terms *t, struct stoa__bound **items,
@@ -371,10 +356,19 @@ static struct stoa__node *push_outer(struct stoa__binder *bn, struct stoa__node 
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
 
+static void add_node(struct stoa__binder *bn, struct stoa__node ***nodes, size_t *n,
+		     struct stoa__node *node)
+{
+	struct stoa__node **more = stoa__bind_room(bn, *nodes, *n, sizeof(*more));
+
+	if (!more)
+		return;
+	*nodes = more;
+	more[(*n)++] = node;
+}
+
 static void flatten(struct stoa__binder *bn, struct block *b, struct stoa__node *n)
 {
-	void *p;
-
 	if (n->kind == STOA__NODE_FILTER) {
 		add_terms(bn, &b->terms, n->exprs, n->n_exprs);
 		flatten(bn, b, n->input[0]);
@@ -388,14 +382,10 @@ static void flatten(struct stoa__binder *bn, struct block *b, struct stoa__node 
 		flatten(bn, b, n->input[1]);
 	} else if (n->kind == STOA__NODE_JOIN &&
 		   (n->join == STOA__JOIN_SEMI || n->join == STOA__JOIN_ANTI)) {
-		p = b->semis;
-		add_item(bn, &p, &b->n_semis, &b->cap_semis, n);
-		b->semis = p;
+		add_node(bn, &b->semis, &b->n_semis, n);
 		flatten(bn, b, n->input[0]);
 	} else {
-		p = b->relations;
-		add_item(bn, &p, &b->n_relations, &b->cap_relations, n);
-		b->relations = p;
+		add_node(bn, &b->relations, &b->n_relations, n);
 	}
 }
 

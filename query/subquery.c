@@ -151,7 +151,7 @@ struct pull {
 	uint64_t *inner;	/* variables below @n_vars that the subquery's tree makes */
 	uint32_t n_vars;	/* those from here on are its own too */
 	struct stoa__bound **conds;	/* pulled up */
-	size_t n_conds, cap_conds;
+	size_t n_conds;
 };
 
 static void list_inner(struct pull *p, const struct stoa__node *n)
@@ -225,17 +225,12 @@ static void refuse(struct pull *p)
 
 static void add_cond(struct pull *p, struct stoa__bound *b)
 {
-	if (p->n_conds == p->cap_conds) {
-		size_t cap = p->cap_conds ? 2 * p->cap_conds : 8;
-		struct stoa__bound **conds = stoa__bind_array(p->bn, cap, sizeof(*conds));
-		if (!conds)
-			return;
-		if (p->n_conds)
-			memcpy(conds, p->conds, p->n_conds * sizeof(*conds));
-		p->conds = conds;
-		p->cap_conds = cap;
-	}
-	p->conds[p->n_conds++] = b;
+	struct stoa__bound **conds = stoa__bind_room(p->bn, p->conds, p->n_conds, sizeof(*conds));
+
+	if (!conds)
+		return;
+	p->conds = conds;
+	conds[p->n_conds++] = b;
 }
 
 /* Takes what reads outer columns from @n's conditions. */

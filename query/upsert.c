@@ -55,7 +55,7 @@ static int find_slot(struct stoa__upsert *u, const struct stoa__token *at, struc
 		}
 	return stoa__fail_at(err, STOA_ENOTFOUND, at->line, at->column,
 			     "there is no column '%.*s' in the table",
-			     (int)(name.len > STOA_NAME_MAX ? STOA_NAME_MAX : name.len), name.p);
+			     stoa__shown(name.len), name.p);
 }
 
 /* ---- which sets ------------------------------------------------------------------------------ */

@@ -69,7 +69,6 @@ static void add_row(const struct stoa__window_fn *f, const struct stoa__part *p,
 		    struct stoa__window_sum *s, uint32_t row)
 {
 	union stoa__datum x;
-	double delta;
 
 	if (!counts(f, p, row))
 		return;
@@ -78,26 +77,11 @@ static void add_row(const struct stoa__window_fn *f, const struct stoa__part *p,
 		switch ((enum sums)f->sums) {
 		case SUM_INT: s->sum += x.i; break;
 		case SUM_F64: s->f += x.f; break;
-		case MOMENTS:	/* Welford 1962 */
-			delta = x.f - s->moments.mean;
-			s->moments.n++;
-			s->moments.mean += delta / s->moments.n;
-			s->moments.m2 += delta * (x.f - s->moments.mean);
-			break;
+		case MOMENTS: stoa__moments_add(&s->moments, x.f); break;
 		default: add_best(f, p, s, x, row); break;
 		}
 	}
 	s->n++;
-}
-
-/* Chan, Golub, LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample Variances, 1979 */
-static void add_moments(struct stoa__moments *a, const struct stoa__moments *b)
-{
-	double n = a->n + b->n, delta = b->mean - a->mean;
-
-	a->mean += delta * b->n / n;
-	a->m2 += b->m2 + delta * delta * a->n * b->n / n;
-	a->n = n;
 }
 
 static void add_sum(const struct stoa__window_fn *f, const struct stoa__part *p,
@@ -109,7 +93,7 @@ static void add_sum(const struct stoa__window_fn *f, const struct stoa__part *p,
 	case COUNT: break;
 	case SUM_INT: s->sum += t->sum; break;
 	case SUM_F64: s->f += t->f; break;
-	case MOMENTS: add_moments(&s->moments, &t->moments); break;
+	case MOMENTS: stoa__moments_merge(&s->moments, &t->moments); break;
 	case BEST: add_best(f, p, s, t->best, 0); break;
 	case BEST_ROW:
 		add_best(f, p, s, stoa__cell_datum(&p->cells[f->w->agg.arg->index], t->row), t->row);
