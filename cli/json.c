@@ -10,9 +10,7 @@
  * lost: the first time to find out which keys there are and the narrowest type that holds every
  * value of each, the second time to append. Memory is that of a batch and of the longest value.
  *
- * A value is a set of bits, the types that give it back unchanged; a column's candidates are the
- * intersection, and no candidate left means text. null and an absent key are NULL. Objects and
- * arrays inside a row are kept as JSON text.
+ * null and an absent key are NULL. Objects and arrays inside a row are kept as JSON text.
  */
 #include "cli.h"
 
@@ -25,35 +23,15 @@
 #include <yajl/yajl_gen.h>
 #include <yajl/yajl_parse.h>
 
+#include "json_guess.h"
+
 #define CHUNK_BYTES ((size_t)256 << 10)
-#define STRING_LEN_MAX 255	/* longer values make a text */
-#define SAMPLE 8192		/* values of a column of which the distinct ones are counted */
-
-enum {
-	BOOL = 1,
-	INT = 2,
-	UINT = 4,
-	DECIMAL = 8,
-	F64 = 16,
-	DATE = 32,
-	TIME = 64,
-	TIMESTAMP = 128,
-	UUID = 256,
-	ANY = 511,
-};
-
-enum token { T_NULL, T_BOOL, T_NUMBER, T_STRING, T_NESTED };
 
 /* A key, what its values may be, and in the second pass where they go. */
 struct key {
 	char *name;
 	size_t name_len;
-	unsigned kinds;
-	int fraction;		/* digits after the point of all decimals; -1: none seen */
-	bool negative, big;	/* integers below 0; beyond 32 bits */
-	size_t len_max;
-	uint64_t *hashes;	/* of the first SAMPLE values; open addressing, 0 is free */
-	uint32_t n_sampled, n_distinct;
+	struct json_guess guess;
 	bool seen;		/* in the row at hand */
 	/* A batch of its slot's values. */
 	struct stoa_slot slot;
@@ -156,142 +134,6 @@ static int stop_key(struct json *j, const struct key *k, const char *text)
 	return 0;
 }
 
-/* ---- what a value may be ---------------------------------------------------------------- */
-
-/* Does it parse, and print as it was written? */
-static bool is_exactly(enum stoa_type type, uint8_t scale, const char *s, size_t len)
-{
-	struct stoa_value v;
-	char buf[64];
-
-	return stoa_value_parse(type, scale, s, len, &v, NULL) == STOA_OK &&
-	       stoa_value_print(&v, buf, sizeof(buf)) == len && memcmp(buf, s, len) == 0;
-}
-
-static unsigned number_kinds(struct key *k, const char *s, size_t len)
-{
-	const char *point = memchr(s, '.', len);
-	unsigned kinds = F64;
-
-	if (!point && !memchr(s, 'e', len) && !memchr(s, 'E', len)) {
-		struct stoa_value v;
-
-		if (is_exactly(STOA_I64, 0, s, len)) {
-			kinds |= INT;
-			stoa_value_parse(STOA_I64, 0, s, len, &v, NULL);
-			k->big |= v.i < INT32_MIN || v.i > INT32_MAX;
-			k->negative |= v.i < 0;
-			if (v.i < -((int64_t)1 << 53) || v.i > (int64_t)1 << 53)
-				kinds &= ~(unsigned)F64;
-		} else if (is_exactly(STOA_U64, 0, s, len)) {
-			kinds = 0;
-		}
-		return is_exactly(STOA_U64, 0, s, len) ? kinds | UINT : kinds;
-	}
-	int fraction = point ? (int)(s + len - point) - 1 : 0;
-	if (fraction >= 1 && fraction <= 4 && (k->fraction < 0 || k->fraction == fraction) &&
-	    is_exactly(STOA_DECIMAL, (uint8_t)fraction, s, len)) {
-		k->fraction = fraction;
-		kinds |= DECIMAL;
-	}
-	return kinds;
-}
-
-static bool equals(const char *s, size_t len, const char *word)
-{
-	return len == strlen(word) && memcmp(s, word, len) == 0;
-}
-
-static unsigned string_kinds(const char *s, size_t len)
-{
-	static const struct {
-		enum stoa_type type;
-		unsigned kind;
-	} types[] = {
-		{ STOA_DATE, DATE },
-		{ STOA_TIME, TIME },
-		{ STOA_TIMESTAMP, TIMESTAMP },
-		{ STOA_UUID, UUID },
-	};
-	unsigned kinds = 0;
-
-	if (equals(s, len, "NaN") || equals(s, len, "Infinity") || equals(s, len, "-Infinity"))
-		return F64;
-	if (len < 8 || len > 36)
-		return 0;	/* 13:45:00 and a uuid */
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (is_exactly(types[i].type, 0, s, len))
-			kinds |= types[i].kind;
-	return kinds;
-}
-
-/* Counts distinct values, by FNV-1a: whether a column is a string or a text. */
-static void sample(struct key *k, const char *s, size_t len)
-{
-	uint64_t h = 14695981039346656037u;
-	size_t at;
-
-	if (k->n_sampled == SAMPLE)
-		return;
-	if (!k->hashes) {
-		k->hashes = xrealloc(NULL, 2 * SAMPLE * sizeof(*k->hashes));
-		memset(k->hashes, 0, 2 * SAMPLE * sizeof(*k->hashes));
-	}
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (unsigned char)s[i]) * 1099511628211u;
-	h += !h;
-	k->n_sampled++;
-	for (at = h % (2 * SAMPLE); k->hashes[at]; at = (at + 1) % (2 * SAMPLE))
-		if (k->hashes[at] == h)
-			return;
-	k->hashes[at] = h;
-	k->n_distinct++;
-}
-
-static void look_at(struct key *k, enum token token, const char *s, size_t len)
-{
-	if (token == T_NULL)
-		return;
-	sample(k, s, len);
-	k->len_max = len > k->len_max ? len : k->len_max;
-	if (token == T_BOOL)
-		k->kinds &= BOOL;
-	else if (token == T_NUMBER)
-		k->kinds &= number_kinds(k, s, len);
-	else if (token == T_STRING)
-		k->kinds &= string_kinds(s, len);
-	else
-		k->kinds = 0;
-}
-
-static void choose_type(struct key *k)
-{
-	static const struct {
-		unsigned kind;
-		enum stoa_type type;
-	} order[] = {
-		{ BOOL, STOA_BOOL }, { INT, STOA_I64 },   { UINT, STOA_U64 },
-		{ DECIMAL, STOA_DECIMAL }, { F64, STOA_F64 }, { DATE, STOA_DATE },
-		{ TIME, STOA_TIME }, { TIMESTAMP, STOA_TIMESTAMP }, { UUID, STOA_UUID },
-	};
-	bool distinct = k->n_distinct > 300 && k->n_distinct > k->n_sampled / 2;
-
-	k->slot.name = k->name;
-	k->slot.type = k->len_max > STRING_LEN_MAX || distinct ? STOA_TEXT : STOA_STRING;
-	for (size_t i = 0; k->n_sampled && i < sizeof(order) / sizeof(order[0]); i++) {
-		if (!(k->kinds & order[i].kind))
-			continue;
-		k->slot.type = (uint8_t)order[i].type;
-		break;
-	}
-	if (k->slot.type == STOA_I64 && !k->big)
-		k->slot.type = STOA_I32;
-	if (k->slot.type == STOA_DECIMAL) {
-		k->slot.precision = STOA_DECIMAL_PRECISION_MAX;
-		k->slot.scale = (uint8_t)k->fraction;
-	}
-}
-
 /* ---- a value into its array ------------------------------------------------------------- */
 
 static void make_arrays(struct key *k)
@@ -384,13 +226,13 @@ static void put_fixed(struct key *k, size_t at, const struct stoa_value *v)
 }
 
 /* In the second pass: NULLs are what is left alone. */
-static int keep(struct json *j, struct key *k, enum token token, const char *s, size_t len)
+static int keep(struct json *j, struct key *k, enum json_token token, const char *s, size_t len)
 {
 	struct stoa_error err;
 	struct stoa_value v;
 	unsigned type = k->slot.type;
 
-	if (token == T_NULL)
+	if (token == JSON_NULL)
 		return 1;
 	k->validity[j->n_batch / 64] |= (uint64_t)1 << j->n_batch % 64;
 	if (type == STOA_STRING || type == STOA_TEXT)
@@ -403,7 +245,7 @@ static int keep(struct json *j, struct key *k, enum token token, const char *s, 
 	return 1;
 }
 
-static int take(struct json *j, enum token token, const char *s, size_t len)
+static int take(struct json *j, enum json_token token, const char *s, size_t len)
 {
 	struct key *k = &j->keys[j->key];
 
@@ -412,7 +254,7 @@ static int take(struct json *j, enum token token, const char *s, size_t len)
 	k->seen = true;
 	if (j->appender)
 		return keep(j, k, token, s, len);
-	look_at(k, token, s, len);
+	json_guess_look(&k->guess, token, s, len);
 	return 1;
 }
 
@@ -511,14 +353,13 @@ static int add_key(struct json *j, const char *s, size_t len)
 	memset(k, 0, sizeof(*k));
 	k->name = xstrdup(name);
 	k->name_len = len;
-	k->kinds = ANY;
-	k->fraction = -1;
+	json_guess_init(&k->guess);
 	return 1;
 }
 
 /* ---- yajl's callbacks: 0 stops it ------------------------------------------------------- */
 
-static int on_scalar(struct json *j, enum token token, const char *s, size_t len)
+static int on_scalar(struct json *j, enum json_token token, const char *s, size_t len)
 {
 	if (!j->in_row)
 		return stop(j, "an object is wanted: a row is {\"key\": value, ...}");
@@ -531,7 +372,7 @@ static int on_null(void *ctx)
 
 	if (j->depth > 1)
 		return yajl_gen_null(j->nested) == yajl_gen_status_ok;
-	return on_scalar(j, T_NULL, "", 0);
+	return on_scalar(j, JSON_NULL, "", 0);
 }
 
 static int on_bool(void *ctx, int x)
@@ -540,7 +381,7 @@ static int on_bool(void *ctx, int x)
 
 	if (j->depth > 1)
 		return yajl_gen_bool(j->nested, x) == yajl_gen_status_ok;
-	return on_scalar(j, T_BOOL, x ? "true" : "false", x ? 4 : 5);
+	return on_scalar(j, JSON_BOOL, x ? "true" : "false", x ? 4 : 5);
 }
 
 static int on_number(void *ctx, const char *s, size_t len)
@@ -549,7 +390,7 @@ static int on_number(void *ctx, const char *s, size_t len)
 
 	if (j->depth > 1)
 		return yajl_gen_number(j->nested, s, len) == yajl_gen_status_ok;
-	return on_scalar(j, T_NUMBER, s, len);
+	return on_scalar(j, JSON_NUMBER, s, len);
 }
 
 static int on_string(void *ctx, const unsigned char *s, size_t len)
@@ -558,7 +399,7 @@ static int on_string(void *ctx, const unsigned char *s, size_t len)
 
 	if (j->depth > 1)
 		return yajl_gen_string(j->nested, s, len) == yajl_gen_status_ok;
-	return on_scalar(j, T_STRING, (const char *)s, len);
+	return on_scalar(j, JSON_STRING, (const char *)s, len);
 }
 
 /* A map or array inside a row. */
@@ -607,7 +448,7 @@ static int on_end(struct json *j, bool map)
 		yajl_gen_map_close(j->nested);
 	else
 		yajl_gen_array_close(j->nested);
-	return --j->depth == 1 ? take(j, T_NESTED, j->text.p, j->text.len) : 1;
+	return --j->depth == 1 ? take(j, JSON_NESTED, j->text.p, j->text.len) : 1;
 }
 
 static int on_map_end(void *ctx)
@@ -751,7 +592,8 @@ static int make_table(struct json *j, struct session *s, const char *name, stoa_
 	}
 	slots = xrealloc(NULL, j->n_keys * sizeof(*slots));
 	for (size_t i = 0; i < j->n_keys; i++) {
-		choose_type(&j->keys[i]);
+		j->keys[i].slot.name = j->keys[i].name;
+		json_guess_slot(&j->keys[i].guess, &j->keys[i].slot);
 		slots[i] = j->keys[i].slot;
 	}
 	rc = stoa_table_create(s->txn, name, slots, j->n_keys, out, &err);
@@ -792,7 +634,7 @@ static void release(struct json *j)
 		struct key *k = &j->keys[i];
 
 		free(k->name);
-		free(k->hashes);
+		json_guess_release(&k->guess);
 		free(k->values);
 		free(k->offsets);
 		text_release(&k->bytes);

@@ -34,6 +34,8 @@ libcli_a_SOURCES = \
 	%D%/import.c \
 	%D%/import_arrow.c \
 	%D%/json.c \
+	%D%/json_guess.c \
+	%D%/json_guess.h \
 	%D%/memory.c \
 	%D%/options.c \
 	%D%/options.h \
