@@ -39,6 +39,12 @@ int stoa__change_find_deque(struct stoa__change *c)
 	return rc;
 }
 
+/* Are the statement's jobs leases? Not those that are popped. */
+static bool leases(const struct stoa__change *c)
+{
+	return c->s->queue->verb != STOA__QUEUE_POP;
+}
+
 void stoa__change_drop_jobs(struct stoa__change *c)
 {
 	if (c->jobs)
@@ -49,8 +55,7 @@ void stoa__change_drop_jobs(struct stoa__change *c)
 int stoa__change_new_jobs(struct stoa__change *c)
 {
 	stoa__change_drop_jobs(c);
-	return stoa__lease_table_new(&c->info, c->s->queue->verb != STOA__QUEUE_POP, &c->jobs,
-				     c->err);
+	return stoa__lease_table_new(&c->info, leases(c), &c->jobs, c->err);
 }
 
 /* ---- how many, of which queue, for how long ---------------------------------------------------- */
@@ -167,8 +172,8 @@ static int note(struct stoa__change *c, const struct stoa_lease *lease,
 		const struct stoa_value *values)
 {
 	c->n++;
-	return c->s->returning ? stoa__lease_table_add(c->jobs, c->txn, c->table, lease, values,
-						       c->err) :
+	return c->s->returning ? stoa__lease_table_add(c->jobs, leases(c), c->txn, c->table, lease,
+						       values, c->err) :
 				 STOA_OK;
 }
 

@@ -39,11 +39,10 @@ int stoa__lease_table_new(const struct stoa_table_info *info, bool leased,
 	return rc;
 }
 
-int stoa__lease_table_add(struct stoa__row_table *t, stoa_txn *txn, stoa_table table,
+int stoa__lease_table_add(struct stoa__row_table *t, bool leased, stoa_txn *txn, stoa_table table,
 			  const struct stoa_lease *lease, const struct stoa_value *values,
 			  struct stoa_error *err)
 {
-	bool leased = t->relation.n_slots > 1 && !strcmp(t->slots[1].name, "attempt");
 	size_t n = leased ? COLUMNS_MAX : 1, n_values = t->relation.n_slots - n;
 	struct stoa_value *row = stoa__calloc(t->relation.n_slots, sizeof *row);
 	int rc = STOA_OK;
@@ -74,7 +73,7 @@ int stoa__lease_table_fill(struct stoa__row_table *t, stoa_txn *txn, stoa_table 
 	int rc;
 
 	while ((rc = stoa_deque_next_lease(txn, table, index, &place, &lease, err)) == STOA_ROW)
-		STOA_TRY(stoa__lease_table_add(t, txn, table, &lease, NULL, err));
+		STOA_TRY(stoa__lease_table_add(t, true, txn, table, &lease, NULL, err));
 	return rc < 0 ? rc : STOA_OK;
 }
 

@@ -11,11 +11,14 @@
  */
 int stoa__lease_table_new(const struct stoa_table_info *info, bool leased,
 			  struct stoa__row_table **out, struct stoa_error *err);
-/* Adds a job, whose row is read; @values, unless NULL, are those of its row. */
-int stoa__lease_table_add(struct stoa__row_table *t, stoa_txn *txn, stoa_table table,
+/*
+ * Adds a job to one made with that @leased. @values are those of its row, or NULL to have them
+ * read.
+ */
+int stoa__lease_table_add(struct stoa__row_table *t, bool leased, stoa_txn *txn, stoa_table table,
 			  const struct stoa_lease *lease, const struct stoa_value *values,
 			  struct stoa_error *err);
-/* Adds all leases of a deque. */
+/* Adds all leases of a deque to one made with @leased. */
 int stoa__lease_table_fill(struct stoa__row_table *t, stoa_txn *txn, stoa_table table,
 			   stoa_index index, struct stoa_error *err);
 

@@ -137,6 +137,16 @@ static void rows_are_popped_in_the_order_of_their_queue(void **state)
 	show_expect(at.txn, "POP 5 FROM per QUEUE NULL RETURNING n", "4\n");
 }
 
+static void a_table_may_have_slots_named_like_those_of_a_lease(void **state)
+{
+	(void)state;
+	show_expect(at.txn, "CREATE TABLE tries (attempt int)", "");
+	show_expect(at.txn, "CREATE DEQUE ON tries", "");
+	show_expect(at.txn, "INSERT INTO tries VALUES (7), (8)", "");
+	show_expect(at.txn, "POP FROM tries RETURNING *", "1|7\n");
+	show_expect(at.txn, "CLAIM FROM tries RETURNING rowid", "2\n");
+}
+
 static void rows_are_pushed_at_the_front(void **state)
 {
 	(void)state;
@@ -339,6 +349,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(jobs_are_claimed_and_acked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(jobs_go_back_to_either_end_or_later, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rows_are_popped_in_the_order_of_their_queue, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_table_may_have_slots_named_like_those_of_a_lease, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(rows_are_pushed_at_the_front, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_job_and_its_result_are_one_transaction, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(statements_of_queues_explain_themselves, set_up, tear_down),
