@@ -22,6 +22,7 @@ cmocka_tests += \
 	%D%/churn_test \
 	%D%/compact_test \
 	%D%/crash_test \
+	%D%/crew_test \
 	%D%/crowd_test \
 	%D%/csv_head_test \
 	%D%/csv_parse_test \
@@ -133,6 +134,8 @@ tests_join_differential_test_SOURCES = %D%/join_differential_test.c $(answer_sou
 tests_like_test_SOURCES = %D%/like_test.c %D%/array_source.c %D%/array_source.h
 tests_limit_test_SOURCES = %D%/limit_test.c %D%/array_source.c %D%/array_source.h \
 	%D%/mixed.c %D%/mixed.h
+tests_crew_test_SOURCES = %D%/crew_test.c %D%/crew.c %D%/crew.h \
+	%D%/crew_work.c %D%/crew_work.h
 tests_model_test_SOURCES = %D%/model_test.c %D%/model.c %D%/model.h
 tests_pick_test_SOURCES = %D%/pick_test.c %D%/array_source.c %D%/array_source.h
 tests_query_test_SOURCES = %D%/query_test.c %D%/array_source.c %D%/array_source.h
