@@ -35,8 +35,12 @@ static int open_db(struct shell *sh, bool writing)
 	options.flags = sh->restore ? STOA_OPEN_EXCLUSIVE : STOA_OPEN_NO_CREATE;
 	if (!writing && sh->path)
 		options.flags |= STOA_OPEN_READ_ONLY;
-	if (stoa_open(sh->path, &options, &sh->db, &err) < 0)
-		return report_error(sh->path, &err);
+	if (stoa_open(sh->path, &options, &sh->db, &err) < 0) {
+		if (err.code != STOA_ENOTFOUND || !is_absent(sh->path))
+			return report_error(sh->path, &err);
+		report("%s: there is no database: 'stoa create %s' makes one", sh->path, sh->path);
+		return CLI_FAILURE;
+	}
 	if (stoa_session_open(sh->db, &sh->session, &err) < 0) {
 		int code = report_error(sh->path, &err);
 
