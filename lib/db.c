@@ -508,6 +508,7 @@ static void db_free(struct stoa_db *db, bool clean)
 	bool as_before = !db->log && !db->lock.crashed;
 
 	stoa__background_stop(db);
+	stoa__hands_release(&db->hands);
 	stoa__spare_release(db);
 	stoa__swaps_release(db);
 	stoa__log_close(db->log, clean);
@@ -553,6 +554,7 @@ static struct stoa_db *db_new(const char *path)
 	pthread_mutex_init(&db->mutex, NULL);
 	pthread_mutex_init(&db->checkpoint, NULL);
 	stoa__lives_init(&db->lives);
+	stoa__hands_init(&db->hands, 0);
 	pthread_cond_init(&db->writer_free, NULL);
 	if (path) {
 		size_t len = strlen(path);
@@ -576,13 +578,14 @@ static uint64_t bytes_held(void *ctx)
 }
 
 void stoa__txn_means(stoa_txn *txn, struct stoa__budget **budget, const struct stoa__dir **dir,
-		     unsigned *n_threads, bool *no_background)
+		     unsigned *n_threads, struct stoa__hands **hands, bool *no_background)
 {
 	if (stoa__txn_enter(txn, NULL) < 0)
 		return;
 	*budget = &txn->db->budget;
 	*dir = txn->db->path ? &txn->db->dir : NULL;
 	*n_threads = txn->db->options.n_threads;
+	*hands = &txn->db->hands;
 	*no_background = txn->write;
 }
 
@@ -607,6 +610,7 @@ int stoa_open(const char *path, const struct stoa_options *options, stoa_db **ou
 	if (!db)
 		return stoa__fail_memory(err);
 	db->options = taken;
+	db->hands.n_kept = taken.n_threads;
 	db->budget.limit = taken.memory_limit;
 	db->budget.held = bytes_held;
 	db->budget.ctx = db;

@@ -16,6 +16,7 @@
 #include "../storage/log.h"
 #include "../storage/segment.h"
 #include "core/budget.h"
+#include "core/hands.h"
 #include "gc.h"
 #include "set_run.h"
 #include "handle.h"
@@ -41,6 +42,7 @@ struct stoa_db {
 	struct stoa__history history;
 	struct stoa__symbols symbols;
 	struct stoa__budget budget;	/* memory_limit, as queries keep to it */
+	struct stoa__hands hands;	/* the threads of queries */
 
 	struct stoa__lives lives;
 
@@ -242,12 +244,12 @@ uint64_t stoa__db_bytes(struct stoa_db *db);
 int stoa__db_within_memory(struct stoa_db *db, uint64_t more, struct stoa_error *err);
 
 /*
- * What a query may use: memory, a directory for temporary files (NULL: there is none), threads, and
- * whether they may work between two calls: not while a rollback can take away what they read. All
- * out parameters are left alone when there is no such transaction.
+ * What a query may use: memory, a directory for temporary files (NULL: there is none), how many
+ * threads and whose, and whether they may work between two calls: not while a rollback can take
+ * away what they read. All out parameters are left alone when there is no such transaction.
  */
 void stoa__txn_means(stoa_txn *txn, struct stoa__budget **budget, const struct stoa__dir **dir,
-		     unsigned *n_threads, bool *no_background);
+		     unsigned *n_threads, struct stoa__hands **hands, bool *no_background);
 
 /* ---- queue.c: deques with a limit give up what is beyond it ---- */
 

@@ -159,6 +159,8 @@ libstoa_all_la_SOURCES += \
 	%D%/core/fsst_encoder.h \
 	%D%/core/fsst_run.c \
 	%D%/core/fsst_train.c \
+	%D%/core/hands.c \
+	%D%/core/hands.h \
 	%D%/core/hash.c \
 	%D%/core/hash.h \
 	%D%/core/image.c \

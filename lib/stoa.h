@@ -365,7 +365,8 @@ enum stoa_durability {
  *                 more puts the rest into a temporary file without a name, in the database's
  *                 directory or, where it may not write there, in $TMPDIR. An operator may always
  *                 hold a megabyte
- * @n_threads:     threads that one query may use; 0 means one for each processor
+ * @n_threads:     threads that one query may use; 0 means one for each processor. The first query
+ *                 that needs them starts them, and as many rest until the database is closed
  */
 struct stoa_options {
 	size_t size;

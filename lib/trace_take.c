@@ -241,7 +241,8 @@ static uint64_t heap_of_handle(struct stoa_db *db)
 {
 	uint64_t bytes = stoa__alloc_size(db) + stoa__alloc_size(db->path) +
 			 stoa__alloc_size(db->dir.path) + stoa__history_heap(&db->history) +
-			 stoa__spare_heap(db) + stoa__alloc_size(db->swaps) + stoa__alloc_size(db->run_swaps.plan);
+			 stoa__spare_heap(db) + stoa__hands_heap(&db->hands) +
+			 stoa__alloc_size(db->swaps) + stoa__alloc_size(db->run_swaps.plan);
 
 	pthread_mutex_lock(&db->lives.mutex);
 	bytes += stoa__alloc_size(db->lives.holds) + stoa__alloc_size(db->lives.orphans.p) +

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * lanes.c - copies of a pipeline, each in a thread of its own
- *
- * Threads live as long as one piece of work: making one takes some 20 us, a piece of work has row
- * groups of a millisecond each. The calling thread runs lane 0 itself.
- */
+/* lanes.c - see lanes.h. The calling thread runs lane 0 itself. */
 #include "lanes.h"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include "../lib/core/alloc.h"
 #include "../lib/core/error.h"
@@ -42,16 +36,19 @@ struct job {
 	int rc;			/* of the first that failed */
 	struct stoa_error err;
 };
-struct thread {
+/* What one lane has to do. */
+struct part {
 	struct job *job;
 	size_t i;
-	pthread_t id;
+	struct stoa__task task;
 };
 
-static void work(struct job *j, size_t i)
+static void work(void *ctx)
 {
+	const struct part *part = ctx;
+	struct job *j = part->job;
 	struct stoa_error err;
-	int rc = j->work(j->ctx, i, &err);
+	int rc = j->work(j->ctx, part->i, &err);
 
 	if (rc >= 0)
 		return;
@@ -65,47 +62,27 @@ static void work(struct job *j, size_t i)
 	pthread_mutex_unlock(&j->lock);
 }
 
-static void *thread_main(void *arg)
-{
-	struct thread *t = arg;
-
-	work(t->job, t->i);
-	return NULL;
-}
-
-/* How many threads there are; signals are left to the application's own. */
-static size_t start(struct job *j, struct thread *threads, size_t n)
-{
-	sigset_t all, before;
-	size_t i;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	for (i = 0; i < n; i++) {
-		threads[i] = (struct thread){ .job = j, .i = i + 1 };
-		if (pthread_create(&threads[i].id, NULL, thread_main, &threads[i]))
-			break;
-	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return i;
-}
-
 int stoa__lanes_work(struct stoa__lanes *l,
 		     int (*body)(void *ctx, size_t i, struct stoa_error *err), void *ctx,
 		     struct stoa_error *err)
 {
+	struct stoa__hands *hands = l->run->means.hands;
 	struct job j = { .lanes = l, .work = body, .ctx = ctx };
-	struct thread threads[STOA__LANES_MAX];
+	struct part parts[STOA__LANES_MAX];
+	size_t n = 1;
 
 	if (l->n == 1)
 		return body(ctx, 0, err);
 	pthread_mutex_init(&j.lock, NULL);
-	size_t n = start(&j, threads, l->n - 1);
-	work(&j, 0);
-	for (size_t i = n + 1; i < l->n; i++)	/* no threads to be had for these */
-		work(&j, i);
-	for (size_t i = 0; i < n; i++)
-		pthread_join(threads[i].id, NULL);
+	for (size_t i = 0; i < l->n; i++)
+		parts[i] = (struct part){ &j, i, { .run = work, .ctx = &parts[i] } };
+	while (n < l->n && stoa__hands_start(hands, &parts[n].task) == STOA_OK)
+		n++;
+	work(&parts[0]);
+	for (size_t i = n; i < l->n; i++)	/* no threads to be had for these */
+		work(&parts[i]);
+	for (size_t i = 1; i < n; i++)
+		stoa__hands_await(hands, &parts[i].task);
 	pthread_mutex_destroy(&j.lock);
 	if (j.rc < 0 && err)
 		*err = j.err;

@@ -42,8 +42,8 @@ void stoa__lanes_close(struct stoa__lanes *l);
  */
 int stoa__lane_begin(struct stoa__lane *lane, uint64_t *place, struct stoa_error *err);
 /*
- * Runs @work for each lane, each but the first in a thread of its own, and waits for all. The first
- * error counts; then the others give up.
+ * Runs @work for each lane, each but the first in a hand (lib/core/hands.h), and waits for all.
+ * The first error counts; then the others give up.
  */
 int stoa__lanes_work(struct stoa__lanes *l,
 		     int (*work)(void *ctx, size_t i, struct stoa_error *err), void *ctx,

@@ -18,7 +18,6 @@
  * and not if a LIMIT ends the query before.
  */
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -44,7 +43,8 @@ struct queue {
 	struct parcel parcels[QUEUE];
 	unsigned head, n;	/* those that are full; the one behind them is being filled */
 	bool done;		/* nothing more comes */
-	pthread_t thread;
+	struct gather *gather;
+	struct stoa__task task;	/* the lane's */
 };
 
 enum phase { FIRST_GROUP, QUEUES, ENDED };
@@ -68,11 +68,6 @@ struct gather {
 };
 
 /* ---- in a lane's thread ---------------------------------------------------------------------- */
-
-struct filler {
-	struct gather *gather;
-	size_t i;
-};
 
 /* The parcel to be filled next: NULL when nobody wants it. */
 static struct parcel *next_parcel(struct gather *g, struct queue *q)
@@ -148,17 +143,15 @@ static void put_error(struct gather *g, struct queue *q, uint64_t group, int rc,
 	put_parcel(g, q);
 }
 
-static void *lane_main(void *arg)
+static void run_lane(void *ctx)
 {
-	struct filler *f = arg;
-	struct gather *g = f->gather;
-	struct queue *q = &g->queues[f->i];
-	struct stoa__lane *lane = &g->in.items[f->i];
+	struct queue *q = ctx;
+	struct gather *g = q->gather;
+	struct stoa__lane *lane = &g->in.items[q - g->queues];
 	struct stoa_error err;
 	uint64_t group = UINT64_MAX;
 	int rc;
 
-	stoa__free(f);
 	while ((rc = stoa__lane_begin(lane, &group, &err)) == STOA_ROW &&
 	       do_group(g, q, lane->root, group))
 		;
@@ -168,29 +161,20 @@ static void *lane_main(void *arg)
 	q->done = true;
 	pthread_cond_signal(&g->put);
 	pthread_mutex_unlock(&g->lock);
-	return NULL;
 }
 
 /* ---- starting and stopping ------------------------------------------------------------------- */
 
-static int start_lane(struct gather *g, size_t i)
+static bool start_lane(struct gather *g, struct queue *q)
 {
-	struct filler *f = stoa__alloc(sizeof *f);
-
-	if (!f)
-		return STOA_ENOMEM;
-	*f = (struct filler){ g, i };
-	if (pthread_create(&g->queues[i].thread, NULL, lane_main, f) == 0)
-		return STOA_OK;
-	stoa__free(f);
-	return STOA_ENOMEM;
+	q->gather = g;
+	q->task = (struct stoa__task){ .run = run_lane, .ctx = q };
+	return stoa__hands_start(g->in.run->means.hands, &q->task) == STOA_OK;
 }
 
-/* Starts as many lanes as can be had; signals are left to the application's own threads. */
+/* Starts as many lanes as can be had. */
 static int start(struct gather *g, struct stoa_error *err)
 {
-	sigset_t all, before;
-
 	g->queues = stoa__calloc(g->in.n, sizeof *g->queues);
 	if (!g->queues)
 		return stoa__fail_memory(err);
@@ -199,11 +183,8 @@ static int start(struct gather *g, struct stoa_error *err)
 			STOA_TRY(stoa__rows_init(&g->queues[i].parcels[k].rows, g->types, g->n_columns,
 						 err));
 	g->phase = QUEUES;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	while (g->n_threads < g->in.n && start_lane(g, g->n_threads) == STOA_OK)
+	while (g->n_threads < g->in.n && start_lane(g, &g->queues[g->n_threads]))
 		g->n_threads++;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return g->n_threads ? STOA_OK :
 			      stoa__fail(err, STOA_ENOMEM,
 					 "no thread can be started: set n_threads to 1 to do without");
@@ -216,7 +197,7 @@ static void stop(struct gather *g)
 	pthread_cond_broadcast(&g->taken);
 	pthread_mutex_unlock(&g->lock);
 	for (size_t i = 0; i < g->n_threads; i++)
-		pthread_join(g->queues[i].thread, NULL);
+		stoa__hands_await(g->in.run->means.hands, &g->queues[i].task);
 	g->n_threads = 0;
 	for (size_t i = 0; g->queues && i < g->in.n; i++)
 		for (size_t k = 0; k < QUEUE; k++)

@@ -20,6 +20,7 @@
 #define STOA__PLAN_H
 
 #include "../lib/core/budget.h"
+#include "../lib/core/hands.h"
 #include "../lib/core/source.h"
 #include "../lib/temp.h"
 #include "bind.h"
@@ -30,6 +31,7 @@ struct stoa__means {
 	struct stoa__budget *budget;	/* NULL: no limit */
 	const struct stoa__dir *dir;	/* for temporary files; NULL: TMPDIR */
 	unsigned n_threads;		/* 0 is 1 */
+	struct stoa__hands *hands;	/* where they come from; NULL: from nowhere, n_threads is 1 */
 	bool no_background;		/* no thread may work between two calls of the application */
 };
 

@@ -442,7 +442,8 @@ void stoa__txn_tables_init(struct stoa__txn_tables *t, stoa_txn *txn)
 			    .call = txn_call },
 		.txn = txn,
 	};
-	stoa__txn_means(txn, &m->budget, &m->dir, &m->n_threads, &m->no_background);
+	stoa__txn_means(txn, &m->budget, &m->dir, &m->n_threads, &m->hands,
+			&m->no_background);
 }
 
 void stoa__txn_tables_release(struct stoa__txn_tables *t)

@@ -17,6 +17,7 @@
 #define N_ROWS 2000
 
 static struct array_tables tables;
+static struct stoa__hands hands;
 static uint64_t rng;
 
 static void fill_table(size_t n, size_t group_rows)
@@ -78,7 +79,7 @@ static const char *const queries[] = {
 
 static char *answer(const char *sql, unsigned threads, struct stoa_error *err)
 {
-	tables.tables.means = (struct stoa__means){ .n_threads = threads };
+	tables.tables.means = (struct stoa__means){ .n_threads = threads, .hands = &hands };
 	char *got = array_query(&tables, sql, NULL, 0, err);
 	assert_int_equal(mixed.n_open, 0);
 	return got;
@@ -166,7 +167,7 @@ static void a_cursor_may_be_given_up_anywhere(void **state)
 
 	(void)state;
 	fill_table(N_ROWS, 10);
-	tables.tables.means = (struct stoa__means){ .n_threads = 3 };
+	tables.tables.means = (struct stoa__means){ .n_threads = 3, .hands = &hands };
 	for (size_t i = 0; i < N_QUERIES; i++)
 		for (size_t rows = 0; rows < N_ROWS; rows += 1 + rows * 2) {
 			assert_int_equal(stoa__engine_prepare(&tables.tables, queries[i],
@@ -211,5 +212,8 @@ int main(void)
 
 	rng = testing_seed();
 	array_tables_init(&tables, &mixed, 1);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	stoa__hands_init(&hands, 2);
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	stoa__hands_release(&hands);
+	return failed;
 }

@@ -49,6 +49,7 @@ cmocka_tests += \
 	%D%/fuzz_test \
 	%D%/gc_test \
 	%D%/group_test \
+	%D%/hands_test \
 	%D%/hints_test \
 	%D%/import_test \
 	%D%/kept_test \

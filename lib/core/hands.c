@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* hands.c - see hands.h */
+#include "hands.h"
+
+#include <signal.h>
+
+#include "../stoa.h"
+#include "alloc.h"
+
+struct stoa__hand {
+	struct stoa__hands *hands;
+	struct stoa__hand *next;	/* in the list that it is in */
+	struct stoa__task *task;	/* NULL: it rests, or has left */
+	pthread_cond_t wake;
+	pthread_t thread;
+};
+
+void stoa__hands_init(struct stoa__hands *hs, unsigned n_kept)
+{
+	*hs = (struct stoa__hands){ .n_kept = n_kept };
+	pthread_mutex_init(&hs->lock, NULL);
+	pthread_cond_init(&hs->done, NULL);
+}
+
+static void put(struct stoa__hand **list, struct stoa__hand *h)
+{
+	h->next = *list;
+	*list = h;
+}
+
+/* The hand's task is done. Waits for the next; false: there is none, and the thread ends. */
+static bool rest(struct stoa__hand *h)
+{
+	struct stoa__hands *hs = h->hands;
+
+	pthread_mutex_lock(&hs->lock);
+	h->task->done = true;
+	h->task = NULL;
+	pthread_cond_broadcast(&hs->done);
+	if (hs->n_resting == hs->n_kept) {
+		put(&hs->left, h);
+		pthread_mutex_unlock(&hs->lock);
+		return false;
+	}
+	put(&hs->resting, h);
+	hs->n_resting++;
+	while (!h->task && !hs->over)
+		pthread_cond_wait(&h->wake, &hs->lock);
+	pthread_mutex_unlock(&hs->lock);
+	return h->task != NULL;
+}
+
+static void *hand_main(void *arg)
+{
+	struct stoa__hand *h = arg;
+
+	do
+		h->task->run(h->task->ctx);
+	while (rest(h));
+	return NULL;
+}
+
+/* Waits for the ends of those in @list, which are in nobody's list any more. */
+static void join(struct stoa__hand *list)
+{
+	while (list) {
+		struct stoa__hand *h = list;
+
+		list = h->next;
+		pthread_join(h->thread, NULL);
+		pthread_cond_destroy(&h->wake);
+		stoa__free(h);
+	}
+}
+
+/* A new hand, which begins with @t. */
+static int hire(struct stoa__hands *hs, struct stoa__task *t)
+{
+	struct stoa__hand *h = stoa__calloc(1, sizeof *h);
+	sigset_t all, before;
+
+	if (!h)
+		return STOA_ENOMEM;
+	h->hands = hs;
+	h->task = t;
+	pthread_cond_init(&h->wake, NULL);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int failed = pthread_create(&h->thread, NULL, hand_main, h);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!failed)
+		return STOA_OK;
+	pthread_cond_destroy(&h->wake);
+	stoa__free(h);
+	return STOA_ENOMEM;
+}
+
+int stoa__hands_start(struct stoa__hands *hs, struct stoa__task *t)
+{
+	struct stoa__hand *h, *left;
+
+	t->done = false;
+	pthread_mutex_lock(&hs->lock);
+	h = hs->resting;
+	if (h) {
+		hs->resting = h->next;
+		hs->n_resting--;
+		h->task = t;
+		pthread_cond_signal(&h->wake);
+	}
+	left = hs->left;
+	hs->left = NULL;
+	pthread_mutex_unlock(&hs->lock);
+	join(left);
+	return h ? STOA_OK : hire(hs, t);
+}
+
+void stoa__hands_await(struct stoa__hands *hs, struct stoa__task *t)
+{
+	pthread_mutex_lock(&hs->lock);
+	while (!t->done)
+		pthread_cond_wait(&hs->done, &hs->lock);
+	pthread_mutex_unlock(&hs->lock);
+}
+
+uint64_t stoa__hands_heap(struct stoa__hands *hs)
+{
+	uint64_t bytes = 0;
+
+	pthread_mutex_lock(&hs->lock);
+	for (const struct stoa__hand *h = hs->resting; h; h = h->next)
+		bytes += stoa__alloc_size(h);
+	for (const struct stoa__hand *h = hs->left; h; h = h->next)
+		bytes += stoa__alloc_size(h);
+	pthread_mutex_unlock(&hs->lock);
+	return bytes;
+}
+
+void stoa__hands_release(struct stoa__hands *hs)
+{
+	pthread_mutex_lock(&hs->lock);
+	hs->over = true;
+	for (struct stoa__hand *h = hs->resting; h; h = h->next)
+		pthread_cond_signal(&h->wake);
+	pthread_mutex_unlock(&hs->lock);
+	join(hs->resting);
+	join(hs->left);
+	pthread_cond_destroy(&hs->done);
+	pthread_mutex_destroy(&hs->lock);
+}
