@@ -11,7 +11,7 @@
 set -eu
 
 PACKAGES="gcc libc6-dev make pkg-config autoconf automake libtool lemon
-	liblmdb-dev libxxhash-dev libzstd-dev liblz4-dev libpcre2-dev nettle-dev libyajl-dev zlib1g-dev libedit-dev
+	liblmdb-dev libxxhash-dev libzstd-dev liblz4-dev libpcre2-dev nettle-dev libutf8proc-dev libyajl-dev zlib1g-dev libedit-dev
 	libcmocka-dev libsqlite3-dev libjpeg-turbo-progs"
 
 cd "$(dirname "$0")"
@@ -24,7 +24,7 @@ have_all() {
 	for c in cc make pkg-config autoreconf automake libtoolize lemon; do
 		command -v $c >/dev/null 2>&1 || return 1
 	done
-	pkg-config --exists lmdb libxxhash libzstd liblz4 libpcre2-8 nettle yajl zlib libedit cmocka sqlite3
+	pkg-config --exists lmdb libxxhash libzstd liblz4 libpcre2-8 nettle libutf8proc yajl zlib libedit cmocka sqlite3
 }
 
 install_missing() {

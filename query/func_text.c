@@ -2,9 +2,8 @@
 /*
  * func_text.c - functions of strings
  *
- * Positions and lengths count characters of UTF-8, as in PostgreSQL. Case is that of ASCII: other
- * letters stay as they are, whatever the locale. A result that is a part of an argument borrows
- * it.
+ * Positions and lengths count characters of UTF-8, as in PostgreSQL; case is in letters.c. A result
+ * that is a part of an argument borrows it.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 
 #include "../lib/core/error.h"
 #include "func.h"
+#include "letters.h"
 
 #define UNUSED_NULLS (void)nulls; (void)null
 
@@ -89,16 +89,16 @@ static int fn_octet_length(struct stoa__call *call, const union stoa__datum *arg
 	return STOA_OK;
 }
 
-static int change_case(struct stoa__call *call, struct stoa_bytes s, char from, char to, int flip,
+static int change_case(struct stoa__call *call, struct stoa_bytes s, enum stoa__letters as,
 		       union stoa__datum *out)
 {
-	char *p = stoa__call_room(call, s.len);
+	size_t len = stoa__letters(s, as, NULL);
+	char *p = stoa__call_room(call, len);
 
 	if (!p)
-		return room_error(s.len);
-	for (uint32_t i = 0; i < s.len; i++)
-		p[i] = s.p[i] >= from && s.p[i] <= to ? (char)(s.p[i] ^ flip) : s.p[i];
-	out->s = (struct stoa_bytes){ p, s.len };
+		return room_error(len);
+	stoa__letters(s, as, p);
+	out->s = (struct stoa_bytes){ p, (uint32_t)len };
 	return STOA_OK;
 }
 
@@ -106,34 +106,21 @@ static int fn_lower(struct stoa__call *call, const union stoa__datum *args, cons
 		    union stoa__datum *out, bool *null)
 {
 	UNUSED_NULLS;
-	return change_case(call, args[0].s, 'A', 'Z', 0x20, out);
+	return change_case(call, args[0].s, STOA__LOWER, out);
 }
 
 static int fn_upper(struct stoa__call *call, const union stoa__datum *args, const bool *nulls,
 		    union stoa__datum *out, bool *null)
 {
 	UNUSED_NULLS;
-	return change_case(call, args[0].s, 'a', 'z', 0x20, out);
+	return change_case(call, args[0].s, STOA__UPPER, out);
 }
 
 static int fn_initcap(struct stoa__call *call, const union stoa__datum *args, const bool *nulls,
 		      union stoa__datum *out, bool *null)
 {
-	bool inside = false;
-
 	UNUSED_NULLS;
-	int rc = change_case(call, args[0].s, 'A', 'Z', 0x20, out);
-	if (rc < 0)
-		return rc;
-	char *p = (char *)out->s.p;	/* our own copy, just made */
-	for (uint32_t i = 0; i < out->s.len; i++) {
-		bool letter = (p[i] >= 'a' && p[i] <= 'z') || (p[i] & 0x80) ||
-			      (p[i] >= '0' && p[i] <= '9');
-		if (letter && !inside && p[i] >= 'a' && p[i] <= 'z')
-			p[i] = (char)(p[i] ^ 0x20);
-		inside = letter;
-	}
-	return STOA_OK;
+	return change_case(call, args[0].s, STOA__INITIALS, out);
 }
 
 /* Characters [from, from + n) of @s; from counts from 1 and may lie before the string. */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "func.h"
+#include "letters.h"
 
 enum { GENERAL, EQUAL, PREFIX, SUFFIX, CONTAINS };
 
@@ -52,17 +53,6 @@ bool stoa__pattern_init(struct stoa__pattern *p, struct stoa_bytes pattern, int 
 
 /* ---- the walk ------------------------------------------------------------------------------- */
 
-/* One literal byte of the pattern at @p, escapes resolved; its length in *@len. */
-static char literal(const char *p, int escape, size_t *len)
-{
-	if (escape && *p == (char)escape) {
-		*len = 2;
-		return p[1];
-	}
-	*len = 1;
-	return *p;
-}
-
 static const char *next_char(const char *p, const char *end)
 {
 	do
@@ -71,9 +61,26 @@ static const char *next_char(const char *p, const char *end)
 	return p;
 }
 
-static bool same_char(char a, char b, bool fold_case)
+/*
+ * Is what the pattern has at @p, escaped or not, at @t? That are bytes, or where case is folded
+ * characters; *@p_len and *@t_len of them.
+ */
+static bool same(const struct stoa__pattern *pattern, const char *p, const char *p_end,
+		 const char *t, const char *t_end, size_t *p_len, size_t *t_len)
 {
-	return a == b || (fold_case && stoa__ascii_lower(a) == stoa__ascii_lower(b));
+	size_t escape = pattern->escape && *p == (char)pattern->escape;
+	bool same;
+
+	p += escape;
+	*p_len = escape + 1;
+	*t_len = 1;
+	if (!pattern->fold_case)
+		return *p == *t;
+	if (!((*p | *t) & 0x80))
+		return stoa__ascii_lower(*p) == stoa__ascii_lower(*t);
+	same = stoa__letters_same(p, p_end, t, t_end, p_len, t_len);
+	*p_len += escape;
+	return same;
 }
 
 static bool walk(const struct stoa__pattern *pattern, struct stoa_bytes s)
@@ -83,17 +90,16 @@ static bool walk(const struct stoa__pattern *pattern, struct stoa_bytes s)
 	const char *back_p = NULL, *back_t = NULL; /* behind the newest %, and where its run ends */
 
 	while (t < t_end) {
-		size_t len;
+		size_t p_len, t_len;
 		if (p < p_end && *p == '%') {
 			back_p = ++p;
 			back_t = t;
 		} else if (p < p_end && *p == '_') {
 			p++;
 			t = next_char(t, t_end);
-		} else if (p < p_end &&
-			   same_char(literal(p, pattern->escape, &len), *t, pattern->fold_case)) {
-			p += len;
-			t++;
+		} else if (p < p_end && same(pattern, p, p_end, t, t_end, &p_len, &t_len)) {
+			p += p_len;
+			t += t_len;
 		} else if (back_p) {
 			p = back_p;
 			t = back_t = next_char(back_t, t_end);

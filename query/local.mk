@@ -77,6 +77,8 @@ libstoa_all_la_SOURCES += \
 	%D%/lanes.c \
 	%D%/lanes.h \
 	%D%/lexer.c \
+	%D%/letters.c \
+	%D%/letters.h \
 	%D%/like.c \
 	%D%/like_all.c \
 	%D%/loops.h \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * like_test.c - LIKE on many strings at a time, against one by one
+ * like_test.c - LIKE on many strings at a time, against one by one; ILIKE against LIKE
  */
 #include "testing.h"
 
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../query/func.h"
+#include "../query/letters.h"
 #include "array_source.h"
 
 static uint64_t rng;
@@ -95,6 +96,60 @@ static void a_run_of_strings_is_searched_as_one(void **state)
 	}
 }
 
+/* Strings of letters in both cases, of one to three bytes, some of another length in the other. */
+static struct stoa_bytes random_letters(char *room, size_t max, const char *more)
+{
+	static const char *const letters[] = { "a", "A", "b", "\u00e9", "\u00c9", "\u00df", "\u212a", "k",
+					       "\u023a", "\u2c65", "\u6771", "1" };
+	size_t n = testing_below(&rng, max + 1), len = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t k = testing_below(&rng, sizeof letters / sizeof *letters + strlen(more));
+		size_t other = k - sizeof letters / sizeof *letters;
+		const char *s = k < sizeof letters / sizeof *letters ? letters[k] : (char[]){ more[other], 0 };
+
+		memcpy(room + len, s, strlen(s));
+		len += strlen(s);
+	}
+	return (struct stoa_bytes){ room, (uint32_t)len };
+}
+
+static struct stoa_bytes lowered(struct stoa_bytes s, char *room)
+{
+	return (struct stoa_bytes){ room, (uint32_t)stoa__letters(s, STOA__LOWER, room) };
+}
+
+static void ilike_is_like_of_what_is_lowered(void **state)
+{
+	char room[4][40];
+	size_t n_true = 0;
+
+	(void)state;
+	for (size_t round = 0; round < 100000; round++) {
+		struct stoa_bytes s = random_letters(room[0], 6, ""), p = random_letters(room[1], 6, "%%%__");
+		struct stoa__pattern ilike, like;
+		bool got;
+
+		assert_true(stoa__pattern_init(&ilike, p, 0, true));
+		assert_true(stoa__pattern_init(&like, lowered(p, room[2]), 0, false));
+		got = stoa__pattern_match(&ilike, s);
+		if (got != stoa__pattern_match(&like, lowered(s, room[3])))
+			fail_msg("'%.*s' ILIKE '%.*s'", (int)s.len, s.p, (int)p.len, p.p);
+		n_true += got;
+	}
+	assert_in_range(n_true, 1000, 99000);
+}
+
+static void bytes_that_are_no_letters_stay(void **state)
+{
+	char room[16];
+	size_t len = stoa__letters((struct stoa_bytes){ "a\xc3\xff\xc3\xa9\xe2\x82", 7 }, STOA__UPPER, room);
+
+	(void)state;
+	assert_int_equal(len, 7);
+	assert_memory_equal(room, "A\xc3\xff\xc3\x89\xe2\x82", 7);
+}
+
 static int make_tables(void **state)
 {
 	(void)state;
@@ -107,6 +162,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_run_of_strings_is_searched_as_one),
+		cmocka_unit_test(ilike_is_like_of_what_is_lowered),
+		cmocka_unit_test(bytes_that_are_no_letters_stay),
 	};
 
 	return cmocka_run_group_tests(tests, make_tables, NULL);

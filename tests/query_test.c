@@ -288,7 +288,10 @@ static void strings_have_their_functions(void **state)
 	static const struct example e[] = {
 		{ "select 'a' || 'b' || 1, 'x' || null, 1.50 || 'y'", "ab1|~|1.50y\n" },
 		{ "select length('ünï'), octet_length('ünï'), upper('aBü'), lower('ABC')",
-		  "3|5|ABü|abc\n" },
+		  "3|5|ABÜ|abc\n" },
+		{ "select upper('straße, žлω'), lower('ÀÉȺ ŽЛΩ'), octet_length(lower('Ⱥ')), upper('')",
+		  "STRAẞE, ŽЛΩ|àéⱥ žлω|3|\n" },
+		{ "select initcap('élan VITAL o''NEIL 3d ÎLE-de'), upper('東京')", "Élan Vital O'Neil 3d Île-De|東京\n" },
 		{ "select substr('alphabet', 3), substr('alphabet', 3, 2), substring('alphabet' from 3 for 2)",
 		  "phabet|ph|ph\n" },
 		{ "select substr('ünïx', 2, 2), substr('abc', 0, 2), substr('abc', -1), substr('abc', 5)",
@@ -314,6 +317,8 @@ static void strings_have_their_functions(void **state)
 		{ "select 'aXbXc' like '%X%c', '' like '%', '' like '_', 'mississippi' like '%iss%ip%'",
 		  "true|true|false|true\n" },
 		{ "select 'ü' like '_', null like 'a', 'a' like null", "true|~|~\n" },
+		{ "select 'ÉTÉ' ilike 'été', 'été' ilike '_T%', '50% É' ilike '50\\% é', 'ÉTÉ' like 'été', "
+		  "'\u212a' ilike 'k'", "true|true|true|false|true\n" },
 		{ "select 'a' like 'a\\'", NULL, STOA_EINVAL, 1, 12 },
 		{ "select 'a' like 'a' escape 'ab'", NULL, STOA_EINVAL, 1, 12 },
 		{ "select id from things where note like '%\\%%'", "2\n" },
