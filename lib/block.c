@@ -5,6 +5,8 @@
 #include "core/alloc.h"
 #include "visitor.h"
 
+#define APART UINT64_MAX	/* the stamp of a version that is nobody's; no other's */
+
 static void list_init(struct stoa__link *head)
 {
 	head->next = head->prev = head;
@@ -74,6 +76,27 @@ static void count(struct stoa__version *w, int64_t bytes)
 		tell(w);
 }
 
+/*
+ * A transaction copies some small blocks, and its commit ends as many of the same sizes. Only the
+ * thread that has the writer's lock comes to what is spared; a version apart belongs to another one.
+ */
+static bool may_spare(const struct stoa__version *w)
+{
+	return w->stamp != APART;
+}
+
+/* Memory for a block of @w, zeroed with @zeros. */
+static void *block_alloc(struct stoa__version *w, size_t size, bool zeros)
+{
+	void *p;
+
+	if (size > SPARES_SIZE_MAX)
+		return zeros ? stoa__calloc(1, size) : stoa__alloc(size);
+	p = may_spare(w) ? stoa__spares_take(&w->history->spares, size) :
+			   stoa__alloc(stoa__spares_room(size));
+	return p && zeros ? memset(p, 0, size) : p;
+}
+
 /* A block just made enters the working version. */
 static void bear(struct stoa__version *w, struct stoa__block *b)
 {
@@ -84,8 +107,11 @@ static void bear(struct stoa__version *w, struct stoa__block *b)
 
 void *stoa__block_new(struct stoa__version *w, enum stoa__block_kind kind, size_t size)
 {
-	struct stoa__block *b = size >= STOA__BLOCK_SIZE_MAX ? NULL : stoa__calloc(1, size);
+	struct stoa__block *b;
 
+	if (size >= STOA__BLOCK_SIZE_MAX)
+		return NULL;
+	b = block_alloc(w, size, true);
 	if (!b)
 		return NULL;
 	b->kind = (uint8_t)kind;
@@ -96,7 +122,7 @@ void *stoa__block_new(struct stoa__version *w, enum stoa__block_kind kind, size_
 
 void *stoa__block_copy(struct stoa__version *w, const struct stoa__block *old)
 {
-	struct stoa__block *b = stoa__alloc(old->size);
+	struct stoa__block *b = block_alloc(w, old->size, false);
 
 	STOA_ASSERT(!old->release);
 	if (!b)
@@ -117,20 +143,26 @@ void stoa__block_grow(struct stoa__version *w, struct stoa__block *b, size_t ext
 	count(w, (int64_t)extra);
 }
 
-/* Frees a block that is in no list; how many bytes it had. */
-static int64_t end_block(struct stoa__block *b)
+/*
+ * Ends a block that is in no list; how many bytes it had. @w: the working version at whose hands it
+ * ends, or NULL.
+ */
+static int64_t end_block(struct stoa__version *w, struct stoa__block *b)
 {
 	int64_t bytes = (int64_t)stoa__block_bytes(b);
 
 	if (b->release)
 		b->release(b);
-	stoa__free(b);
+	if (w && may_spare(w))
+		stoa__spares_give(&w->history->spares, b, b->size);
+	else
+		stoa__free(b);
 	return bytes;
 }
 
 void stoa__block_free(struct stoa__history *h, struct stoa__block *b)
 {
-	atomic_fetch_sub_explicit(&h->bytes, end_block(b), memory_order_relaxed);
+	atomic_fetch_sub_explicit(&h->bytes, end_block(NULL, b), memory_order_relaxed);
 }
 
 /* Was @b born by the transaction that @w is the working version of? */
@@ -148,7 +180,7 @@ void stoa__block_retire(struct stoa__version *w, struct stoa__block *b)
 	/* Born after the neighbour: under @w's stamp, or that of a version that has gone since. */
 	if (b->born > w->older->stamp) {
 		list_remove(&b->link);
-		count(w, -end_block(b));
+		count(w, -end_block(w, b));
 		return;
 	}
 	if (is_uncommitted(w, b))
@@ -218,7 +250,8 @@ int stoa__history_init(struct stoa__history *h)
 	return STOA_OK;
 }
 
-static void free_all(struct stoa__history *h, struct stoa__link *list)
+/* Ends all of @list, which is in @h; @w as for end_block(). */
+static void end_all(struct stoa__history *h, struct stoa__version *w, struct stoa__link *list)
 {
 	struct stoa__link *l, *next;
 	int64_t bytes = 0;
@@ -227,10 +260,15 @@ static void free_all(struct stoa__history *h, struct stoa__link *list)
 		return;
 	for (l = list->next; l != list; l = next) {
 		next = l->next;
-		bytes += end_block(block_of(l));
+		bytes += end_block(w, block_of(l));
 	}
 	list_init(list);
 	atomic_fetch_sub_explicit(&h->bytes, bytes, memory_order_relaxed);
+}
+
+static void free_all(struct stoa__history *h, struct stoa__link *list)
+{
+	end_all(h, NULL, list);
 }
 
 void stoa__blocks_free(struct stoa__history *h, struct stoa__link *list)
@@ -243,6 +281,7 @@ void stoa__history_release(struct stoa__history *h, void (*free_tree)(struct sto
 	struct stoa__version *v = h->oldest;
 
 	stoa__free(h->spare);
+	stoa__spares_release(&h->spares);
 	while (v) {
 		struct stoa__version *newer = v->newer;
 
@@ -443,7 +482,7 @@ void stoa__version_apart(struct stoa__version *apart, struct stoa__version *besi
 	memset(apart, 0, sizeof *apart);
 	apart->history = beside->history;
 	apart->older = beside;
-	apart->stamp = UINT64_MAX;	/* nobody else's */
+	apart->stamp = APART;
 	list_init(&apart->born);
 	list_init(&apart->retired);
 	list_init(&apart->dead);
@@ -497,7 +536,7 @@ struct stoa__version *stoa__history_freeze(struct stoa__version *w)
 		w->newer = next;
 	}
 	pthread_mutex_unlock(&w->history->mutex);
-	free_all(w->history, &doomed);
+	end_all(w->history, w, &doomed);
 	return next;
 }
 
@@ -553,7 +592,7 @@ void stoa__history_rollback(struct stoa__version *w, struct stoa__version *to,
 	to->newer = w;
 	continue_from(w, to);
 	pthread_mutex_unlock(&h->mutex);
-	free_all(h, &doomed);
+	end_all(h, w, &doomed);
 }
 
 /*
@@ -629,7 +668,7 @@ void stoa__history_commit(struct stoa__version *w, struct stoa__version *base, u
 	if (last)
 		version_keep(h, base);
 	pthread_mutex_unlock(&h->mutex);
-	free_all(h, &doomed);
+	end_all(h, w, &doomed);
 }
 
 void stoa__history_end(struct stoa__version *w, struct stoa__version *base)
@@ -699,7 +738,7 @@ uint64_t stoa__history_heap(struct stoa__history *h)
 	pthread_mutex_lock(&h->mutex);
 	for (struct stoa__version *v = h->oldest; v; v = v->newer)
 		sum += stoa__alloc_size(v);
-	sum += stoa__alloc_size(h->spare);
+	sum += stoa__alloc_size(h->spare) + stoa__spares_bytes(&h->spares);
 	pthread_mutex_unlock(&h->mutex);
 	return sum;
 }

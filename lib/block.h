@@ -21,8 +21,8 @@
  *     working version), dead (of any version), or none: committed and alive.
  * (3) Blocks in retired and dead(X), X < working, were not born under the working stamp.
  *
- * Threads: the working version and its lists belong to the write transaction's thread; holds,
- * neighbours and dead lists are guarded by the history's mutex.
+ * Threads: the working version, its lists and the spare blocks belong to the write transaction's
+ * thread; holds, neighbours and dead lists are guarded by the history's mutex.
  */
 #ifndef STOA__BLOCK_H
 #define STOA__BLOCK_H
@@ -32,6 +32,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/spares.h"
 
 struct stoa__link {
 	struct stoa__link *next, *prev;
@@ -105,6 +106,7 @@ struct stoa__history {
 	_Atomic uint64_t garbage;		/* what writers made since the start, in rows; about */
 	struct stoa__symbols *symbols;		/* for blocks that hold strings; not the history's own */
 	struct stoa__version *spare;		/* one that is over, for the next */
+	struct stoa__spares spares;		/* memory of blocks; the writer's */
 };
 
 int stoa__history_init(struct stoa__history *h);

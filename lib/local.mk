@@ -182,6 +182,7 @@ libstoa_all_la_SOURCES += \
 	%D%/core/stepped.h \
 	%D%/core/sites.c \
 	%D%/core/sites.h \
+	%D%/core/spares.h \
 	%D%/core/source.c \
 	%D%/core/source.h \
 	%D%/core/text.c \

@@ -58,6 +58,11 @@ static inline bool refuse(void)
 	return __builtin_expect(mode != FAULT_OFF, 0) && fault_now(mode);
 }
 
+bool stoa__alloc_refused(void)
+{
+	return refuse();
+}
+
 void stoa__fault_arm(long nth, bool forever)
 {
 	atomic_store(&fault_fired, false);

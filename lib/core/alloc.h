@@ -22,6 +22,11 @@ void *stoa__realloc_array(void *p, size_t n, size_t size);
 void *stoa__alloc_aligned(size_t size);
 char *stoa__strndup(const char *s, size_t len);
 void stoa__free(void *p);
+/*
+ * For who hands out memory again that it had kept: is this the allocation that a test lets fail? Then
+ * there is none.
+ */
+bool stoa__alloc_refused(void);
 
 /*
  * What @p takes: the bytes that may be used, of which at least as many were asked for. 0 for NULL.
