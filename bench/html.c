@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * html.c - stoa-report RESULTS.json > REPORT.html: a run of the bench as a page
+ * html.c - a run of the bench as a page
  *
  * One file without scripts or links: what the machine was, how to read it, every figure wanted
  * and whether it was reached, one plot of all ratios, then each case with a plot for each metric,
  * settings and troubles. It reads what json.c writes and adds nothing that is not in it.
- *
- * Exit codes: 0 written; 1 the file cannot be read or is not of stoa-bench, or output fails; 2 the
- * command line is wrong.
  */
 #include "format.h"
 #include "plot.h"
+#include "results.h"
 
-#include <jansson.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,39 +59,6 @@ static const char style[] =
 	"@media print{section.case{break-inside:avoid}}\n";
 
 /* ---- reading ---- */
-
-static const char *text_of(const json_t *j, const char *key)
-{
-	const char *s = json_string_value(json_object_get(j, key));
-
-	return s ? s : "";
-}
-
-static double number_of(const json_t *j, const char *key)
-{
-	return json_number_value(json_object_get(j, key));
-}
-
-static const char *in(const json_t *j, const char *object, const char *key)
-{
-	return text_of(json_object_get(j, object), key);
-}
-
-/* The median of @metric of entry @e; NaN if it has none. */
-static double median_of(const json_t *e, const char *metric)
-{
-	const json_t *v = json_object_get(json_object_get(e, "medians"), metric);
-
-	return v ? json_number_value(v) : NAN;
-}
-
-/* How many times as good as @theirs is @ours; 0 where it cannot be told. */
-static double factor(const json_t *c, const char *metric, double ours, double theirs)
-{
-	if (!(ours > 0 && theirs > 0))
-		return 0;
-	return strcmp(in(c, "senses", metric), "more") == 0 ? ours / theirs : theirs / ours;
-}
 
 /* Why entry @e has nothing to show, from the first of its runs that says so. */
 static void why_nothing(const json_t *e, char *out, size_t size)
@@ -440,7 +403,7 @@ static void print_head(FILE *f, const json_t *j)
 	      f);
 }
 
-static bool print_page(FILE *f, const json_t *j)
+bool print_page(FILE *f, const json_t *j)
 {
 	const json_t *cases = json_object_get(j, "cases");
 	const json_t *c;
@@ -452,29 +415,4 @@ static bool print_page(FILE *f, const json_t *j)
 	json_array_foreach(cases, i, c) print_case(f, c);
 	fputs("</body></html>\n", f);
 	return fflush(f) == 0 && !ferror(f);
-}
-
-int main(int argc, char **argv)
-{
-	json_error_t error;
-
-	if (argc != 2 || argv[1][0] == '-') {
-		fputs("usage: stoa-report RESULTS.json > REPORT.html\n", stderr);
-		return 2;
-	}
-	json_t *j = json_load_file(argv[1], 0, &error);
-	if (!j) {
-		fprintf(stderr, "stoa-report: %s: line %d: %s\n", argv[1], error.line, error.text);
-		return 1;
-	}
-	if (!json_is_array(json_object_get(j, "cases"))) {
-		fprintf(stderr, "stoa-report: %s has no results of stoa-bench\n", argv[1]);
-		json_decref(j);
-		return 1;
-	}
-	bool ok = print_page(stdout, j);
-	if (!ok)
-		perror("stoa-report");
-	json_decref(j);
-	return ok ? 0 : 1;
 }

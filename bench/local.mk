@@ -5,7 +5,7 @@
 ##     make bench                             everything, at scale factor 1
 ##     make bench BENCH=load,point-read       some cases (load means load-1 and load-2)
 ##     make bench BENCH_FLAGS='--sf 0.1'      see stoa-bench --help
-##     make bench BENCH_JSON=FILE.json        results and report there (FILE.html); 1 for
+##     make bench BENCH_JSON=FILE.json        results, report (FILE.html), figures (FILE.csv) there; 1 for
 ##                                            bench/results/DATE, otherwise bench-data/results
 ##     make bench-clean                       forget data and databases
 ##     make regress                           instructions of small workloads, compared with
@@ -16,7 +16,7 @@ bench_regress = %D%/stoa-regress
 
 EXTRA_PROGRAMS += $(bench_programs) $(bench_regress)
 CLEANFILES += $(bench_programs) $(bench_regress)
-EXTRA_DIST += %D%/README.md %D%/absl.cc %D%/cookbook.sh %D%/peers.sh %D%/regress.sh %D%/regress.baseline
+EXTRA_DIST += %D%/README.md %D%/absl.cc %D%/cookbook.sh %D%/peers.sh %D%/regress.sh %D%/regress.baseline %D%/results
 
 tpch_sources = %D%/tpch.c %D%/tpch.h %D%/tpch_csv.c %D%/tpch_draw.h %D%/tpch_rows.c \
 	%D%/tpch_text.c
@@ -71,7 +71,8 @@ bench_stoa_bench_SOURCES = \
 	$(tpch_sources)
 bench_stoa_bench_LDADD = libstoa.la -lsqlite3 -llmdb -ljansson -lm
 
-bench_stoa_report_SOURCES = %D%/format.c %D%/format.h %D%/html.c %D%/plot.c %D%/plot.h
+bench_stoa_report_SOURCES = %D%/figures.c %D%/format.c %D%/format.h %D%/html.c %D%/plot.c %D%/plot.h \
+	%D%/report_main.c %D%/results.h
 bench_stoa_report_LDADD = -ljansson -lm
 
 ## Without libtool's wrapper script, so that valgrind sees the program itself.
@@ -104,6 +105,7 @@ bench:
 	STOA_ABSL="$${STOA_ABSL:-$(bench_peers)/libstoa-absl.so}"; export STOA_ABSL; \
 	%D%/stoa-bench --json "$$out.json" $(BENCH:%=--case %) $(BENCH_FLAGS); rc=$$?; \
 	test $$rc -le 1 || exit $$rc; \
+	%D%/stoa-report --csv "$$out.json" >"$$out.csv"; \
 	%D%/stoa-report "$$out.json" >"$$out.html" && echo "report: $$out.html"; exit $$rc
 
 bench-clean:

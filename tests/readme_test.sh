@@ -73,8 +73,9 @@ run_page() {
 	command=
 	here=$work/$(basename "${1%.*}")
 	shown=$here.shown
-	mkdir -p "$here/examples"
+	mkdir -p "$here/examples" "$here/bench"
 	cp -r "$top_srcdir/examples/data" "$here/examples/data"
+	cp -r "$top_srcdir/bench/results" "$here/bench/results"
 	chmod -R u+w "$here"
 	: >"$shown"
 	while IFS= read -r line; do
