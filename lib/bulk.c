@@ -45,7 +45,9 @@ struct stoa__bulk {
 	size_t n_added, cap_added;
 	uint64_t bytes;		/* of groups in memory */
 	uint64_t written;	/* to files that have ended */
-	unsigned n_ended;	/* of these, those that are not synced yet */
+	size_t first_ended;	/* of these, the first that is not synced yet */
+	uint64_t unsynced;	/* bytes of it and those behind it */
+	uint64_t unsynced_max;
 	stoa_index conflict_index;
 	int conflict_policy;	/* enum stoa_conflict */
 	/*
@@ -70,6 +72,7 @@ int stoa__bulk_open(stoa_txn *txn, stoa_table table, struct stoa__bulk **out,
 		return stoa__fail_memory(err);
 	b->txn = txn;
 	b->table = table;
+	b->unsynced_max = STOA__BULK_CACHED;
 	b->schema = t->schema;
 	b->next = txn->bulks;
 	txn->bulks = b;
@@ -91,6 +94,11 @@ void stoa__bulk_on_conflict(struct stoa__bulk *b, stoa_index index, int policy)
 {
 	b->conflict_index = index;
 	b->conflict_policy = policy;
+}
+
+void stoa__bulk_cache(struct stoa__bulk *b, uint64_t bytes)
+{
+	b->unsynced_max = bytes;
 }
 
 /* Conflicts of a bulk being settled. */
@@ -193,15 +201,16 @@ void stoa__bulk_group_free(struct stoa__bulk_group *group)
 
 /* ---- files ---- */
 
-static int sync_files(struct stoa__bulk *b, struct stoa_error *err)
+/* Syncs files that have ended until @left bytes of them are not; @forget: they may become cold. */
+static int sync_files(struct stoa__bulk *b, uint64_t left, bool forget, struct stoa_error *err)
 {
-	b->n_ended = 0;
-	for (size_t i = 0; i < b->n_files; i++) {
-		struct stoa__segment_writer *ended = b->files[i].ended;
+	while (b->unsynced > left) {
+		struct file *f = &b->files[b->first_ended++];
+		struct stoa__segment_writer *ended = f->ended;
 
-		b->files[i].ended = NULL;
-		if (ended)
-			STOA_TRY(stoa__segment_sync(ended, err));
+		f->ended = NULL;
+		b->unsynced -= f->len;
+		STOA_TRY(stoa__segment_sync(ended, forget, err));
 	}
 	return STOA_OK;
 }
@@ -218,7 +227,11 @@ static int end_file(struct stoa__bulk *b, struct stoa_error *err)
 	STOA_TRY(stoa__segment_end(writer, &f->len, &f->root, err));
 	f->ended = writer;
 	b->written += f->len;
-	return ++b->n_ended < ENDED_MAX ? STOA_OK : sync_files(b, err);
+	b->unsynced += f->len;
+	if (b->unsynced <= b->unsynced_max && b->n_files - b->first_ended < ENDED_MAX)
+		return STOA_OK;
+	/* The older half, which is on the disk by now, as likely as not. */
+	return sync_files(b, b->unsynced / 2, true, err);
 }
 
 /* The transaction remembers the file, to remove it if it is aborted. */
@@ -239,6 +252,8 @@ static int begin_file(struct stoa__bulk *b, struct stoa_error *err)
 	txn->files = numbers;
 	STOA_TRY(stoa__segment_create(&db->dir, number, stoa__catalog_uuid(db->catalog),
 				      &b->writer, err));
+	if (b->first_ended < b->n_files)
+		stoa__segment_inherit(b->writer, b->files[b->n_files - 1].ended);
 	numbers[txn->n_files++] = number;
 	files[b->n_files++] = (struct file){ .number = number };
 	return STOA_OK;
@@ -458,7 +473,7 @@ int stoa__bulk_finish(struct stoa__bulk *b, uint64_t *n_lost, struct stoa_error 
 	if (n_lost)
 		*n_lost = 0;
 	if (rc == STOA_OK)
-		rc = sync_files(b, err);
+		rc = sync_files(b, 0, false, err);
 	if (rc == STOA_OK && b->n_added)
 		rc = stoa__txn_freeze(txn, &before, err);
 	if (rc == STOA_OK && b->n_added) {

@@ -525,6 +525,11 @@ void stoa__file_writeback(int fd, uint64_t offset, uint64_t len)
 	(void)sync_file_range(fd, (off_t)offset, (off_t)len, SYNC_FILE_RANGE_WRITE);
 }
 
+void stoa__file_forget(int fd)
+{
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 int stoa__file_truncate(int fd, const char *name, uint64_t size, struct stoa_error *err)
 {
 	if (fault())

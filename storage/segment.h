@@ -63,11 +63,14 @@ int stoa__segment_finish(struct stoa__segment_writer *w, uint64_t *len, uint64_t
 			 struct stoa_error *err);
 /*
  * The same in two steps, for who writes several files: of end, nothing but sync and discard may
- * follow. Syncs one after the other at the end wait for the disk's journal once.
+ * follow. Syncs one after the other at the end wait for the disk's journal once. With @forget the
+ * kernel need not keep the bytes in memory: who reads them reads the disk.
  */
 int stoa__segment_end(struct stoa__segment_writer *w, uint64_t *len, uint64_t *root,
 		      struct stoa_error *err);
-int stoa__segment_sync(struct stoa__segment_writer *w, struct stoa_error *err);
+int stoa__segment_sync(struct stoa__segment_writer *w, bool forget, struct stoa_error *err);
+/* @w, just made, goes on with the memory of @ended, whose file has ended. */
+void stoa__segment_inherit(struct stoa__segment_writer *w, struct stoa__segment_writer *ended);
 /* Removes the file, frees @w; NULL is fine. */
 void stoa__segment_discard(struct stoa__segment_writer *w);
 

@@ -263,27 +263,42 @@ int stoa__segment_end(struct stoa__segment_writer *w, uint64_t *len, uint64_t *r
 		return rc;
 	}
 	stoa__file_writeback(w->fd, w->pushed, w->offset - w->pushed);
-	release_buffers(w);
+	stoa__buf_release(&w->groups);
+	stoa__buf_release(&w->chunks);
 	*len = w->offset;
 	return STOA_OK;
 }
 
-int stoa__segment_sync(struct stoa__segment_writer *w, struct stoa_error *err)
+void stoa__segment_inherit(struct stoa__segment_writer *w, struct stoa__segment_writer *ended)
+{
+	struct stoa__buf mine = w->buffer;
+
+	w->buffer = ended->buffer;
+	ended->buffer = (struct stoa__buf)STOA__BUF_INIT;
+	stoa__buf_reset(&w->buffer);
+	stoa__buf_put(&w->buffer, mine.p, mine.len);	/* room is there */
+	stoa__buf_release(&mine);
+}
+
+int stoa__segment_sync(struct stoa__segment_writer *w, bool forget, struct stoa_error *err)
 {
 	int rc = stoa__file_sync(w->fd, w->name, err);
 
-	if (rc < 0)
+	if (rc < 0) {
 		stoa__segment_discard(w);
-	else
-		writer_free(w);
-	return rc;
+		return rc;
+	}
+	if (forget)
+		stoa__file_forget(w->fd);
+	writer_free(w);
+	return STOA_OK;
 }
 
 int stoa__segment_finish(struct stoa__segment_writer *w, uint64_t *len, uint64_t *root,
 			 struct stoa_error *err)
 {
 	STOA_TRY(stoa__segment_end(w, len, root, err));
-	return stoa__segment_sync(w, err);
+	return stoa__segment_sync(w, false, err);
 }
 
 void stoa__segment_discard(struct stoa__segment_writer *w)

@@ -15,6 +15,7 @@ cmocka_tests += \
 	%D%/block_test \
 	%D%/bounds_test \
 	%D%/buf_test \
+	%D%/bulk_test \
 	%D%/catalog_test \
 	%D%/chunk_cold_test \
 	%D%/change_test \

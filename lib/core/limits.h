@@ -16,7 +16,7 @@
 #define STOA__FRAME_BYTES_MAX ((uint64_t)16 << 20)	/* a frame of a cold chunk, thawed */
 #define STOA__GROUP_BYTES_MAX ((uint64_t)64 << 20)	/* text and blob bytes that end a row group early */
 #define STOA__SEGMENT_BYTES_MAX ((uint64_t)32 << 20)	/* of a segment file; then another is begun, */
-#define STOA__SEGMENT_BYTES_MIN ((uint64_t)1 << 20)	/* or, where there is little else, at so many */
+#define STOA__SEGMENT_BYTES_MIN ((uint64_t)2 << 20)	/* or, where there is little else, at so many */
 #define STOA__SQL_BYTES_MAX (1u << 20)	/* of a statement */
 #define STOA__SQL_DEPTH_MAX 200		/* nesting of an expression */
 #define STOA__SPILL_PREFIX "spill-"	/* begins the name of a query's temporary file, while it has one */
