@@ -19,8 +19,10 @@
 #include "checkpoint.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "core/alloc.h"
+#include "core/clock.h"
 
 /* ---- 1: segments ---- */
 
@@ -81,6 +83,8 @@ static int write_group(void *ctx, uint64_t first, void *value)
 		STOA_TRY(stoa__segment_create(&c->db->dir, c->file,
 					      stoa__catalog_uuid(c->db->catalog), &c->writer,
 					      c->err));
+		if (!c->working)
+			stoa__segment_unhurry(c->writer);
 	}
 	if (stoa__saving_grow(&c->swaps, c->n_swaps, &cap, sizeof *c->swaps) < 0 ||
 	    stoa__saving_grow(&c->swap_files, c->n_swaps, &c->cap_swaps, sizeof *c->swap_files) < 0)
@@ -311,7 +315,39 @@ static void keep_swaps(struct stoa__saving *c)
 	c->n_swaps = 0;
 }
 
-/* Commits the catalog and removes what it names no more. */
+/* Does anybody commit beside this checkpoint? */
+static bool is_busy(struct stoa__saving *c)
+{
+	return !c->working && stoa__history_commit_of_head(&c->db->history) != c->v->commit;
+}
+
+/*
+ * Where a file system tells its disk which blocks are free again, the disk has that to do before
+ * anything else, and a flush waits for a millisecond or more. So between two files who commits has
+ * the disk for REMOVE_SHARE times as long, if that does not come to more than REMOVE_NS in all.
+ */
+#define REMOVE_SHARE 8
+#define REMOVE_NS 200000000
+
+static void remove_files(struct stoa__saving *c)
+{
+	for (size_t i = 0; i < c->n_unused; i++) {
+		uint64_t from = stoa__now_ns(), turn;
+
+		(void)stoa__segment_unlink(&c->db->dir, c->unused[i], NULL);
+		turn = (stoa__now_ns() - from) * REMOVE_SHARE;
+		if (turn > REMOVE_NS / c->n_unused)
+			turn = REMOVE_NS / c->n_unused;
+		if (i + 1 < c->n_unused && is_busy(c))
+			nanosleep(&(struct timespec){ .tv_nsec = (long)turn }, NULL);
+	}
+}
+
+/*
+ * Commits the catalog and removes what it names no more: from here on the checkpoint is done, and
+ * what stays is removed at the next open. Other processes open the segments of the catalog that
+ * they read under its lock, so nobody looks for the old ones any more when it is given back.
+ */
 static int commit_catalog(struct stoa__saving *c, struct stoa__log_position log)
 {
 	struct stoa_db *db = c->db;
@@ -322,16 +358,11 @@ static int commit_catalog(struct stoa__saving *c, struct stoa__log_position log)
 		return rc;
 	}
 	rc = stoa__catalog_commit(db->catalog, c->err);
-	if (rc == STOA_OK) {
-		/*
-		 * From here on the checkpoint is done; a file that stays is removed at the next
-		 * open.
-		 */
+	if (rc == STOA_OK)
 		(void)stoa__log_drop_before(db->log, log.file, NULL);
-		for (size_t i = 0; i < c->n_unused; i++)
-			(void)stoa__segment_unlink(&db->dir, c->unused[i], NULL);
-	}
 	stoa__unlock_catalog(&db->lock);
+	if (rc == STOA_OK)
+		remove_files(c);
 	return rc;
 }
 

@@ -249,6 +249,7 @@ static int open_writer(struct stoa__rewrite *r, struct stoa_error *err)
 	r->file = atomic_fetch_add(&db->next_file, 1);
 	STOA_TRY(stoa__segment_create(&db->dir, r->file, stoa__catalog_uuid(db->catalog),
 				      &r->writer, err));
+	stoa__segment_unhurry(r->writer);
 	r->has_file = true;
 	return STOA_OK;
 }

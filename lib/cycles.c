@@ -18,9 +18,9 @@
 #include "cycles.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "core/alloc.h"
+#include "core/clock.h"
 #include "graph.h"
 
 #define STEP_ROWS 512		/* that die in a commit, or one component if it has more */
@@ -100,14 +100,6 @@ static int find_dead(struct stoa__graph *g, struct stoa__id_list *l, bool all,
 
 /* ---- deaths ---- */
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 /* What is to die, unless something of it is touched. */
 struct verdict {
 	struct stoa__graph *graph;
@@ -159,7 +151,7 @@ static int step(struct verdict *v, struct stoa__cycles *out, struct stoa_error *
 	int rc;
 
 	STOA_TRY(stoa_begin(db, STOA_WRITE, &txn, err));
-	before = now_ns();
+	before = stoa__now_ns();
 	txn->in_steps = txn->unhurried = true;
 	v->over = touches_of(db, txn->version) != v->touches;
 	rc = v->over ? STOA_OK : kill_some(v, txn, &end, err);
@@ -169,7 +161,7 @@ static int step(struct verdict *v, struct stoa__cycles *out, struct stoa_error *
 	} else {
 		stoa_abort(txn);
 	}
-	took = now_ns() - before;
+	took = stoa__now_ns() - before;
 	if (out->longest_ns < took)
 		out->longest_ns = took;
 	if (rc == STOA_OK) {

@@ -5,6 +5,7 @@
 
 #include "compact.h"
 #include "core/alloc.h"
+#include "core/clock.h"
 #include "cycles.h"
 #include "db.h"
 #include "gc_plan.h"
@@ -21,10 +22,7 @@ static const unsigned default_threshold[STOA__GENERATIONS] = { 15, 20, 25 };
 
 static double seconds(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+	return (double)stoa__now_ns() * 1e-9;
 }
 
 int stoa__gc_init(struct stoa_db *db)

@@ -147,6 +147,7 @@ libstoa_all_la_SOURCES += \
 	%D%/core/chunk_encode_text.c \
 	%D%/core/chunk_pick.c \
 	%D%/core/chunk_read.c \
+	%D%/core/clock.h \
 	%D%/core/cpu.c \
 	%D%/core/cpu.h \
 	%D%/core/dict.c \

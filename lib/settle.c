@@ -27,9 +27,8 @@
  */
 #include "db.h"
 
-#include <time.h>
-
 #include "core/alloc.h"
+#include "core/clock.h"
 #include "core/type.h"
 
 /* ---- a load ---- */
@@ -147,14 +146,6 @@ int stoa__refs_settle(struct stoa__version *w, struct stoa__table *t, struct sto
 #define STEP_ROWS_MIN 2048	/* that a step counts; each of them may copy a block of counts */
 #define STEP_NS 1000000		/* that it should take */
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static struct stoa__table *find_uncounted(const struct stoa__version *v)
 {
 	struct stoa__table *t;
@@ -197,9 +188,9 @@ int stoa__refs_settle_all(struct stoa_db *db, uint64_t *longest_ns, struct stoa_
 
 	while (more && rc == STOA_OK && !atomic_load(&db->gc.cancel)) {
 		stoa__writer_lock(db);
-		took = now_ns();
+		took = stoa__now_ns();
 		rc = stoa__refs_settle_some(db, n, &more, err);
-		took = now_ns() - took;
+		took = stoa__now_ns() - took;
 		stoa__writer_unlock(db);
 		if (*longest_ns < took)
 			*longest_ns = took;

@@ -530,6 +530,22 @@ void stoa__file_forget(int fd)
 	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 }
 
+int stoa__file_await(int fd, const char *name, uint64_t offset, uint64_t len,
+		     struct stoa_error *err)
+{
+	int rc;
+
+	if (fault())
+		return fail_errno_at(err, "write", name, offset);
+	do
+		rc = sync_file_range(fd, (off_t)offset, (off_t)len, SYNC_FILE_RANGE_WAIT_BEFORE);
+	while (rc < 0 && errno == EINTR);
+	/* Not every file system can; but an error of the disk is told once, and here that is. */
+	if (rc < 0 && (errno == EIO || errno == ENOSPC || errno == EDQUOT))
+		return fail_errno_at(err, "write", name, offset);
+	return STOA_OK;
+}
+
 int stoa__file_truncate(int fd, const char *name, uint64_t size, struct stoa_error *err)
 {
 	if (fault())

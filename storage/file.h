@@ -79,6 +79,9 @@ int stoa__file_sync(int fd, const char *name, struct stoa_error *err);
 void stoa__file_writeback(int fd, uint64_t offset, uint64_t len);
 /* The kernel need not keep what is on the disk in memory. */
 void stoa__file_forget(int fd);
+/* Waits until the kernel is done with what it was asked so, which promises nothing either. */
+int stoa__file_await(int fd, const char *name, uint64_t offset, uint64_t len,
+		     struct stoa_error *err);
 int stoa__file_truncate(int fd, const char *name, uint64_t size, struct stoa_error *err);
 int stoa__file_unlink(const struct stoa__dir *dir, const char *name, struct stoa_error *err);	/* a missing one is fine */
 int stoa__file_rename(const struct stoa__dir *dir, const char *from, const char *to,

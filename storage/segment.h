@@ -32,6 +32,11 @@ struct stoa__segment_writer;
  */
 int stoa__segment_create(const struct stoa__dir *dir, uint64_t file, const uint8_t uuid[16],
 			 struct stoa__segment_writer **out, struct stoa_error *err);
+/*
+ * For background work, before the first group: the file goes to the disk in small pieces, one at a
+ * time, so that a commit's flush has little to wait for.
+ */
+void stoa__segment_unhurry(struct stoa__segment_writer *w);
 /* Starts a row group of @n_rows; returns its index in the file in *@group. */
 int stoa__segment_add_group(struct stoa__segment_writer *w, uint32_t n_rows, uint32_t *group,
 			    struct stoa_error *err);

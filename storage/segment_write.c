@@ -8,6 +8,11 @@
  * costs less than the 512 small pages that it saves the kernel from making. The kernel is asked to
  * begin writing out every 8 MiB, so that the sync at the end has little left to wait for.
  *
+ * A writer in no hurry, a collection's or a checkpoint's, goes by 128 KiB and waits for each: a
+ * disk that is asked to flush a commit writes first what it was given before, and 8 MiB are 4 to 6
+ * ms of it. Beside 400 MB/s written so, p99 of a commit was 3.8 ms, and 0.39 by small pieces (0.2
+ * idle); 64 KiB were no better, two pieces on their way somewhat worse. Its files have small pages.
+ *
  * (1) offset = what is in the file + buffer.len: where the next chunk goes.
  * (2) After a failed call the writer is only good for stoa__segment_discard(); further calls fail
  *     with the same code.
@@ -24,6 +29,7 @@
 
 #define BUFFER_BYTES ((size_t)2 << 20)	/* a huge page */
 #define WRITEBACK_BYTES ((uint64_t)8 << 20)
+#define PIECE_BYTES ((size_t)128 << 10)	/* both, for who is in no hurry */
 
 struct stoa__segment_writer {
 	const struct stoa__dir *dir;
@@ -34,6 +40,7 @@ struct stoa__segment_writer {
 	struct segment_header header;
 	uint64_t offset;	/* of the next chunk */
 	uint64_t pushed;	/* the kernel was asked to write out up to here */
+	bool unhurried;
 	struct stoa__buf buffer;
 	struct stoa__buf groups;	/* struct segment_group, one after the other */
 	struct stoa__buf chunks;	/* struct segment_chunk */
@@ -137,13 +144,23 @@ int stoa__segment_add_group(struct stoa__segment_writer *w, uint32_t n_rows, uin
 	return STOA_OK;
 }
 
-/* Asks the kernel to begin with what it has; all up to w->offset was given to it. */
-static void push(struct stoa__segment_writer *w)
+void stoa__segment_unhurry(struct stoa__segment_writer *w)
 {
-	if (w->offset - w->pushed < WRITEBACK_BYTES)
-		return;
-	stoa__file_writeback(w->fd, w->pushed, w->offset - w->pushed);
+	w->unhurried = true;
+}
+
+/* Asks the kernel to begin with what it has; all up to w->offset was given to it. */
+static int push(struct stoa__segment_writer *w, struct stoa_error *err)
+{
+	uint64_t from = w->pushed;
+
+	if (!w->unhurried && w->offset - from < WRITEBACK_BYTES)
+		return STOA_OK;
+	stoa__file_writeback(w->fd, from, w->offset - from);
 	w->pushed = w->offset;
+	if (!w->unhurried)
+		return STOA_OK;
+	return broken(w, stoa__file_await(w->fd, w->name, from, w->offset - from, err));
 }
 
 /* Writes what the buffer holds; it ends at w->offset. */
@@ -158,17 +175,17 @@ static int flush_buffer(struct stoa__segment_writer *w, struct stoa_error *err)
 	if (rc < 0)
 		return broken(w, rc);
 	stoa__buf_reset(&w->buffer);
-	push(w);
-	return STOA_OK;
+	return push(w, err);
 }
 
 /* Appends bytes to the file. */
 static int put(struct stoa__segment_writer *w, const void *p, size_t len, struct stoa_error *err)
 {
+	const size_t step = w->unhurried ? PIECE_BYTES : BUFFER_BYTES;
 	const uint8_t *from = p;
 
 	while (len) {
-		size_t room = BUFFER_BYTES - (size_t)(w->offset % BUFFER_BYTES);
+		size_t room = step - (size_t)(w->offset % step);
 		size_t n = len < room ? len : room;
 
 		stoa__buf_put(&w->buffer, from, n);	/* room is there */

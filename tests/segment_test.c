@@ -56,19 +56,26 @@ static int add_groups(struct place *p, struct stoa__segment_writer *w)
 }
 
 /* Writes the file; on success file_len and file_root are set. */
-static int write_file(struct place *p)
+static int write_file_at(struct place *p, bool unhurried)
 {
 	struct stoa__segment_writer *w;
 	int rc = stoa__segment_create(&p->dir, FILE_NUMBER, uuid, &w, &p->err);
 
 	if (rc < 0)
 		return rc;
+	if (unhurried)
+		stoa__segment_unhurry(w);
 	rc = add_groups(p, w);
 	if (rc < 0) {
 		stoa__segment_discard(w);
 		return rc;
 	}
 	return stoa__segment_finish(w, &file_len, &file_root, &p->err);
+}
+
+static int write_file(struct place *p)
+{
+	return write_file_at(p, false);
 }
 
 static int open_file(struct place *p, struct stoa__segment **s)
@@ -180,6 +187,21 @@ static void large_chunks_go_past_the_buffer(void **state)
 	}
 	stoa__segment_unref(s);
 	free(image);
+}
+
+/* The root vouches for all bytes. */
+static void who_is_in_no_hurry_writes_the_same_file(void **state)
+{
+	struct place *p = *state;
+	uint64_t len, root;
+
+	assert_int_equal(write_file(p), STOA_OK);
+	len = file_len;
+	root = file_root;
+	assert_true(len > 128 << 10);	/* some pieces of it */
+	assert_int_equal(write_file_at(p, true), STOA_OK);
+	assert_int_equal(file_len, len);
+	assert_int_equal(file_root, root);
 }
 
 static void an_empty_file_has_no_groups(void **state)
@@ -382,17 +404,17 @@ static void a_check_asks_those_above_about_each_chunk(void **state)
 	stoa__segment_unref(s);
 }
 
-static void a_failed_operation_leaves_no_file_and_no_leak(void **state)
+static void a_full_disk_leaves_no_file(struct place *p, bool unhurried)
 {
-	struct place *p = *state;
 	uint64_t size;
 
+	assert_int_equal(stoa__segment_unlink(&p->dir, FILE_NUMBER, &p->err), STOA_OK);
 	for (long nth = 0;; nth++) {
 		int rc;
 		bool fired;
 
 		stoa__file_fault_arm(nth, ENOSPC, false);
-		rc = write_file(p);
+		rc = write_file_at(p, unhurried);
 		fired = stoa__file_fault_disarm();
 		assert_int_equal(rc, fired ? STOA_EFULL : STOA_OK);
 		if (!fired)
@@ -400,6 +422,14 @@ static void a_failed_operation_leaves_no_file_and_no_leak(void **state)
 		assert_int_equal(stoa__file_size(&p->dir, "segments/00000007.seg", &size, &p->err),
 				 STOA_ENOTFOUND);
 	}
+}
+
+static void a_failed_operation_leaves_no_file_and_no_leak(void **state)
+{
+	struct place *p = *state;
+
+	a_full_disk_leaves_no_file(p, false);
+	a_full_disk_leaves_no_file(p, true);
 	for (long nth = 0;; nth++) {
 		struct stoa__segment *s = NULL;
 		int rc;
@@ -486,6 +516,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_was_written_is_read),
 		TEST(large_chunks_go_past_the_buffer),
+		TEST(who_is_in_no_hurry_writes_the_same_file),
 		TEST(an_empty_file_has_no_groups),
 		TEST(bad_arguments_are_refused),
 		TEST(another_file_does_not_pass_for_this_one),
