@@ -8,13 +8,16 @@
  *	ends[-1]  ends[0] ... ends[next] ............ ends[n_ends - 1]
  *	          given out   | rows to come | part of a row |
  *
- * When the rest is less than a row it moves to the front and the scan fills the window again.
+ * When the rest is less than STOA__CSV_LANES rows it moves to the front and the scan fills the
+ * window again; a run is a multiple of so many where more is to come, so that the few rows behind
+ * it, which go one by one, are the file's last and not each window's.
  *
  * (1) ends[next - 1] + 1 is where the next record begins. (2) All entries are below @scanned. (3)
  * n_newlines is the number of newlines among entries [next, n_ends): so a run of k rows whose k
  * last separators are newlines is regular throughout when n_newlines is k, and the rows need no
  * second look.
  */
+#include "lanes.h"
 #include "rows.h"
 
 #include <stdarg.h>
@@ -170,6 +173,18 @@ static bool skip_blank(struct stoa__csv_rows *r)
 	return true;
 }
 
+/* Is there text that is not scanned yet, and room for what it may give? */
+static bool can_fill(const struct stoa__csv_rows *r)
+{
+	return r->scanned < r->len && r->n_ends - r->next <= r->cap - STOA__CSV_SCAN_ROOM;
+}
+
+/* Is all that is in sight less than a run should be, and more to come? */
+static bool should_fill(const struct stoa__csv_rows *r)
+{
+	return r->n_ends - r->next < STOA__CSV_LANES * r->n_columns && can_fill(r);
+}
+
 static int give(struct stoa__csv_rows *r, size_t rows, size_t *first, size_t *n)
 {
 	*first = r->next;
@@ -188,12 +203,13 @@ int stoa__csv_rows_next(struct stoa__csv_rows *r, size_t *first, size_t *n,
 
 		if (rows == 0)
 			rows = some_regular(r);
-		if (rows > 0)
+		if (rows > STOA__CSV_LANES && r->scanned < r->len)
+			rows -= rows % STOA__CSV_LANES;
+		if (rows > 0 && !should_fill(r))
 			return give(r, rows, first, n);
-		if (skip_blank(r))
+		if (rows == 0 && skip_blank(r))
 			continue;
-		if (record_len(r, r->next) == 0 && r->scanned < r->len &&
-		    r->n_ends - r->next <= r->cap - STOA__CSV_SCAN_ROOM) {
+		if (rows > 0 || (can_fill(r) && record_len(r, r->next) == 0)) {
 			fill(r);
 			continue;
 		}
