@@ -5,16 +5,18 @@
  *     flusher        lazy commits to the disk, lazy_ms after the first that waits
  *     checkpointer   a checkpoint when the log has grown past log_max_bytes
  *     collector      a pass over row groups with garbage (gc.h); started with the first, in memory too
+ *     log maker      the next file of a log that grows; started with the first
  *
- * Three, since a lazy commit is promised the disk in a fraction of a second, a checkpoint may take
- * seconds, and a pass of the collector more of them, while the log must not grow.
+ * Each has its own, since a lazy commit is promised the disk in a fraction of a second, the next file is
+ * wanted in less, a checkpoint may take seconds, and a pass of the collector more of them, while the
+ * log must not grow.
  *
  * They follow writers at some distance. A writer that outruns them, so that the log since the
  * checkpoint that runs is too long for one by itself, or there is garbage by the eighth of all
  * rows that the pass that runs has not seen, waits after its commit until they have caught up:
  * otherwise disk and memory would have no bound.
  *
- * A want is a flag under the database's mutex; whoever raises it wakes both threads. A flush or a
+ * A want is a flag under the database's mutex; whoever raises it wakes all threads. A flush or a
  * checkpoint that is wanted when the database closes is left to the checkpoint that closing writes.
  */
 #include <errno.h>
@@ -125,16 +127,42 @@ static void *run_collector(void *arg)
 	return NULL;
 }
 
-void stoa__background_collect(struct stoa_db *db)
+static void *run_log_maker(void *arg)
+{
+	struct stoa_db *db = arg;
+
+	pthread_mutex_lock(&db->mutex);
+	while (await(db, &db->want_log_file)) {
+		pthread_mutex_unlock(&db->mutex);
+		stoa__log_make_file(db->log);
+		pthread_mutex_lock(&db->mutex);
+	}
+	pthread_mutex_unlock(&db->mutex);
+	return NULL;
+}
+
+/* Raises @want of a thread that is started now if it has not been. */
+static void want_of(struct stoa_db *db, bool *want, pthread_t *thread, bool *has_thread,
+		    void *(*run)(void *arg))
 {
 	pthread_mutex_lock(&db->mutex);
-	if (!db->has_collector && !db->stop)
-		db->has_collector = !pthread_create(&db->collector, NULL, run_collector, db);
-	if (!db->want_collect && db->has_collector) {
-		db->want_collect = true;
+	if (!*has_thread && !db->stop)
+		*has_thread = !pthread_create(thread, NULL, run, db);
+	if (!*want && *has_thread) {
+		*want = true;
 		pthread_cond_broadcast(&db->work);
 	}
 	pthread_mutex_unlock(&db->mutex);
+}
+
+void stoa__background_collect(struct stoa_db *db)
+{
+	want_of(db, &db->want_collect, &db->collector, &db->has_collector, run_collector);
+}
+
+void stoa__background_make_log_file(struct stoa_db *db)
+{
+	want_of(db, &db->want_log_file, &db->log_maker, &db->has_log_maker, run_log_maker);
 }
 
 int stoa__background_init(struct stoa_db *db)
@@ -172,18 +200,21 @@ int stoa__background_start(struct stoa_db *db, struct stoa_error *err)
 
 void stoa__background_stop(struct stoa_db *db)
 {
-	bool has_collector;
+	bool has_collector, has_log_maker;
 
 	atomic_store(&db->gc.cancel, true);
 	pthread_mutex_lock(&db->mutex);
 	db->stop = true;
 	has_collector = db->has_collector;
-	db->has_collector = false;
+	has_log_maker = db->has_log_maker;
+	db->has_collector = db->has_log_maker = false;
 	pthread_cond_broadcast(&db->work);
 	pthread_cond_broadcast(&db->caught_up);
 	pthread_mutex_unlock(&db->mutex);
 	if (has_collector)
 		pthread_join(db->collector, NULL);
+	if (has_log_maker)
+		pthread_join(db->log_maker, NULL);
 	while (db->n_background)
 		pthread_join(db->background[--db->n_background], NULL);
 }

@@ -78,6 +78,8 @@ struct stoa_db {
 	pthread_t collector;
 	bool has_collector;		/* guarded by mutex, as want_collect */
 	bool want_collect;
+	pthread_t log_maker;		/* guarded by mutex, as all of these */
+	bool has_log_maker, want_log_file;
 	struct stoa__gc gc;
 
 	pthread_mutex_t checkpoint;	/* guards the fields below */
@@ -219,6 +221,8 @@ void stoa__txn_let_loose(struct stoa_txn *txn, bool committed);
  * commit tries again.
  */
 void stoa__background_collect(struct stoa_db *db);
+/* The log's next file, in a thread that the first of these starts. If it cannot be, writers make it. */
+void stoa__background_make_log_file(struct stoa_db *db);
 /* Bytes of segment files in the directory. */
 uint64_t stoa__db_segment_bytes(struct stoa_db *db);
 

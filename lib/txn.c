@@ -511,6 +511,8 @@ static int commit_logged(struct stoa_txn *txn, uint64_t commit, bool *long_log,
 	*long_log = stoa__log_bytes(db->log) > db->options.log_max_bytes;
 	if (*long_log)
 		stoa__background_wake(db, false, true);
+	if (stoa__log_wants_file(db->log) && db->n_background)
+		stoa__background_make_log_file(db);
 	if (txn->durability == STOA_LAZY)
 		stoa__background_wake(db, true, false);
 	if (txn->durability != STOA_FULL)

@@ -20,6 +20,7 @@ libstoa_all_la_SOURCES += \
 	%D%/log.c \
 	%D%/log.h \
 	%D%/log_format.h \
+	%D%/log_file.c \
 	%D%/log_read.c \
 	%D%/segment.h \
 	%D%/segment_format.h \

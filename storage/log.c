@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * log.c - the redo log, written: append, group commit, files made beforehand
+ * log.c - the redo log, written: append, group commit, the next file
  *
  *   appended   records are in `pending`, in memory
  *   written    the leader put them into the file
@@ -12,19 +12,19 @@
  * next leader together with all others that waited: nobody has to hope for company, and a single
  * committer pays one pwrite and one fdatasync.
  *
- * The zeros that a file is made of are written and synced in growing steps, before records go over
- * them: 256 KiB, then as much again as there is, at most 16 MiB at a time. The sync of a record
- * then carries no change of the file's size or extents (125 us against 218 us for a growing file,
- * measured on ext4).
+ * A file is zeros before records go over them (log_file.c). When it is half full somebody in the
+ * background makes the next one *ahead*, as N.new: zeros take as long as the records that go over them,
+ * and a committer waited for up to 16 MiB of them at a time before (a fifth of all the time of large
+ * commits). All that is left to the committer then is a header and a name.
  *
  * Room comes first: a record is appended once the zeros that it goes over are in the file, so that
  * a full disk is found while nothing has been promised, and the transaction can still be aborted.
- * Whoever appends makes room, as a leader; it has written all that is pending by then, so that a
- * file ends where a new one is begun.
+ * Whoever appends makes room, as a leader, if nothing was made ahead; it has written all that is
+ * pending by then, so that a file ends where a new one is begun.
  *
  * (1) durable <= written <= appended. `busy` is set while there is a leader.
- * (2) `writing`, fd, name, number, salt, offset, size and harmless belong to the leader; all else
- *     to the mutex.
+ * (2) `writing`, fd, name, number, salt, offset, size, span and harmless belong to the leader; all
+ *     else to the mutex, but for what is being made ahead: that is its maker's.
  * (3) fd is -1 when the next record begins a new file, which will have `number`. The file before it
  *     was synced, so all that is not durable is in the current file.
  * (4) Once something failed nothing is written any more: after a failed sync nobody knows what is
@@ -32,6 +32,7 @@
  * (5) All that is pending has room in the current file: it goes from offset to tail, which is at
  *     most room.
  * (6) A record's seal names `durable` as of its write. It is exact, as there is one leader.
+ * (7) What was made ahead is the file after the current one, or the one that comes if there is none.
  */
 #include "log_format.h"
 
@@ -43,9 +44,6 @@
 
 #include "../lib/core/alloc.h"
 
-#define STEP_MIN ((uint64_t)256 << 10)
-#define STEP_MAX ((uint64_t)16 << 20)
-#define FILE_MAX ((uint64_t)64 << 20)	/* a file that has a record does not grow past it */
 #define PENDING_MAX ((size_t)8 << 20)	/* more than that is written without being asked */
 #define YIELDS_MAX 16
 #define KEEP_MAX ((size_t)16 << 20)	/* a larger buffer is given back after use */
@@ -70,6 +68,14 @@ struct stoa__log {
 	int failed;
 	struct stoa_error failure;	/* its words */
 
+	struct {
+		bool busy;		/* its maker, or the leader, is at it, without the mutex */
+		bool failed;		/* not to be tried again for this number */
+		int fd;			/* -1: there is none */
+		uint64_t number, size;
+	} ahead;			/* the next file */
+	atomic_bool wants_file;		/* somebody should make it */
+
 	struct stoa__buf writing;
 	int fd;
 	char name[LOG_NAME_SIZE];
@@ -77,56 +83,13 @@ struct stoa__log {
 	uint64_t salt;
 	uint64_t offset;		/* of the next record */
 	uint64_t size;			/* zeros are there up to here */
+	uint64_t span;			/* of all files since the last rotation, this one included */
 	bool harmless;			/* what failed was making room, and nothing has changed */
 
 	_Atomic uint64_t disk_bytes;
 };
 
 /* ---- files; the leader's ---- */
-
-static int write_zeros(struct stoa__log *log, uint64_t from, uint64_t to, struct stoa_error *err)
-{
-	static const uint8_t zeros[1 << 18];
-
-	while (from < to) {
-		size_t n = to - from < sizeof zeros ? (size_t)(to - from) : sizeof zeros;
-
-		STOA_TRY(stoa__file_write(log->fd, log->name, from, zeros, n, err));
-		from += n;
-	}
-	return STOA_OK;
-}
-
-/* The size, in steps from @size on, that has room up to @need. */
-static uint64_t size_for(uint64_t size, uint64_t need)
-{
-	while (size < need) {
-		uint64_t step = size < STEP_MIN ? STEP_MIN - size : size;
-
-		size += step < STEP_MAX ? step : STEP_MAX;
-	}
-	return size;
-}
-
-/* Makes zeros of all bytes before @need, durably. */
-static int grow(struct stoa__log *log, uint64_t need, struct stoa_error *err)
-{
-	uint64_t size = size_for(log->size, need);
-	int rc;
-
-	if (size == log->size)
-		return STOA_OK;
-	rc = write_zeros(log, log->size, size, err);
-	if (rc < 0) {
-		(void)stoa__file_truncate(log->fd, log->name, log->size, NULL);
-		log->harmless = rc == STOA_EFULL;
-		return rc;
-	}
-	STOA_TRY(stoa__file_sync(log->fd, log->name, err));
-	atomic_fetch_add(&log->disk_bytes, size - log->size);
-	log->size = size;
-	return STOA_OK;
-}
 
 /* Ends the current file: all of it is on the disk, and the next record begins another. */
 static int end_file(struct stoa__log *log, struct stoa_error *err)
@@ -140,6 +103,7 @@ static int end_file(struct stoa__log *log, struct stoa_error *err)
 	return STOA_OK;
 }
 
+/* Gives the zeros in log->fd their header, on the disk. */
 static int write_header(struct stoa__log *log, uint64_t first_seq, struct stoa_error *err)
 {
 	struct log_header h;
@@ -152,47 +116,49 @@ static int write_header(struct stoa__log *log, uint64_t first_seq, struct stoa_e
 	STOA_TRY(stoa__random(&h.salt, sizeof h.salt, err));
 	h.hash = stoa__hash(&h, sizeof h - sizeof h.hash);
 	STOA_TRY(stoa__file_write(log->fd, log->name, 0, &h, sizeof h, err));
+	STOA_TRY(stoa__file_sync_data(log->fd, log->name, err));
 	log->salt = h.salt;
 	log->offset = sizeof h;
-	log->size = sizeof h;
 	return STOA_OK;
 }
 
-static int make_file(struct stoa__log *log, uint64_t first_seq, uint64_t need,
-		     struct stoa_error *err)
-{
-	char final[LOG_NAME_SIZE];
-
-	stoa__log_name(log->number, "log", final);
-	STOA_TRY(stoa__file_open(log->dir, log->name, O_RDWR | O_CREAT | O_TRUNC, &log->fd, err));
-	STOA_TRY(write_header(log, first_seq, err));
-	atomic_fetch_add(&log->disk_bytes, log->size);
-	STOA_TRY(grow(log, log->offset + need, err));
-	STOA_TRY(stoa__file_rename(log->dir, log->name, final, err));
-	memcpy(log->name, final, sizeof final);
-	return stoa__dir_sync(log->dir, "log", err);
-}
-
 /*
- * Makes file log->number, whose first record is @first_seq and takes @need bytes. If the disk is
- * full there is none.
+ * A file of zeros that takes a record of @need bytes: what was made ahead, or another. ahead.busy is
+ * ours. If the disk is full nothing has changed, and the current file goes on.
  */
-static int begin_file(struct stoa__log *log, uint64_t first_seq, uint64_t need,
-		      struct stoa_error *err)
+static int next_file(struct stoa__log *log, uint64_t need, int *fd, uint64_t *size,
+		     struct stoa_error *err)
 {
 	int rc;
 
-	stoa__log_name(log->number, "new", log->name);
-	log->size = 0;
-	rc = make_file(log, first_seq, need, err);
-	if (rc != STOA_EFULL)
-		return rc;
-	stoa__file_close(log->fd);
-	log->fd = -1;
-	(void)stoa__file_unlink(log->dir, log->name, NULL);
-	atomic_fetch_sub(&log->disk_bytes, log->size);
-	log->harmless = true;
+	*fd = log->ahead.fd;
+	*size = log->ahead.size;
+	log->ahead.fd = -1;
+	if (*fd >= 0 && sizeof(struct log_header) + need <= *size)
+		return STOA_OK;
+	if (*fd >= 0)
+		atomic_fetch_sub(&log->disk_bytes, *size);
+	stoa__file_close(*fd);	/* it is emptied by who makes another of its name */
+	*size = stoa__log_size_for(log->span, need);
+	rc = stoa__log_make_zeros(log->dir, log->ahead.number, *size, fd, err);
+	log->harmless = rc == STOA_EFULL;
+	if (rc == STOA_OK)
+		atomic_fetch_add(&log->disk_bytes, *size);
 	return rc;
+}
+
+/* Begins file log->number, which log->fd has as zeros; its first record is @first_seq. */
+static int begin_file(struct stoa__log *log, uint64_t first_seq, struct stoa_error *err)
+{
+	char final[LOG_NAME_SIZE];
+
+	stoa__log_name(log->number, "new", log->name);
+	stoa__log_name(log->number, "log", final);
+	STOA_TRY(write_header(log, first_seq, err));
+	STOA_TRY(stoa__file_rename(log->dir, log->name, final, err));
+	memcpy(log->name, final, sizeof final);
+	log->span += log->size;
+	return stoa__dir_sync(log->dir, "log", err);
 }
 
 /* ---- records; the leader's ---- */
@@ -226,21 +192,22 @@ static int write_records(struct stoa__log *log, uint64_t durable, struct stoa_er
 	return STOA_OK;
 }
 
-/*
- * Does a record of @size bytes at @tail go to a new file? The first of a file may be of any size.
- */
-static bool ends_file(uint64_t tail, uint64_t size)
-{
-	return tail > sizeof(struct log_header) && tail + size > FILE_MAX;
-}
-
 /* Makes room for record @seq of @size bytes behind all others, which are written. */
 static int prepare(struct stoa__log *log, uint64_t seq, uint64_t size, struct stoa_error *err)
 {
+	uint64_t next_size;
+	int fd, rc;
+
 	log->harmless = false;
-	if (log->fd >= 0 && ends_file(log->offset, size))
-		STOA_TRY(end_file(log, err));
-	return log->fd < 0 ? begin_file(log, seq, size, err) : grow(log, log->offset + size, err);
+	STOA_TRY(next_file(log, size, &fd, &next_size, err));
+	rc = end_file(log, err);
+	if (rc < 0) {
+		stoa__file_close(fd);
+		return rc;
+	}
+	log->fd = fd;
+	log->size = next_size;
+	return begin_file(log, seq, err);
 }
 
 /* ---- group commit ---- */
@@ -346,6 +313,28 @@ static int reach(struct stoa__log *log, uint64_t seq, bool sync, struct stoa_err
 	}
 }
 
+/* What comes after the current file. We lead, and the mutex is held. */
+static void aim_ahead(struct stoa__log *log)
+{
+	log->ahead.number = log->number + (log->fd >= 0);
+	log->ahead.size = stoa__log_size_for(log->span, 0);
+	log->ahead.failed = false;
+}
+
+/* Waits until nobody makes a file, so that we may. The mutex is held, here and below. */
+static void take_ahead_lead(struct stoa__log *log)
+{
+	while (log->ahead.busy)
+		pthread_cond_wait(&log->cond, &log->mutex);
+	log->ahead.busy = true;
+}
+
+static void give_ahead_lead(struct stoa__log *log)
+{
+	log->ahead.busy = false;
+	pthread_cond_broadcast(&log->cond);
+}
+
 /*
  * A record of @size bytes, the next, can be appended once this succeeds. STOA_EFULL: the log is as
  * it was. The mutex is held.
@@ -355,14 +344,17 @@ static int make_room(struct stoa__log *log, uint64_t seq, uint64_t size, struct 
 	struct stoa_error e = { 0 };
 	int rc;
 
-	if (log->tail + size <= log->room && !ends_file(log->tail, size))
+	if (log->tail + size <= log->room)
 		return STOA_OK;
 	take_lead(log);
 	rc = log->failed < 0 ? fail_again(log, err) : lead(log, false, err);
 	if (rc == STOA_OK) {
+		take_ahead_lead(log);
 		pthread_mutex_unlock(&log->mutex);
 		rc = prepare(log, seq, size, &e);
 		pthread_mutex_lock(&log->mutex);
+		aim_ahead(log);
+		give_ahead_lead(log);
 		log->tail = log->fd < 0 ? 0 : log->offset;
 		log->room = log->fd < 0 ? 0 : log->size;
 		if (rc < 0 && !log->harmless)
@@ -394,6 +386,19 @@ static int put_record(struct stoa__log *log, uint64_t seq, const void *payload, 
 	return STOA_OK;
 }
 
+/*
+ * After a record of @size bytes: is it time to make the next file? Where records are as large as files
+ * it would be the wrong one. The mutex is held.
+ */
+static void want_ahead(struct stoa__log *log, uint64_t size)
+{
+	uint64_t left = log->room - log->tail;
+
+	if (!log->ahead.busy && log->ahead.fd < 0 && !log->ahead.failed &&
+	    size <= LOG_FILE_MAX / 4 && (left < log->room / 2 || left < 4 * size))
+		atomic_store_explicit(&log->wants_file, true, memory_order_relaxed);
+}
+
 int stoa__log_append(struct stoa__log *log, uint64_t seq, const void *payload, size_t len,
 		     struct stoa_error *err)
 {
@@ -419,6 +424,7 @@ int stoa__log_append(struct stoa__log *log, uint64_t seq, const void *payload, s
 		log->tail += log_record_size((uint32_t)len);
 		log->fresh = false;
 		log->record_bytes += log_record_size((uint32_t)len);
+		want_ahead(log, log_record_size((uint32_t)len));
 		if (log->pending.len > PENDING_MAX)
 			rc = reach(log, seq, false, err);
 	}
@@ -454,13 +460,74 @@ int stoa__log_rotate(struct stoa__log *log, struct stoa__log_position *out, stru
 		log->fd = -1;
 		log->tail = log->room = 0;
 		log->fresh = true;
+		log->span = 0;
 		log->record_bytes = 0;
+		if (!log->ahead.busy && log->ahead.fd < 0)
+			aim_ahead(log);
 		out->file = log->number;
 		out->seq = log->appended;
 	}
 	give_lead(log);
 	pthread_mutex_unlock(&log->mutex);
 	return rc;
+}
+
+/* ---- the next file, made ahead ---- */
+
+bool stoa__log_wants_file(const struct stoa__log *log)
+{
+	return atomic_load_explicit(&log->wants_file, memory_order_relaxed);
+}
+
+void stoa__log_make_file(struct stoa__log *log)
+{
+	int fd, rc;
+
+	pthread_mutex_lock(&log->mutex);
+	atomic_store_explicit(&log->wants_file, false, memory_order_relaxed);
+	if (log->ahead.busy || log->ahead.fd >= 0 || log->failed < 0) {
+		pthread_mutex_unlock(&log->mutex);
+		return;
+	}
+	log->ahead.busy = true;
+	pthread_mutex_unlock(&log->mutex);
+	rc = stoa__log_make_zeros(log->dir, log->ahead.number, log->ahead.size, &fd, NULL);
+	if (rc == STOA_OK)
+		atomic_fetch_add(&log->disk_bytes, log->ahead.size);
+	pthread_mutex_lock(&log->mutex);
+	log->ahead.fd = fd;
+	log->ahead.failed = rc < 0;
+	give_ahead_lead(log);
+	pthread_mutex_unlock(&log->mutex);
+}
+
+/* Removes it. ahead.busy is ours, or there is nobody else. */
+static void drop_ahead(struct stoa__log *log)
+{
+	char name[LOG_NAME_SIZE];
+
+	if (log->ahead.fd < 0)
+		return;
+	stoa__log_name(log->ahead.number, "new", name);
+	stoa__file_close(log->ahead.fd);
+	log->ahead.fd = -1;
+	(void)stoa__file_unlink(log->dir, name, NULL);
+	atomic_fetch_sub(&log->disk_bytes, log->ahead.size);
+}
+
+/* And if there is little to write into it, since the last rotation, so that a log at rest is small. */
+static void drop_idle(struct stoa__log *log)
+{
+	pthread_mutex_lock(&log->mutex);
+	if (!log->ahead.busy && log->ahead.fd >= 0 && log->record_bytes < log->ahead.size / 2) {
+		log->ahead.busy = true;
+		pthread_mutex_unlock(&log->mutex);
+		drop_ahead(log);
+		pthread_mutex_lock(&log->mutex);
+		log->ahead.size = LOG_FILE_MIN;
+		give_ahead_lead(log);
+	}
+	pthread_mutex_unlock(&log->mutex);
 }
 
 /* ---- removing files ---- */
@@ -490,6 +557,7 @@ int stoa__log_drop_before(struct stoa__log *log, uint64_t file, struct stoa_erro
 {
 	struct removal r = { log, file, false, err };
 
+	drop_idle(log);
 	return stoa__log_list(log->dir, remove_file, &r, err);
 }
 
@@ -518,9 +586,10 @@ static int go_on(struct stoa__log *log, const struct stoa__log_walk *w, struct s
 	log->salt = w->salt;
 	log->offset = w->end;
 	log->size = w->size;
+	log->span = w->disk_bytes;
 	STOA_TRY(stoa__file_open(log->dir, log->name, O_RDWR, &log->fd, err));
 	if (w->dirty_end > w->end)
-		STOA_TRY(write_zeros(log, w->end, w->dirty_end, err));
+		STOA_TRY(stoa__log_write_zeros(log->fd, log->name, w->end, w->dirty_end, err));
 	STOA_TRY(stoa__file_sync(log->fd, log->name, err));
 	/* The catalog may cover more than the log has: those numbers are gone. */
 	if (w->next <= w->from.seq)
@@ -541,6 +610,7 @@ static int open_writable(struct stoa__log *log, struct stoa__log_walk *w, struct
 		log->tail = log->offset;
 		log->room = log->size;
 	}
+	aim_ahead(log);
 	return STOA_OK;
 }
 
@@ -558,7 +628,7 @@ int stoa__log_open(const struct stoa__dir *dir, bool read_only, struct stoa__log
 		return stoa__fail_memory(err);
 	log->dir = dir;
 	log->read_only = read_only;
-	log->fd = -1;
+	log->fd = log->ahead.fd = -1;
 	pthread_mutex_init(&log->mutex, NULL);
 	pthread_cond_init(&log->cond, NULL);
 	rc = read_only ? stoa__log_walk(&w, err) : open_writable(log, &w, err);
@@ -621,6 +691,7 @@ void stoa__log_close(struct stoa__log *log, bool clean)
 {
 	if (!log)
 		return;
+	drop_ahead(log);
 	if (clean && !log->read_only) {
 		struct removal r = { log, UINT64_MAX, true, NULL };
 

@@ -2,9 +2,9 @@
 /*
  * log.h - the redo log: what committed since the last checkpoint
  *
- * Files log/NNNNNNNN.log, numbered from 1 without gaps, written with zeros beforehand (in steps, so
- * that small databases stay small) and then overwritten in place, so that a flush carries no file
- * metadata.
+ * Files log/NNNNNNNN.log, numbered from 1 without gaps, written with zeros beforehand and then
+ * overwritten in place, so that a flush carries no file metadata. Each is as large as all before it
+ * (256 KiB to 8 MiB), so that small databases stay small.
  *
  *   file header, 64 bytes:  magic, format version, file number, salt, sequence number of its first
  *                           record, XXH3 of these
@@ -15,15 +15,16 @@
  * may leave some out, which the catalog then covers. Reading ends at the first place that holds no
  * valid record. What comes after it decides what it was: a later record that was written when the
  * missing one had been synced (it says so itself, in *durable*) means damage (STOA_ECORRUPT),
- * anything else is the torn end of a crash. A record larger than what is left of its file's size
- * goes on to a new file, which may be as large as that record needs.
+ * anything else is the torn end of a crash. A record that does not fit into what is left of its file
+ * goes to a new one, which may be as large as that record needs.
  *
  * Group commit: stoa__log_append() copies a record into memory and returns at once;
  * stoa__log_flush() writes and syncs all that was appended so far, and threads that call it
  * meanwhile wait for the one who is at it, then share the next flush.
  *
  * A failed write or sync makes the log refuse everything from then on, with that error.
- * Threads: append is called by one thread at a time (the writer), flush by any number.
+ * Threads: append is called by one thread at a time (the writer), make_file by another, flush by any
+ * number.
  */
 #ifndef STOA__LOG_H
 #define STOA__LOG_H
@@ -60,6 +61,13 @@ void stoa__log_close(struct stoa__log *log, bool clean);
  */
 int stoa__log_append(struct stoa__log *log, uint64_t seq, const void *payload, size_t len,
 		     struct stoa_error *err);
+/*
+ * Should the next file be made, so that who appends need not? Asked after an append; a look at a flag.
+ * stoa__log_make_file() does that, for as long as megabytes of zeros take, beside appends and flushes;
+ * if it cannot, who appends does it, or hears why not.
+ */
+bool stoa__log_wants_file(const struct stoa__log *log);
+void stoa__log_make_file(struct stoa__log *log);
 /*
  * Writes all records up to @seq at least (and at most the newest); @sync: and waits until they are
  * on the disk.

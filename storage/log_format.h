@@ -18,8 +18,8 @@
  * well follow one that is torn; but if it says that the other one was synced before, then that one
  * was damaged.
  *
- * A file is written under the name N.new and renamed once its header and first zeros are synced, so
- * that N.log always has a valid header; and the file before it is synced before that. So of all
+ * A file is written under the name N.new, zeros first and then the header, and renamed once all of it
+ * is synced, so that N.log always has a valid header; and the file before it is synced before that. So of all
  * files only the last may end in a torn record.
  */
 #ifndef STOA__LOG_FORMAT_H
@@ -82,6 +82,21 @@ void stoa__log_name(uint64_t number, const char *suffix, char name[LOG_NAME_SIZE
 int stoa__log_list(const struct stoa__dir *dir,
 		   int (*each)(void *ctx, uint64_t number, const char *name, bool finished),
 		   void *ctx, struct stoa_error *err);
+
+/* ---- log_file.c ---- */
+
+#define LOG_FILE_MIN ((uint64_t)256 << 10)
+#define LOG_FILE_MAX ((uint64_t)8 << 20)	/* if its first record does not need more */
+
+int stoa__log_write_zeros(int fd, const char *name, uint64_t from, uint64_t to,
+			  struct stoa_error *err);
+/* The size of the next file, after @span bytes of others, whose first record takes @need bytes. */
+uint64_t stoa__log_size_for(uint64_t span, uint64_t need);
+/* Makes @size bytes of zeros, on the disk, under the name that @number has before it is begun. */
+int stoa__log_make_zeros(const struct stoa__dir *dir, uint64_t number, uint64_t size, int *fd,
+			 struct stoa_error *err);
+
+/* ---- log_read.c ---- */
 
 /* A walk over the log from some position: what is wanted, and what was found. */
 struct stoa__log_walk {

@@ -60,6 +60,7 @@ cmocka_tests += \
 	%D%/limit_test \
 	%D%/lmdb_test \
 	%D%/lock_test \
+	%D%/log_file_test \
 	%D%/log_test \
 	%D%/loops_test \
 	%D%/model_test \
@@ -147,6 +148,8 @@ tests_syscall_test_SOURCES = %D%/syscall_test.c %D%/medley.c %D%/medley.h %D%/sy
 	%D%/syscalls.h
 tests_top_test_SOURCES = %D%/top_test.c %D%/array_source.c %D%/array_source.h
 tests_window_test_SOURCES = %D%/window_test.c $(answer_sources)
+tests_log_file_test_SOURCES = %D%/log_file_test.c %D%/records.c %D%/records.h
+tests_log_test_SOURCES = %D%/log_test.c %D%/records.c %D%/records.h
 tests_libtesting_la_SOURCES = %D%/groups.c %D%/groups.h %D%/ledger.c %D%/ledger.h \
 	%D%/place.c %D%/place.h \
 	%D%/show.c %D%/show.h %D%/testing.c %D%/testing.h %D%/tree.c %D%/tree.h

@@ -143,10 +143,12 @@ struct world {
 	stoa_rowid last_parent, last_item;
 };
 
-/* A collection in the background would be at work while bytes are compared. */
+/* Nothing in the background, be it a collection or the log's next file, while bytes are compared. */
 static void open_db(struct world *w)
 {
 	ok(stoa_open(w->path, NULL, &w->db, &err));
+	stoa__background_stop(w->db);
+	atomic_store(&w->db->gc.cancel, false);	/* those that are asked for go on */
 	ok(stoa_gc_enable(w->db, false, &err));
 }
 
