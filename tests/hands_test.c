@@ -8,8 +8,9 @@
 #include "testing.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,8 +22,11 @@
 
 static pthread_barrier_t together;
 
+static _Atomic bool begun;
+
 static void note_thread(void *ctx)
 {
+	atomic_store(&begun, true);
 	*(long *)ctx = syscall(SYS_gettid);
 }
 
@@ -36,6 +40,18 @@ static void start(struct stoa__hands *hs, struct stoa__task *t, void (*run)(void
 {
 	*t = (struct stoa__task){ .run = run, .ctx = ctx };
 	assert_int_equal(stoa__hands_start(hs, t), STOA_OK);
+}
+
+/* Has @run done by a hand: what none has begun with, who waits for it does. */
+static void leave_to_hand(struct stoa__hands *hs, void (*run)(void *ctx), void *ctx)
+{
+	struct stoa__task t;
+
+	atomic_store(&begun, false);
+	start(hs, &t, run, ctx);
+	while (!atomic_load(&begun))
+		sched_yield();
+	stoa__hands_await(hs, &t);
 }
 
 /* Tasks that cannot end before all of them run; @threads are the threads that ran them. */
@@ -54,17 +70,14 @@ static void work_together(struct stoa__hands *hs, unsigned n, long threads[MANY]
 static void a_thread_that_is_done_does_what_comes_next(void **state)
 {
 	struct stoa__hands hs;
-	struct stoa__task t;
 	long first = 0, next = 0;
 
 	(void)state;
 	stoa__hands_init(&hs, 1);
-	start(&hs, &t, note_thread, &first);
-	stoa__hands_await(&hs, &t);
+	leave_to_hand(&hs, note_thread, &first);
 	assert_true(first && first != syscall(SYS_gettid));
 	for (int i = 0; i < 100; i++) {
-		start(&hs, &t, note_thread, &next);
-		stoa__hands_await(&hs, &t);
+		leave_to_hand(&hs, note_thread, &next);
 		assert_int_equal(next, first);
 	}
 	stoa__hands_release(&hs);
@@ -145,24 +158,43 @@ static void hands_may_give_each_other_work(void **state)
 	stoa__hands_release(&hs);
 }
 
+static void a_task_is_done_once_by_its_hand_or_by_who_waits(void **state)
+{
+	unsigned n = testing_long() ? 1000000 : 20000;
+	_Atomic unsigned n_done = 0;
+	struct stoa__hands hs;
+	struct stoa__task t;
+
+	(void)state;
+	stoa__hands_init(&hs, 1);
+	for (unsigned i = 0; i < n; i++) {
+		start(&hs, &t, count, (void *)&n_done);
+		for (unsigned k = 0; k < i % 50; k++)	/* the hand is a little ahead, or behind */
+			(void)syscall(SYS_gettid);
+		stoa__hands_await(&hs, &t);
+		assert_int_equal(n_done, i + 1);
+		assert_int_equal(hs.n_resting, 1);
+	}
+	stoa__hands_release(&hs);
+}
+
 static void look_at_signals(void *ctx)
 {
 	sigset_t mask;
 
 	pthread_sigmask(SIG_SETMASK, NULL, &mask);
 	*(bool *)ctx = sigismember(&mask, SIGINT) && sigismember(&mask, SIGALRM);
+	atomic_store(&begun, true);
 }
 
 static void signals_are_left_to_the_application(void **state)
 {
 	struct stoa__hands hs;
-	struct stoa__task t;
 	bool blocked = false;
 
 	(void)state;
 	stoa__hands_init(&hs, 1);
-	start(&hs, &t, look_at_signals, &blocked);
-	stoa__hands_await(&hs, &t);
+	leave_to_hand(&hs, look_at_signals, &blocked);
 	assert_true(blocked);
 	stoa__hands_release(&hs);
 }
@@ -195,6 +227,7 @@ int main(void)
 		cmocka_unit_test(a_thread_that_is_done_does_what_comes_next),
 		cmocka_unit_test(tasks_at_once_have_a_thread_each_and_as_many_rest_as_are_kept),
 		cmocka_unit_test(hands_may_give_each_other_work),
+		cmocka_unit_test(a_task_is_done_once_by_its_hand_or_by_who_waits),
 		cmocka_unit_test(signals_are_left_to_the_application),
 		cmocka_unit_test(without_memory_nothing_runs_but_who_rests_needs_none),
 	};

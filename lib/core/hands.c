@@ -28,35 +28,60 @@ static void put(struct stoa__hand **list, struct stoa__hand *h)
 	*list = h;
 }
 
-/* The hand's task is done. Waits for the next; false: there is none, and the thread ends. */
-static bool rest(struct stoa__hand *h)
+/* Waits for a task, and begins with it; NULL: it is over. */
+static struct stoa__task *next(struct stoa__hand *h)
 {
 	struct stoa__hands *hs = h->hands;
+	struct stoa__task *t;
 
 	pthread_mutex_lock(&hs->lock);
-	h->task->done = true;
-	h->task = NULL;
-	pthread_cond_broadcast(&hs->done);
-	if (hs->n_resting == hs->n_kept) {
-		put(&hs->left, h);
-		pthread_mutex_unlock(&hs->lock);
-		return false;
-	}
-	put(&hs->resting, h);
-	hs->n_resting++;
 	while (!h->task && !hs->over)
 		pthread_cond_wait(&h->wake, &hs->lock);
+	t = h->task;
+	if (t)
+		t->hand = NULL;
 	pthread_mutex_unlock(&hs->lock);
-	return h->task != NULL;
+	return t;
+}
+
+/* @h is without a task from now on. The lock is held. */
+static void rest(struct stoa__hand *h)
+{
+	h->task = NULL;
+	put(&h->hands->resting, h);
+	h->hands->n_resting++;
+}
+
+/* The hand is done with @t: false when it leaves, as enough others rest. */
+static bool finish(struct stoa__hand *h, struct stoa__task *t)
+{
+	struct stoa__hands *hs = h->hands;
+	bool stays;
+
+	pthread_mutex_lock(&hs->lock);
+	t->done = true;
+	pthread_cond_broadcast(&hs->done);
+	stays = hs->n_resting < hs->n_kept;
+	if (stays) {
+		rest(h);
+	} else {
+		h->task = NULL;
+		put(&hs->left, h);
+	}
+	pthread_mutex_unlock(&hs->lock);
+	return stays;
 }
 
 static void *hand_main(void *arg)
 {
 	struct stoa__hand *h = arg;
+	struct stoa__task *t;
 
-	do
-		h->task->run(h->task->ctx);
-	while (rest(h));
+	while ((t = next(h))) {
+		t->run(t->ctx);
+		if (!finish(h, t))
+			break;
+	}
 	return NULL;
 }
 
@@ -83,6 +108,7 @@ static int hire(struct stoa__hands *hs, struct stoa__task *t)
 		return STOA_ENOMEM;
 	h->hands = hs;
 	h->task = t;
+	t->hand = h;
 	pthread_cond_init(&h->wake, NULL);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -106,6 +132,7 @@ int stoa__hands_start(struct stoa__hands *hs, struct stoa__task *t)
 		hs->resting = h->next;
 		hs->n_resting--;
 		h->task = t;
+		t->hand = h;
 		pthread_cond_signal(&h->wake);
 	}
 	left = hs->left;
@@ -117,10 +144,17 @@ int stoa__hands_start(struct stoa__hands *hs, struct stoa__task *t)
 
 void stoa__hands_await(struct stoa__hands *hs, struct stoa__task *t)
 {
+	struct stoa__hand *h;
+
 	pthread_mutex_lock(&hs->lock);
-	while (!t->done)
+	h = hs->n_resting < hs->n_kept ? t->hand : NULL;
+	if (h)
+		rest(h);
+	while (!h && !t->done)
 		pthread_cond_wait(&hs->done, &hs->lock);
 	pthread_mutex_unlock(&hs->lock);
+	if (h)
+		t->run(t->ctx);
 }
 
 uint64_t stoa__hands_heap(struct stoa__hands *hs)

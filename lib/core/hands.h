@@ -14,8 +14,8 @@
  * many as are kept rest; one that finds no place ends. Signals are left to the application's own
  * threads.
  *
- * (1) A hand is at work, rests, or has left; all that do not work are in one of two lists. (2) A
- * task is done and its hand in a list in one step, so that none is at work when all tasks are done.
+ * (1) A hand has a task, rests, or has left; all that have none are in one of two lists. (2) A task
+ * is done and its hand in a list in one step, so that none is at work when all tasks are done.
  */
 #ifndef STOA__HANDS_H
 #define STOA__HANDS_H
@@ -29,7 +29,8 @@ struct stoa__hand;
 struct stoa__task {
 	void (*run)(void *ctx);
 	void *ctx;
-	bool done;		/* ours */
+	struct stoa__hand *hand;	/* ours: that is to begin with it; NULL: has begun */
+	bool done;			/* ours */
 };
 
 struct stoa__hands {
@@ -46,11 +47,14 @@ void stoa__hands_init(struct stoa__hands *hs, unsigned n_kept);
 /* Ends all threads. Each task that was started has been awaited. */
 void stoa__hands_release(struct stoa__hands *hs);
 /*
- * Has @t run in a thread that is not the caller's; @t stays until it was awaited. STOA_ENOMEM: no
- * thread is to be had, and nothing runs. Threads: any, hands included.
+ * Has @t run in a thread of its own; @t stays until it was awaited. STOA_ENOMEM: no thread is to be
+ * had, and nothing runs. Threads: any, hands included.
  */
 int stoa__hands_start(struct stoa__hands *hs, struct stoa__task *t);
-/* Waits until @t, which was started, is done. */
+/*
+ * Waits until @t, which was started, is done; where its hand has not begun yet, the caller does it:
+ * on a machine with much else to do the hand may take longer to come than the work does.
+ */
 void stoa__hands_await(struct stoa__hands *hs, struct stoa__task *t);
 /* Heap of the hands that do not work. */
 uint64_t stoa__hands_heap(struct stoa__hands *hs);
