@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * change_queue.c - POP, CLAIM, ACK, NACK and EXTEND: what SQL says to a deque
+ * change_queue.c - POP, CLAIM, ACK, NACK, EXTEND and ROTATE: what SQL says to a deque
  *
  *     POP 3 FROM jobs QUEUE 'a.org' BACK              stoa_deque_pop(), three times
  *     CLAIM 3 FROM jobs LEASE INTERVAL '1 minute'     stoa_deque_claim()
+ *     ROTATE jobs QUEUE 'a.org' BY -1                 stoa_deque_rotate()
  *     ACK jobs WHERE rowid = 7 AND attempt = 1        SELECT * FROM leases('jobs') WHERE ..., and
  *     NACK jobs DELAY INTERVAL '5 seconds' WHERE ...      stoa_deque_ack(), stoa_deque_nack() or
  *     EXTEND jobs LEASE INTERVAL '1 hour' WHERE ...       stoa_deque_extend() for each
@@ -39,10 +40,12 @@ int stoa__change_find_deque(struct stoa__change *c)
 	return rc;
 }
 
-/* Are the statement's jobs leases? Not those that are popped. */
+/* Are the statement's jobs leases? Not those that are popped, or only change places. */
 static bool leases(const struct stoa__change *c)
 {
-	return c->s->queue->verb != STOA__QUEUE_POP;
+	unsigned verb = c->s->queue->verb;
+
+	return verb != STOA__QUEUE_POP && verb != STOA__QUEUE_ROTATE;
 }
 
 void stoa__change_drop_jobs(struct stoa__change *c)
@@ -62,7 +65,7 @@ int stoa__change_new_jobs(struct stoa__change *c)
 
 /* What the statement's expressions are. */
 struct terms {
-	uint64_t count;
+	int64_t count;		/* below 0 of ROTATE alone */
 	bool has_name;
 	struct stoa_value name;
 	uint32_t ms;		/* of LEASE or DELAY */
@@ -108,9 +111,9 @@ static int take_terms(struct stoa__change *c, const struct stoa_value *row, stru
 	const struct stoa__queueing *s = c->s->queue;
 
 	if (s->count) {
-		if (row->type == STOA_NULL || row->i < 0)
+		if (row->type == STOA_NULL || (row->i < 0 && s->verb != STOA__QUEUE_ROTATE))
 			return wrong(c, s->count, "so many rows cannot be taken");
-		out->count = (uint64_t)row++->i;
+		out->count = row++->i;
 	}
 	if (s->name) {
 		bool is_bytes = row->type != STOA_NULL &&
@@ -184,7 +187,7 @@ static int pop(struct stoa__change *c, const struct terms *t)
 
 	if (!values)
 		return stoa__fail_memory(c->err);
-	for (uint64_t i = 0; i < t->count; i++) {
+	for (int64_t i = 0; i < t->count; i++) {
 		int rc = stoa_deque_pop(c->txn, c->table, c->deque, t->has_name ? &t->name : NULL,
 					c->s->queue->back ? STOA_BACK : STOA_FRONT, values,
 					c->info.n_slots, &taken.row, c->err);
@@ -205,7 +208,7 @@ static int claim(struct stoa__change *c, const struct terms *t)
 	/* In one call: by a second one, short leases of the first may be over. */
 	STOA_TRY(stoa_deque_stat(c->txn, c->table, c->deque, &stat, c->err));
 	most = stat.n_ready + stat.n_claimed + stat.n_delayed;
-	most = t->count < most ? t->count : most;
+	most = (uint64_t)t->count < most ? (uint64_t)t->count : most;
 	if (!most)
 		return STOA_OK;
 	leases = stoa__arena_array(c->arena, most, sizeof *leases);
@@ -256,14 +259,16 @@ static int lead(struct stoa__change *c, const struct terms *t)
 
 bool stoa__change_explain_take(struct stoa__change *c)
 {
-	unsigned verb = c->s->queue->verb;
+	static const char *const does[] = {
+		[STOA__QUEUE_POP] = "pop the first of",
+		[STOA__QUEUE_CLAIM] = "claim the first of",
+		[STOA__QUEUE_ROTATE] = "rotate",
+	};
+	const char *what = does[c->s->queue->verb];
 
-	if (verb != STOA__QUEUE_POP && verb != STOA__QUEUE_CLAIM)
-		return false;
-	if (c->explain)
-		stoa__text_put(c->explain, "%s the first of deque %s\n",
-			       verb == STOA__QUEUE_POP ? "pop" : "claim", c->deque_info.name);
-	return true;
+	if (what && c->explain)
+		stoa__text_put(c->explain, "%s deque %s\n", what, c->deque_info.name);
+	return what;
 }
 
 int stoa__change_queue(struct stoa__change *c)
@@ -278,6 +283,9 @@ int stoa__change_queue(struct stoa__change *c)
 		return pop(c, &t);
 	case STOA__QUEUE_CLAIM:
 		return claim(c, &t);
+	case STOA__QUEUE_ROTATE:
+		return stoa_deque_rotate(c->txn, c->table, c->deque, t.has_name ? &t.name : NULL,
+					 t.count, c->err);
 	default:
 		return lead(c, &t);
 	}

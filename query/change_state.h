@@ -5,7 +5,7 @@
  * change.c         UPDATE, DELETE, RETURNING; the whole
  * change_query.c   the queries that lead them
  * change_insert.c  INSERT
- * change_queue.c   POP, CLAIM, ACK, NACK, EXTEND
+ * change_queue.c   POP, CLAIM, ACK, NACK, EXTEND, ROTATE
  */
 #ifndef STOA__CHANGE_STATE_H
 #define STOA__CHANGE_STATE_H
@@ -73,7 +73,7 @@ int stoa__change_new_jobs(struct stoa__change *c);
 void stoa__change_drop_jobs(struct stoa__change *c);
 /* Plans its numbers, names and times, for the errors alone. */
 int stoa__change_check_queue(struct stoa__change *c);
-/* What POP and CLAIM, which have no plan, do; false of the others. */
+/* What POP, CLAIM and ROTATE, which have no plan, do; false of the others. */
 bool stoa__change_explain_take(struct stoa__change *c);
 /* Does what the statement says; c->jobs are then the rows for RETURNING. */
 int stoa__change_queue(struct stoa__change *c);

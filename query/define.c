@@ -365,6 +365,68 @@ static int find_index(struct define *d, stoa_table table, const char *name, stoa
 	return place(d, &d->s->name, stoa_index_find(d->txn, table, name, out, d->err));
 }
 
+static int wrong_option(struct define *d, const struct stoa__token *at, const char *what)
+{
+	return stoa__fail_at(d->err, STOA_EINVAL, at->line, at->column, "%s", what);
+}
+
+/* A number of an option, from 1 to @max. */
+static int option_number(struct define *d, const struct stoa__ast *a, uint64_t max, uint64_t *out)
+{
+	uint64_t n = 0;
+
+	if (a->kind != STOA__AST_NUMBER)
+		return wrong_option(d, &a->at, "a number is wanted here");
+	for (size_t i = 0; i < a->text.len; i++) {
+		const char *c = (const char *)a->text.p + i;
+
+		if (*c < '0' || *c > '9' || n > max / 10)
+			return wrong_option(d, &a->at, "this number is none of rows or attempts");
+		n = n * 10 + (uint64_t)(*c - '0');
+	}
+	if (!n || n > max)
+		return wrong_option(d, &a->at, "this number is none of rows or attempts");
+	*out = n;
+	return STOA_OK;
+}
+
+/* The table for dead letters. */
+static int option_table(struct define *d, const struct stoa__ast *a, stoa_table *out)
+{
+	char *name;
+
+	if (a->kind != STOA__AST_NAME || a->qualifier.p)
+		return wrong_option(d, &a->at, "the name of a table is wanted here");
+	name = stoa__arena_copy(d->arena, a->text.p, a->text.len);
+	if (!name)
+		return stoa__fail_memory(d->err);
+	return place(d, &a->at, stoa_table_find(d->txn, name, out, d->err));
+}
+
+/* WITH (maxlen = 100, attempts = 3, dead = letters) */
+static int deque_options(struct define *d, struct stoa_index_options *o)
+{
+	for (const struct stoa__assignment *a = d->s->sets; a; a = a->next) {
+		struct stoa_bytes name = { a->name.p, a->name.len };
+		uint64_t n = 0;
+
+		if (!a->expr)
+			return wrong_option(d, &a->name, "an option is one name and one value");
+		if (stoa__same_name(name, "maxlen")) {
+			STOA_TRY(option_number(d, a->expr, UINT64_MAX, &o->maxlen));
+		} else if (stoa__same_name(name, "attempts")) {
+			STOA_TRY(option_number(d, a->expr, UINT32_MAX, &n));
+			o->attempts_max = (uint32_t)n;
+		} else if (stoa__same_name(name, "dead")) {
+			STOA_TRY(option_table(d, a->expr, &o->dead));
+		} else {
+			return wrong_option(d, &a->name,
+					    "a deque has the options maxlen, attempts and dead");
+		}
+	}
+	return STOA_OK;
+}
+
 static int create_index(struct define *d)
 {
 	struct stoa_index_options o = STOA_INDEX_OPTIONS_INIT;
@@ -392,6 +454,7 @@ static int create_index(struct define *d)
 	o.flags = d->s->unique ? STOA_INDEX_UNIQUE : 0;
 	o.slots = slots;
 	o.n_slots = n;
+	STOA_TRY(deque_options(d, &o));
 	return place(d, d->s->name.kind ? &d->s->name : &d->s->at,
 		     stoa_index_create(d->txn, table, &o, NULL, d->err));
 }

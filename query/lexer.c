@@ -52,7 +52,7 @@ static const struct keyword keywords[] = {
 	{ "primary", TK_PRIMARY }, { "queue", TK_QUEUE }, { "range", TK_RANGE },
 	{ "read", TK_READ }, { "recursive", TK_RECURSIVE }, { "release", TK_RELEASE },
 	{ "rename", TK_RENAME }, { "returning", TK_RETURNING }, { "right", TK_RIGHT },
-	{ "rollback", TK_ROLLBACK }, { "row", TK_ROW }, { "rows", TK_ROWS },
+	{ "rollback", TK_ROLLBACK }, { "rotate", TK_ROTATE }, { "row", TK_ROW }, { "rows", TK_ROWS },
 	{ "savepoint", TK_SAVEPOINT }, { "second", TK_SECOND }, { "select", TK_SELECT },
 	{ "set", TK_SET }, { "some", TK_ANY }, { "start", TK_START },
 	{ "substring", TK_SUBSTRING }, { "table", TK_TABLE }, { "then", TK_THEN },

@@ -47,7 +47,7 @@
 	KEY NOTHING PRIMARY RELEASE RENAME ROLLBACK SAVEPOINT START TABLE TO
 	ONLY READ TRANSACTION UNIQUE UPDATE WEAK WORK WRITE MATERIALIZED.
 %fallback IDENT
-	ACK BACK CLAIM DELAY EXTEND FRONT LEASE NACK POP QUEUE.
+	ACK BACK CLAIM DELAY EXTEND FRONT LEASE NACK POP QUEUE ROTATE.
 
 %left UNION EXCEPT.
 %left INTERSECT.
@@ -817,6 +817,10 @@ change(R) ::= EXTEND(T) word(X) deque_of(D) lease(L) where(W) returning(I). {
 	R = stoa__statement_queue(ps, STOA__QUEUE_EXTEND, T, X, D, W, I);
 	stoa__statement_span(ps, R, L);
 }
+change(R) ::= ROTATE(T) word(X) deque_of(D) queue_of(Q) BY expr(N). {
+	R = stoa__statement_queue(ps, STOA__QUEUE_ROTATE, T, X, D, NULL, NULL);
+	stoa__statement_take(R, N, Q, 0);
+}
 %type expr_or_none { struct stoa__ast * }
 expr_or_none(R) ::= . { R = NULL; }
 expr_or_none(R) ::= expr(E). { R = E; }
@@ -905,14 +909,19 @@ definition(R) ::= CREATE(T) unique(U) INDEX if_not_exists(I) index_name(N) ON wo
 		R->columns = L;
 	}
 }
-definition(R) ::= CREATE(T) DEQUE if_not_exists(I) index_name(N) ON word(X) opt_columns(L). {
+definition(R) ::= CREATE(T) DEQUE if_not_exists(I) index_name(N) ON word(X) opt_columns(L)
+		  with_options(O). {
 	R = stoa__statement_table(ps, STOA__STATEMENT_CREATE_DEQUE, T, X, NULL);
 	if (R) {
 		R->if_exists = I;
 		R->name = N;
 		R->columns = L;
+		R->sets = O;
 	}
 }
+%type with_options { struct stoa__assignment * }
+with_options(R) ::= . { R = NULL; }
+with_options(R) ::= WITH LP assignments(S) RP. { R = S; }
 definition(R) ::= DROP(T) INDEX if_exists(I) IDENT(N) ON word(X). {
 	R = stoa__statement_table(ps, STOA__STATEMENT_DROP_INDEX, T, X, NULL);
 	if (R) {

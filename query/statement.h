@@ -78,6 +78,7 @@ enum stoa__queue_verb {
 	STOA__QUEUE_ACK,
 	STOA__QUEUE_NACK,
 	STOA__QUEUE_EXTEND,
+	STOA__QUEUE_ROTATE,
 };
 
 /* What is done with a deque: POP 3 FROM t DEQUE name QUEUE 'q' BACK */
@@ -106,7 +107,7 @@ struct stoa__statement {
 	struct stoa__with *with;
 	struct stoa__statement *inner;
 	struct stoa__ast_list *columns;
-	struct stoa__assignment *sets;
+	struct stoa__assignment *sets;	/* of CREATE DEQUE: its options */
 	struct stoa__ast *where;
 	struct stoa__ast_items *returning;
 	struct stoa__conflict *conflict;
@@ -141,7 +142,7 @@ struct stoa__statement *stoa__statement_insert_front(struct stoa__parse *ps,
 						     struct stoa__token table,
 						     struct stoa__token deque,
 						     struct stoa__ast_list *columns);
-/* POP, CLAIM, ACK, NACK, EXTEND; then how many of which queue at what end, and for how long. */
+/* POP, CLAIM, ACK, NACK, EXTEND, ROTATE; then how many of which queue at what end, and for how long. */
 struct stoa__statement *stoa__statement_queue(struct stoa__parse *ps, int verb,
 					      struct stoa__token t, struct stoa__token table,
 					      struct stoa__token deque, struct stoa__ast *where,

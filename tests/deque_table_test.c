@@ -270,6 +270,17 @@ static void a_wrong_statement_says_where(void **state)
 		{ "ACK jobs WHERE m = 1", STOA_ENOTFOUND, 16 },
 		{ "ACK jobs RETURNING count(*)", STOA_EINVAL, 20 },
 		{ "NACK jobs LEASE INTERVAL '1 day'", STOA_ESYNTAX, 11 },
+		{ "ROTATE jobs", STOA_ESYNTAX, 12 },
+		{ "ROTATE jobs BY NULL", STOA_EINVAL, 16 },
+		{ "ROTATE plain BY 1", STOA_ENOTFOUND, 8 },
+		{ "CREATE DEQUE d ON plain WITH (size = 3)", STOA_EINVAL, 31 },
+		{ "CREATE DEQUE d ON plain WITH (maxlen = 0)", STOA_EINVAL, 40 },
+		{ "CREATE DEQUE d ON plain WITH (maxlen = 1e3)", STOA_EINVAL, 40 },
+		{ "CREATE DEQUE d ON plain WITH (maxlen = 99999999999999999999)", STOA_EINVAL, 40 },
+		{ "CREATE DEQUE d ON plain WITH (attempts = 4294967296, dead = jobs)", STOA_EINVAL, 42 },
+		{ "CREATE DEQUE d ON plain WITH (attempts = 2, dead = nobody)", STOA_ENOTFOUND, 52 },
+		{ "CREATE DEQUE d ON plain WITH (attempts = 2, dead = 2)", STOA_EINVAL, 52 },
+		{ "CREATE DEQUE d ON plain WITH (attempts = 2)", STOA_EINVAL, 14 },
 		{ "INSERT FRONT INTO plain VALUES (1)", STOA_ENOTFOUND, 19 },
 		{ "INSERT FRONT INTO jobs (url) VALUES ('a') ON CONFLICT DO NOTHING", STOA_EUNSUPPORTED, 46 },
 	};
@@ -285,6 +296,36 @@ static void a_wrong_statement_says_where(void **state)
 	show_expect(at.txn, "SELECT count(*) FROM deque('jobs')", "3\n");
 	assert_null(show_query(at.txn, "POP FROM per", &err));
 	assert_non_null(strstr(err.text, "name one"));
+}
+
+static void a_queue_turns(void **state)
+{
+	(void)state;
+	show_expect(at.txn, "ROTATE jobs BY 1", "");
+	show_expect(at.txn, "SELECT url FROM deque('jobs')", "z\nx\ny\n");
+	show_expect(at.txn, "ROTATE jobs BY 1 - 3", "");
+	show_expect(at.txn, "SELECT url FROM deque('jobs')", "y\nz\nx\n");
+	show_expect(at.txn, "ROTATE jobs BY 300", "");
+	show_expect(at.txn, "SELECT url FROM deque('jobs')", "y\nz\nx\n");
+	show_expect(at.txn, "EXPLAIN ROTATE jobs BY 1", "rotate deque deque\n");
+}
+
+static void a_deque_has_the_limits_it_is_made_with(void **state)
+{
+	(void)state;
+	show_expect(at.txn, "CREATE TABLE few (n i64)", "");
+	show_expect(at.txn, "CREATE DEQUE ON few WITH (maxlen = 2)", "");
+	show_expect(at.txn, "INSERT INTO few VALUES (1), (2), (3)", "");
+	show_expect(at.txn, "SELECT n FROM deque('few')", "2\n3\n");
+	show_expect(at.txn, "CREATE TABLE work (n i64)", "");
+	show_expect(at.txn, "CREATE TABLE letters (n i64)", "");
+	show_expect(at.txn, "CREATE DEQUE d ON work WITH (ATTEMPTS = 2, dead = letters)", "");
+	show_expect(at.txn, "INSERT INTO work VALUES (7)", "");
+	for (int i = 0; i < 2; i++) {
+		show_expect(at.txn, "CLAIM FROM work RETURNING n", "7\n");
+		show_expect(at.txn, "NACK work WHERE n = 7", "");
+	}
+	show_expect(at.txn, "SELECT (SELECT count(*) FROM work), n FROM letters", "0|7\n");
 }
 
 static void a_cursor_outlives_what_happens_to_its_queue(void **state)
@@ -320,6 +361,7 @@ static void memory_may_run_out_anywhere(void **state)
 		"SELECT h, attempt FROM leases('per')",
 		"EXTEND per LEASE INTERVAL '2 hours' WHERE n = 1 RETURNING h || 'x'",
 		"NACK per DELAY INTERVAL '1 hour' WHERE n = 3 RETURNING n",
+		"ROTATE per QUEUE 'a' BY 1",
 		"ACK per RETURNING *",
 		"INSERT FRONT INTO jobs VALUES ('v', 1, 'c')",
 		"POP 2 FROM jobs BACK RETURNING *",
@@ -358,6 +400,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_cursor_over_claims_outlives_them, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(parameters_say_how_many_of_which, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_wrong_statement_says_where, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_queue_turns, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_deque_has_the_limits_it_is_made_with, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_cursor_outlives_what_happens_to_its_queue, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(memory_may_run_out_anywhere, set_up, tear_down),
 	};
