@@ -77,10 +77,15 @@ int stoa__spot_look(struct stoa__spot *s, const struct stoa__slot *slot, struct 
 				  c->encoding != STOA__ENC_DICT_ID))
 		return STOA_OK;
 	s->chunk = c;
+	s->state = STOA__SPOT_PLAIN;
+	if (slot->def.type == STOA_STRING && c->n_dict == c->n_rows) {
+		s->values = NULL;
+		s->mean = c->encoding == STOA__ENC_DICT ? (c->bytes_len << 32) / c->n_dict : 0;
+		return STOA_OK;
+	}
 	s->values = c->values;
 	s->base = c->base;
 	s->width = c->width;
 	s->mask = c->width ? ~(uint64_t)0 >> (64 - c->width) : 0;
-	s->state = STOA__SPOT_PLAIN;
 	return STOA_OK;
 }

@@ -24,6 +24,9 @@
 #ifndef STOA__PLACES_H
 #define STOA__PLACES_H
 
+#include <string.h>
+
+#include "base.h"
 #include "table.h"
 
 enum stoa__spot_state {
@@ -36,9 +39,12 @@ struct stoa__spot {
 	uint64_t first, last;		/* rowids that the group may have */
 	struct stoa__group *group;	/* NULL in the last */
 	const struct stoa__chunk *chunk;	/* of a plain spot, as are the next: packed values or codes */
-	const uint8_t *values;
+	const uint8_t *values;		/* NULL: strings, each row's its own (stoa__spot_code()) */
 	uint64_t base;
-	uint64_t mask;			/* of a packed value's bits */
+	union {
+		uint64_t mask;		/* of a packed value's bits */
+		uint64_t mean;		/* bytes of a string of its own, times 2^32 */
+	};
 	uint32_t width;
 	uint16_t state;
 	uint16_t owner;			/* set_view.h */
@@ -78,6 +84,41 @@ static inline uint64_t stoa__spot_packed(const struct stoa__spot *s, uint64_t ro
 	uint64_t bit = (rowid - s->first) * s->width;
 
 	return s->base + (stoa__load_u64(s->values + bit / 8) >> bit % 8 & s->mask);
+}
+
+/*
+ * The code of a row's string in a plain spot. Lists are numbered by first use, so where there are as
+ * many strings as rows, code and row are one: nothing need be read.
+ */
+static inline uint32_t stoa__spot_code(const struct stoa__spot *s, uint64_t rowid)
+{
+	return (uint32_t)(s->values ? stoa__spot_packed(s, rowid) : rowid - s->first);
+}
+
+/*
+ * Asks for what finding a row's string will touch first. Where its bytes lie is guessed, as if all
+ * were of one length: then their miss need not wait for that of the list.
+ */
+static inline void stoa__spot_prefetch(const struct stoa__spot *s, uint64_t rowid)
+{
+	uint64_t row = rowid - s->first;
+
+	if (s->values) {
+		__builtin_prefetch(s->values + row * s->width / 8);
+		return;
+	}
+	__builtin_prefetch(s->chunk->list + 4 * row);
+	__builtin_prefetch(s->chunk->bytes + (row * s->mean >> 32));
+}
+
+/* Has a row of a plain spot this string? */
+static inline bool stoa__spot_is(const struct stoa__spot *s, uint64_t rowid, const char *p, size_t len)
+{
+	struct stoa_bytes b;
+
+	stoa__spot_prefetch(s, rowid);
+	b = stoa__base_string(s->group->base, s->chunk, stoa__spot_code(s, rowid));
+	return b.len == len && memcmp(b.p, p, len) == 0;
 }
 
 /*

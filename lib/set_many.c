@@ -113,7 +113,7 @@ static inline void prefetch_value(const struct stoa__set_view *view, const struc
 				  uint64_t rowid)
 {
 	if (s->state == STOA__SPOT_PLAIN)
-		__builtin_prefetch(s->values + (rowid - s->first) * s->width / 8);
+		stoa__spot_prefetch(s, rowid);
 	else
 		stoa__set_prefetch(view->t, view->def, rowid);
 }
@@ -191,7 +191,7 @@ static int follow_code(struct line *line, struct lot *lot, struct stoa_error *er
 	(void)err;
 	for (size_t k = 0; k < lot->n; k++)
 		if (is_followed(lot, k)) {
-			lot->code[k] = (uint32_t)stoa__spot_packed(lot->spot[k], lot->rowid[k]);
+			lot->code[k] = stoa__spot_code(lot->spot[k], lot->rowid[k]);
 			__builtin_prefetch(lot->spot[k]->chunk->list + 4 * (size_t)lot->code[k]);
 		}
 	return STOA_OK;
@@ -262,10 +262,23 @@ static int settle(struct line *line, struct lot *lot, size_t k, struct stoa_erro
 	return STOA_OK;
 }
 
+/* Is key @k, a string, its candidate's, which lies where it may be compared at once? */
+static bool is_string_of(const struct line *line, const struct lot *lot, size_t k)
+{
+	const struct stoa_array *a = line->columns;
+	const struct stoa_bytes *key = (const struct stoa_bytes *)a->values + lot->from + k;
+
+	return is_followed(lot, k) && a->type == STOA_STRING &&
+	       (!a->validity || stoa__bit_get(a->validity, lot->from + k)) &&
+	       stoa__spot_is(lot->spot[k], lot->rowid[k], key->p, key->len);
+}
+
 static int verify(struct line *line, struct lot *lot, struct stoa_error *err)
 {
 	for (size_t k = 0; k < lot->n; k++)
-		if (lot->rowid[k] || lot->more >> k & 1)
+		if (line->view->slot && is_string_of(line, lot, k))
+			tell(line, lot->from + k, lot->rowid[k]);
+		else if (lot->rowid[k] || lot->more >> k & 1)
 			STOA_TRY(settle(line, lot, k, err));
 		else
 			tell(line, lot->from + k, 0);

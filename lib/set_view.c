@@ -76,16 +76,6 @@ void stoa__set_view_release(struct stoa__set_view *view)
 
 /* ---- one key ---- */
 
-static inline struct stoa_bytes string_of(const struct stoa__spot *s, uint64_t rowid)
-{
-	return stoa__base_string(s->group->base, s->chunk, (uint32_t)stoa__spot_packed(s, rowid));
-}
-
-static inline bool same_bytes(struct stoa_bytes a, const char *p, size_t len)
-{
-	return a.len == len && memcmp(a.p, p, len) == 0;
-}
-
 /* Is row @rowid, which may be anywhere in the group, a member with this key? */
 static int matches_other(const struct stoa__set_view *view, const struct stoa__spot *s, uint64_t rowid,
 			 const struct stoa_value *values, struct stoa_error *err)
@@ -111,7 +101,7 @@ static inline int matches(const struct stoa__set_view *view, const struct stoa__
 		return matches_other(view, s, rowid, values, err);
 	if (view->word_type)
 		return stoa__spot_packed(s, rowid) == values->u;
-	return same_bytes(string_of(s, rowid), values->p, values->len);
+	return stoa__spot_is(s, rowid, values->p, values->len);
 }
 
 struct search {

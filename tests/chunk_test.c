@@ -850,6 +850,27 @@ static void every_flipped_byte_outside_of_values_is_found_by_the_check(void **st
 	stoa__buf_release(&out);
 }
 
+static void codes_in_another_order_than_that_of_first_use_are_found_by_the_check(void **state)
+{
+	struct stoa_bytes values[] = { { "x", 1 }, { "y", 1 }, { "z", 1 } };
+	struct stoa_array a = { STOA_STRING, 0, values, NULL };
+	struct stoa__buf out = STOA__BUF_INIT;
+	struct stoa__chunk chunk;
+	uint8_t *codes;
+	const char *why;
+
+	(void)state;
+	assert_int_equal(stoa__chunk_encode(&a, 3, &out), STOA_OK);
+	open_or_fail(out.p, out.len, &chunk);
+	assert_int_equal(chunk.n_dict, 3);
+	codes = out.p + (chunk.values - out.p);
+	assert_int_equal(chunk.width, 2);
+	codes[0] = 2u << 2 | 1u << 4;	/* 0, 2, 1 */
+	assert_int_equal(stoa__chunk_open(out.p, out.len, &chunk, &why), STOA_OK);
+	assert_int_equal(stoa__chunk_check(&chunk, &why), STOA_ECORRUPT);
+	stoa__buf_release(&out);
+}
+
 static void images_of_any_bytes_never_overrun(void **state)
 {
 	uint64_t rng = testing_seed() + 3;
@@ -1040,6 +1061,7 @@ int main(void)
 		cmocka_unit_test(no_flipped_byte_makes_a_reader_overrun),
 		cmocka_unit_test(no_flipped_byte_of_compressed_texts_makes_a_reader_overrun),
 		cmocka_unit_test(every_flipped_byte_outside_of_values_is_found_by_the_check),
+		cmocka_unit_test(codes_in_another_order_than_that_of_first_use_are_found_by_the_check),
 		cmocka_unit_test(images_of_any_bytes_never_overrun),
 		cmocka_unit_test(an_image_cut_short_or_misplaced_does_not_open),
 		cmocka_unit_test(a_column_beyond_four_gigabytes_is_refused_unread),

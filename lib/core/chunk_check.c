@@ -188,8 +188,10 @@ static int check_entries(const struct stoa__chunk *c, const char **why)
 	return STOA_OK;
 }
 
-static int check_codes(const struct stoa__chunk *c, uint64_t *used, const char **why)
+static int check_codes(const struct stoa__chunk *c, const char **why)
 {
+	uint64_t n_used = 0;
+
 	for (size_t i = 0; i < c->n_rows; i++) {
 		uint64_t code = stoa__packed_get(c->values, c->width, i);
 
@@ -197,19 +199,20 @@ static int check_codes(const struct stoa__chunk *c, uint64_t *used, const char *
 			continue;
 		if (code >= c->n_dict)
 			return corrupt(why, "a chunk has a code beyond its list of strings");
-		stoa__bit_set(used, (size_t)code);
+		if (code > n_used)
+			return corrupt(why, "a chunk's codes are not numbered by first use");
+		n_used += code == n_used;
 	}
-	if (stoa__bitmap_count(used, 0, c->n_dict) != c->n_dict)
+	if (n_used != c->n_dict)
 		return corrupt(why, "a chunk's list has a string that no row uses");
 	return STOA_OK;
 }
 
 static int check_strings(const struct stoa__chunk *c, const char **why)
 {
-	uint64_t used[STOA__GROUP_ROWS / 64] = { 0 };
 	int rc = check_entries(c, why);
 
-	return rc < 0 ? rc : check_codes(c, used, why);
+	return rc < 0 ? rc : check_codes(c, why);
 }
 
 /* ---- texts and blobs -------------------------------------------------------------------- */
