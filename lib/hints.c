@@ -101,8 +101,9 @@ static bool put_into(struct stoa__hints *h, struct stoa__hints_group *group, uns
 
 	if (!empty)
 		return false;
-	set_entry(group, (unsigned)__builtin_ctz(empty), tag, word);
+	/* Counted before it is seen: who finds the count to be what it was has seen no other. */
 	atomic_store_explicit(&h->n, stoa__hints_used(h) + 1, memory_order_relaxed);
+	set_entry(group, (unsigned)__builtin_ctz(empty), tag, word);
 	return true;
 }
 

@@ -103,6 +103,7 @@ libstoa_all_la_SOURCES += \
 	%D%/set_run.h \
 	%D%/set_view.c \
 	%D%/set_view.h \
+	%D%/set_words.c \
 	%D%/settle.c \
 	%D%/stat.c \
 	%D%/stoa.h \

@@ -13,6 +13,8 @@
  *     numbers, others   begin    match    match on    verify
  *     strings           begin    match    match on    code    symbol    bytes    verify
  *
+ * Numbers in a set whose rows one table owns are set_words.c's.
+ *
  * What a lot finds out for a key is a candidate: the row of the first hint that has its tag in its
  * home, or in the second group if its class went on there. That is nearly always it. If this is sure
  * (set_view.h), that was all; if not, the row's value is asked for and compared. Where it is not the
@@ -315,6 +317,18 @@ static int verify_words(struct line *line, struct lot *lot, struct stoa_error *e
 	return STOA_OK;
 }
 
+/*
+ * Is there one table, which owns all rows, and has a hint for each and no other? Then all of its
+ * hints are sure. To be asked before, and again after the last hint was seen.
+ */
+static bool is_all(const struct stoa__set_view *view)
+{
+	const struct stoa__hints *h = view->tables.hints[0];
+
+	return view->owns_all && h->groups && stoa__hints_used(h) == view->n_owned &&
+	       !stoa__hints_is_stale(h);
+}
+
 int stoa__set_view_find_many(struct stoa__set_view *view, const struct stoa_array *columns, size_t n,
 			     uint64_t *found, stoa_rowid *rows, struct stoa_error *err)
 {
@@ -329,6 +343,11 @@ int stoa__set_view_find_many(struct stoa__set_view *view, const struct stoa_arra
 	struct line line = { view, columns, n, found, rows, { { 0 } } };
 
 	_Static_assert(64 % LOT == 0, "a lot is in one word of found");
+	if (words && is_all(view)) {
+		STOA_TRY(stoa__set_view_find_words(view, columns, n, found, rows, err));
+		if (is_all(view))
+			return STOA_OK;
+	}
 	if (found)
 		memset(found, 0, STOA__WORDS(n) * sizeof *found);
 	for (size_t step = 0; n && step < n_lots + (n_stages - 1) * LAG; step++)

@@ -45,6 +45,20 @@ static uint16_t owner_of(const struct stoa__set_view *view, const struct stoa__s
 	return 0;
 }
 
+/* The rows from the first on that need not be asked after one by one. */
+static void find_owned(struct stoa__set_view *view)
+{
+	const struct stoa__places *p = &view->places;
+
+	view->owned_first = p->n_spots ? p->spot[0].first : 0;
+	for (size_t k = 0; k < p->n_spots; k++) {
+		if (!p->spot[k].owner || p->spot[k].first != view->owned_first + view->n_owned)
+			return;
+		view->n_owned += p->spot[k].last - p->spot[k].first + 1;
+	}
+	view->owns_all = p->n_spots != 0;
+}
+
 int stoa__set_view_init(struct stoa__set_view *view, struct stoa__version *v,
 			const struct stoa__table *t, uint32_t i, struct stoa_error *err)
 {
@@ -65,6 +79,8 @@ int stoa__set_view_init(struct stoa__set_view *view, struct stoa__version *v,
 	}
 	for (size_t k = 0; view->word_type && k < view->places.n_spots; k++)
 		view->places.spot[k].owner = owner_of(view, &view->places.spot[k]);
+	if (view->tables.n == 1)
+		find_owned(view);
 	return STOA_OK;
 }
 
@@ -213,24 +229,9 @@ struct stoa_set {
 	uint64_t fork_generation;
 	uint64_t seed;
 	const struct stoa__hints *only;	/* the only table, if there is one and it is in heap; else NULL */
-	uint64_t owned_first;		/* the rows of it from this one on, */
-	uint64_t n_owned;		/* so many, are in spots that it owns */
 	bool is_string;			/* the key is one string */
 	uint8_t fast_type;		/* keys of it are words that need no conversion; NO_TYPE: none are */
 };
-
-/* The rows from the first on that a single look-up need not ask after one by one. */
-static void find_owned(stoa_set *set)
-{
-	const struct stoa__places *p = &set->view.places;
-
-	set->owned_first = p->n_spots ? p->spot[0].first : 0;
-	for (size_t k = 0; set->only && k < p->n_spots; k++) {
-		if (!p->spot[k].owner || p->spot[k].first != set->owned_first + set->n_owned)
-			return;
-		set->n_owned += p->spot[k].last - p->spot[k].first + 1;
-	}
-}
 
 int stoa_set_open(stoa_txn *txn, stoa_table table, stoa_index index, stoa_set **out,
 		  struct stoa_error *err)
@@ -268,7 +269,6 @@ int stoa_set_open(stoa_txn *txn, stoa_table table, stoa_index index, stoa_set **
 	set->seed = set->view.def->number[0];
 	if (set->view.tables.n == 1 && set->view.tables.hints[0]->groups)
 		set->only = set->view.tables.hints[0];
-	find_owned(set);
 	set->fork_generation = stoa__fork_generation;
 	*out = set;
 	return STOA_OK;
@@ -403,7 +403,7 @@ int stoa_set_has(stoa_set *set, const struct stoa_value *key, size_t n, stoa_row
 		return stoa__hints_went_on(group, hash) ? has_word(set, key, row, err) : STOA_END;
 	word = stoa__hints_word(group, (unsigned)__builtin_ctz(found));
 	rowid = stoa__hints_rowid(h, word);
-	if (stoa__hints_mark(h, word, hash) || rowid - set->owned_first >= set->n_owned ||
+	if (stoa__hints_mark(h, word, hash) || rowid - set->view.owned_first >= set->view.n_owned ||
 	    stoa__hints_is_stale(h))
 		return has_word(set, key, row, err);
 	if (row)

@@ -36,6 +36,9 @@ struct stoa__set_view {
 	bool fades;			/* a slot is a weak reference */
 	struct stoa__set_tables tables;
 	struct stoa__places places;
+	uint64_t owned_first;		/* where there is one table, and it owns the rows from the first on: */
+	uint64_t n_owned;		/* so many, without a gap */
+	bool owns_all;
 };
 
 /* STOA_OK or STOA_ENOMEM with words. @v, which @t is a table of, must stay. */
@@ -72,6 +75,12 @@ static inline int stoa__set_view_spot(const struct stoa__set_view *view, uint64_
  */
 int stoa__set_view_find_many(struct stoa__set_view *view, const struct stoa_array *columns, size_t n,
 			     uint64_t *found, stoa_rowid *rows, struct stoa_error *err);
+/*
+ * set_words.c: the same for keys of one number, none NULL, where there is one table, in heap, and
+ * all of its hints are sure.
+ */
+int stoa__set_view_find_words(const struct stoa__set_view *view, const struct stoa_array *keys,
+			      size_t n, uint64_t *found, stoa_rowid *rows, struct stoa_error *err);
 
 /*
  * A row with a key of one number, as long as all candidates are in plain spots or surely right, and

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../lib/stoa.h"
 
@@ -52,7 +53,7 @@ static void add(struct store *s, uint64_t from, uint64_t to)
 	must(stoa_commit(txn, &err), &err);
 }
 
-static void make(struct store *s)
+static void make_empty(struct store *s)
 {
 	struct stoa_slot slot = { .name = "key", .type = (uint8_t)s->type,
 				  .flags = STOA_NOT_NULL };
@@ -72,6 +73,11 @@ static void make(struct store *s)
 	o.n_slots = 1;
 	must(stoa_index_create(txn, s->table, &o, &s->index, &err), &err);
 	must(stoa_commit(txn, &err), &err);
+}
+
+static void make(struct store *s)
+{
+	make_empty(s);
 	add(s, 0, FIRST);
 }
 
@@ -194,6 +200,75 @@ static stoa_set *open_now(const struct store *s, stoa_txn **txn)
 	return set;
 }
 
+/* ---- a set that one table of hints is all of ---- */
+
+#define LOADED 100003u
+
+/* The set of all even numbers below twice LOADED, in one load: number 2i has rowid i + 1. */
+static void load(struct store *s)
+{
+	struct stoa_error err;
+	stoa_appender *app;
+	stoa_txn *txn;
+	uint64_t *keys = malloc(LOADED * sizeof *keys);
+	struct stoa_array a = { STOA_U64, 0, keys, NULL };
+
+	make_empty(s);
+	must(stoa_begin(s->db, STOA_WRITE, &txn, &err), &err);
+	for (uint64_t i = 0; i < LOADED; i++)
+		keys[i] = 2 * i;
+	must(stoa_appender_open(txn, s->table, &app, &err), &err);
+	must(stoa_append(app, &a, 1, LOADED, &err), &err);
+	must(stoa_appender_close(app, &err), &err);
+	must(stoa_commit(txn, &err), &err);
+	free(keys);
+}
+
+/* Looks @n random numbers up at once. */
+static void look_up(stoa_set *set, size_t n, uint64_t *rng)
+{
+	static uint64_t keys[LOADED], found[(LOADED + 63) / 64];
+	static stoa_rowid rows[LOADED];
+	struct stoa_array a = { STOA_U64, 0, keys, NULL };
+	struct stoa_error err;
+
+	for (size_t i = 0; i < n; i++)
+		keys[i] = testing_below(rng, 4 * LOADED);
+	must(stoa_set_has_many(set, &a, 1, n, found, rows, &err), &err);
+	for (size_t i = 0; i < n; i++) {
+		bool there = keys[i] % 2 == 0 && keys[i] < 2 * LOADED;
+		struct stoa_value v = stoa_u64(keys[i]);
+		stoa_rowid row = 0;
+
+		assert_int_equal(found[i / 64] >> i % 64 & 1, there);
+		assert_int_equal(stoa_set_has(set, &v, 1, &row, &err), there ? STOA_ROW : STOA_END);
+		assert_int_equal(rows[i], row);
+	}
+	memset(rows, 0xff, sizeof rows);
+	must(stoa_set_has_many(set, &a, 1, n, NULL, rows, &err), &err);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(rows[i] != 0, keys[i] % 2 == 0 && keys[i] < 2 * LOADED);
+}
+
+static void as_many_numbers_as_one_likes_are_looked_up_at_once(void **state)
+{
+	struct store s = { .type = STOA_U64 };
+	uint64_t rng = testing_seed();
+	struct stoa_error err;
+	stoa_txn *txn;
+	stoa_set *set;
+
+	(void)state;
+	load(&s);
+	set = open_now(&s, &txn);
+	for (size_t n = 1; n < 200; n++)
+		look_up(set, n, &rng);
+	look_up(set, LOADED, &rng);
+	stoa_set_close(set);
+	stoa_abort(txn);
+	must(stoa_close(s.db, &err), &err);
+}
+
 /* Inserts and takes back keys, then inserts others, which get the same rowids. */
 static void haunt(struct store *s, uint64_t at)
 {
@@ -269,6 +344,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_set_of_numbers_stays_as_it_was_opened_while_others_write),
 		cmocka_unit_test(a_set_of_strings_stays_as_it_was_opened_while_others_write),
+		cmocka_unit_test(as_many_numbers_as_one_likes_are_looked_up_at_once),
 		cmocka_unit_test(a_rowid_given_again_is_not_found_under_the_key_that_was_undone),
 		cmocka_unit_test(a_row_rewritten_with_another_key_is_not_found_under_the_old_one),
 	};
