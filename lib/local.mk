@@ -56,6 +56,7 @@ libstoa_all_la_SOURCES += \
 	%D%/gc_plan.h \
 	%D%/graph.c \
 	%D%/graph.h \
+	%D%/group_own.c \
 	%D%/handle.c \
 	%D%/handle.h \
 	%D%/hints.c \
@@ -111,6 +112,7 @@ libstoa_all_la_SOURCES += \
 	%D%/symbol.c \
 	%D%/symbol.h \
 	%D%/table.c \
+	%D%/table_change.c \
 	%D%/table.h \
 	%D%/tally.c \
 	%D%/temp.c \
