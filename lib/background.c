@@ -12,7 +12,7 @@
  * log must not grow.
  *
  * They follow writers at some distance. A writer that outruns them, so that the log since the
- * checkpoint that runs is too long for one by itself, or there is garbage by the eighth of all
+ * checkpoint that runs is too long for one by itself, or there is garbage by a sixteenth of all
  * rows that the pass that runs has not seen, waits after its commit until they have caught up:
  * otherwise disk and memory would have no bound.
  *

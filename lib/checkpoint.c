@@ -315,10 +315,13 @@ static void keep_swaps(struct stoa__saving *c)
 	c->n_swaps = 0;
 }
 
-/* Does anybody commit beside this checkpoint? */
-static bool is_busy(struct stoa__saving *c)
+/* Has anybody committed since *@seen, the newest commit when this was last asked? */
+static bool is_busy(struct stoa__saving *c, uint64_t *seen)
 {
-	return !c->working && stoa__history_commit_of_head(&c->db->history) != c->v->commit;
+	uint64_t before = *seen;
+
+	*seen = stoa__history_commit_of_head(&c->db->history);
+	return !c->working && *seen != before;
 }
 
 /*
@@ -331,6 +334,8 @@ static bool is_busy(struct stoa__saving *c)
 
 static void remove_files(struct stoa__saving *c)
 {
+	uint64_t seen = c->v->commit;
+
 	for (size_t i = 0; i < c->n_unused; i++) {
 		uint64_t from = stoa__now_ns(), turn;
 
@@ -338,7 +343,7 @@ static void remove_files(struct stoa__saving *c)
 		turn = (stoa__now_ns() - from) * REMOVE_SHARE;
 		if (turn > REMOVE_NS / c->n_unused)
 			turn = REMOVE_NS / c->n_unused;
-		if (i + 1 < c->n_unused && is_busy(c))
+		if (i + 1 < c->n_unused && is_busy(c, &seen))
 			nanosleep(&(struct timespec){ .tv_nsec = (long)turn }, NULL);
 	}
 }

@@ -15,8 +15,8 @@
 #define JOB_SECONDS 0.5			/* from reading to installing, about: the less, the less has changed */
 #define TRIES_MAX 8
 #define FREED_PART 16			/* or, of all files, one in so many bytes */
-#define PACE_ROWS (8 * (uint64_t)WAKE_ROWS)	/* garbage that writers may make during a pass, */
-#define PACE_PART 4			/* or one in so many of all rows; then they wait for its end */
+#define PACE_ROWS (2 * (uint64_t)WAKE_ROWS)	/* garbage that writers may make during a pass, */
+#define PACE_PART 16			/* or one in so many of all rows; then they wait for its end */
 
 static const unsigned default_threshold[STOA__GENERATIONS] = { 15, 20, 25 };
 

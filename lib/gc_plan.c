@@ -9,8 +9,10 @@
 #define SMALL_ROWS 16384
 #define SMALL_BYTES ((uint64_t)16 << 20)
 #define SMALL_RUN 4			/* small groups side by side that are merged */
+#define FILE_PART 16			/* of all files, that a file of a pass in the background is; */
+#define FILE_MIN ((uint64_t)512 << 10)	/* or so much: many of its rows will go before the others */
 #define FREED_MAX ((uint64_t)256 << 20)
-#define PORTION_PART 4			/* of all files that there may be twice, while they are rewritten */
+#define PORTION_PART 8			/* of all files that there may be twice, while they are rewritten */
 
 void stoa__gc_plan_release(struct stoa__gc_plan *p)
 {
@@ -234,11 +236,13 @@ int stoa__gc_plan_make(struct stoa_db *db, int generation, bool all, bool cool,
 
 uint64_t stoa__gc_plan_enough(const struct stoa__gc_plan *p)
 {
-	uint64_t portion = stoa__gc_plan_portion(p);
+	uint64_t bytes = p->file_bytes / FILE_PART;
 
-	if (!p->all)
+	if (p->all)
 		return stoa__segment_enough(p->file_bytes);
-	return portion < STOA__SEGMENT_BYTES_MAX ? portion : STOA__SEGMENT_BYTES_MAX;
+	if (bytes < FILE_MIN)
+		return FILE_MIN;
+	return bytes < STOA__SEGMENT_BYTES_MAX ? bytes : STOA__SEGMENT_BYTES_MAX;
 }
 
 uint64_t stoa__gc_plan_portion(const struct stoa__gc_plan *p)

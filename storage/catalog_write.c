@@ -14,7 +14,7 @@
 #include "validate.h"
 
 #define SHRINK_MIN ((uint64_t)512 << 10)	/* a smaller file is left as it is */
-#define SHRINK_FACTOR 3			/* one is copied that has so many times the pages in use */
+#define SHRINK_FACTOR 2			/* one is copied that has so many times the pages in use */
 #define VALUE_MAX ((size_t)256 << 20)
 
 /* ---- write transactions ---- */
