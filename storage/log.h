@@ -3,8 +3,8 @@
  * log.h - the redo log: what committed since the last checkpoint
  *
  * Files log/NNNNNNNN.log, numbered from 1 without gaps, written with zeros beforehand and then
- * overwritten in place, so that a flush carries no file metadata. Each is as large as all before it
- * (256 KiB to 8 MiB), so that small databases stay small.
+ * overwritten in place, so that a flush carries no file metadata. Each is half as large as all before
+ * it (256 KiB to 8 MiB), so that small databases stay small.
  *
  *   file header, 64 bytes:  magic, format version, file number, salt, sequence number of its first
  *                           record, XXH3 of these
