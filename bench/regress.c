@@ -89,7 +89,10 @@ static void make_row(int64_t i, struct row *out)
 	snprintf(out->name, sizeof(out->name), "product-%03u", (unsigned)(z >> 32) % 500);
 }
 
-/* One thread: what others took of a query would not be counted, and be more or less each time. */
+/*
+ * One thread, and no collector: what others took of a query would not be counted, and writers do
+ * again what a collection took, more or less of it each time.
+ */
 static stoa_db *open_db(const char *path)
 {
 	struct stoa_options options = STOA_OPTIONS_INIT;
@@ -98,6 +101,7 @@ static stoa_db *open_db(const char *path)
 
 	options.n_threads = 1;
 	check(stoa_open(path, &options, &db, &err), &err);
+	check(stoa_gc_enable(db, false, &err), &err);
 	return db;
 }
 
