@@ -14,6 +14,11 @@
 #include "core/type.h"
 #include "db.h"
 
+struct checked {
+	const struct stoa__segment *segment;
+	bool bad;		/* something was found in it */
+};
+
 struct check {
 	stoa_check_report *report;
 	void *ctx;
@@ -21,7 +26,7 @@ struct check {
 	bool torn_ok;		/* the last writer did not close: what it was writing may be half there */
 	struct stoa_db *db;
 	const struct stoa__table *table;
-	struct stoa__segment **segments;	/* those checked */
+	struct checked *segments;
 	size_t n_segments;
 	struct stoa_error *err;
 };
@@ -65,26 +70,35 @@ static int check_image(void *ctx, const uint8_t *image, size_t len, const char *
 	return stoa__chunk_check(&chunk, why);
 }
 
+/* Whether the segment was checked, and what was found; NULL: not yet. */
+static const struct checked *checked_of(const struct check *c, const struct stoa__segment *s)
+{
+	for (size_t i = 0; i < c->n_segments; i++)
+		if (c->segments[i].segment == s)
+			return &c->segments[i];
+	return NULL;
+}
+
 /* @is_run: it has no columns, but hints of a set index. */
 static int check_segment(struct check *c, struct stoa__segment *s, bool is_run)
 {
-	struct stoa__segment **segments;
 	struct stoa_error why = { 0 };
 	uint64_t before = c->n_found;
+	struct checked *segments;
 	char name[32];
 	int rc;
 
-	for (size_t i = 0; i < c->n_segments; i++)
-		if (c->segments[i] == s)
-			return STOA_OK;
+	if (checked_of(c, s))
+		return STOA_OK;
 	segments = stoa__realloc_array(c->segments, c->n_segments + 1, sizeof *segments);
 	if (!segments)
 		return stoa__fail_memory(c->err);
 	c->segments = segments;
-	segments[c->n_segments++] = s;
 	stoa__segment_name(stoa__segment_file(s), name);
 	rc = stoa__segment_check(s, is_run ? NULL : check_image, found, c, &why);
-	return rc == STOA_ECORRUPT && c->n_found > before ? STOA_OK : note(c, rc, name, &why);
+	rc = rc == STOA_ECORRUPT && c->n_found > before ? STOA_OK : note(c, rc, name, &why);
+	segments[c->n_segments++] = (struct checked){ s, c->n_found > before };
+	return rc;
 }
 
 int stoa__group_verify(const struct stoa__group *g, const struct stoa__schema *schema,
@@ -114,6 +128,8 @@ static int check_group(void *ctx, uint64_t first, void *value)
 	if (g->base->segment) {
 		STOA_TRY(check_segment(c, g->base->segment, false));
 		stoa__segment_name(stoa__segment_file(g->base->segment), name);
+		if (checked_of(c, g->base->segment)->bad)
+			return STOA_OK;	/* it would be found again */
 	}
 	return note(c, stoa__group_verify(g, c->table->schema, &why), name, &why);
 }

@@ -313,13 +313,37 @@ static void expect_answer(const struct subject *s, const char *what, uint32_t fl
 	WRONG("%s: a wrong answer", what);
 }
 
+/* What stoa_check() has said of one change. Of what is nowhere in particular it may say several things. */
+struct findings {
+	struct {
+		char file[64];
+		uint64_t offset;
+	} said[16];
+	size_t n;
+};
+
+static void note_finding(void *ctx, const char *file, uint64_t offset, const char *what)
+{
+	struct findings *f = ctx;
+
+	for (size_t i = 0; i < f->n; i++)
+		if (offset && f->said[i].offset == offset && strcmp(f->said[i].file, file) == 0)
+			WRONG("stoa_check says of %s:%llu a second time: %s", file,
+			      (unsigned long long)offset, what);
+	if (f->n == sizeof f->said / sizeof *f->said)
+		return;
+	snprintf(f->said[f->n].file, sizeof f->said[f->n].file, "%s", file);
+	f->said[f->n++].offset = offset;
+}
+
 static void expect_finding(const struct subject *s, bool found)
 {
+	struct findings findings = { 0 };
 	struct stoa_error err;
 	int rc;
 
 	doing("stoa_check");
-	rc = stoa_check(s->path, NULL, NULL, &err);
+	rc = stoa_check(s->path, note_finding, &findings, &err);
 	if (rc == STOA_OK && found)
 		WRONG("stoa_check finds nothing");
 	if (rc != STOA_OK && rc != STOA_ECORRUPT)
