@@ -270,6 +270,6 @@ int stoa__check(const char *path, bool locked, stoa_check_report *report, void *
 	}
 	if (!c.n_found)
 		return STOA_OK;
-	return stoa__fail(err, STOA_ECORRUPT, "%s: %llu things are wrong", path,
-			  (unsigned long long)c.n_found);
+	return stoa__fail(err, STOA_ECORRUPT, "%s: %llu %s wrong", path, (unsigned long long)c.n_found,
+			  c.n_found == 1 ? "thing is" : "things are");
 }
