@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../lib/core/error.h"
+#include "../lib/core/text.h"
 #include "../lib/core/type.h"
 #include "../lib/db.h"
 #include "change.h"
@@ -377,14 +378,7 @@ static int option_number(struct define *d, const struct stoa__ast *a, uint64_t m
 
 	if (a->kind != STOA__AST_NUMBER)
 		return wrong_option(d, &a->at, "a number is wanted here");
-	for (size_t i = 0; i < a->text.len; i++) {
-		const char *c = (const char *)a->text.p + i;
-
-		if (*c < '0' || *c > '9' || n > max / 10)
-			return wrong_option(d, &a->at, "this number is none of rows or attempts");
-		n = n * 10 + (uint64_t)(*c - '0');
-	}
-	if (!n || n > max)
+	if (stoa__parse_u64(a->text.p, a->text.len, &n) < 0 || !n || n > max)
 		return wrong_option(d, &a->at, "this number is none of rows or attempts");
 	*out = n;
 	return STOA_OK;

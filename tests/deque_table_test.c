@@ -277,6 +277,7 @@ static void a_wrong_statement_says_where(void **state)
 		{ "CREATE DEQUE d ON plain WITH (maxlen = 0)", STOA_EINVAL, 40 },
 		{ "CREATE DEQUE d ON plain WITH (maxlen = 1e3)", STOA_EINVAL, 40 },
 		{ "CREATE DEQUE d ON plain WITH (maxlen = 99999999999999999999)", STOA_EINVAL, 40 },
+		{ "CREATE DEQUE d ON plain WITH (maxlen = 18446744073709551619)", STOA_EINVAL, 40 },
 		{ "CREATE DEQUE d ON plain WITH (attempts = 4294967296, dead = jobs)", STOA_EINVAL, 42 },
 		{ "CREATE DEQUE d ON plain WITH (attempts = 2, dead = nobody)", STOA_ENOTFOUND, 52 },
 		{ "CREATE DEQUE d ON plain WITH (attempts = 2, dead = 2)", STOA_EINVAL, 52 },
