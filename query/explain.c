@@ -24,9 +24,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "../lib/core/alloc.h"
+#include "../lib/core/clock.h"
 #include "../lib/core/error.h"
 #include "change.h"
 
@@ -380,10 +380,7 @@ static int open_lines(struct stoa__text *t, stoa_cursor **out, struct stoa_error
 
 static double seconds(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	return (double)stoa__now_ns() * 1e-9;
 }
 
 /* Runs a query to its end; *@n: its rows. */

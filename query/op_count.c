@@ -6,9 +6,8 @@
  * operator and all below it: who wants an operator's own takes that of its inputs away. Where a
  * node has several lanes, theirs is added up.
  */
-#include <time.h>
-
 #include "../lib/core/alloc.h"
+#include "../lib/core/clock.h"
 #include "../lib/core/error.h"
 #include "op.h"
 
@@ -18,21 +17,13 @@ struct count {
 	struct stoa__node_counts *counts;
 };
 
-static uint64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
-}
-
 static int count_next(struct stoa__op *op, size_t *n, struct stoa_error *err)
 {
 	struct count *c = (struct count *)op;
-	uint64_t start = now();
+	uint64_t start = stoa__now_ns();
 	int rc = stoa__op_next(c->child, n, err);
 
-	stoa__count(&c->counts->nanos, now() - start);
+	stoa__count(&c->counts->nanos, stoa__now_ns() - start);
 	if (rc == STOA_ROW) {
 		stoa__count(&c->counts->n_batches, 1);
 		stoa__count(&c->counts->n_rows, *n);
@@ -44,20 +35,20 @@ static int count_column(struct stoa__input *in, size_t i, struct stoa__vec *out,
 			struct stoa_error *err)
 {
 	struct count *c = (struct count *)in;
-	uint64_t start = now();
+	uint64_t start = stoa__now_ns();
 	int rc = stoa__op_column(c->child, i, out, err);
 
-	stoa__count(&c->counts->nanos, now() - start);
+	stoa__count(&c->counts->nanos, stoa__now_ns() - start);
 	return rc;
 }
 
 static bool count_within(struct stoa__op *op, size_t i, int64_t lo, int64_t hi, uint64_t *bits)
 {
 	struct count *c = (struct count *)op;
-	uint64_t start = now();
+	uint64_t start = stoa__now_ns();
 	bool done = c->child->ops->within && c->child->ops->within(c->child, i, lo, hi, bits);
 
-	stoa__count(&c->counts->nanos, now() - start);
+	stoa__count(&c->counts->nanos, stoa__now_ns() - start);
 	return done;
 }
 
@@ -65,11 +56,11 @@ static bool count_pick(struct stoa__op *op, size_t i, const uint32_t *sel, size_
 		       uint64_t *bits, struct stoa__vec *out)
 {
 	struct count *c = (struct count *)op;
-	uint64_t start = now();
+	uint64_t start = stoa__now_ns();
 	bool done = c->child->ops->pick &&
 		    c->child->ops->pick(c->child, i, sel, n, room, bits, out);
 
-	stoa__count(&c->counts->nanos, now() - start);
+	stoa__count(&c->counts->nanos, stoa__now_ns() - start);
 	return done;
 }
 

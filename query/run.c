@@ -2,25 +2,16 @@
 /* run.c - see run.h */
 #include "run.h"
 
-#include <time.h>
-
+#include "../lib/core/clock.h"
 #include "../lib/core/error.h"
 
 #define REPORT_NS UINT64_C(100000000)	/* between two reports */
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
-}
 
 void stoa__run_enter(struct stoa__run *run)
 {
 	run->caller = pthread_self();
 	if (stoa__run_is_watched(run) && !run->begun)
-		run->begun = run->reported = now_ns();
+		run->begun = run->reported = stoa__now_ns();
 }
 
 /* Tells the application, if it is time. */
@@ -32,7 +23,7 @@ static void report(struct stoa__run *run)
 
 	if (!progress || !pthread_equal(run->caller, pthread_self()))
 		return;
-	now = now_ns();
+	now = stoa__now_ns();
 	if (now - run->reported < REPORT_NS)
 		return;
 	struct stoa_query_progress p = { run->n_read, run->n_total, (double)(now - run->begun) / 1e9 };
