@@ -95,13 +95,11 @@ struct tally {
 };
 
 static int tally_init(struct tally *y, struct stoa__version *w, const struct stoa_slot *def,
-		      struct stoa_error *err)
+		      bool may_undo, struct stoa_error *err)
 {
 	int rc = STOA_OK;
 
-	memset(y, 0, sizeof *y);
-	y->w = w;
-	y->def = def;
+	*y = (struct tally){ .w = w, .def = def, .may_undo = may_undo };
 	if (def->type == STOA_REF)
 		rc = stoa__table_own(w, def->target, &y->target);
 	else
@@ -375,13 +373,11 @@ int stoa__refs_walk(const struct stoa__table *t, uint32_t slot, uint64_t from, u
 
 /* Counts, or checks, slot position @slot of rows [@from, @end). */
 static int count_slot(struct tally *y, struct stoa__version *w, struct stoa__table *t, uint32_t slot,
-		      struct range r, struct stoa_error *err)
+		      struct range r, bool may_undo, struct stoa_error *err)
 {
 	const struct stoa_slot *def = &t->schema->slots[slot].def;
-	bool may_undo = y->may_undo;
 
-	STOA_TRY(tally_init(y, w, def, err));
-	y->may_undo = may_undo;
+	STOA_TRY(tally_init(y, w, def, may_undo, err));
 	STOA_TRY(stoa__refs_walk(t, slot, r.from, r.end,
 				 def->type == STOA_WEAK_REF ? check_all : up_all, y, err));
 	if (!y->block)
@@ -394,8 +390,8 @@ static int count_slot(struct tally *y, struct stoa__version *w, struct stoa__tab
 int stoa__refs_count_up(struct stoa__version *w, struct stoa__table *t, uint32_t slot,
 			uint64_t from, uint64_t end, struct stoa_error *err)
 {
-	struct tally y = { .may_undo = false };
-	int rc = count_slot(&y, w, t, slot, (struct range){ from, end }, err);
+	struct tally y;
+	int rc = count_slot(&y, w, t, slot, (struct range){ from, end }, false, err);
 
 	tally_release(&y);
 	return rc;
@@ -411,8 +407,7 @@ int stoa__refs_count_rows(struct stoa__version *w, struct stoa__table *t, uint64
 	for (uint32_t i = 0; i < n && rc == STOA_OK; i++) {
 		if (t->schema->slots[i].def.type != STOA_REF)
 			continue;
-		y[i].may_undo = true;
-		rc = count_slot(&y[i], w, t, i, (struct range){ from, end }, err);
+		rc = count_slot(&y[i], w, t, i, (struct range){ from, end }, true, err);
 	}
 	/* Backwards: slots may share a target. */
 	for (uint32_t i = n; y && i-- > 0;) {
@@ -428,7 +423,7 @@ int stoa__refs_count_down(struct stoa__version *w, struct stoa__loose *loose,
 			  struct stoa__table *t, uint32_t slot, struct stoa_error *err)
 {
 	struct down d = { .loose = loose };
-	int rc = tally_init(&d.tally, w, &t->schema->slots[slot].def, err);
+	int rc = tally_init(&d.tally, w, &t->schema->slots[slot].def, false, err);
 
 	if (rc == STOA_OK)
 		rc = stoa__refs_walk(t, slot, 0, UINT64_MAX, down_all, &d, err);
