@@ -9,6 +9,7 @@
  * the same form.
  */
 #include "case_query.h"
+#include "ask.h"
 #include "bench.h"
 #include "duckdb.h"
 #include "ours.h"
@@ -18,7 +19,6 @@
 #include <string.h>
 
 #define REPEATS_MAX 7
-#define SECONDS_MAX 2.0
 
 enum { Q1, Q6, GROUP, AVG, DISTINCT, TOP, EQUAL, LIKE, LIKE_FEW };
 #define TWO_THREADS 0x100
@@ -71,22 +71,9 @@ static const char *without_date(const char *sql, char out[2048])
 	return out;
 }
 
-/* Calls @query until it has been timed often enough. */
-static void measure(void (*query)(void *db, const char *sql, bool answer), void *db,
-		    const char *sql)
+static void measure(bench_ask *ask, void *db, const char *sql)
 {
-	double seconds[REPEATS_MAX];
-	size_t n = 0;
-
-	query(db, sql, true);
-	double first = bench_now();
-	while (n == 0 || (n < REPEATS_MAX && bench_now() - first < SECONDS_MAX)) {
-		double start = bench_now();
-
-		query(db, sql, false);
-		seconds[n++] = bench_now() - start;
-	}
-	bench_metric("time", "ms", BENCH_LESS, 1e3 * bench_percentile(seconds, n, 0.5));
+	bench_metric("time", "ms", BENCH_LESS, 1e3 * bench_ask_seconds(ask, db, sql, REPEATS_MAX));
 }
 
 /* ---- stoa ---- */
@@ -98,42 +85,27 @@ static void prepare_stoa(const struct bench_case *c, const struct bench_entry *e
 	bench_stoa_lineitem(1);
 }
 
-static void query_stoa(void *db, const char *sql, bool answer)
-{
-	stoa_txn *txn = bench_stoa_begin(db, STOA_READ);
-
-	bench_stoa_query(txn, sql, answer);
-	stoa_abort(txn);
-}
-
 static void run_stoa(const struct bench_case *c, const struct bench_entry *e)
 {
 	stoa_db *db = bench_stoa_open_threads(bench_stoa_lineitem(1), (uint32_t)threads_of(c));
 
 	(void)e;
-	measure(query_stoa, db, query_of(c));
+	measure(bench_ask_stoa, db, query_of(c));
 	bench_stoa_close(db);
 }
 
 /* ---- DuckDB ---- */
 
+static void fill_duckdb(struct bench_duckdb *d)
+{
+	bench_duckdb_create(d, &bench_lineitem_schema);
+	bench_duckdb_exec(d, "COPY lineitem FROM '%s' (FORMAT csv, HEADER true, DELIMITER ',')",
+			  bench_lineitem_csv());
+}
+
 const char *bench_duckdb_lineitem(void)
 {
-	const char *path = bench_path_sf("lineitem", "duckdb");
-	struct bench_duckdb d;
-
-	bench_duckdb_load();
-	if (bench_made(path))
-		return path;
-	bench_remove(path);
-	bench_duckdb_open(&d, path, 2);
-	bench_duckdb_create(&d, &bench_lineitem_schema);
-	bench_duckdb_exec(&d, "COPY lineitem FROM '%s' (FORMAT csv, HEADER true, DELIMITER ',')",
-			  bench_lineitem_csv());
-	bench_duckdb_exec(&d, "CHECKPOINT");
-	bench_duckdb_close(&d);
-	bench_note_made(path, false);
-	return path;
+	return bench_duckdb_file("lineitem", fill_duckdb);
 }
 
 static void prepare_duckdb(const struct bench_case *c, const struct bench_entry *e)
@@ -143,18 +115,13 @@ static void prepare_duckdb(const struct bench_case *c, const struct bench_entry 
 	bench_duckdb_lineitem();
 }
 
-static void query_duckdb(void *db, const char *sql, bool answer)
-{
-	bench_duckdb_query(db, sql, answer);
-}
-
 static void run_duckdb(const struct bench_case *c, const struct bench_entry *e)
 {
 	struct bench_duckdb d;
 
 	(void)e;
 	bench_duckdb_open(&d, bench_duckdb_lineitem(), threads_of(c));
-	measure(query_duckdb, &d, query_of(c));
+	measure(bench_ask_duckdb, &d, query_of(c));
 	bench_duckdb_close(&d);
 }
 
@@ -235,11 +202,6 @@ static void prepare_sqlite(const struct bench_case *c, const struct bench_entry 
 	bench_sqlite_lineitem();
 }
 
-static void query_sqlite(void *db, const char *sql, bool answer)
-{
-	bench_sqlite_query(db, sql, answer);
-}
-
 static void run_sqlite(const struct bench_case *c, const struct bench_entry *e)
 {
 	sqlite3 *db = bench_sqlite_open(bench_sqlite_lineitem());
@@ -247,7 +209,7 @@ static void run_sqlite(const struct bench_case *c, const struct bench_entry *e)
 
 	(void)e;
 	bench_sqlite_exec(db, "PRAGMA mmap_size = 2000000000; PRAGMA case_sensitive_like = ON");
-	measure(query_sqlite, db, without_date(query_of(c), sql));
+	measure(bench_ask_sqlite, db, without_date(query_of(c), sql));
 	bench_sqlite_close(db);
 }
 

@@ -9,13 +9,13 @@
  */
 #include <math.h>
 
+#include "ask.h"
 #include "bench.h"
 #include "duckdb.h"
 #include "ours.h"
 #include "tpch.h"
 
 #define REPEATS_MAX 3
-#define SECONDS_MAX 2.0
 
 /* Every table as CSV: calls @load with its name and file. */
 static void each_table(void (*load)(void *db, const char *name, const char *csv), void *db)
@@ -26,31 +26,14 @@ static void each_table(void (*load)(void *db, const char *name, const char *csv)
 	load(db, "lineitem", bench_lineitem_csv());
 }
 
-static double seconds_of(void (*query)(void *db, const char *sql, bool answer), void *db,
-			 const char *sql)
-{
-	double seconds[REPEATS_MAX];
-	size_t n = 0;
-
-	bench_answer_fold_begin();
-	query(db, sql, true);
-	bench_answer_fold_end();
-	double first = bench_now();
-	while (n == 0 || (n < REPEATS_MAX && bench_now() - first < SECONDS_MAX)) {
-		double start = bench_now();
-
-		query(db, sql, false);
-		seconds[n++] = bench_now() - start;
-	}
-	return bench_percentile(seconds, n, 0.5);
-}
-
-static void measure(void (*query)(void *db, const char *sql, bool answer), void *db)
+static void measure(bench_ask *ask, void *db)
 {
 	double total = 0, product = 1, longest = 0;
 
 	for (int i = 0; i < TPCH_N_QUERIES; i++) {
-		double s = seconds_of(query, db, tpch_sql[i]);
+		bench_answer_fold_begin();
+		double s = bench_ask_seconds(ask, db, tpch_sql[i], REPEATS_MAX);
+		bench_answer_fold_end();
 
 		total += s;
 		product *= s * 1e3;
@@ -92,20 +75,12 @@ static void prepare_stoa(const struct bench_case *c, const struct bench_entry *e
 	stoa_path();
 }
 
-static void query_stoa(void *db, const char *sql, bool answer)
-{
-	stoa_txn *txn = bench_stoa_begin(db, STOA_READ);
-
-	bench_stoa_query(txn, sql, answer);
-	stoa_abort(txn);
-}
-
 static void run_stoa(const struct bench_case *c, const struct bench_entry *e)
 {
 	stoa_db *db = bench_stoa_open_threads(stoa_path(), (uint32_t)c->arg);
 
 	(void)e;
-	measure(query_stoa, db);
+	measure(bench_ask_stoa, db);
 	bench_stoa_close(db);
 }
 
@@ -117,21 +92,14 @@ static void load_duckdb(void *db, const char *name, const char *csv)
 			  csv);
 }
 
+static void fill_duckdb(struct bench_duckdb *d)
+{
+	each_table(load_duckdb, d);
+}
+
 static const char *duckdb_path(void)
 {
-	const char *path = bench_path_sf("tpch", "duckdb");
-	struct bench_duckdb d;
-
-	bench_duckdb_load();
-	if (bench_made(path))
-		return path;
-	bench_remove(path);
-	bench_duckdb_open(&d, path, 2);
-	each_table(load_duckdb, &d);
-	bench_duckdb_exec(&d, "CHECKPOINT");
-	bench_duckdb_close(&d);
-	bench_note_made(path, false);
-	return path;
+	return bench_duckdb_file("tpch", fill_duckdb);
 }
 
 static void prepare_duckdb(const struct bench_case *c, const struct bench_entry *e)
@@ -141,18 +109,13 @@ static void prepare_duckdb(const struct bench_case *c, const struct bench_entry 
 	duckdb_path();
 }
 
-static void query_duckdb(void *db, const char *sql, bool answer)
-{
-	bench_duckdb_query(db, sql, answer);
-}
-
 static void run_duckdb(const struct bench_case *c, const struct bench_entry *e)
 {
 	struct bench_duckdb d;
 
 	(void)e;
 	bench_duckdb_open(&d, duckdb_path(), c->arg);
-	measure(query_duckdb, &d);
+	measure(bench_ask_duckdb, &d);
 	bench_duckdb_close(&d);
 }
 

@@ -161,6 +161,23 @@ void bench_duckdb_close(struct bench_duckdb *d)
 	api.close(&d->database);
 }
 
+const char *bench_duckdb_file(const char *name, void (*fill)(struct bench_duckdb *d))
+{
+	const char *path = bench_path_sf(name, "duckdb");
+	struct bench_duckdb d;
+
+	bench_duckdb_load();
+	if (bench_made(path))
+		return path;
+	bench_remove(path);
+	bench_duckdb_open(&d, path, 2);
+	fill(&d);
+	bench_duckdb_exec(&d, "CHECKPOINT");
+	bench_duckdb_close(&d);
+	bench_note_made(path, false);
+	return path;
+}
+
 static void query(struct bench_duckdb *d, const char *sql, struct duckdb_result *result)
 {
 	if (api.query(d->connection, sql, result) != 0)

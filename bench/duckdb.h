@@ -29,6 +29,11 @@ void *bench_duckdb_call(const char *name);
 /* Opens @path (NULL: in memory) with @threads threads. */
 void bench_duckdb_open(struct bench_duckdb *d, const char *path, int threads);
 void bench_duckdb_close(struct bench_duckdb *d);
+/*
+ * The file of @name at this scale factor, made by @fill when this bench has not made it yet. Returns
+ * its path.
+ */
+const char *bench_duckdb_file(const char *name, void (*fill)(struct bench_duckdb *d));
 /* Runs SQL for its effect. */
 void bench_duckdb_exec(struct bench_duckdb *d, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -25,6 +25,8 @@ bench_stoa_gen_SOURCES = %D%/gen.c $(tpch_sources)
 bench_stoa_gen_LDADD =
 
 bench_stoa_bench_SOURCES = \
+	%D%/ask.c \
+	%D%/ask.h \
 	%D%/bench.c \
 	%D%/bench.h \
 	%D%/case_append.c \

@@ -98,7 +98,9 @@ bool names_database(const char *s);
 bool is_absent(const char *path);
 /* Opens the database with STOA_OPEN_* flags, begins a transaction; CLI_OK or an exit code. */
 int session_begin(struct session *s, const char *path, uint32_t open_flags, unsigned txn_flags);
-/* The same, but waits while another process is writing. */
+/* The same to read a database that is there. */
+int session_read(struct session *s, const char *path);
+/* As session_begin(), but waits while another process is writing. */
 int session_begin_waiting(struct session *s, const char *path, uint32_t open_flags,
 			  unsigned txn_flags);
 /*

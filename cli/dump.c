@@ -272,8 +272,7 @@ static int run_dump(const struct command *self, int argc, char **argv)
 
 	if (!OPTIONS(self, argc, argv, rules, 1, 1, "one DB is wanted", &code))
 		return code;
-	code = session_begin(&s, argv[optind], STOA_OPEN_READ_ONLY | STOA_OPEN_NO_CREATE,
-			     STOA_READ);
+	code = session_read(&s, argv[optind]);
 	if (code != CLI_OK)
 		return code;
 	if (path)

@@ -435,8 +435,7 @@ static int run(const struct command *self, int argc, char **argv)
 
 	if (!OPTIONS(self, argc, argv, rules, 2, 2, "a DB and one SQL statement are wanted", &code))
 		return code;
-	code = session_begin(&s, argv[optind], STOA_OPEN_READ_ONLY | STOA_OPEN_NO_CREATE,
-			     STOA_READ);
+	code = session_read(&s, argv[optind]);
 	if (code == CLI_OK)
 		code = session_end(&s, plot_query(&s, argv[optind + 1], kind, path, title));
 	return code;

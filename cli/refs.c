@@ -55,8 +55,7 @@ static int run(const struct command *self, int argc, char **argv)
 
 	if (!OPTIONS(self, argc, argv, rules, 3, 3, "a DB, a TABLE and a ROW are wanted", &code))
 		return code;
-	code = session_begin(&s, argv[optind], STOA_OPEN_READ_ONLY | STOA_OPEN_NO_CREATE,
-			     STOA_READ);
+	code = session_read(&s, argv[optind]);
 	if (code != CLI_OK)
 		return code;
 	return session_end(&s, refs_list(&s, argv[optind + 1], argv[optind + 2], stdout, &wo));

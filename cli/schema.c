@@ -47,8 +47,7 @@ static int run(const struct command *self, int argc, char **argv)
 
 	if (!options_take(self, argc, argv, NULL, 0, 1, 2, "a DB and at most one TABLE are wanted", &code))
 		return code;
-	code = session_begin(&s, argv[optind], STOA_OPEN_READ_ONLY | STOA_OPEN_NO_CREATE,
-			     STOA_READ);
+	code = session_read(&s, argv[optind]);
 	if (code != CLI_OK)
 		return code;
 	code = schema_show(&s, argv[optind + 1], stdout);

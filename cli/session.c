@@ -63,6 +63,11 @@ int session_begin(struct session *s, const char *path, uint32_t open_flags, unsi
 	return begin(s, path, open_flags, txn_flags, 0);
 }
 
+int session_read(struct session *s, const char *path)
+{
+	return begin(s, path, STOA_OPEN_READ_ONLY | STOA_OPEN_NO_CREATE, STOA_READ, 0);
+}
+
 int session_begin_waiting(struct session *s, const char *path, uint32_t open_flags,
 			  unsigned txn_flags)
 {

@@ -209,7 +209,7 @@ static int take_trace(const char *path, stoa_trace **out)
 {
 	struct stoa_error err;
 	struct session s;
-	int code = session_begin(&s, path, STOA_OPEN_READ_ONLY | STOA_OPEN_NO_CREATE, STOA_READ);
+	int code = session_read(&s, path);
 
 	if (code != CLI_OK)
 		return code;

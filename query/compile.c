@@ -215,58 +215,70 @@ static uint16_t compile_logic(struct compiler *cc, const struct stoa__bound *b)
 	return r;
 }
 
-static uint16_t compile_case(struct compiler *cc, const struct stoa__bound *b)
+/* CASE and COALESCE: of several values the first that is chosen is blended into one register. */
+struct choice {
+	uint16_t dst, outer;
+	size_t n_known;
+	size_t *jumps;	/* for each argument, where the rest is skipped if no row is left */
+};
+
+static bool begin_choice(struct compiler *cc, const struct stoa__bound *b, struct choice *c)
 {
 	struct stoa__step *s = emit_node(cc, STOA__STEP_NULLS, b);
-	uint16_t outer = cc->mask, dst = s ? s->dst : STOA__NO_REG;
-	size_t n_known = cc->n_known;
-	size_t *jumps = stoa__arena_array(cc->arena, b->n_args, sizeof *jumps);
 
-	if (!jumps) {
+	*c = (struct choice){ .dst = s ? s->dst : STOA__NO_REG, .outer = cc->mask,
+			      .n_known = cc->n_known };
+	c->jumps = stoa__arena_array(cc->arena, b->n_args, sizeof *c->jumps);
+	if (!c->jumps)
 		cc->rc = stoa__fail_memory(cc->err);
+	return c->jumps;
+}
+
+static uint16_t end_choice(struct compiler *cc, const struct choice *c)
+{
+	close_mask(cc, c->outer);
+	cc->n_known = c->n_known;
+	return c->dst;
+}
+
+static uint16_t compile_case(struct compiler *cc, const struct stoa__bound *b)
+{
+	struct choice c;
+
+	if (!begin_choice(cc, b, &c))
 		return STOA__NO_REG;
-	}
 	for (uint32_t i = 0; i + 1 < b->n_args; i += 2) {
 		uint16_t cond = compile(cc, b->args[i]);
 		size_t n_known_here = cc->n_known;
 		uint16_t before = cc->mask;
 		size_t skip = open_mask(cc, STOA__MASK_TRUE, cond);
-		blend(cc, dst, compile(cc, b->args[i + 1]));
+		blend(cc, c.dst, compile(cc, b->args[i + 1]));
 		jump_here(cc, skip);
 		close_mask(cc, before);
 		cc->n_known = n_known_here;
-		jumps[i] = open_mask(cc, STOA__MASK_NOT_TRUE, cond);
+		c.jumps[i] = open_mask(cc, STOA__MASK_NOT_TRUE, cond);
 	}
-	blend(cc, dst, compile(cc, b->args[b->n_args - 1]));
+	blend(cc, c.dst, compile(cc, b->args[b->n_args - 1]));
 	for (uint32_t i = 0; i + 1 < b->n_args; i += 2)
-		jump_here(cc, jumps[i]);
-	close_mask(cc, outer);
-	cc->n_known = n_known;
-	return dst;
+		jump_here(cc, c.jumps[i]);
+	return end_choice(cc, &c);
 }
 
 static uint16_t compile_coalesce(struct compiler *cc, const struct stoa__bound *b)
 {
-	struct stoa__step *s = emit_node(cc, STOA__STEP_NULLS, b);
-	uint16_t outer = cc->mask, dst = s ? s->dst : STOA__NO_REG;
-	size_t n_known = cc->n_known;
-	size_t *jumps = stoa__arena_array(cc->arena, b->n_args, sizeof *jumps);
+	struct choice c;
 
-	if (!jumps) {
-		cc->rc = stoa__fail_memory(cc->err);
+	if (!begin_choice(cc, b, &c))
 		return STOA__NO_REG;
-	}
 	for (uint32_t i = 0; i < b->n_args; i++) {
 		uint16_t value = compile(cc, b->args[i]);
-		blend(cc, dst, value);
+		blend(cc, c.dst, value);
 		if (i + 1 < b->n_args)
-			jumps[i] = open_mask(cc, STOA__MASK_NULL, value);
+			c.jumps[i] = open_mask(cc, STOA__MASK_NULL, value);
 	}
 	for (uint32_t i = 0; i + 1 < b->n_args; i++)
-		jump_here(cc, jumps[i]);
-	close_mask(cc, outer);
-	cc->n_known = n_known;
-	return dst;
+		jump_here(cc, c.jumps[i]);
+	return end_choice(cc, &c);
 }
 
 /* The constants of an IN list side by side. */
