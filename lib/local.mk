@@ -81,6 +81,8 @@ libstoa_all_la_SOURCES += \
 	%D%/redo.c \
 	%D%/referrers.c \
 	%D%/refs.c \
+	%D%/refs_count.c \
+	%D%/refs_read.c \
 	%D%/refs.h \
 	%D%/row.c \
 	%D%/get.c \
@@ -115,6 +117,7 @@ libstoa_all_la_SOURCES += \
 	%D%/table_change.c \
 	%D%/table.h \
 	%D%/tally.c \
+	%D%/tally.h \
 	%D%/temp.c \
 	%D%/temp.h \
 	%D%/trace.c \

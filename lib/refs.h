@@ -108,7 +108,7 @@ int stoa__refs_of(const struct stoa__table *t, struct stoa__place at,
 		  int (*each)(void *ctx, uint32_t table, uint64_t row, struct stoa_error *err),
 		  void *ctx, struct stoa_error *err);
 
-/* ---- tally.c: by the column ---- */
+/* ---- refs_read.c: by the column ---- */
 
 /*
  * The references in up to STOA__BATCH_ROWS rows of slot position @slot, from row @from, a multiple
@@ -125,17 +125,28 @@ typedef int stoa__refs_each(void *ctx, const uint64_t *refs, uint32_t n, struct 
 int stoa__refs_walk(const struct stoa__table *t, uint32_t slot, uint64_t from, uint64_t end,
 		    stoa__refs_each *each, void *ctx, struct stoa_error *err);
 
+/* ---- refs_count.c: the same ---- */
+
 /*
- * Counts all references of slot position @slot of @t: up, checking them, of rows [@from, @end); or
- * down, of all. On failure some are counted: the caller goes back to a version from before.
+ * Counts all references of slot position @slot of @t: up, checking them, of rows [@from, @end), or
+ * none of them on failure; or down, of all: after a failure the caller goes back to a version from
+ * before.
  */
 int stoa__refs_count_up(struct stoa__version *w, struct stoa__table *t, uint32_t slot,
 			uint64_t from, uint64_t end, struct stoa_error *err);
-/* Counts all references in rows [@from, @end) of @t up, or none of them on failure. */
-int stoa__refs_count_rows(struct stoa__version *w, struct stoa__table *t, uint64_t from,
-			  uint64_t end, struct stoa_error *err);
 int stoa__refs_count_down(struct stoa__version *w, struct stoa__loose *loose,
 			  struct stoa__table *t, uint32_t slot, struct stoa_error *err);
+
+/*
+ * All strong references in rows [@from, @end) of @t, a table of @v: met, by reading only, and without
+ * a lock; then told to the counts of a working version, which the caller knows to have them: all, or
+ * none on failure. What was met is the caller's to free, and of use as long as @v is held.
+ */
+struct stoa__refs_met;
+int stoa__refs_meet(const struct stoa__version *v, const struct stoa__table *t, uint64_t from,
+		    uint64_t end, struct stoa__refs_met **out, struct stoa_error *err);
+int stoa__refs_tell(struct stoa__refs_met *m, struct stoa__version *w, struct stoa_error *err);
+void stoa__refs_met_free(struct stoa__refs_met *m);
 
 /* ---- settle.c: counted later ---- */
 
@@ -159,14 +170,27 @@ int stoa__refs_settle(struct stoa__version *w, struct stoa__table *t, struct sto
 /* The same of all references in @t. */
 int stoa__refs_settle_of(struct stoa__version *w, struct stoa__table *t, struct stoa_error *err);
 /*
- * The collector's: counts all that waits, by steps of a millisecond under the writer's lock, the
- * longest of which is noted.
+ * The collector's: counts all that waits beside writers, who wait while counts are changed and no
+ * longer; the longest such time is noted.
  */
 int stoa__refs_settle_all(struct stoa_db *db, uint64_t *longest_ns, struct stoa_error *err);
+/* For that, in two steps: up to @n rows that wait are met in a version, which is held. */
+struct stoa__settling {
+	struct stoa__version *v;
+	const struct stoa__table *table;	/* NULL: nothing waits */
+	uint64_t from, end;			/* rows */
+	struct stoa__refs_met *met;
+};
+int stoa__settling_begin(struct stoa_db *db, uint64_t n, struct stoa__settling *s,
+			 struct stoa_error *err);
 /*
- * One such step: a version that shows what the head does, with @n rows more of some table counted;
- * *@more if there were any. The writer's lock is held.
+ * And are counted in a version on the head, which shows what that does, *@done, unless some of the
+ * rows were changed meanwhile. The writer's lock is held.
  */
+int stoa__settling_end(struct stoa_db *db, struct stoa__settling *s, bool *done,
+		       struct stoa_error *err);
+void stoa__settling_release(struct stoa__settling *s);
+/* Both at once, under the writer's lock; *@more if there were any. */
 int stoa__refs_settle_some(struct stoa_db *db, uint64_t n, bool *more, struct stoa_error *err);
 /* How many references a row of @t has: by its count, and by reading what is not counted. */
 int stoa__refs_count_of(const struct stoa__version *v, const struct stoa__table *t, uint64_t row,

@@ -10,7 +10,7 @@
  * no order: a third of a load's time. So a load leaves its rows *uncounted*, one range of rowids for
  * each table, durable as the table is. Rows that are inserted are counted at once, as ever: counts
  * add up. Whoever is about to take a row out of a table first has all references to the table counted
- * (stoa__refs_settle()); the collector does it in small steps, before it comes to that.
+ * (stoa__refs_settle()); the collector does it beside writers, before it comes to that.
  *
  * (1) A count is that of the strong references in rows outside of uncounted ranges.
  * (2) What an uncounted row may refer to by its slots are tables of which every row that ever was is
@@ -95,19 +95,34 @@ int stoa__refs_loaded(struct stoa__version *w, struct stoa__table *t, uint64_t f
 
 /* ---- counting what waits ---- */
 
+/* The first rows of @t that wait, up to @end, have been counted. */
+static void rows_are_counted(struct stoa__table *t, uint64_t end)
+{
+	t->uncounted_from = end;
+	if (end == t->uncounted_end)
+		t->uncounted_from = t->uncounted_end = 0;
+}
+
+/* The end of the first @n rows of those of @t that wait. */
+static uint64_t end_of(const struct stoa__table *t, uint64_t n)
+{
+	return t->uncounted_end - t->uncounted_from > n ? t->uncounted_from + n : t->uncounted_end;
+}
+
 /* Counts the first @n rows of those of @t that wait. */
 static int count_rows(struct stoa__version *w, struct stoa__table *t, uint64_t n,
 		      struct stoa_error *err)
 {
-	uint64_t from = t->uncounted_from, end = t->uncounted_end;
+	uint64_t end = end_of(t, n);
+	struct stoa__refs_met *met;
+	int rc;
 
-	if (end - from > n)
-		end = from + n;
-	STOA_TRY(stoa__refs_count_rows(w, t, from, end, err));
-	t->uncounted_from = end;
-	if (end == t->uncounted_end)
-		t->uncounted_from = t->uncounted_end = 0;
-	return STOA_OK;
+	STOA_TRY(stoa__refs_meet(w, t, t->uncounted_from, end, &met, err));
+	rc = stoa__refs_tell(met, w, err);
+	stoa__refs_met_free(met);
+	if (rc == STOA_OK)
+		rows_are_counted(t, end);
+	return rc;
 }
 
 int stoa__refs_settle_of(struct stoa__version *w, struct stoa__table *t, struct stoa_error *err)
@@ -143,8 +158,15 @@ int stoa__refs_settle(struct stoa__version *w, struct stoa__table *t, struct sto
 
 /* ---- in the background ---- */
 
-#define STEP_ROWS_MIN 2048	/* that a step counts; each of them may copy a block of counts */
-#define STEP_NS 1000000		/* that it should take */
+/*
+ * References are met in a snapshot, beside writers, and counted in the head if the row groups that
+ * they are in are still the same blocks. For a writer who keeps changing them the portion becomes
+ * smaller, and in the end so small that it is counted under the lock, a thousandth of a second at a
+ * time: there each portion may copy as many blocks of counts as it has rows, 300 ns a row, while
+ * six million at once take 3.
+ */
+#define PORTION ((uint64_t)1 << 24)	/* rows at most, a tenth of a second: who closes waits for it */
+#define STEP 4096			/* rows under the lock */
 
 static struct stoa__table *find_uncounted(const struct stoa__version *v)
 {
@@ -157,20 +179,54 @@ static struct stoa__table *find_uncounted(const struct stoa__version *v)
 	return NULL;
 }
 
-int stoa__refs_settle_some(struct stoa_db *db, uint64_t n, bool *more, struct stoa_error *err)
+int stoa__settling_begin(struct stoa_db *db, uint64_t n, struct stoa__settling *s,
+			 struct stoa_error *err)
 {
-	struct stoa__version *base = db->history.head, *w;
-	struct stoa__table *t = find_uncounted(base);
+	*s = (struct stoa__settling){ .v = stoa__history_snapshot_quietly(&db->history) };
+	s->table = find_uncounted(s->v);
+	if (!s->table)
+		return STOA_OK;
+	s->from = s->table->uncounted_from;
+	s->end = end_of(s->table, n);
+	return stoa__refs_meet(s->v, s->table, s->from, s->end, &s->met, err);
+}
+
+void stoa__settling_release(struct stoa__settling *s)
+{
+	stoa__refs_met_free(s->met);
+	stoa__version_drop_quietly(s->v);
+}
+
+/* Do the rows that were met wait in @t, a later version of the table, as they were? */
+static bool are_unchanged(const struct stoa__settling *s, const struct stoa__table *t)
+{
+	const struct stoa__group *a, *b;
+	uint64_t at = s->from, at_b = at;
+
+	if (!t || t->schema != s->table->schema || t->uncounted_from != s->from ||
+	    t->uncounted_end < s->end)
+		return false;
+	a = stoa__tree_floor(s->table->groups, at);
+	b = stoa__tree_floor(t->groups, at);
+	while (a == b && (a = stoa__tree_next(s->table->groups, at, false, &at)) && at < s->end)
+		b = stoa__tree_next(t->groups, at_b, false, &at_b);
+	return !a || at >= s->end;
+}
+
+/* Changes @table in a version on the head that shows what that does. The writer's lock is held. */
+static int change_quietly(struct stoa_db *db, uint32_t table,
+			  int (*change)(void *ctx, struct stoa__version *w, struct stoa__table *t,
+					struct stoa_error *err),
+			  void *ctx, struct stoa_error *err)
+{
+	struct stoa__version *base = db->history.head, *w = stoa__history_begin(&db->history);
 	uint64_t commit = base->commit;
+	struct stoa__table *t;
 	int rc;
 
-	*more = t;
-	if (!t)
-		return STOA_OK;
-	w = stoa__history_begin(&db->history);
 	if (!w)
 		return stoa__fail_memory(err);
-	rc = stoa__table_own(w, t->id, &t) < 0 ? stoa__fail_memory(err) : count_rows(w, t, n, err);
+	rc = stoa__table_own(w, table, &t) < 0 ? stoa__fail_memory(err) : change(ctx, w, t, err);
 	if (rc < 0) {
 		stoa__history_rollback(w, base, base);
 		stoa__history_end(w, base);
@@ -180,24 +236,84 @@ int stoa__refs_settle_some(struct stoa_db *db, uint64_t n, bool *more, struct st
 	return STOA_OK;
 }
 
+static int tell_met(void *ctx, struct stoa__version *w, struct stoa__table *t,
+		    struct stoa_error *err)
+{
+	const struct stoa__settling *s = ctx;
+
+	STOA_TRY(stoa__refs_tell(s->met, w, err));
+	rows_are_counted(t, s->end);
+	return STOA_OK;
+}
+
+int stoa__settling_end(struct stoa_db *db, struct stoa__settling *s, bool *done,
+		       struct stoa_error *err)
+{
+	*done = are_unchanged(s, stoa__table_find(db->history.head, s->table->id));
+	return *done ? change_quietly(db, s->table->id, tell_met, s, err) : STOA_OK;
+}
+
+static int count_some(void *ctx, struct stoa__version *w, struct stoa__table *t,
+		      struct stoa_error *err)
+{
+	return count_rows(w, t, *(const uint64_t *)ctx, err);
+}
+
+int stoa__refs_settle_some(struct stoa_db *db, uint64_t n, bool *more, struct stoa_error *err)
+{
+	const struct stoa__table *t = find_uncounted(db->history.head);
+
+	*more = t;
+	return t ? change_quietly(db, t->id, count_some, &n, err) : STOA_OK;
+}
+
+/* Up to @n rows, beside writers: *@done unless they were changed, *@more if there were any. */
+static int settle_beside(struct stoa_db *db, uint64_t n, bool *done, bool *more,
+			 uint64_t *longest_ns, struct stoa_error *err)
+{
+	struct stoa__settling s;
+	int rc = stoa__settling_begin(db, n, &s, err);
+	uint64_t took;
+
+	*more = s.table;
+	*done = true;
+	if (rc == STOA_OK && s.table) {
+		stoa__writer_lock(db);
+		took = stoa__now_ns();
+		rc = stoa__settling_end(db, &s, done, err);
+		took = stoa__now_ns() - took;
+		stoa__writer_unlock(db);
+		*longest_ns = took > *longest_ns ? took : *longest_ns;
+	}
+	stoa__settling_release(&s);
+	return rc;
+}
+
+static int settle_step(struct stoa_db *db, bool *more, uint64_t *longest_ns, struct stoa_error *err)
+{
+	uint64_t took;
+	int rc;
+
+	stoa__writer_lock(db);
+	took = stoa__now_ns();
+	rc = stoa__refs_settle_some(db, STEP, more, err);
+	took = stoa__now_ns() - took;
+	stoa__writer_unlock(db);
+	*longest_ns = took > *longest_ns ? took : *longest_ns;
+	return rc;
+}
+
 int stoa__refs_settle_all(struct stoa_db *db, uint64_t *longest_ns, struct stoa_error *err)
 {
-	uint64_t n = STEP_ROWS_MIN, took;
-	bool more = true;
+	bool more = true, done = true;
+	uint64_t n = PORTION;
 	int rc = STOA_OK;
 
 	while (more && rc == STOA_OK && !atomic_load(&db->gc.cancel)) {
-		stoa__writer_lock(db);
-		took = stoa__now_ns();
-		rc = stoa__refs_settle_some(db, n, &more, err);
-		took = stoa__now_ns() - took;
-		stoa__writer_unlock(db);
-		if (*longest_ns < took)
-			*longest_ns = took;
-		if (took < STEP_NS / 2)
-			n *= 2;
-		else if (took > STEP_NS && n > STEP_ROWS_MIN)
-			n /= 2;
+		rc = n > STOA__GROUP_ROWS ? settle_beside(db, n, &done, &more, longest_ns, err) :
+					    settle_step(db, &more, longest_ns, err);
+		if (!done && n > STOA__GROUP_ROWS)
+			n /= 4;
 		stoa__writer_let_others(db);
 	}
 	return rc;

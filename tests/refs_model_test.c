@@ -90,6 +90,7 @@ struct run {
 	struct stoa__rewrite *rewrite;	/* a compaction that has begun, or NULL */
 	bool is_read, is_rehearsed;
 	size_t at;			/* the next run to be installed */
+	struct stoa__settling settling;	/* references that were met; v is NULL: there are none */
 	uint64_t n_deletes_withheld;	/* until then what is loaded may wait to be counted */
 };
 
@@ -654,11 +655,19 @@ static void end_rewrite(struct run *r)
 	r->rewrite = NULL;
 }
 
+static void end_settling(struct run *r)
+{
+	if (r->settling.v)
+		stoa__settling_release(&r->settling);
+	r->settling.v = NULL;
+}
+
 static void step_reopen(struct run *r)
 {
 	if (!r->dir)
 		return;
 	end_rewrite(r);
+	end_settling(r);
 	release_all(r);
 	ok(r, stoa_close(r->db, &r->err));
 	open_db(r, "db.stoa");
@@ -768,18 +777,37 @@ static void step_rehearse(struct run *r)
 	}
 }
 
-/* The collector counts some rows that were loaded. */
+/* The collector reads references in rows that were loaded, beside an open transaction too. */
+static void step_meet(struct run *r)
+{
+	int rc;
+
+	if (r->settling.v)
+		return;
+	maybe_fault(r);
+	rc = stoa__settling_begin(r->db, 1 + below(r, 60), &r->settling, &r->err);
+	if (!faulted(r, rc))
+		ok(r, rc);
+	if (rc < 0 || !r->settling.table)
+		end_settling(r);
+}
+
+/* It counts them; or others, at once. */
 static void step_settle(struct run *r)
 {
-	bool more;
+	bool more, done;
 	int rc;
 
 	maybe_fault(r);
 	stoa__writer_lock(r->db);
-	rc = stoa__refs_settle_some(r->db, 1 + below(r, 30), &more, &r->err);
+	if (r->settling.v)
+		rc = stoa__settling_end(r->db, &r->settling, &done, &r->err);
+	else
+		rc = stoa__refs_settle_some(r->db, 1 + below(r, 30), &more, &r->err);
 	stoa__writer_unlock(r->db);
 	if (!faulted(r, rc))
 		ok(r, rc);
+	end_settling(r);
 	compare_committed(r);
 }
 
@@ -810,15 +838,16 @@ struct choice {
 };
 
 static const struct choice inside[] = {
-	{ 30, step_insert },   { 1, step_load },    { 25, step_update }, { 25, step_delete }, { 6, step_handle },
+	{ 30, step_insert },   { 2, step_load },    { 25, step_update }, { 25, step_delete }, { 6, step_handle },
 	{ 2, step_savepoint }, { 2, step_rollback }, { 4, step_commit }, { 1, step_abort },
-	{ 1, step_compare },   { 1, step_seal },    { 2, step_rehearse }, { 0, NULL },
+	{ 1, step_compare },   { 1, step_seal },    { 2, step_rehearse }, { 2, step_meet },
+	{ 0, NULL },
 };
 
 static const struct choice outside[] = {
 	{ 20, begin },	      { 3, step_checkpoint }, { 3, step_release },
 	{ 1, step_reopen },   { 1, step_crash },      { 2, step_collect },
-	{ 4, step_rehearse }, { 8, step_install },    { 2, step_settle },
+	{ 4, step_rehearse }, { 8, step_install },    { 4, step_meet }, { 6, step_settle },
 	{ 0, NULL },
 };
 
@@ -883,7 +912,7 @@ static void run(uint64_t seed, bool durable, unsigned n_steps)
 
 	memset(&r, 0, sizeof r);
 	r.rng = seed;
-	r.n_deletes_withheld = seed % 2 ? below(&r, 300) : 0;
+	r.n_deletes_withheld = seed % 2 ? below(&r, 1500) : 0;
 	r.options = (struct stoa_options)STOA_OPTIONS_INIT;
 	r.dir = durable ? testing_tempdir() : NULL;
 	r.committed = heap_new();
@@ -897,6 +926,7 @@ static void run(uint64_t seed, bool durable, unsigned n_steps)
 	if (r.txn)
 		step_abort(&r);
 	end_rewrite(&r);
+	end_settling(&r);
 	release_all(&r);
 	commit_nothing(&r);
 	ok(&r, stoa_close(r.db, &r.err));

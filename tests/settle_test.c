@@ -248,6 +248,93 @@ static void counting_may_run_out_of_memory(void **state)
 	}
 }
 
+/* The collector reads @n rows; then @meanwhile happens; were they counted? */
+static bool settle_beside(struct fixture *f, uint64_t n, void (*meanwhile)(struct fixture *f))
+{
+	struct stoa__settling s;
+	bool done;
+
+	ok(f, stoa_commit(f->txn, &f->err));
+	ok(f, stoa__settling_begin(f->db, n, &s, &f->err));
+	assert_non_null(s.table);
+	ok(f, stoa_begin(f->db, STOA_WRITE, &f->txn, &f->err));
+	meanwhile(f);
+	ok(f, stoa_commit(f->txn, &f->err));
+	stoa__writer_lock(f->db);
+	ok(f, stoa__settling_end(f->db, &s, &done, &f->err));
+	stoa__writer_unlock(f->db);
+	stoa__settling_release(&s);
+	ok(f, stoa_begin(f->db, STOA_WRITE, &f->txn, &f->err));
+	return done;
+}
+
+static void insert_item(struct fixture *f)
+{
+	struct stoa_value to = stoa_ref(1);
+
+	ok(f, stoa_insert(f->txn, f->item, &to, 1, NULL, &f->err));
+}
+
+static void change_item(struct fixture *f)
+{
+	struct stoa_value to = stoa_ref(2);
+	uint32_t slot = 0;
+
+	ok(f, stoa_update(f->txn, f->item, STOA_GROUP_MAX + 1, &slot, &to, 1, &f->err));
+}
+
+static void delete_node(struct fixture *f)
+{
+	ok(f, stoa_delete(f->txn, f->node, 4, &f->err));
+}
+
+static void load_more(struct fixture *f)
+{
+	load(f);
+	commit(f);
+}
+
+static void rows_that_stay_as_they_are_are_counted_beside_writers(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t want[TARGETS] = { 2 * EACH + 3, 2 * EACH + 2, 2 * EACH, 2 * EACH, 2 * EACH };
+
+	assert_true(settle_beside(f, 1000, insert_item));
+	assert_int_equal(n_waiting(f), LOADED - 1000);
+	/* These lie in two row groups, of which the second was changed. */
+	assert_false(settle_beside(f, STOA_GROUP_MAX, change_item));
+	assert_true(settle_beside(f, STOA_GROUP_MAX - 1000, change_item));
+	assert_int_equal(n_waiting(f), LOADED - STOA_GROUP_MAX);
+	ok(f, stoa_update(f->txn, f->item, STOA_GROUP_MAX + 1, &(uint32_t){ 0 },
+			  &(struct stoa_value){ .type = STOA_REF, .u = f->refs[STOA_GROUP_MAX] }, 1, &f->err));
+	/* What would be counted twice is not. */
+	assert_false(settle_beside(f, LOADED, delete_node));
+	assert_int_equal(n_waiting(f), 0);
+	load_more(f);
+	assert_counts(f, want);
+}
+
+static void counting_beside_writers_may_run_out_of_memory(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t want[TARGETS] = { EACH + 1, EACH + 1, EACH, EACH, EACH };
+	bool fired = true;
+
+	ok(f, stoa_commit(f->txn, &f->err));
+	for (long nth = 0; fired; nth++) {
+		uint64_t ns = 0;
+
+		stoa__fault_arm(nth, false);
+		int rc = stoa__refs_settle_all(f->db, &ns, &f->err);
+
+		fired = stoa__fault_disarm();
+		assert_int_equal(rc, fired ? STOA_ENOMEM : STOA_OK);
+	}
+	ok(f, stoa_begin(f->db, STOA_WRITE, &f->txn, &f->err));
+	assert_int_equal(n_waiting(f), 0);
+	assert_counts(f, want);
+}
+
 /* By the collector, which the commit of a load wakes. */
 static void a_load_is_counted_in_the_background(void **state)
 {
@@ -271,6 +358,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_collection_counts_what_waits, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_table_gives_up_what_was_not_counted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(counting_may_run_out_of_memory, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(rows_that_stay_as_they_are_are_counted_beside_writers, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(counting_beside_writers_may_run_out_of_memory, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(a_load_is_counted_in_the_background, set_up, tear_down),
 	};
 
