@@ -13,9 +13,11 @@
  * committer pays one pwrite and one fdatasync.
  *
  * A file is zeros before records go over them (log_file.c). When it is half full somebody in the
- * background makes the next one *ahead*, as N.new: zeros take as long as the records that go over them,
- * and a committer waited for up to 16 MiB of them at a time before (a fifth of all the time of large
- * commits). All that is left to the committer then is a header and a name.
+ * background makes the next one *ahead*: zeros take as long as the records that go over them, and a
+ * committer waited for up to 16 MiB of them at a time before (a fifth of all the time of large
+ * commits). It has its header and its name, too, so that a committer who is on the disk with all
+ * that is before goes on in it without a word to the disk: a header, a name and a folder that were synced
+ * then took as long as five commits.
  *
  * Room comes first: a record is appended once the zeros that it goes over are in the file, so that
  * a full disk is found while nothing has been promised, and the transaction can still be aborted.
@@ -25,8 +27,8 @@
  * (1) durable <= written <= appended. `busy` is set while there is a leader.
  * (2) `writing`, fd, name, number, salt, offset, size, span and harmless belong to the leader; all
  *     else to the mutex, but for what is being made ahead: that is its maker's.
- * (3) fd is -1 when the next record begins a new file, which will have `number`. The file before it
- *     was synced, so all that is not durable is in the current file.
+ * (3) fd is -1 when the next record begins a new file, which will have `number`. All of the file before
+ *     it is on the disk, so all that is not durable is in the current file.
  * (4) Once something failed nothing is written any more: after a failed sync nobody knows what is
  *     on the disk.
  * (5) All that is pending has room in the current file: it goes from offset to tail, which is at
@@ -68,12 +70,9 @@ struct stoa__log {
 	int failed;
 	struct stoa_error failure;	/* its words */
 
-	struct {
-		bool busy;		/* its maker, or the leader, is at it, without the mutex */
-		bool failed;		/* not to be tried again for this number */
-		int fd;			/* -1: there is none */
-		uint64_t number, size;
-	} ahead;			/* the next file */
+	struct stoa__log_blank ahead;	/* the next file; what it is to be, while there is none */
+	bool ahead_busy;		/* its maker, or the leader, is at it, without the mutex */
+	bool ahead_failed;		/* not to be tried again for this number */
 	atomic_bool wants_file;		/* somebody should make it */
 
 	struct stoa__buf writing;
@@ -96,69 +95,46 @@ static int end_file(struct stoa__log *log, struct stoa_error *err)
 {
 	if (log->fd < 0)
 		return STOA_OK;
-	STOA_TRY(stoa__file_sync_data(log->fd, log->name, err));
+	if (log->durable < log->written)
+		STOA_TRY(stoa__file_sync_data(log->fd, log->name, err));
 	stoa__file_close(log->fd);
 	log->fd = -1;
 	log->number++;
 	return STOA_OK;
 }
 
-/* Gives the zeros in log->fd their header, on the disk. */
-static int write_header(struct stoa__log *log, uint64_t first_seq, struct stoa_error *err)
-{
-	struct log_header h;
-
-	memset(&h, 0, sizeof h);
-	memcpy(h.magic, LOG_MAGIC, sizeof h.magic);
-	h.version = LOG_VERSION;
-	h.file = log->number;
-	h.first_seq = first_seq;
-	STOA_TRY(stoa__random(&h.salt, sizeof h.salt, err));
-	h.hash = stoa__hash(&h, sizeof h - sizeof h.hash);
-	STOA_TRY(stoa__file_write(log->fd, log->name, 0, &h, sizeof h, err));
-	STOA_TRY(stoa__file_sync_data(log->fd, log->name, err));
-	log->salt = h.salt;
-	log->offset = sizeof h;
-	return STOA_OK;
-}
-
 /*
- * A file of zeros that takes a record of @need bytes: what was made ahead, or another. ahead.busy is
+ * A blank file that takes a record of @need bytes: what was made ahead, or another. ahead_busy is
  * ours. If the disk is full nothing has changed, and the current file goes on.
  */
-static int next_file(struct stoa__log *log, uint64_t need, int *fd, uint64_t *size,
+static int next_file(struct stoa__log *log, uint64_t need, struct stoa__log_blank *out,
 		     struct stoa_error *err)
 {
 	int rc;
 
-	*fd = log->ahead.fd;
-	*size = log->ahead.size;
+	*out = log->ahead;
 	log->ahead.fd = -1;
-	if (*fd >= 0 && sizeof(struct log_header) + need <= *size)
+	if (out->fd >= 0 && sizeof(struct log_header) + need <= out->size)
 		return STOA_OK;
-	if (*fd >= 0)
-		atomic_fetch_sub(&log->disk_bytes, *size);
-	stoa__file_close(*fd);	/* it is emptied by who makes another of its name */
-	*size = stoa__log_size_for(log->span, need);
-	rc = stoa__log_make_zeros(log->dir, log->ahead.number, *size, fd, err);
+	if (out->fd >= 0)
+		atomic_fetch_sub(&log->disk_bytes, out->size);
+	stoa__file_close(out->fd);	/* another takes its name */
+	out->size = stoa__log_size_for(log->span, need);
+	rc = stoa__log_make_blank(log->dir, out, false, err);
 	log->harmless = rc == STOA_EFULL;
 	if (rc == STOA_OK)
-		atomic_fetch_add(&log->disk_bytes, *size);
+		atomic_fetch_add(&log->disk_bytes, out->size);
 	return rc;
 }
 
-/* Begins file log->number, which log->fd has as zeros; its first record is @first_seq. */
-static int begin_file(struct stoa__log *log, uint64_t first_seq, struct stoa_error *err)
+static void begin_file(struct stoa__log *log, const struct stoa__log_blank *b)
 {
-	char final[LOG_NAME_SIZE];
-
-	stoa__log_name(log->number, "new", log->name);
-	stoa__log_name(log->number, "log", final);
-	STOA_TRY(write_header(log, first_seq, err));
-	STOA_TRY(stoa__file_rename(log->dir, log->name, final, err));
-	memcpy(log->name, final, sizeof final);
-	log->span += log->size;
-	return stoa__dir_sync(log->dir, "log", err);
+	log->fd = b->fd;
+	log->size = b->size;
+	log->salt = b->salt;
+	log->offset = sizeof(struct log_header);
+	log->span += b->size;
+	stoa__log_name(b->number, "log", log->name);
 }
 
 /* ---- records; the leader's ---- */
@@ -192,22 +168,20 @@ static int write_records(struct stoa__log *log, uint64_t durable, struct stoa_er
 	return STOA_OK;
 }
 
-/* Makes room for record @seq of @size bytes behind all others, which are written. */
-static int prepare(struct stoa__log *log, uint64_t seq, uint64_t size, struct stoa_error *err)
+/* Makes room for a record of @size bytes behind all others, which are written. */
+static int prepare(struct stoa__log *log, uint64_t size, struct stoa_error *err)
 {
-	uint64_t next_size;
-	int fd, rc;
+	struct stoa__log_blank next;
+	int rc;
 
 	log->harmless = false;
-	STOA_TRY(next_file(log, size, &fd, &next_size, err));
+	STOA_TRY(next_file(log, size, &next, err));
 	rc = end_file(log, err);
-	if (rc < 0) {
-		stoa__file_close(fd);
-		return rc;
-	}
-	log->fd = fd;
-	log->size = next_size;
-	return begin_file(log, seq, err);
+	if (rc < 0)
+		stoa__file_close(next.fd);
+	else
+		begin_file(log, &next);
+	return rc;
 }
 
 /* ---- group commit ---- */
@@ -318,20 +292,20 @@ static void aim_ahead(struct stoa__log *log)
 {
 	log->ahead.number = log->number + (log->fd >= 0);
 	log->ahead.size = stoa__log_size_for(log->span, 0);
-	log->ahead.failed = false;
+	log->ahead_failed = false;
 }
 
 /* Waits until nobody makes a file, so that we may. The mutex is held, here and below. */
 static void take_ahead_lead(struct stoa__log *log)
 {
-	while (log->ahead.busy)
+	while (log->ahead_busy)
 		pthread_cond_wait(&log->cond, &log->mutex);
-	log->ahead.busy = true;
+	log->ahead_busy = true;
 }
 
 static void give_ahead_lead(struct stoa__log *log)
 {
-	log->ahead.busy = false;
+	log->ahead_busy = false;
 	pthread_cond_broadcast(&log->cond);
 }
 
@@ -339,7 +313,7 @@ static void give_ahead_lead(struct stoa__log *log)
  * A record of @size bytes, the next, can be appended once this succeeds. STOA_EFULL: the log is as
  * it was. The mutex is held.
  */
-static int make_room(struct stoa__log *log, uint64_t seq, uint64_t size, struct stoa_error *err)
+static int make_room(struct stoa__log *log, uint64_t size, struct stoa_error *err)
 {
 	struct stoa_error e = { 0 };
 	int rc;
@@ -351,7 +325,7 @@ static int make_room(struct stoa__log *log, uint64_t seq, uint64_t size, struct 
 	if (rc == STOA_OK) {
 		take_ahead_lead(log);
 		pthread_mutex_unlock(&log->mutex);
-		rc = prepare(log, seq, size, &e);
+		rc = prepare(log, size, &e);
 		pthread_mutex_lock(&log->mutex);
 		aim_ahead(log);
 		give_ahead_lead(log);
@@ -394,7 +368,7 @@ static void want_ahead(struct stoa__log *log, uint64_t size)
 {
 	uint64_t left = log->room - log->tail;
 
-	if (!log->ahead.busy && log->ahead.fd < 0 && !log->ahead.failed &&
+	if (!log->ahead_busy && log->ahead.fd < 0 && !log->ahead_failed &&
 	    size <= LOG_FILE_MAX / 4 && (left < log->room / 2 || left < 4 * size))
 		atomic_store_explicit(&log->wants_file, true, memory_order_relaxed);
 }
@@ -416,7 +390,7 @@ int stoa__log_append(struct stoa__log *log, uint64_t seq, const void *payload, s
 		rc = stoa__fail(err, STOA_EINVAL, "log record %llu cannot follow %llu",
 				(unsigned long long)seq, (unsigned long long)log->appended);
 	else
-		rc = make_room(log, seq, log_record_size((uint32_t)len), err);
+		rc = make_room(log, log_record_size((uint32_t)len), err);
 	if (rc == STOA_OK)
 		rc = put_record(log, seq, payload, len, err);
 	if (rc == STOA_OK) {
@@ -462,7 +436,7 @@ int stoa__log_rotate(struct stoa__log *log, struct stoa__log_position *out, stru
 		log->fresh = true;
 		log->span = 0;
 		log->record_bytes = 0;
-		if (!log->ahead.busy && log->ahead.fd < 0)
+		if (!log->ahead_busy && log->ahead.fd < 0)
 			aim_ahead(log);
 		out->file = log->number;
 		out->seq = log->appended;
@@ -481,46 +455,42 @@ bool stoa__log_wants_file(const struct stoa__log *log)
 
 void stoa__log_make_file(struct stoa__log *log)
 {
-	int fd, rc;
+	struct stoa__log_blank b;
+	int rc;
 
 	pthread_mutex_lock(&log->mutex);
 	atomic_store_explicit(&log->wants_file, false, memory_order_relaxed);
-	if (log->ahead.busy || log->ahead.fd >= 0 || log->failed < 0) {
+	if (log->ahead_busy || log->ahead.fd >= 0 || log->failed < 0) {
 		pthread_mutex_unlock(&log->mutex);
 		return;
 	}
-	log->ahead.busy = true;
+	log->ahead_busy = true;
+	b = log->ahead;
 	pthread_mutex_unlock(&log->mutex);
-	rc = stoa__log_make_zeros(log->dir, log->ahead.number, log->ahead.size, &fd, NULL);
+	rc = stoa__log_make_blank(log->dir, &b, true, NULL);
 	if (rc == STOA_OK)
-		atomic_fetch_add(&log->disk_bytes, log->ahead.size);
+		atomic_fetch_add(&log->disk_bytes, b.size);
 	pthread_mutex_lock(&log->mutex);
-	log->ahead.fd = fd;
-	log->ahead.failed = rc < 0;
+	log->ahead = b;
+	log->ahead_failed = rc < 0;
 	give_ahead_lead(log);
 	pthread_mutex_unlock(&log->mutex);
 }
 
-/* Removes it. ahead.busy is ours, or there is nobody else. */
+/* Removes it. ahead_busy is ours, or there is nobody else. */
 static void drop_ahead(struct stoa__log *log)
 {
-	char name[LOG_NAME_SIZE];
-
-	if (log->ahead.fd < 0)
-		return;
-	stoa__log_name(log->ahead.number, "new", name);
-	stoa__file_close(log->ahead.fd);
-	log->ahead.fd = -1;
-	(void)stoa__file_unlink(log->dir, name, NULL);
-	atomic_fetch_sub(&log->disk_bytes, log->ahead.size);
+	if (log->ahead.fd >= 0)
+		atomic_fetch_sub(&log->disk_bytes, log->ahead.size);
+	stoa__log_drop_blank(log->dir, &log->ahead);
 }
 
 /* And if there is little to write into it, since the last rotation, so that a log at rest is small. */
 static void drop_idle(struct stoa__log *log)
 {
 	pthread_mutex_lock(&log->mutex);
-	if (!log->ahead.busy && log->ahead.fd >= 0 && log->record_bytes < log->ahead.size / 2) {
-		log->ahead.busy = true;
+	if (!log->ahead_busy && log->ahead.fd >= 0 && log->record_bytes < log->ahead.size / 2) {
+		log->ahead_busy = true;
 		pthread_mutex_unlock(&log->mutex);
 		drop_ahead(log);
 		pthread_mutex_lock(&log->mutex);
@@ -600,6 +570,7 @@ static int go_on(struct stoa__log *log, const struct stoa__log_walk *w, struct s
 static int open_writable(struct stoa__log *log, struct stoa__log_walk *w, struct stoa_error *err)
 {
 	struct removal r = { log, w->from.file, true, err };
+	char blank[LOG_NAME_SIZE];
 
 	STOA_TRY(stoa__dir_make(log->dir, "log", err));
 	STOA_TRY(stoa__log_list(log->dir, remove_file, &r, err));
@@ -611,7 +582,8 @@ static int open_writable(struct stoa__log *log, struct stoa__log_walk *w, struct
 		log->room = log->size;
 	}
 	aim_ahead(log);
-	return STOA_OK;
+	stoa__log_name(log->ahead.number, "log", blank);
+	return stoa__file_unlink(log->dir, blank, err);
 }
 
 int stoa__log_open(const struct stoa__dir *dir, bool read_only, struct stoa__log_position from,
@@ -648,37 +620,38 @@ int stoa__log_open(const struct stoa__dir *dir, bool read_only, struct stoa__log
 	return STOA_OK;
 }
 
-/* The first word of a record where the last file's records ended. */
-static int read_magic(const struct stoa__log *log, uint32_t *magic, struct stoa_error *err)
+/* Is there the first word of a record at @offset of @name? */
+static int has_record(const struct stoa__log *log, const char *name, uint64_t offset, bool *has,
+		      struct stoa_error *err)
 {
-	uint8_t bytes[sizeof *magic] = { 0 };
+	uint8_t bytes[4] = { 0 };
 	size_t got;
 	int fd;
 	int rc;
 
-	STOA_TRY(stoa__file_open(log->dir, log->name, O_RDONLY, &fd, err));
-	rc = stoa__file_read_some(fd, log->name, log->offset, bytes, sizeof bytes, &got, err);
+	STOA_TRY(stoa__file_open(log->dir, name, O_RDONLY, &fd, err));
+	rc = stoa__file_read_some(fd, name, offset, bytes, sizeof bytes, &got, err);
 	stoa__file_close(fd);
-	*magic = stoa__load_u32(bytes);
+	*has = stoa__load_u32(bytes) == LOG_RECORD_MAGIC;
 	return rc;
 }
 
 int stoa__log_has_news(const struct stoa__log *log, bool *news, struct stoa_error *err)
 {
 	char next[LOG_NAME_SIZE];
-	struct stoa_error e;
-	uint32_t magic = 0;
-	uint64_t size;
-	int rc = log->offset ? read_magic(log, &magic, err) : STOA_OK;
+	struct stoa_error e = { 0 };
+	int rc = STOA_OK;
 
-	*news = rc == STOA_ENOTFOUND || magic == LOG_RECORD_MAGIC;
+	*news = false;
+	if (log->offset)
+		rc = has_record(log, log->name, log->offset, news, &e);
+	if (rc == STOA_ENOTFOUND)
+		*news = true;
 	if (*news)
 		return STOA_OK;
-	if (rc < 0)
-		return rc;
 	stoa__log_name(log->number, "log", next);
-	rc = stoa__file_size(log->dir, next, &size, &e);
-	*news = rc == STOA_OK;
+	if (rc == STOA_OK)
+		rc = has_record(log, next, sizeof(struct log_header), news, &e);
 	if (rc < 0 && rc != STOA_ENOTFOUND) {
 		if (err)
 			*err = e;

@@ -6,8 +6,7 @@
  * overwritten in place, so that a flush carries no file metadata. Each is half as large as all before
  * it (256 KiB to 8 MiB), so that small databases stay small.
  *
- *   file header, 64 bytes:  magic, format version, file number, salt, sequence number of its first
- *                           record, XXH3 of these
+ *   file header, 64 bytes:  magic, format version, file number, salt, XXH3 of these
  *   record:  u32 magic, u32 payload length, u64 sequence number, u64 durable, u64 XXH3 of all this (seeded by
  *            the file's salt and the record's offset), payload, zeros to 8 bytes
  *
@@ -64,7 +63,7 @@ int stoa__log_append(struct stoa__log *log, uint64_t seq, const void *payload, s
 /*
  * Should the next file be made, so that who appends need not? Asked after an append; a look at a flag.
  * stoa__log_make_file() does that, for as long as megabytes of zeros take, beside appends and flushes;
- * if it cannot, who appends does it, or hears why not.
+ * if it cannot, who appends does it, or hears why not. Who finds it made goes on in it without a sync.
  */
 bool stoa__log_wants_file(const struct stoa__log *log);
 void stoa__log_make_file(struct stoa__log *log);

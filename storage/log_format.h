@@ -2,9 +2,8 @@
 /*
  * log_format.h - the bytes of the redo log, and what its writer and its reader share
  *
- *     0        header   64   "stoaLOG1", u32 version, u32 0, u64 file number, u64 salt,
- *                            u64 sequence number of the first record, zeros, u64 xxh3 of the 56
- *                            bytes before
+ *     0        header   64   "stoaLOG1", u32 version, u32 0, u64 file number, u64 salt, zeros,
+ *                            u64 xxh3 of the 56 bytes before
  *     64       records       u32 magic, u32 payload length, u64 sequence number, u64 durable, u64 xxh3,
  *                            payload, zeros to a multiple of 8
  *     ...      zeros to the end of the file
@@ -18,9 +17,11 @@
  * well follow one that is torn; but if it says that the other one was synced before, then that one
  * was damaged.
  *
- * A file is written under the name N.new, zeros first and then the header, and renamed once all of it
- * is synced, so that N.log always has a valid header; and the file before it is synced before that. So of all
- * files only the last may end in a torn record.
+ * A file is written under the name N.new, header and zeros, and renamed once all of it is synced, so
+ * that N.log always has a valid header. It may then wait for its first record: it is *blank*, and no part
+ * of the log yet. Before that record is written the file before it is synced. So of all files that are
+ * begun only the last may end in a torn record. (Who makes a file does not know which record will be its
+ * first, so the header does not say; it once did, and bytes 32 to 39 are not looked at.)
  */
 #ifndef STOA__LOG_FORMAT_H
 #define STOA__LOG_FORMAT_H
@@ -41,8 +42,7 @@ struct log_header {
 	uint32_t zero;
 	uint64_t file;
 	uint64_t salt;
-	uint64_t first_seq;
-	uint64_t zeros[2];
+	uint64_t zeros[3];
 	uint64_t hash;
 };
 
@@ -88,13 +88,27 @@ int stoa__log_list(const struct stoa__dir *dir,
 #define LOG_FILE_MIN ((uint64_t)256 << 10)
 #define LOG_FILE_MAX ((uint64_t)8 << 20)	/* if its first record does not need more */
 
+/* A file of the log without a record. */
+struct stoa__log_blank {
+	int fd;			/* -1: there is none */
+	uint64_t number;
+	uint64_t size;
+	uint64_t salt;
+};
+
 int stoa__log_write_zeros(int fd, const char *name, uint64_t from, uint64_t to,
 			  struct stoa_error *err);
 /* The size of the next file, after @span bytes of others, whose first record takes @need bytes. */
 uint64_t stoa__log_size_for(uint64_t span, uint64_t need);
-/* Makes @size bytes of zeros, on the disk, under the name that @number has before it is begun. */
-int stoa__log_make_zeros(const struct stoa__dir *dir, uint64_t number, uint64_t size, int *fd,
+/*
+ * Makes file b->number of b->size bytes, on the disk and under its name, in the place of a blank one that
+ * may have that. b->fd is -1 and nothing left of it when that fails. @slowly: by pieces that are waited
+ * for, so that flushes of others come in between.
+ */
+int stoa__log_make_blank(const struct stoa__dir *dir, struct stoa__log_blank *b, bool slowly,
 			 struct stoa_error *err);
+/* Closes and removes one, if there is one. */
+void stoa__log_drop_blank(const struct stoa__dir *dir, struct stoa__log_blank *b);
 
 /* ---- log_read.c ---- */
 
@@ -108,7 +122,7 @@ struct stoa__log_walk {
 	bool rest_zero;		/* what follows the records of the last file but one must be zeros */
 	bool rest_zero_last;	/* and of the last */
 
-	uint64_t n_files;	/* the last one is from.file + n_files - 1 */
+	uint64_t n_files;	/* the last one is from.file + n_files - 1; what follows is blank */
 	uint64_t seq;		/* of the last record; from.seq if there is none after it */
 	uint64_t next;		/* what would follow the last record in a file */
 	uint64_t record_bytes;	/* of all records */

@@ -7,8 +7,10 @@
  *
  * (1) Nothing that a file says is believed before a hash vouched for it; a length only so far as
  *     the file is long.
- * (2) Files were listed before they are read, and a writer syncs a file before it makes the next:
- *     so a file that is not the last of the list was complete, and must lead up to the next one.
+ * (2) Files were listed before they are read, and whether the last one is begun was asked before the
+ *     one before it is read; a writer syncs a file before it begins the next. So a file that is not
+ *     the last of those that are begun was complete, and must lead up to the next one. A blank file is
+ *     zeros behind its header; what is not is begun, though its first record may be torn.
  * (3) Where the last file has no valid record, the log ends, unless a later record proves that one
  *     was there (see *durable* in log_format.h). A writer may be at work on the place that was just
  *     read, so it is read again before it is called damaged: the proof was written after it was
@@ -100,7 +102,7 @@ static int check_header(const struct log_reader *r, uint64_t number, struct stoa
 	if (h->version != LOG_VERSION)
 		return stoa__fail(err, STOA_EVERSION, "%s has format %u; this version reads %u",
 				  r->name, h->version, LOG_VERSION);
-	if (h->file != number || !h->first_seq)
+	if (h->file != number)
 		return stoa__fail_corrupt(err, r->name, 0, "the header is that of another file");
 	return STOA_OK;
 }
@@ -284,10 +286,34 @@ static int take_inventory(void *ctx, uint64_t number, const char *name, bool fin
 	return 0;
 }
 
+/* Is file @number blank, or not there any more? */
+static int is_blank(const struct stoa__log_walk *w, uint64_t number, bool *blank,
+		    struct stoa_error *err)
+{
+	uint64_t first, end;
+	struct stoa_error e;
+	struct log_reader r;
+	int rc = reader_open(w->dir, number, &r, &e);
+
+	*blank = rc == STOA_ENOTFOUND;
+	if (*blank)
+		return STOA_OK;
+	if (rc < 0) {
+		if (err)
+			*err = e;
+		return rc;
+	}
+	rc = find_dirty(&r, sizeof r.header, &first, &end, err);
+	*blank = rc == STOA_OK && end == first;
+	reader_close(&r);
+	return rc;
+}
+
 static int count_files(struct stoa__log_walk *w, struct stoa_error *err)
 {
 	struct inventory inv = { w->from.file, 0, 0 };
 	struct stoa_error e;
+	bool blank = false;
 	int rc = stoa__log_list(w->dir, take_inventory, &inv, &e);
 
 	if (rc < 0 && rc != STOA_ENOTFOUND) {
@@ -295,19 +321,25 @@ static int count_files(struct stoa__log_walk *w, struct stoa_error *err)
 			*err = e;
 		return rc;
 	}
-	w->n_files = inv.n;
 	if (inv.n && inv.max - w->from.file + 1 != inv.n) {
 		stoa__log_name(w->from.file, "log", w->name);
 		return stoa__fail_corrupt(err, w->name, 0, "this or a later log file is missing");
 	}
+	if (inv.n > 1) {
+		stoa__log_name(inv.max, "log", w->name);
+		STOA_TRY(is_blank(w, inv.max, &blank, err));
+	}
+	w->n_files = inv.n - blank;
 	return STOA_OK;
 }
 
-/* Does the file begin where the one before it, or the catalog, left off? */
-static int check_first(const struct stoa__log_walk *w, const struct log_reader *r, bool first,
-		       struct stoa_error *err)
+/*
+ * Does a file that begins with record @begins do so where the one before it, or the catalog, left
+ * off?
+ */
+static int check_first(const struct stoa__log_walk *w, const struct log_reader *r, uint64_t begins,
+		       bool first, struct stoa_error *err)
 {
-	uint64_t begins = r->header.first_seq;
 	uint64_t covered = w->from.seq + 1 > w->next ? w->from.seq + 1 : w->next;
 
 	if (begins > covered)
@@ -321,10 +353,14 @@ static int check_first(const struct stoa__log_walk *w, const struct log_reader *
 	return STOA_OK;
 }
 
-/* Takes in the record at w->end, which should be number w->next. */
-static int take_record(struct stoa__log_walk *w, const struct log_reader *r,
+/* Takes in the record at w->end, which should be number w->next; or begins a file, @first of all. */
+static int take_record(struct stoa__log_walk *w, const struct log_reader *r, bool first,
 		       const struct found_record *rec, struct stoa_error *err)
 {
+	if (w->end == sizeof r->header) {
+		STOA_TRY(check_first(w, r, rec->seq, first, err));
+		w->next = rec->seq;
+	}
 	if (rec->seq != w->next)
 		return stoa__fail_corrupt(err, r->name, w->end,
 					  "record %llu is where %llu should be",
@@ -363,7 +399,7 @@ static int judge_end(struct stoa__log_walk *w, struct log_reader *r, bool last,
 }
 
 /* All records of a file. */
-static int walk_records(struct stoa__log_walk *w, struct log_reader *r, bool last,
+static int walk_records(struct stoa__log_walk *w, struct log_reader *r, bool first, bool last,
 			struct stoa_error *err)
 {
 	struct found_record rec;
@@ -372,7 +408,7 @@ static int walk_records(struct stoa__log_walk *w, struct log_reader *r, bool las
 	for (;;) {
 		rc = read_record(r, w->end, &rec, err);
 		if (rc == STOA_ROW)
-			rc = take_record(w, r, &rec, err);
+			rc = take_record(w, r, first, &rec, err);
 		else if (rc == STOA_END)
 			rc = judge_end(w, r, last, err);
 		if (rc == STOA_END)
@@ -406,10 +442,7 @@ static int walk_file(struct stoa__log_walk *w, uint64_t i, struct stoa_error *er
 	STOA_TRY(reader_open(w->dir, w->from.file + i, &r, err));
 	w->salt = r.header.salt;
 	w->end = sizeof r.header;
-	rc = check_first(w, &r, i == 0, err);
-	w->next = r.header.first_seq;
-	if (rc == STOA_OK)
-		rc = walk_records(w, &r, last, err);
+	rc = walk_records(w, &r, i == 0, last, err);
 	if (rc == STOA_OK)
 		rc = check_rest(w, &r, last, err);
 	w->size = r.size;

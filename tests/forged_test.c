@@ -107,7 +107,7 @@ static void write_at(struct place *p, const char *name, uint64_t at, const void 
 struct header_lie {
 	const char *file;
 	uint32_t version;
-	uint64_t number, first_seq;
+	uint64_t number;
 	int rc;
 	const char *words;
 };
@@ -115,14 +115,10 @@ struct header_lie {
 static void a_header_of_a_log_file_that_lies_is_refused(void **state)
 {
 	static const struct header_lie lies[] = {
-		{ FIRST, LOG_VERSION + 1, 1, 1, STOA_EVERSION, "has format 2" },
-		{ FIRST, 0, 1, 1, STOA_EVERSION, "has format 0" },
-		{ FIRST, LOG_VERSION, 2, 1, STOA_ECORRUPT, "of another file" },
-		{ FIRST, LOG_VERSION, 1, 0, STOA_ECORRUPT, "of another file" },
-		{ FIRST, LOG_VERSION, 1, 2, STOA_ECORRUPT, "are lost" },
-		{ FIRST, LOG_VERSION, 1, UINT64_MAX, STOA_ECORRUPT, "are lost" },
-		{ SECOND, LOG_VERSION, 2, RECORDS, STOA_ECORRUPT, "in an older file" },
-		{ SECOND, LOG_VERSION, 2, RECORDS + 2, STOA_ECORRUPT, "are lost" },
+		{ FIRST, LOG_VERSION + 1, 1, STOA_EVERSION, "has format 2" },
+		{ FIRST, 0, 1, STOA_EVERSION, "has format 0" },
+		{ FIRST, LOG_VERSION, 2, STOA_ECORRUPT, "of another file" },
+		{ SECOND, LOG_VERSION, 1, STOA_ECORRUPT, "of another file" },
 	};
 	struct place *p = *state;
 	struct log_header was, forged;
@@ -136,11 +132,43 @@ static void a_header_of_a_log_file_that_lies_is_refused(void **state)
 		forged = was;
 		forged.version = lies[i].version;
 		forged.file = lies[i].number;
-		forged.first_seq = lies[i].first_seq;
 		forged.hash = stoa__hash(&forged, sizeof forged - sizeof forged.hash);
 		write_at(p, lies[i].file, 0, &forged, sizeof forged);
 		expect(p, replay(p, &n), lies[i].rc, lies[i].words);
 		write_at(p, lies[i].file, 0, &was, sizeof was);
+	}
+	assert_int_equal(replay(p, &n), STOA_OK);
+}
+
+/* The first record of a file has another number than the one that follows. */
+static void a_file_that_begins_with_another_record_is_refused(void **state)
+{
+	static const struct {
+		const char *file;
+		uint64_t seq;
+		const char *words;
+	} lies[] = {
+		{ FIRST, 2, "are lost" },
+		{ FIRST, UINT64_MAX, "are lost" },
+		{ SECOND, RECORDS, "in an older file" },
+		{ SECOND, RECORDS + 2, "are lost" },
+	};
+	struct place *p = *state;
+	uint64_t at = sizeof(struct log_header), size = log_record_size(10), n;
+	uint8_t was[64], forged[64];
+	struct log_header header;
+	struct log_record *r = (struct log_record *)(void *)forged;
+
+	make_log(p);
+	for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+		read_at(p, lies[i].file, 0, &header, sizeof header);
+		read_at(p, lies[i].file, at, was, size);
+		memcpy(forged, was, size);
+		r->seq = lies[i].seq;
+		r->hash = log_record_hash(r, forged + sizeof *r, header.salt, at);
+		write_at(p, lies[i].file, at, forged, size);
+		expect(p, replay(p, &n), STOA_ECORRUPT, lies[i].words);
+		write_at(p, lies[i].file, at, was, size);
 	}
 	assert_int_equal(replay(p, &n), STOA_OK);
 }
@@ -444,6 +472,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, place_set_up, place_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_header_of_a_log_file_that_lies_is_refused),
+		TEST(a_file_that_begins_with_another_record_is_refused),
 		TEST(a_record_that_lies_about_its_number_is_refused),
 		TEST(files_with_other_names_are_no_log),
 		cmocka_unit_test(a_catalog_that_lies_is_refused),

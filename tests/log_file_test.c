@@ -5,11 +5,13 @@
 #include "testing.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../storage/log_format.h"
 #include "place.h"
 #include "records.h"
 
@@ -30,6 +32,25 @@ static bool has_file(struct place *p, const char *name)
 	return stoa__file_size(&p->dir, name, &size, NULL) == STOA_OK;
 }
 
+static uint64_t append_durably(struct place *p, struct stoa__log *log, uint64_t seq)
+{
+	record_append(p, log, seq);
+	assert_int_equal(stoa__log_flush(log, seq, true, &p->err), STOA_OK);
+	return seq + 1;
+}
+
+/* Is there more in the file than a header? */
+static bool is_begun(struct place *p, const char *name)
+{
+	uint32_t word;
+	int fd;
+
+	assert_int_equal(stoa__file_open(&p->dir, name, O_RDONLY, &fd, &p->err), STOA_OK);
+	assert_int_equal(stoa__file_read(fd, name, 64, &word, sizeof word, &p->err), STOA_OK);
+	stoa__file_close(fd);
+	return word;
+}
+
 static void the_next_file_is_made_ahead_and_taken(void **state)
 {
 	struct place *p = *state;
@@ -42,11 +63,12 @@ static void the_next_file_is_made_ahead_and_taken(void **state)
 	assert_int_equal(stoa__log_disk_bytes(log), 256 << 10);
 	stoa__log_make_file(log);
 	assert_false(stoa__log_wants_file(log));
-	assert_true(has_file(p, "log/00000002.new"));
-	assert_int_equal(stoa__log_disk_bytes(log), 512 << 10);
-	while (!has_file(p, "log/00000002.log"))
-		record_append(p, log, seq++);
+	assert_true(has_file(p, "log/00000002.log"));
 	assert_false(has_file(p, "log/00000002.new"));
+	assert_int_equal(stoa__log_disk_bytes(log), 512 << 10);
+	do
+		seq = append_durably(p, log, seq);
+	while (!is_begun(p, "log/00000002.log"));
 	assert_int_equal(stoa__log_disk_bytes(log), 512 << 10);
 	seq = fill(p, log, seq);
 	stoa__log_make_file(log);
@@ -54,7 +76,7 @@ static void the_next_file_is_made_ahead_and_taken(void **state)
 	assert_int_equal(stoa__log_disk_bytes(log), 768 << 10);
 	assert_int_equal(stoa__log_flush(log, seq - 1, true, &p->err), STOA_OK);
 	stoa__log_close(log, false);
-	assert_false(has_file(p, "log/00000003.new"));
+	assert_false(has_file(p, "log/00000003.log"));
 	assert_int_equal(records_open(p, true, records_begin, &seen, &log), STOA_OK);
 	assert_int_equal(seen.n, seq - 1);
 	stoa__log_close(log, false);
@@ -81,8 +103,78 @@ static void what_was_made_ahead_outlives_a_rotation_but_not_rest(void **state)
 	assert_int_equal(at.file, 3);
 	assert_int_equal(stoa__log_drop_before(log, at.file, &p->err), STOA_OK);
 	assert_int_equal(stoa__log_disk_bytes(log), 0);
-	assert_false(has_file(p, "log/00000003.new"));
+	assert_false(has_file(p, "log/00000003.log"));
 	stoa__log_close(log, true);
+}
+
+static bool has_news(struct place *p, const struct stoa__log *log)
+{
+	bool news;
+
+	assert_int_equal(stoa__log_has_news(log, &news, &p->err), STOA_OK);
+	return news;
+}
+
+static void a_blank_file_is_no_news_to_a_reader(void **state)
+{
+	struct place *p = *state;
+	struct stoa__log_position at;
+	struct stoa__log *log, *reader;
+	struct replayed seen = { 0 };
+	uint64_t seq;
+
+	assert_int_equal(records_open(p, false, records_begin, NULL, &log), STOA_OK);
+	seq = append_durably(p, log, fill(p, log, 1));
+	stoa__log_make_file(log);
+	assert_int_equal(records_open(p, true, records_begin, &seen, &reader), STOA_OK);
+	assert_int_equal(seen.n, seq - 1);
+	assert_false(has_news(p, reader));
+	seq = append_durably(p, log, seq);
+	assert_true(has_news(p, reader));
+	stoa__log_close(reader, false);
+	assert_int_equal(stoa__log_rotate(log, &at, &p->err), STOA_OK);
+	assert_int_equal(records_open(p, true, records_begin, &seen, &reader), STOA_OK);
+	assert_int_equal(seen.n, seq - 1);
+	assert_false(has_news(p, reader));
+	append_durably(p, log, seq);
+	assert_true(is_begun(p, "log/00000002.log"));
+	assert_true(has_news(p, reader));
+	stoa__log_close(reader, false);
+	stoa__log_close(log, false);
+}
+
+/* What a crash leaves: the log goes on in the file before, unless this one was begun. */
+static void a_blank_file_is_no_part_of_the_log(void **state)
+{
+	static uint8_t image[LOG_FILE_MIN];
+	struct place *p = *state;
+	struct replayed seen = { 0 };
+	struct stoa__log *log;
+	uint64_t seq;
+	int fd;
+
+	assert_int_equal(records_open(p, false, records_begin, NULL, &log), STOA_OK);
+	seq = append_durably(p, log, fill(p, log, 1));
+	stoa__log_make_file(log);
+	assert_int_equal(stoa__file_open(&p->dir, "log/00000002.log", O_RDONLY, &fd, &p->err),
+			 STOA_OK);
+	assert_int_equal(stoa__file_read(fd, "log/00000002.log", 0, image, sizeof image, &p->err),
+			 STOA_OK);
+	stoa__file_close(fd);
+	for (int torn = 0; torn < 2; torn++) {
+		stoa__log_close(log, false);
+		image[5000] = (uint8_t)torn;
+		records_write_file(p, "log/00000002.log", image, sizeof image);
+		assert_int_equal(stoa__log_check(&p->dir, records_begin, false, NULL, NULL, &p->err),
+				 torn ? STOA_ECORRUPT : STOA_OK);
+		assert_int_equal(records_open(p, false, records_begin, &seen, &log), STOA_OK);
+		assert_int_equal(seen.n, seq - 1);
+		seq = append_durably(p, log, seq);
+		assert_int_equal(has_file(p, "log/00000002.log"), torn);
+	}
+	assert_true(is_begun(p, "log/00000002.log"));
+	stoa__log_close(log, false);
+	assert_int_equal(stoa__log_check(&p->dir, records_begin, false, NULL, NULL, &p->err), STOA_OK);
 }
 
 /* A maker that fails is no failure of the log's. */
@@ -97,7 +189,7 @@ static void a_file_that_cannot_be_made_ahead_is_made_when_it_is_needed(void **st
 	stoa__file_fault_arm(1, ENOSPC, false);
 	stoa__log_make_file(log);
 	assert_true(stoa__file_fault_disarm());
-	assert_false(has_file(p, "log/00000002.new"));
+	assert_false(has_file(p, "log/00000002.log"));
 	record_append(p, log, seq++);
 	assert_false(stoa__log_wants_file(log));	/* it is not tried again and again */
 	while (!has_file(p, "log/00000002.log"))
@@ -273,6 +365,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_next_file_is_made_ahead_and_taken),
 		TEST(what_was_made_ahead_outlives_a_rotation_but_not_rest),
+		TEST(a_blank_file_is_no_news_to_a_reader),
+		TEST(a_blank_file_is_no_part_of_the_log),
 		TEST(a_file_that_cannot_be_made_ahead_is_made_when_it_is_needed),
 		TEST(files_are_made_beside_a_writer),
 		TEST(a_power_cut_loses_nothing_acknowledged_and_is_never_damage),
