@@ -172,7 +172,7 @@ static uint64_t texts_of(struct stoa__census *c, const struct stoa__page *page, 
 	if (page->type != STOA_TEXT && page->type != STOA_BLOB)
 		return 0;
 	for (uint32_t i = 0; i < n; i++)
-		bytes += stoa__alloc_size(texts[i]);
+		bytes += stoa__counted_size(texts[i]);
 	c->texts += bytes;
 	return bytes;
 }

@@ -31,9 +31,13 @@ static bool has_name(const struct stoa__queue *q, struct stoa_bytes name)
 
 struct stoa__queue *stoa__deque_find(const struct stoa__deque *d, struct stoa_bytes name)
 {
-	uint64_t first = first_number(name), number;
-	struct stoa__queue *q = stoa__tree_find(d->queues, first);
+	struct stoa__queue *q = d->recent;
+	uint64_t first, number;
 
+	if (q && has_name(q, name))
+		return q;
+	first = first_number(name);
+	q = stoa__tree_find(d->queues, first);
 	/* Nearly always; the rest is for names that share a hash. */
 	if (q && has_name(q, name))
 		return q;
@@ -78,6 +82,8 @@ static struct stoa__queue *queue_new(struct stoa__version *w, const struct stoa_
 	copy->back = q->back;
 	copy->n_gone = q->n_gone;
 	copy->runs = q->runs;
+	copy->near[STOA_FRONT] = q->near[STOA_FRONT];
+	copy->near[STOA_BACK] = q->near[STOA_BACK];
 	copy->cap = cap;
 	copy->name_len = name.len;
 	memcpy(&copy->few[cap], name.p, name.len);
@@ -101,6 +107,7 @@ static int enter(struct stoa__version *w, struct stoa__deque *d, struct stoa__qu
 	else
 		d->n_queues++;
 	*slot = q;
+	d->recent = q;
 	return STOA_OK;
 }
 
@@ -113,13 +120,15 @@ int stoa__deque_own(struct stoa__version *w, struct stoa__deque *d, struct stoa_
 
 /* ---- runs ---- */
 
-static struct stoa__run *run_new(struct stoa__version *w, const struct stoa__run *old)
+static struct stoa__run *run_new(struct stoa__version *w, const struct stoa__run *old,
+				 uint64_t number)
 {
 	struct stoa__run *run = stoa__block_new(w, STOA__KIND_INDEX, sizeof *run);
 
 	if (!run)
 		return NULL;
 	atomic_init(&run->touched, w->stamp);
+	run->number = number;
 	if (old) {
 		run->lo = old->lo;
 		run->hi = old->hi;
@@ -138,28 +147,30 @@ static bool is_writable(const struct stoa__version *w, const struct stoa__run *r
  * Makes the run with position @at, where it is missing, and its entry there one that may be
  * written.
  */
-static int own_entry(struct stoa__version *w, struct stoa__node **runs, uint64_t at)
+static int own_run(struct stoa__version *w, struct stoa__node **runs, uint64_t at,
+		   struct stoa__run **out)
 {
 	struct stoa__run *old = stoa__tree_find(*runs, run_of(at)), *run;
 
+	*out = old;
 	if (old && is_writable(w, old, at % STOA__RUN_ENTRIES))
 		return STOA_OK;
-	run = run_new(w, old);
+	run = run_new(w, old, run_of(at));
 	if (!run)
 		return STOA_ENOMEM;
-	if (stoa__tree_put(w, runs, run_of(at), run) < 0) {
+	if (stoa__tree_put(w, runs, run->number, run) < 0) {
 		stoa__block_retire(w, &run->block);
 		return STOA_ENOMEM;
 	}
 	if (old)
 		stoa__block_retire(w, &old->block);
+	*out = run;
 	return STOA_OK;
 }
 
-static void write_entry(const struct stoa__version *w, struct stoa__node *runs, uint64_t at,
+static void write_entry(const struct stoa__version *w, struct stoa__run *run, uint64_t at,
 			uint64_t row)
 {
-	struct stoa__run *run = stoa__tree_find(runs, run_of(at));
 	uint32_t i = at % STOA__RUN_ENTRIES;
 
 	run->rows[i] = row;
@@ -170,6 +181,37 @@ static void write_entry(const struct stoa__version *w, struct stoa__node *runs, 
 	if (i >= run->hi)
 		run->hi = i + 1;
 	atomic_store_explicit(&run->touched, w->stamp, memory_order_relaxed);
+}
+
+/* The run of @q with position @at, or NULL. */
+static inline struct stoa__run *run_at(const struct stoa__queue *q, uint64_t at)
+{
+	uint64_t number = run_of(at);
+
+	if (q->near[STOA_FRONT] && q->near[STOA_FRONT]->number == number)
+		return q->near[STOA_FRONT];
+	if (q->near[STOA_BACK] && q->near[STOA_BACK]->number == number)
+		return q->near[STOA_BACK];
+	return stoa__tree_find(q->runs, number);
+}
+
+/*
+ * As own_run(), in a queue that is the version's own; the end that @at is nearer to keeps the run in
+ * mind.
+ */
+static int own_entry(struct stoa__version *w, struct stoa__queue *q, uint64_t at)
+{
+	enum stoa_end end = at < q->front + (q->back - q->front) / 2 ? STOA_FRONT : STOA_BACK;
+	struct stoa__run *run = run_at(q, at);
+
+	if (run && is_writable(w, run, at % STOA__RUN_ENTRIES)) {
+		q->near[end] = run;
+		return STOA_OK;
+	}
+	for (int i = 0; i < 2; i++)
+		if (q->near[i] == run)
+			q->near[i] = NULL;	/* another takes its place */
+	return own_run(w, &q->runs, at, &q->near[end]);
 }
 
 static int retire_run(void *ctx, uint64_t number, void *run)
@@ -192,9 +234,9 @@ static int spread(struct stoa__version *w, struct stoa__deque *d, struct stoa__q
 	int rc = wide ? STOA_OK : STOA_ENOMEM;
 
 	for (uint64_t p = old->front; p != old->back && rc == STOA_OK; p++) {
-		rc = own_entry(w, &wide->runs, p);
+		rc = own_entry(w, wide, p);
 		if (rc == STOA_OK)
-			write_entry(w, wide->runs, p, old->few[p - old->front]);
+			write_entry(w, run_at(wide, p), p, old->few[p - old->front]);
 	}
 	if (rc < 0 && wide) {
 		retire_runs(w, &wide->runs);
@@ -217,7 +259,7 @@ uint64_t stoa__queue_entry(const struct stoa__queue *q, uint64_t at)
 
 	if (q->cap)
 		return q->few[at - q->front];
-	run = stoa__tree_find(q->runs, run_of(at));
+	run = run_at(q, at);
 	return run ? run->rows[at % STOA__RUN_ENTRIES] : 0;
 }
 
@@ -256,7 +298,7 @@ int stoa__deque_reserve(struct stoa__version *w, struct stoa__deque *d, struct s
 	}
 	STOA_TRY(stoa__deque_own(w, d, &q));
 	*out = q;
-	return q->cap ? STOA_OK : own_entry(w, &q->runs, end == STOA_FRONT ? q->front - 1 : q->back);
+	return q->cap ? STOA_OK : own_entry(w, q, end == STOA_FRONT ? q->front - 1 : q->back);
 }
 
 void stoa__deque_push(struct stoa__version *w, struct stoa__deque *d, struct stoa__queue *q,
@@ -267,7 +309,7 @@ void stoa__deque_push(struct stoa__version *w, struct stoa__deque *d, struct sto
 	d->n_entries++;
 	w->pushed = true;
 	if (!q->cap) {
-		write_entry(w, q->runs, at, row);
+		write_entry(w, run_at(q, at), at, row);
 		return;
 	}
 	if (end == STOA_FRONT)
@@ -318,6 +360,7 @@ static void drop_queue(struct stoa__version *w, struct stoa__deque *d, struct st
 {
 	if (stoa__tree_remove(w, &d->queues, q->number) < 0)
 		return;
+	d->recent = NULL;
 	retire_runs(w, &q->runs);
 	stoa__block_retire(w, &q->block);
 	d->n_queues--;
@@ -329,6 +372,7 @@ static void drop_runs(struct stoa__version *w, struct stoa__queue *q)
 	struct stoa__run *run;
 	uint64_t number;
 
+	q->near[STOA_FRONT] = q->near[STOA_BACK] = NULL;
 	while ((run = stoa__tree_next(q->runs, 0, true, &number)) && number < run_of(q->front)) {
 		if (stoa__tree_remove(w, &q->runs, number) < 0)
 			return;
@@ -346,18 +390,20 @@ static void sweep(struct stoa__version *w, const struct stoa__table *t, struct s
 {
 	struct stoa__node *runs = NULL;
 	uint64_t at = q->front, row, n = 0;
+	struct stoa__run *run;
 
 	if (q->cap)
 		return;	/* sixteen at most */
 	while ((row = stoa__queue_walk(t, q, STOA_FRONT, &at)) != 0) {
-		if (own_entry(w, &runs, q->front + n) < 0) {
+		if (own_run(w, &runs, q->front + n, &run) < 0) {
 			retire_runs(w, &runs);
 			return;
 		}
-		write_entry(w, runs, q->front + n++, row);
+		write_entry(w, run, q->front + n++, row);
 	}
 	retire_runs(w, &q->runs);
 	q->runs = runs;
+	q->near[STOA_FRONT] = q->near[STOA_BACK] = NULL;
 	q->back = q->front + n;
 	q->n_gone = 0;
 }
@@ -382,6 +428,8 @@ void stoa__deque_leave(struct stoa__version *w, const struct stoa__table *t, str
 	uint64_t front = q->front, back = q->back;
 
 	d->n_entries--;
+	if (!q->cap)
+		q->near[STOA_FRONT] = run_at(q, front);	/* which is mostly asked for */
 	if (stoa__queue_entry(q, front) == row)
 		drop_entry(q, STOA_FRONT);
 	else if (stoa__queue_entry(q, back - 1) == row)
@@ -421,7 +469,7 @@ bool stoa__queue_find(const struct stoa__queue *q, uint64_t row, uint64_t *at)
 
 int stoa__queue_own_entry(struct stoa__version *w, struct stoa__queue *q, uint64_t at)
 {
-	return q->cap ? STOA_OK : own_entry(w, &q->runs, at);
+	return q->cap ? STOA_OK : own_entry(w, q, at);
 }
 
 void stoa__deque_wipe(struct stoa__version *w, const struct stoa__table *t, struct stoa__deque *d,
@@ -432,7 +480,7 @@ void stoa__deque_wipe(struct stoa__version *w, const struct stoa__table *t, stru
 	if (q->cap)
 		q->few[at - q->front] = 0;
 	else
-		write_entry(w, q->runs, at, 0);
+		write_entry(w, run_at(q, at), at, 0);
 	q->n_gone++;
 	d->n_entries--;
 	tidy(w, t, d, q, front, back);
@@ -510,7 +558,7 @@ int stoa__deque_load_queue(struct stoa__version *w, struct stoa__deque *d, struc
 int stoa__queue_load_run(struct stoa__version *w, struct stoa__queue *q, uint64_t number,
 			 const uint64_t *rows, uint32_t lo, uint32_t hi)
 {
-	struct stoa__run *run = run_new(w, NULL);
+	struct stoa__run *run = run_new(w, NULL, number);
 
 	if (!run)
 		return STOA_ENOMEM;
@@ -575,6 +623,9 @@ static int check_queue(void *ctx, uint64_t number, void *value)
 		c->why = "a queue under another number than its own";
 	if (q->cap && (q->runs || q->back - q->front > q->cap))
 		c->why = "a queue with more entries than room, or runs as well";
+	for (int i = 0; i < 2; i++)
+		if (q->near[i] && stoa__tree_find(q->runs, q->near[i]->number) != q->near[i])
+			c->why = "a run kept in mind that is not in the tree";
 	for (uint64_t p = q->front; p != q->back; p++)
 		n_gone += !exists(c->t, stoa__queue_entry(q, p));
 	if (n_gone != q->n_gone)
@@ -594,6 +645,8 @@ bool stoa__deque_check(const struct stoa__table *t, const struct stoa__deque *d,
 	(void)stoa__tree_walk(d->queues, 0, check_queue, &c);
 	if (!c.why && (c.n_queues != d->n_queues || c.n_entries != d->n_entries))
 		c.why = "sums that are not those of the queues";
+	if (!c.why && d->recent && stoa__tree_find(d->queues, d->recent->number) != d->recent)
+		c.why = "a queue kept in mind that is not in the tree";
 	*why = c.why;
 	return !c.why;
 }

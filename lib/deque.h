@@ -26,7 +26,7 @@
  * written, and no others: nobody sees those. (4) A queue has runs or few, not both. (5) Sums in the
  * deque are those of its queues.
  * (6) Runs beyond front and back, and empty queues, may be left when memory was out: they mean
- *     nothing.
+ *     nothing. (7) What is kept in mind (recent, near) is in the tree; only who owns the block sets it.
  *
  * Whoever changes a queue has made it the working version's own by stoa__deque_reserve() or
  * stoa__deque_own(), which may fail and change nothing that can be seen; the changes themselves
@@ -44,6 +44,7 @@
 struct stoa__run {
 	struct stoa__block block;
 	_Atomic uint64_t touched;	/* newest stamp under which an entry was written in place */
+	uint64_t number;		/* its key in the tree of runs */
 	uint32_t lo, hi;
 	uint64_t rows[STOA__RUN_ENTRIES];
 };
@@ -54,6 +55,7 @@ struct stoa__queue {
 	uint64_t front, back;
 	uint64_t n_gone;
 	struct stoa__node *runs;
+	struct stoa__run *near[2];	/* runs of it at the front and at the back, or NULL: look into the tree */
 	uint32_t cap;			/* of few */
 	uint32_t name_len;		/* bytes of its name, which follow few */
 	uint64_t few[];
@@ -62,6 +64,7 @@ struct stoa__queue {
 struct stoa__deque {
 	struct stoa__block block;
 	struct stoa__node *queues;
+	struct stoa__queue *recent;	/* one of them, for who asks for the same again; or NULL */
 	struct stoa__node *jobs;	/* rowid -> struct stoa__job */
 	struct stoa__node *due;		/* when -> the jobs that wait for it */
 	uint64_t n_queues;

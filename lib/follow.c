@@ -113,7 +113,7 @@ static int patch_page(struct stoa__follow *f, const struct stoa__part *p, uint32
 		if (!to || row % STOA__PAGE_ROWS == 0)
 			STOA_TRY(stoa__group_own_page(f->w, f->t, g, slot, row, &to, f->err));
 		stoa__page_value(from, p->rows[i] % STOA__PAGE_ROWS, &v);
-		if (stoa__element_make(f->w->history->symbols, from->type, &v, &e) < 0)
+		if (stoa__element_make(f->w->history->symbols, from->type, &v, NULL, &e) < 0)
 			return stoa__fail_memory(f->err);
 		stoa__page_put(to, row % STOA__PAGE_ROWS, &e);
 	}

@@ -46,7 +46,7 @@ static int get(struct stoa_txn *txn, const struct stoa__table *t, struct stoa__p
 		txn->scratch.len = mark;
 		STOA_TRY(stoa__group_row(at.group, t->schema, at.row, &txn->scratch, out, err));
 	} while (txn->scratch.cap != room);
-	return stoa__refs_resolve(txn->version, t->schema, out, err);
+	return t->schema->n_weak ? stoa__refs_resolve(txn->version, t->schema, out, err) : STOA_OK;
 }
 
 int stoa__row_get(struct stoa_txn *txn, const struct stoa__table *t, struct stoa__place at,

@@ -125,7 +125,7 @@ static int fill_texts(struct stoa__version *w, const struct stoa__base *base,
 
 		stoa__buf_reset(&scratch);
 		rc = stoa__base_value(base, c, from + p->n_rows, &scratch, &v, err);
-		if (rc == STOA_OK && stoa__element_make(w->history->symbols, p->type, &v, &e) < 0)
+		if (rc == STOA_OK && stoa__element_make(w->history->symbols, p->type, &v, NULL, &e) < 0)
 			rc = stoa__fail_memory(err);
 		if (rc == STOA_OK)
 			stoa__page_put(p, p->n_rows++, &e);
@@ -165,7 +165,7 @@ static int fill_row(struct stoa__version *w, const struct stoa__table *t,
 
 	stoa__buf_reset(scratch);
 	STOA_TRY(stoa__group_value(g, &t->schema->slots[slot], slot, row, scratch, &v, err));
-	if (stoa__element_make(w->history->symbols, p->type, &v, &e) < 0)
+	if (stoa__element_make(w->history->symbols, p->type, &v, NULL, &e) < 0)
 		return stoa__fail_memory(err);
 	stoa__page_put(p, p->n_rows++, &e);
 	return STOA_OK;

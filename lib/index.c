@@ -207,18 +207,24 @@ void stoa__rowlist_sort(struct stoa__rowlist *list)
 int stoa__indexes_before(struct stoa__version *w, struct stoa__table *t,
 			 struct stoa__change *change, struct stoa_error *err)
 {
-	for (uint32_t i = 0; t->indexes && i < t->indexes->n; i++)
-		if (ops_of(t, i)->before)
-			STOA_TRY(ops_of(t, i)->before(w, t, i, change, err));
+	for (uint32_t i = 0; t->indexes && i < t->indexes->n; i++) {
+		const struct stoa__index_ops *ops = ops_of(t, i);
+
+		if (ops->before)
+			STOA_TRY(ops->before(w, t, i, change, err));
+	}
 	return STOA_OK;
 }
 
 void stoa__indexes_after(struct stoa__version *w, struct stoa__table *t,
 			 const struct stoa__change *change)
 {
-	for (uint32_t i = 0; t->indexes && i < t->indexes->n; i++)
-		if (ops_of(t, i)->after)
-			ops_of(t, i)->after(w, t, i, change);
+	for (uint32_t i = 0; t->indexes && i < t->indexes->n; i++) {
+		const struct stoa__index_ops *ops = ops_of(t, i);
+
+		if (ops->after)
+			ops->after(w, t, i, change);
+	}
 }
 
 /* Lets the index that settles conflicts see the rows, and drops those that lose. */

@@ -316,7 +316,7 @@ static int fill_page(struct loader *l, const struct stoa__slot *slot, struct sto
 		stoa__buf_reset(&l->scratch);
 		rc = stoa__chunk_value(&c, i, &l->scratch, &v);
 		if (rc == STOA_OK)
-			rc = stoa__element_make(&l->db->symbols, slot->def.type, &v, &e);
+			rc = stoa__element_make(&l->db->symbols, slot->def.type, &v, NULL, &e);
 		if (rc < 0)
 			return rc == STOA_ENOMEM ? stoa__fail_memory(err) : malformed("rows", err);
 		stoa__page_put(page, i, &e);

@@ -6,6 +6,7 @@
 
 #include "core/alloc.h"
 #include "core/bitmap.h"
+#include "core/spares.h"
 #include "core/type.h"
 
 static bool is_counted(unsigned type)
@@ -30,33 +31,166 @@ static uint32_t id_at(const struct stoa__page *page, size_t i)
 	return ((const uint32_t *)(const void *)page->values)[i];
 }
 
-/*
- * Gives up a hold; how many bytes are free now. Who has the only hold need not count it down: nobody
- * else can take one.
- */
-static size_t counted_end(struct stoa__counted *c)
+/* ---- texts and their slabs ---- */
+
+#define IN_SLAB 0x80000000u
+#define SLAB_TEXT_MAX 1024
+#define SLAB_MIN 256u
+#define SLAB_MAX 16384u
+
+/* A text in a slab follows the number of bytes that it is from the slab's beginning. */
+static struct stoa__slab *slab_of(const struct stoa__counted *c)
 {
-	if (!c || (atomic_load_explicit(&c->count, memory_order_acquire) > 1 &&
-		   atomic_fetch_sub_explicit(&c->count, 1, memory_order_acq_rel) > 1))
-		return 0;
-	return stoa__free_told(c);
+	uint32_t back;
+
+	memcpy(&back, (const char *)c - sizeof back, sizeof back);
+	return (struct stoa__slab *)(void *)((char *)(uintptr_t)c - back);
+}
+
+/* What a text of @len bytes takes there. */
+static uint32_t slab_need(uint32_t len)
+{
+	return (uint32_t)(sizeof(uint32_t) + sizeof(struct stoa__counted) + len + 3) & ~3u;
+}
+
+/* Gives up @n references, of texts with @bytes in all or of who filled it. */
+static void slab_end(struct stoa__symbols *symbols, struct stoa__slab *slab, uint32_t n, size_t bytes)
+{
+	if (bytes)
+		atomic_fetch_add_explicit(&symbols->slabs.given_up, bytes, memory_order_relaxed);
+	if (atomic_fetch_sub_explicit(&slab->refs, n, memory_order_acq_rel) == n)
+		atomic_fetch_sub_explicit(&symbols->slabs.bytes, stoa__free_told(slab),
+					  memory_order_relaxed);
+}
+
+void stoa__slab_leave(struct stoa__symbols *symbols, struct stoa__slab *slab)
+{
+	if (slab)
+		slab_end(symbols, slab, 1, 0);
+}
+
+/* Another slab, twice as large, in the place of one that is full. */
+static int next_slab(struct stoa__symbols *symbols, struct stoa__slab **slab, uint32_t need)
+{
+	uint32_t cap = *slab ? 2 * (*slab)->cap : SLAB_MIN;
+	struct stoa__slab *next;
+	size_t size;
+
+	while (cap < need && cap < SLAB_MAX)
+		cap *= 2;
+	cap = cap < SLAB_MAX ? cap : SLAB_MAX;
+	next = stoa__alloc_told(sizeof *next + cap, &size);
+	if (!next)
+		return STOA_ENOMEM;
+	atomic_fetch_add_explicit(&symbols->slabs.bytes, size, memory_order_relaxed);
+	atomic_init(&next->refs, 1);
+	next->used = 0;
+	next->cap = cap;
+	stoa__slab_leave(symbols, *slab);
+	*slab = next;
+	return STOA_OK;
+}
+
+static struct stoa__counted *slab_take(struct stoa__symbols *symbols, struct stoa__slab **slab,
+				       uint32_t len)
+{
+	uint32_t back, need = slab_need(len);
+	struct stoa__counted *c;
+	struct stoa__slab *s;
+
+	if ((!*slab || (*slab)->cap - (*slab)->used < need) &&
+	    next_slab(symbols, slab, need) < 0)
+		return NULL;
+	s = *slab;
+	back = (uint32_t)(sizeof *s + s->used + sizeof back);
+	c = (struct stoa__counted *)(void *)((char *)s + back);
+	memcpy((char *)c - sizeof back, &back, sizeof back);
+	s->used += need;
+	atomic_store_explicit(&symbols->slabs.taken,
+			      atomic_load_explicit(&symbols->slabs.taken, memory_order_relaxed) + need,
+			      memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+	atomic_init(&c->count, IN_SLAB | 1);
+	return c;
+}
+
+static struct stoa__counted *counted_new(struct stoa__symbols *symbols, struct stoa__slab **slab,
+					 uint32_t len)
+{
+	struct stoa__counted *c;
+	size_t size;
+
+	/* As with spares.h: tools that look at each piece of memory are to see each. */
+	if (slab && len <= SLAB_TEXT_MAX && SPARES_SIZE_MAX && !stoa__sites_are_on())
+		return slab_take(symbols, slab, len);
+	c = stoa__alloc_told(sizeof *c + len, &size);
+	if (!c)
+		return NULL;
+	atomic_init(&c->count, 1);
+	atomic_fetch_add_explicit(&symbols->text_bytes, size, memory_order_relaxed);
+	return c;
+}
+
+size_t stoa__counted_size(const struct stoa__counted *c)
+{
+	if (c && atomic_load_explicit(&c->count, memory_order_relaxed) & IN_SLAB)
+		return slab_need(c->len);
+	return stoa__alloc_size(c);
+}
+
+/*
+ * Gives up a hold: was it the last? Who has the only hold need not count it down: nobody else can take one.
+ */
+static bool give_up(struct stoa__counted *c, bool *in_slab)
+{
+	uint32_t count = atomic_load_explicit(&c->count, memory_order_acquire);
+
+	*in_slab = count & IN_SLAB;
+	return (count & ~IN_SLAB) <= 1 ||
+	       (atomic_fetch_sub_explicit(&c->count, 1, memory_order_acq_rel) & ~IN_SLAB) <= 1;
 }
 
 static void counted_drop(struct stoa__symbols *symbols, struct stoa__counted *c)
 {
-	size_t bytes = counted_end(c);
+	bool in_slab;
 
-	if (bytes)
-		atomic_fetch_sub_explicit(&symbols->text_bytes, bytes, memory_order_relaxed);
+	if (!c || !give_up(c, &in_slab))
+		return;
+	if (in_slab)
+		slab_end(symbols, slab_of(c), 1, slab_need(c->len));
+	else
+		atomic_fetch_sub_explicit(&symbols->text_bytes, stoa__free_told(c),
+					  memory_order_relaxed);
 }
 
 static void counted_drop_all(const struct stoa__page *page)
 {
-	size_t bytes = 0;
+	struct stoa__slab *slab = NULL;
+	size_t own = 0, bytes = 0;	/* of texts in memory of their own; of the @n that are gone from @slab */
+	uint32_t n = 0;
+	bool in_slab;
 
-	for (size_t i = 0; i < STOA__PAGE_ROWS; i++)
-		bytes += counted_end(counted_at(page, i));
-	atomic_fetch_sub_explicit(&page->symbols->text_bytes, bytes, memory_order_relaxed);
+	for (size_t i = 0; i < STOA__PAGE_ROWS; i++) {
+		struct stoa__counted *c = counted_at(page, i);
+
+		if (!c || !give_up(c, &in_slab))
+			continue;
+		if (!in_slab) {
+			own += stoa__free_told(c);
+			continue;
+		}
+		if (slab && slab_of(c) != slab) {
+			slab_end(page->symbols, slab, n, bytes);
+			bytes = n = 0;
+		}
+		slab = slab_of(c);
+		bytes += slab_need(c->len);
+		n++;
+	}
+	if (slab)
+		slab_end(page->symbols, slab, n, bytes);
+	if (own)
+		atomic_fetch_sub_explicit(&page->symbols->text_bytes, own, memory_order_relaxed);
 }
 
 static void release(struct stoa__block *b)
@@ -115,10 +249,8 @@ int stoa__page_own(struct stoa__version *w, struct stoa__page **slot)
 }
 
 int stoa__element_make(struct stoa__symbols *symbols, unsigned type, const struct stoa_value *v,
-		       struct stoa__element *out)
+		       struct stoa__slab **slab, struct stoa__element *out)
 {
-	size_t size;
-
 	memset(out, 0, sizeof *out);
 	out->null = v->type == STOA_NULL;
 	if (out->null)
@@ -129,13 +261,11 @@ int stoa__element_make(struct stoa__symbols *symbols, unsigned type, const struc
 		stoa__element_put(type, out->raw, 0, v);
 		return STOA_OK;
 	}
-	out->counted = stoa__alloc_told(sizeof *out->counted + v->len, &size);
+	out->counted = counted_new(symbols, slab, v->len);
 	if (!out->counted)
 		return STOA_ENOMEM;
-	atomic_init(&out->counted->count, 1);
 	out->counted->len = v->len;
 	memcpy(out->counted->bytes, v->p, v->len);
-	atomic_fetch_add_explicit(&symbols->text_bytes, size, memory_order_relaxed);
 	return STOA_OK;
 }
 

@@ -25,10 +25,24 @@ struct stoa__page {
 	_Alignas(16) uint8_t values[];
 };
 
-/* Bytes shared by pages. */
+/*
+ * Bytes shared by pages. In a slab, or in memory of their own.
+ */
 struct stoa__counted {
-	_Atomic uint32_t count;
+	_Atomic uint32_t count;	/* of its holders; the highest bit: it lies in a slab */
 	uint32_t len;
+	char bytes[];
+};
+
+/*
+ * Small texts that were inserted one after the other lie side by side, and go together: an allocation for
+ * each was a fifth of a push to a queue. A slab goes with the last of them, and so that it has not to wait
+ * for one that lives much longer there is one for each tail, whose rows mostly leave it together; what
+ * an update puts in is in memory of its own.
+ */
+struct stoa__slab {
+	_Atomic uint32_t refs;	/* texts in it that are held, and who fills it */
+	uint32_t used, cap;	/* who fills it; bytes */
 	char bytes[];
 };
 
@@ -50,9 +64,16 @@ struct stoa__page *stoa__page_new(struct stoa__version *w, struct stoa__symbols 
 /* As stoa__block_own(): page *@slot, or a copy with holds of its own. */
 int stoa__page_own(struct stoa__version *w, struct stoa__page **slot);
 
-/* Makes an element of @v, which has the slot's type or is NULL. STOA_OK or STOA_ENOMEM. */
+/*
+ * Makes an element of @v, which has the slot's type or is NULL. @slab: NULL, or where small texts may
+ * go; a full one is replaced. STOA_OK or STOA_ENOMEM.
+ */
 int stoa__element_make(struct stoa__symbols *symbols, unsigned type, const struct stoa_value *v,
-		       struct stoa__element *out);
+		       struct stoa__slab **slab, struct stoa__element *out);
+/* It is not filled any more. NULL is fine. */
+void stoa__slab_leave(struct stoa__symbols *symbols, struct stoa__slab *slab);
+/* Bytes of memory that a text takes; NULL is 0. */
+size_t stoa__counted_size(const struct stoa__counted *c);
 /* Gives up an element that did not go into a page. */
 void stoa__element_drop(struct stoa__symbols *symbols, unsigned type, struct stoa__element *e);
 /* Element @e becomes row @i; what was there is given up. */

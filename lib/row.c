@@ -149,9 +149,25 @@ void stoa__group_hint(const struct stoa__group *g, const struct stoa__schema *sc
 	}
 }
 
+/* A row of a tail that no overlay speaks for. */
+static int tail_row(const struct stoa__group *g, const struct stoa__schema *schema, uint32_t row,
+		    struct stoa_value *out)
+{
+	struct stoa__page *const *pages = g->tail->rows[row / STOA__PAGE_ROWS];
+
+	for (uint32_t i = 0; i < schema->n_slots; i++) {
+		stoa__page_value(pages[i], row % STOA__PAGE_ROWS, &out[i]);
+		if (out[i].type == STOA_DECIMAL)
+			out[i].scale = schema->slots[i].def.scale;
+	}
+	return STOA_OK;
+}
+
 int stoa__group_row(const struct stoa__group *g, const struct stoa__schema *schema, uint32_t row,
 		    struct stoa__buf *scratch, struct stoa_value *out, struct stoa_error *err)
 {
+	if (g->tail && !g->overlay)
+		return tail_row(g, schema, row, out);
 	for (uint32_t i = 0; i < schema->n_slots; i += SLOTS) {
 		const struct stoa__slot *slots = &schema->slots[i];
 		const struct stoa__chunk *chunks[SLOTS];

@@ -22,7 +22,8 @@ static int convert_all(const struct stoa__schema *schema, const uint32_t *slots,
 
 uint64_t stoa__db_bytes(struct stoa_db *db)
 {
-	return stoa__history_bytes(&db->history) + db->symbols.bytes + db->symbols.text_bytes;
+	return stoa__history_bytes(&db->history) + db->symbols.bytes + db->symbols.text_bytes +
+	       db->symbols.slabs.bytes;
 }
 
 int stoa__db_within_memory(struct stoa_db *db, uint64_t more, struct stoa_error *err)

@@ -33,8 +33,20 @@ struct stoa__symbols {
 	_Atomic uint64_t bytes;	/* heap held, all of it */
 	struct stoa__symbol_slot *slots;
 	uint32_t n_slots;	/* a power of two, or 0 */
-	_Atomic uint64_t text_bytes;	/* of texts and blobs in pages, which are not interned: page.c counts them */
+	/* Texts and blobs in pages are not interned, but counted here too: page.c. */
+	_Atomic uint64_t text_bytes;	/* in memory of their own */
+	struct {
+		_Atomic uint64_t bytes;		/* of memory */
+		_Atomic uint64_t taken;		/* by texts, ever; the writer's */
+		_Atomic uint64_t given_up;	/* of these */
+	} slabs;
 };
+
+/* Memory of slabs that no text is in. */
+static inline uint64_t stoa__slabs_room(struct stoa__symbols *s)
+{
+	return atomic_load(&s->slabs.bytes) - (atomic_load(&s->slabs.taken) - atomic_load(&s->slabs.given_up));
+}
 
 int stoa__symbols_init(struct stoa__symbols *s);
 /* All holders must be gone, or never look again. */

@@ -248,6 +248,7 @@ static void release_tail(struct stoa__block *b)
 				stoa__block_free(tail->history, &tail->rows[p][i]->block);
 		stoa__free(tail->rows[p]);
 	}
+	stoa__slab_leave(tail->history->symbols, tail->slab);
 }
 
 int stoa__table_new_tail(struct stoa__version *w, struct stoa__table *t, uint64_t first)

@@ -66,6 +66,7 @@ struct stoa__tail {
 	uint64_t text_bytes;	/* of text and blobs appended */
 	uint32_t filled;	/* rows put there so far, until they are undone */
 	uint32_t n_slots;
+	struct stoa__slab *slab;	/* for texts of rows to come; the writer's */
 	struct stoa__page **rows[STOA__PAGES];
 };
 

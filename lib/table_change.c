@@ -15,15 +15,19 @@ static void drop_elements(struct stoa__version *w, const struct stoa__schema *sc
 				   schema->slots[slots ? slots[i] : i].def.type, &elements[i]);
 }
 
-/* Elements of @values for the slots at @slots (NULL: all in order); none is left on failure. */
+/*
+ * Elements of @values for the slots at @slots (NULL: all in order); none is left on failure. @slab: as
+ * for stoa__element_make().
+ */
 static int make_elements(struct stoa__version *w, const struct stoa__schema *schema,
 			 const uint32_t *slots, const struct stoa_value *values, size_t n,
-			 struct stoa__element *out, struct stoa_error *err)
+			 struct stoa__slab **slab, struct stoa__element *out,
+			 struct stoa_error *err)
 {
 	for (size_t i = 0; i < n; i++) {
 		unsigned type = schema->slots[slots ? slots[i] : i].def.type;
 
-		if (stoa__element_make(w->history->symbols, type, &values[i], &out[i]) < 0) {
+		if (stoa__element_make(w->history->symbols, type, &values[i], slab, &out[i]) < 0) {
 			drop_elements(w, schema, slots, i, out);
 			return stoa__fail_memory(err);
 		}
@@ -140,7 +144,8 @@ int stoa__table_insert(struct stoa__version *w, struct stoa__table *t,
 	 */
 	rc = announce(w, t, &change, STOA__INSERT, NULL, NULL, values, n, err);
 	if (rc == STOA_OK)
-		rc = make_elements(w, t->schema, NULL, values, n, elements, err);
+		rc = make_elements(w, t->schema, NULL, values, n,
+				   t->tail ? &t->tail->tail->slab : NULL, elements, err);
 	if (rc == STOA_OK) {
 		rc = make_room(w, t, err);
 		if (rc < 0)
@@ -202,7 +207,7 @@ int stoa__table_update(struct stoa__version *w, struct stoa__table *t, struct st
 	if (rc == STOA_OK)
 		rc = own_pages(w, t, &at, slots, n, pages, err);
 	if (rc == STOA_OK)
-		rc = make_elements(w, t->schema, slots, values, n, elements, err);
+		rc = make_elements(w, t->schema, slots, values, n, NULL, elements, err);
 	if (rc == STOA_OK) {
 		for (size_t i = 0; i < n; i++)
 			stoa__page_put(pages[i], at.row % STOA__PAGE_ROWS, &elements[i]);

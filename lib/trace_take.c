@@ -225,7 +225,9 @@ static void put_work(struct stoa__census *c, int64_t pinned)
 	struct stoa__trace_sum blocks = { 0 }, texts = { 0 }, queries = { 0 };
 
 	blocks.memory = (int64_t)stoa__history_bytes(&db->history) - (int64_t)c->blocks;
-	texts.memory = (int64_t)atomic_load(&db->symbols.text_bytes) - (int64_t)c->texts;
+	texts.memory = (int64_t)(atomic_load(&db->symbols.text_bytes) +
+				 atomic_load(&db->symbols.slabs.bytes) -
+				 stoa__slabs_room(&db->symbols)) - (int64_t)c->texts;
 	queries.memory = (int64_t)atomic_load(&db->budget.used);
 	texts.memory_garbage = pinned ? texts.memory : 0;
 	stoa__trace_open(c->trace, STOA_TRACE_WORK, "open work", 9);
@@ -242,7 +244,8 @@ static uint64_t heap_of_handle(struct stoa_db *db)
 	uint64_t bytes = stoa__alloc_size(db) + stoa__alloc_size(db->path) +
 			 stoa__alloc_size(db->dir.path) + stoa__history_heap(&db->history) +
 			 stoa__spare_heap(db) + stoa__hands_heap(&db->hands) +
-			 stoa__alloc_size(db->swaps) + stoa__alloc_size(db->run_swaps.plan);
+			 stoa__alloc_size(db->swaps) + stoa__alloc_size(db->run_swaps.plan) +
+			 stoa__slabs_room(&db->symbols);
 
 	pthread_mutex_lock(&db->lives.mutex);
 	bytes += stoa__alloc_size(db->lives.holds) + stoa__alloc_size(db->lives.orphans.p) +
