@@ -36,6 +36,7 @@ struct stoa__scope_column {
 	struct stoa__type type;
 	bool not_null;
 	bool hidden;			/* no part of *: the rowid */
+	bool of_lease;			/* "lease" qualifies it too, and what else has its name goes before it */
 	bool merged;			/* of USING: named with its table only, no part of a bare * */
 	struct stoa__bound *expr;	/* what it means, where that is no variable */
 	struct stoa__node *anchor;	/* of a reference: below it is who follows it; NULL: nobody can */

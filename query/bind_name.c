@@ -66,40 +66,78 @@ static bool same_bytes(struct stoa_bytes a, struct stoa_bytes b)
 	return a.len == b.len && !strncasecmp(a.p, b.p, a.len);
 }
 
-/* Does @a name column @c? The rowid is one of no name where a slot has it. */
-static bool names(const struct stoa__ast *a, const struct stoa__scope_column *c)
+static bool is_lease(struct stoa_bytes qualifier)
 {
-	return stoa__same_name(a->text, c->name) &&
-	       (a->qualifier.p ? same_bytes(a->qualifier, c->table) : !c->merged);
+	return stoa__same_name(qualifier, "lease");
 }
 
-/* The column of @s that @a names; NULL if there is none, or, after an error, several. */
+/*
+ * How well does @a name column @c? 0: not at all. Of a lease and of its row there may be two of a
+ * name: lease.attempt is the one, jobs.attempt the other, and attempt neither.
+ */
+static int names(const struct stoa__ast *a, const struct stoa__scope_column *c)
+{
+	if (!stoa__same_name(a->text, c->name))
+		return 0;
+	if (!a->qualifier.p)
+		return !c->merged;
+	if (same_bytes(a->qualifier, c->table))
+		return c->of_lease ? 2 : 3;
+	return c->of_lease && is_lease(a->qualifier);
+}
+
+static struct stoa_bytes qualifier_of(const struct stoa__scope_column *c)
+{
+	return c->of_lease ? (struct stoa_bytes){ "lease", strlen("lease") } : c->table;
+}
+
+static void may_mean(struct stoa__binder *bn, const struct stoa__ast *a,
+		     const struct stoa__scope_column *one, const struct stoa__scope_column *other)
+{
+	bool same = same_bytes(one->table, other->table) && one->of_lease != other->of_lease;
+	struct stoa_bytes p = same ? qualifier_of(one) : one->table;
+	struct stoa_bytes q = same ? qualifier_of(other) : other->table;
+
+	stoa__bind_fail(bn, &a->at, STOA_EINVAL,
+			"'%.*s' may mean a column of '%.*s' or of '%.*s': say which",
+			stoa__shown(a->text.len), a->text.p, stoa__shown(p.len), p.p,
+			stoa__shown(q.len), q.p);
+}
+
+/*
+ * The column of @s that @a names; NULL if there is none, or, after an error, several. The rowid is
+ * one of no name where a slot has it.
+ */
 static struct stoa__scope_column *find_name(struct stoa__binder *bn, const struct stoa__scope *s,
 					    const struct stoa__ast *a)
 {
-	struct stoa__scope_column *found = NULL;
+	struct stoa__scope_column *found = NULL, *other = NULL;
+	int best = 0;
 
 	for (size_t i = 0; i < s->n; i++) {
 		struct stoa__scope_column *c = s->columns[i];
-		if (!names(a, c) || (found && c->hidden && same_bytes(found->table, c->table)))
+		int how = names(a, c);
+
+		if (!how || how < best || (found && c->hidden && same_bytes(found->table, c->table)))
 			continue;
-		if (found) {
-			stoa__bind_fail(bn, &a->at, STOA_EINVAL,
-					"'%.*s' may mean a column of '%.*s' or of '%.*s': say which",
-					stoa__shown(a->text.len), a->text.p, stoa__shown(found->table.len),
-					found->table.p, stoa__shown(c->table.len), c->table.p);
-			return NULL;
-		}
+		other = how == best ? found : NULL;
 		found = c;
+		if (other)
+			break;
+		best = how;
 	}
-	return found;
+	if (!other)
+		return found;
+	may_mean(bn, a, other, found);
+	return NULL;
 }
 
 static bool has_table(const struct stoa__scope *s, struct stoa_bytes table)
 {
 	for (; s; s = s->outer)
 		for (size_t i = 0; i < s->n; i++)
-			if (same_bytes(s->columns[i]->table, table))
+			if (same_bytes(s->columns[i]->table, table) ||
+			    (s->columns[i]->of_lease && is_lease(table)))
 				return true;
 	return false;
 }

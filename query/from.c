@@ -64,6 +64,7 @@ static void table_columns(struct stoa__binder *bn, const struct stoa_table_info 
 			.name = name,
 			.type = stoa__type_of_slot(s),
 			.not_null = (s->flags & STOA_NOT_NULL) != 0,
+			.of_lease = (s->flags & STOA__SLOT_OF_LEASE) != 0,
 			.slot = (uint32_t)i,
 		};
 	}

@@ -5,6 +5,9 @@
  *     rowid, attempt, deadline    what a lease is: the row, the number of the claim, when it ends
  *     ...                         the slots of the table
  *
+ * A table may have a slot called attempt: then that is jobs.attempt, and the lease's is lease.attempt
+ * (bind_name.c).
+ *
  * They are read when the statement begins, as there are no more of them than consumers have in
  * hand.
  */
@@ -16,14 +19,15 @@
 #include "../lib/core/error.h"
 
 #define COLUMNS_MAX 3	/* before those of the table */
+#define OF_LEASE (STOA_NOT_NULL | STOA__SLOT_OF_LEASE)
 
 int stoa__lease_table_new(const struct stoa_table_info *info, bool leased,
 			  struct stoa__row_table **out, struct stoa_error *err)
 {
 	static const struct stoa_slot first[COLUMNS_MAX] = {
-		{ .name = "rowid", .type = STOA_I64, .flags = STOA_NOT_NULL },
-		{ .name = "attempt", .type = STOA_I64, .flags = STOA_NOT_NULL },
-		{ .name = "deadline", .type = STOA_TIMESTAMP, .flags = STOA_NOT_NULL },
+		{ .name = "rowid", .type = STOA_I64, .flags = OF_LEASE },
+		{ .name = "attempt", .type = STOA_I64, .flags = OF_LEASE },
+		{ .name = "deadline", .type = STOA_TIMESTAMP, .flags = OF_LEASE },
 	};
 	size_t n = leased ? COLUMNS_MAX : 1;
 	struct stoa_slot *slots = stoa__calloc(n + info->n_slots, sizeof *slots);

@@ -39,6 +39,10 @@ struct stoa__relation_ops {
 		    struct stoa__source **out, struct stoa_error *err);
 	void (*free)(struct stoa__relation *r);
 };
+
+/* Of a relation's slot: it is not the table's, but of a lease of the row. */
+#define STOA__SLOT_OF_LEASE 0x80000000u
+
 struct stoa__relation {
 	const struct stoa__relation_ops *ops;
 	uint32_t n_users;		/* 1 when it is made */

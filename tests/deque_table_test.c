@@ -105,6 +105,34 @@ static void jobs_are_claimed_and_acked(void **state)
 	show_expect(at.txn, "SELECT url FROM jobs", "z\n");
 }
 
+static void a_lease_and_its_row_may_have_columns_of_the_same_name(void **state)
+{
+	struct stoa_error err;
+
+	(void)state;
+	show_expect(at.txn, "CREATE TABLE j (attempt int, deadline text, rowid text)", "");
+	show_expect(at.txn, "CREATE DEQUE ON j", "");
+	show_expect(at.txn, "INSERT INTO j VALUES (7, 'soon', 'r'), (8, 'later', 's')", "");
+	show_expect(at.txn, "CLAIM FROM j LEASE INTERVAL '1 hour' RETURNING lease.rowid, lease.attempt, j.attempt",
+		    "1|1|7\n");
+	show_expect(at.txn, "SELECT lease.rowid, l.rowid, lease.attempt, l.attempt, l.deadline FROM leases('j') l",
+		    "1|r|1|7|soon\n");
+	assert_null(show_query(at.txn, "ACK j WHERE attempt = 1", &err));
+	assert_string_equal(err.text, "'attempt' may mean a column of 'lease' or of 'j': say which");
+	assert_null(show_query(at.txn, "ACK j WHERE lease.n = 1", &err));
+	assert_int_equal(err.code, STOA_ENOTFOUND);
+	show_expect(at.txn, "EXTEND j WHERE lease.attempt = 7", "");
+	show_expect(at.txn, "ACK j WHERE lease.rowid = 1 AND lease.attempt = 1 AND j.attempt = 7 RETURNING j.rowid",
+		    "r\n");
+	/* Where nothing has the same name all of them go by any. */
+	show_expect(at.txn, "CLAIM FROM jobs RETURNING attempt, jobs.attempt, lease.attempt, lease.deadline = deadline",
+		    "1|1|1|true\n");
+	/* A table of that name is meant by its name. */
+	show_expect(at.txn, "CREATE TABLE lease (attempt int)", "");
+	show_expect(at.txn, "INSERT INTO lease VALUES (99)", "");
+	show_expect(at.txn, "SELECT l.attempt, lease.attempt FROM leases('jobs') l, lease", "1|99\n");
+}
+
 static void jobs_go_back_to_either_end_or_later(void **state)
 {
 	(void)state;
@@ -390,6 +418,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(statements_push_and_pop, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(wrong_calls_say_so, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(jobs_are_claimed_and_acked, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_lease_and_its_row_may_have_columns_of_the_same_name,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(jobs_go_back_to_either_end_or_later, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rows_are_popped_in_the_order_of_their_queue, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_table_may_have_slots_named_like_those_of_a_lease, set_up,
