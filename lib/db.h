@@ -123,6 +123,11 @@ struct stoa_txn {
 
 /* ---- entering: every public call begins with one of these ---- */
 
+/* The database that a version is of. */
+static inline struct stoa_db *stoa__db_of(const struct stoa__version *v)
+{
+	return (struct stoa_db *)(void *)((char *)v->history - offsetof(struct stoa_db, history));
+}
 int stoa__db_enter(const struct stoa_db *db, struct stoa_error *err);	/* STOA_EINVAL, STOA_EFORKED */
 /*
  * May this thread have files written, and wait for the writer's lock? STOA_EREADONLY, STOA_ESTATE.

@@ -22,12 +22,25 @@ static uint64_t groups_for(uint64_t n)
 	return (n * 100 / STOA__HINTS_LOAD + STOA__HINTS_WIDTH) / STOA__HINTS_WIDTH + 1;
 }
 
-int stoa__hints_init(struct stoa__hints *h, const struct stoa__hints_shape *shape)
+void stoa__hints_plan(struct stoa__hints *h, const struct stoa__hints_shape *shape)
 {
-	uint64_t groups = groups_for(shape->n), span = shape->last - shape->first;
-	size_t size = groups * sizeof *h->groups;
+	uint64_t span = shape->last - shape->first;
 
 	memset(h, 0, sizeof *h);
+	h->n_groups = groups_for(shape->n);
+	h->first = shape->first;
+	h->bits = span ? 64 - (unsigned)__builtin_clzll(span) : 1;
+	if (h->bits > STOA__HINTS_ROWID_BITS)	/* a file's nonsense: hints are lost, no more */
+		h->bits = STOA__HINTS_ROWID_BITS;
+	h->exact = shape->one_to_one && stoa__hints_determine(h->n_groups, h->bits);
+}
+
+int stoa__hints_alloc(struct stoa__hints *h, const struct stoa__hints_shape *shape)
+{
+	size_t size;
+
+	stoa__hints_plan(h, shape);
+	size = h->n_groups * sizeof *h->groups;
 	h->groups = shape->n < SIZE_MAX / 1024 ? stoa__alloc_aligned(size) : NULL;
 	if (!h->groups)
 		return STOA_ENOMEM;
@@ -40,13 +53,13 @@ int stoa__hints_init(struct stoa__hints *h, const struct stoa__hints_shape *shap
 
 		(void)madvise((void *)from, size - 4096, MADV_HUGEPAGE);
 	}
-	memset((void *)h->groups, 0, size);
-	h->n_groups = groups;
-	h->first = shape->first;
-	h->bits = span ? 64 - (unsigned)__builtin_clzll(span) : 1;
-	if (h->bits > STOA__HINTS_ROWID_BITS)	/* a file's nonsense: hints are lost, no more */
-		h->bits = STOA__HINTS_ROWID_BITS;
-	h->exact = shape->one_to_one && stoa__hints_determine(groups, h->bits);
+	return STOA_OK;
+}
+
+int stoa__hints_init(struct stoa__hints *h, const struct stoa__hints_shape *shape)
+{
+	STOA_TRY(stoa__hints_alloc(h, shape));
+	memset((void *)h->groups, 0, h->n_groups * sizeof *h->groups);
 	return STOA_OK;
 }
 
@@ -139,55 +152,4 @@ void stoa__hints_put(struct stoa__hints *h, uint64_t hash, uint64_t rowid)
 		go_on(group, hash);
 		g = stoa__hints_next(h, hash, g, step);
 	}
-}
-
-/*
- * Moves an entry of a full group that is its home to its second, and puts another in its place:
- * false if there is none that can go. @by_class: only one whose class has gone on before, so that
- * no look-up becomes longer.
- */
-static bool put_instead(struct stoa__hints *h, struct stoa__hints_group *group, bool by_class,
-			unsigned tag, uint64_t word)
-{
-	for (unsigned k = 0; k < STOA__HINTS_WIDTH; k++) {
-		uint64_t old = stoa__hints_word(group, k), low = old >> (h->bits + 2) << 7;
-		uint64_t g = (uint64_t)(group - h->groups);
-
-		if ((old >> h->bits & 3) != 0 || (by_class && !stoa__hints_went_on(group, low)))
-			continue;
-		if (!put_into(h, h->groups + stoa__hints_next(h, low, g, 0),
-			      atomic_load_explicit(&group->tag[k], memory_order_relaxed),
-			      old | (uint64_t)1 << h->bits))
-			continue;
-		go_on(group, low);
-		set_entry(group, k, tag, word);
-		return true;
-	}
-	return false;
-}
-
-void stoa__hints_build(struct stoa__hints *h, uint64_t hash, uint64_t rowid)
-{
-	uint64_t g = stoa__hints_home(h, hash);
-	struct stoa__hints_group *home = h->groups + g;
-	struct stoa__hints_group *second = h->groups + stoa__hints_next(h, hash, g, 0);
-	uint64_t at_home = word_for(h, hash, rowid, 0), behind = word_for(h, hash, rowid, 1);
-	unsigned tag = stoa__hints_tag(hash);
-
-	if (put_into(h, home, tag, at_home) ||
-	    (stoa__hints_went_on(home, hash) && put_into(h, second, tag, behind)) ||
-	    put_instead(h, home, true, tag, at_home)) {
-		note_rowid(h, rowid);
-		return;
-	}
-	if (put_into(h, second, tag, behind) || put_instead(h, second, true, tag, behind) ||
-	    put_instead(h, second, false, tag, behind)) {
-		go_on(home, hash);
-		note_rowid(h, rowid);
-		return;
-	}
-	if (put_instead(h, home, false, tag, at_home))
-		note_rowid(h, rowid);
-	else
-		stoa__hints_put(h, hash, rowid);
 }

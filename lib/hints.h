@@ -20,10 +20,10 @@
  * third; behind each other it would be more than a third, and nearly as many again. Full is 93%, 9.8
  * bytes an entry.
  *
- * Who fills a table before others see it may move entries (stoa__hints_build()): one that is at home
- * makes way to its second group, best if its class has gone on before. Then hardly anything is
- * farther than a second group: with two groups of seven to choose from, tables could be as good as
- * full (Dietzfelbinger and Weidling 2007).
+ * Who fills a table before others see it may choose which of the entries of a group go on, and move
+ * them afterwards (hints_fill.h). Then 13.5% are not at home, the fewest there can be with groups of seven, and hardly
+ * anything is farther than a second group: with two of these to choose from, tables could be
+ * as good as full (Dietzfelbinger and Weidling 2007).
  *
  * Tags apart from words, 14 and 2 bytes to a group, were tried: 12 MB for ten million keys, which
  * a last cache that nobody else uses might hold. Where it is shared a key that is there takes two
@@ -38,11 +38,11 @@
  *                   ns for one of each. Checks of arguments, hash, home, tags and class have about 25,
  *                   18, 14, 5 and 8: 20 to 25 ns.
  *     wrong guesses A branch on what the line says that goes the other way costs the whole 165 ns: 2.2%
- *                   of misses have an equal tag at home, 13% a class that has gone on: 25 ns; 21% of
- *                   hits are not at home: 35 ns.
+ *                   of misses have an equal tag at home, 10% a class that has gone on: 20 ns; 13.5% of
+ *                   hits are not at home: 22 ns.
  *     lines         9 ns each where loads ask for them, 5 where prefetches do.
  *
- * So a miss takes 45 to 50 ns one by one, and a hit 60. absl::flat_hash_set, inlined, with 45 instructions,
+ * So a miss takes 45 ns one by one, and a hit 50 to 60. absl::flat_hash_set, inlined, with 45 instructions,
  * 5 loads and 16 MB of tags, 60% full, takes 20 to 25 and 40. Looking into both groups at once without a
  * branch (AVX-512, whole lines compared in registers, all in the shortest form) avoids the wrong
  * guesses and fills the window in their place: 44 and 50 ns, for what only some processors have. In bulk
@@ -120,6 +120,10 @@ struct stoa__hints_shape {
 
 /* An empty heap table. STOA_OK or STOA_ENOMEM. */
 int stoa__hints_init(struct stoa__hints *h, const struct stoa__hints_shape *shape);
+/* The same whose groups have not been emptied yet: hints_fill.h does. */
+int stoa__hints_alloc(struct stoa__hints *h, const struct stoa__hints_shape *shape);
+/* What it would be, without groups. */
+void stoa__hints_plan(struct stoa__hints *h, const struct stoa__hints_shape *shape);
 void stoa__hints_release(struct stoa__hints *h);
 /* Do homes, tags and words of such a table determine a hash? */
 bool stoa__hints_determine(uint64_t n_groups, unsigned bits);
@@ -267,7 +271,5 @@ static inline unsigned stoa__hints_match(const struct stoa__hints_group *group, 
 
 /* Adds a hint to a heap table with room for it, unless it is there already. */
 void stoa__hints_put(struct stoa__hints *h, uint64_t hash, uint64_t rowid);
-/* The same for a table that nobody else sees yet, and a hint that is not there. */
-void stoa__hints_build(struct stoa__hints *h, uint64_t hash, uint64_t rowid);
 
 #endif

@@ -61,6 +61,8 @@ libstoa_all_la_SOURCES += \
 	%D%/handle.h \
 	%D%/hints.c \
 	%D%/hints.h \
+	%D%/hints_fill.c \
+	%D%/hints_fill.h \
 	%D%/import.c \
 	%D%/index.c \
 	%D%/index.h \
@@ -99,6 +101,8 @@ libstoa_all_la_SOURCES += \
 	%D%/set.c \
 	%D%/set.h \
 	%D%/set_algebra.c \
+	%D%/set_build.c \
+	%D%/set_build.h \
 	%D%/set_find.c \
 	%D%/set_key.c \
 	%D%/set_many.c \

@@ -15,6 +15,8 @@
 
 #include "../storage/file.h"
 #include "core/alloc.h"
+#include "db.h"
+#include "set_build.h"
 #include "set_run.h"
 
 #define ROOM_MIN 64	/* hints that a delta has room for */
@@ -169,7 +171,7 @@ static struct stoa__delta *delta_new(struct stoa__version *w, const struct stoa_
 
 	if (!d)
 		return NULL;
-	if (stoa__hints_init(&d->hints, shape) < 0) {
+	if (stoa__hints_alloc(&d->hints, shape) < 0) {
 		stoa__block_retire(w, &d->block);
 		return NULL;
 	}
@@ -188,7 +190,7 @@ bool stoa__set_covers(const struct stoa__set *set, const struct stoa__base *base
 	return false;
 }
 
-/* What is being filled, and what must not be in it twice. */
+/* What is being filled. */
 struct filling {
 	const struct stoa__table *t;
 	uint32_t i;
@@ -196,11 +198,7 @@ struct filling {
 	uint64_t first, last;		/* rows of groups with first rowid in this range */
 	bool mapped;			/* only of groups in segments */
 	struct stoa__hints *into;
-	bool alone;			/* nobody else sees it yet */
-	bool check;			/* no two rows may have the same key */
-	struct stoa__conflicts *conflicts;	/* NULL: that is an error */
-	struct stoa__set_tables tables;	/* to be looked through for it; @into is one */
-	uint64_t rowid;			/* the row at hand */
+	struct stoa__once *once;	/* no two rows may have the same key; NULL: they may */
 	struct stoa__buf scratch;
 };
 
@@ -214,50 +212,6 @@ static enum stoa__set_extent extent(void *ctx, const struct stoa__group *g)
 	return stoa__set_covers(f->set, g->base) ? STOA__ROWS_CHANGED : STOA__ROWS_ALL;
 }
 
-/* Two rows have a key: the error, or one of them goes: 1 if it is @rowid, which is being added. */
-static int settle(struct filling *f, const struct stoa_value *key, uint64_t rowid, uint64_t other,
-		  struct stoa_error *err)
-{
-	struct stoa__conflicts *c = f->conflicts;
-	bool later = c && c->policy == STOA_CONFLICT_IGNORE;
-
-	if (!c)
-		return stoa__set_taken(f->t, f->i, key, other, err);
-	if (stoa__rowlist_add(&c->losers, later ? rowid : other) < 0)
-		return stoa__fail_memory(err);
-	return later;
-}
-
-/* Of all that is looked through for another row with a key, @into is one, empty as it may be. */
-static void look_through(struct filling *f)
-{
-	struct stoa__set_tables *t = &f->tables;
-
-	stoa__set_tables(f->set, t);
-	for (uint32_t k = 0; k < t->n; k++)
-		if (t->hints[k] == f->into)
-			return;
-	t->run[t->n] = NULL;
-	t->hints[t->n++] = f->into;
-}
-
-/* Does another row have the key of the one at hand? 1 if that is not to be added; an error. */
-static int check_candidate(void *ctx, uint64_t other, struct stoa_error *err)
-{
-	struct filling *f = ctx;
-	struct stoa_value key[STOA_INDEX_SLOTS_MAX];
-	const struct stoa__index_def *def = def_of(f->t, f->i);
-	struct stoa__place at;
-	int rc;
-
-	if (other == f->rowid)
-		return STOA_OK;
-	STOA_TRY(stoa__table_locate(f->t, f->rowid, &at, err));
-	STOA_TRY(stoa__set_key_of(f->t, def, at, &f->scratch, key, err));
-	rc = stoa__set_matches(f->t, def, other, key, err);
-	return rc > 0 ? settle(f, key, f->rowid, other, err) : rc;
-}
-
 static void prefetch(const struct stoa__hints *h, const struct stoa__set_batch *batch)
 {
 	for (uint32_t k = 0; k < batch->n; k++)
@@ -265,46 +219,61 @@ static void prefetch(const struct stoa__hints *h, const struct stoa__set_batch *
 			h, stoa__hints_home(h, batch->hash[k])));
 }
 
-static int fill_batch(void *ctx, const struct stoa__set_batch *batch, struct stoa_error *err)
+/* Puts hints into a table that others see. */
+static int put_batch(void *ctx, const struct stoa__set_batch *batch, struct stoa_error *err)
 {
 	struct filling *f = ctx;
 
 	prefetch(f->into, batch);
-	for (uint32_t k = 0; f->check && k < f->tables.n; k++)
-		if (f->tables.hints[k] != f->into)
-			prefetch(f->tables.hints[k], batch);
 	for (uint32_t k = 0; k < batch->n; k++) {
-		int rc = 0;
+		int rc = STOA__BOTH_STAY;
 
-		f->rowid = batch->rowid[k];
-		for (uint32_t j = 0; f->check && j < f->tables.n && !rc; j++)
-			rc = stoa__set_probe(f->tables.hints[j], f->tables.run[j], batch->hash[k],
-					     check_candidate, f, err);
+		if (f->once)
+			rc = stoa__once_look(f->once, &f->scratch, batch->hash[k], batch->rowid[k],
+					     err);
 		if (rc < 0)
 			return rc;
-		if (!rc && f->alone)
-			stoa__hints_build(f->into, batch->hash[k], batch->rowid[k]);
-		else if (!rc)
+		if (rc == STOA__BOTH_STAY)
 			stoa__hints_put(f->into, batch->hash[k], batch->rowid[k]);
 	}
 	return STOA_OK;
 }
 
-static int fill(struct filling *f, struct stoa_error *err)
+/* Puts the rows' hints into f->into. */
+static int put_all(struct filling *f, struct stoa_error *err)
 {
-	struct stoa__set_walk walk = { f->t, def_of(f->t, f->i), extent, fill_batch, f };
+	struct stoa__set_walk walk = { f->t, def_of(f->t, f->i), extent, put_batch, f };
 	int rc = stoa__set_walk(&walk, err);
 
 	stoa__buf_release(&f->scratch);
 	return rc;
 }
 
+/* The same for one that nobody sees yet, with all that goes with it. */
+static int build_all(const struct stoa__version *w, struct filling *f, struct stoa_error *err)
+{
+	struct stoa_db *db = stoa__db_of(w);
+	struct stoa__set_walk walk = { f->t, def_of(f->t, f->i), extent, NULL, f };
+	struct stoa__set_build build = { .walk = &walk, .into = f->into, .once = f->once,
+					 .hands = &db->hands,
+					 .n_threads = db->options.n_threads };
+
+	return stoa__set_build(&build, err);
+}
+
 static struct stoa__hints_shape shape_of(struct filling *f)
 {
-	struct stoa__set_walk walk = { f->t, def_of(f->t, f->i), extent, fill_batch, f };
+	struct stoa__set_walk walk = { f->t, def_of(f->t, f->i), extent, NULL, f };
 
 	return stoa__set_shape(&walk);
 }
+
+/* A check of the hints of @i. */
+struct checking {
+	const struct stoa__table *t;
+	uint32_t i;
+	struct stoa__set_tables tables;
+};
 
 static int is_it(void *ctx, uint64_t rowid, struct stoa_error *err)
 {
@@ -313,30 +282,29 @@ static int is_it(void *ctx, uint64_t rowid, struct stoa_error *err)
 }
 
 /* Does a table hint at the row under the hash? */
-static int is_hinted(const struct filling *f, uint64_t hash, uint64_t rowid,
-		     struct stoa_error *err)
+static int is_hinted(const struct checking *c, uint64_t hash, uint64_t rowid, struct stoa_error *err)
 {
 	int rc = 0;
 
-	for (uint32_t k = 0; k < f->tables.n && !rc; k++)
-		rc = stoa__set_probe(f->tables.hints[k], f->tables.run[k], hash, is_it, &rowid,
+	for (uint32_t k = 0; k < c->tables.n && !rc; k++)
+		rc = stoa__set_probe(c->tables.hints[k], c->tables.run[k], hash, is_it, &rowid,
 				     err);
 	return rc;
 }
 
 static int check_batch(void *ctx, const struct stoa__set_batch *batch, struct stoa_error *err)
 {
-	struct filling *f = ctx;
+	const struct checking *c = ctx;
 
 	for (uint32_t k = 0; k < batch->n; k++) {
-		int rc = is_hinted(f, batch->hash[k], batch->rowid[k], err);
+		int rc = is_hinted(c, batch->hash[k], batch->rowid[k], err);
 
 		if (rc < 0)
 			return rc;
 		if (!rc)
 			return stoa__fail(err, STOA_ECORRUPT,
 					  "index \"%s\" of table \"%s\" does not have row %llu",
-					  def_of(f->t, f->i)->name, f->t->schema->name,
+					  def_of(c->t, c->i)->name, c->t->schema->name,
 					  (unsigned long long)batch->rowid[k]);
 	}
 	return STOA_OK;
@@ -344,10 +312,10 @@ static int check_batch(void *ctx, const struct stoa__set_batch *batch, struct st
 
 int stoa__set_check(const struct stoa__table *t, uint32_t i, struct stoa_error *err)
 {
-	struct filling f = { .t = t, .i = i, .set = stoa__set_of(t, i) };
-	struct stoa__set_walk walk = { t, def_of(t, i), NULL, check_batch, &f };
+	struct checking c = { .t = t, .i = i };
+	struct stoa__set_walk walk = { t, def_of(t, i), NULL, check_batch, &c };
 
-	stoa__set_tables(f.set, &f.tables);
+	stoa__set_tables(stoa__set_of(t, i), &c.tables);
 	return stoa__set_walk(&walk, err);
 }
 
@@ -368,12 +336,13 @@ static struct stoa__hints_shape delta_shape(struct filling *f, uint64_t more, ui
 }
 
 /*
- * Gives the state a new delta, of the rows up to @last that no run speaks for, with room for @more.
+ * Gives the state a new delta, of the rows that no run speaks for, with room for @more. @once may
+ * be NULL.
  */
-static int renew_delta(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t last,
-		       uint64_t more, uint64_t ahead, struct stoa_error *err)
+static int renew_delta(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t more,
+		       uint64_t ahead, struct stoa__once *once, struct stoa_error *err)
 {
-	struct filling f = { .t = t, .i = i, .last = last, .alone = true };
+	struct filling f = { .t = t, .i = i, .last = UINT64_MAX, .once = once };
 	struct stoa__hints_shape shape;
 	struct stoa__delta *d;
 	struct stoa__set *set;
@@ -387,7 +356,7 @@ static int renew_delta(struct stoa__version *w, struct stoa__table *t, uint32_t 
 	if (!d)
 		return stoa__fail_memory(err);
 	f.into = &d->hints;
-	rc = fill(&f, err);
+	rc = build_all(w, &f, err);
 	if (rc < 0) {
 		stoa__block_retire(w, &d->block);
 		return rc;
@@ -408,11 +377,49 @@ static int make_room(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 	if (h && stoa__hints_has_room(h, 1, rowid, rowid))
 		return STOA_OK;
 	/* Half as much again, so that a row is hashed three times in the long run. */
-	return renew_delta(w, t, i, UINT64_MAX, h ? stoa__hints_used(h) / 2 : 0,
-			   h ? (t->next_rowid - h->first) / 2 : 0, err);
+	return renew_delta(w, t, i, h ? stoa__hints_used(h) / 2 : 0,
+			   h ? (t->next_rowid - h->first) / 2 : 0, NULL, err);
 }
 
 /* ---- whole groups ---- */
+
+/*
+ * What hints of a unique index's new rows are to be held against; NULL, if it is not unique. With
+ * the delta's, or the runs' alone.
+ */
+static struct stoa__once *once_for(struct stoa__once *once, const struct stoa__table *t, uint32_t i,
+				   bool delta, struct stoa__conflicts *c)
+{
+	struct stoa__set set = *stoa__set_of(t, i);
+
+	if (!is_unique(def_of(t, i)))
+		return NULL;
+	stoa__once_init(once, t, i, c);
+	if (!delta)
+		set.delta = NULL;
+	stoa__set_tables(&set, &once->tables);
+	return once;
+}
+
+/* What a table that is being filled has is looked through, too, empty as it may be. */
+static void look_through(struct stoa__once *once, const struct stoa__hints *into)
+{
+	struct stoa__set_tables *t = &once->tables;
+
+	for (uint32_t k = 0; k < t->n; k++)
+		if (t->hints[k] == into)
+			return;
+	t->run[t->n] = NULL;
+	t->hints[t->n++] = into;
+}
+
+/* The error of filling, or of two rows with the same key. */
+static int end_once(struct stoa__once *once, int rc, struct stoa_error *err)
+{
+	int twice = once ? stoa__once_end(once, rc < 0 ? NULL : err) : STOA_OK;
+
+	return rc < 0 ? rc : twice;
+}
 
 /* A run over the mapped groups from rowid @first on that no run covers. */
 static int add_run(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t first,
@@ -420,10 +427,10 @@ static int add_run(struct stoa__version *w, struct stoa__table *t, uint32_t i, u
 {
 	const struct stoa__set *old = stoa__set_of(t, i);
 	struct filling f = { .t = t, .i = i, .set = old, .first = first, .last = UINT64_MAX,
-			     .mapped = true, .alone = true, .check = is_unique(def_of(t, i)),
-			     .conflicts = c };
+			     .mapped = true };
 	struct stoa__hints_shape shape = shape_of(&f);
 	struct stoa__hints hints;
+	struct stoa__once once;
 	struct stoa__set *set;
 	struct stoa__set_run *run;
 	int rc;
@@ -431,12 +438,12 @@ static int add_run(struct stoa__version *w, struct stoa__table *t, uint32_t i, u
 	if (!shape.n || old->n_runs == STOA__SET_RUNS_MAX)
 		return STOA_OK;
 	if (stoa__index_own(w, t, i, &set) < 0 ||
-	    stoa__hints_init(&hints, &shape) < 0)
+	    stoa__hints_alloc(&hints, &shape) < 0)
 		return stoa__fail_memory(err);
 	f.set = set;
 	f.into = &hints;
-	look_through(&f);
-	rc = fill(&f, err);
+	f.once = once_for(&once, t, i, true, c);
+	rc = end_once(f.once, build_all(w, &f, err), err);
 	if (rc < 0) {
 		stoa__hints_release(&hints);
 		return rc;
@@ -453,22 +460,27 @@ static int add_to_delta(struct stoa__version *w, struct stoa__table *t, uint32_t
 			struct stoa__conflicts *c, struct stoa_error *err)
 {
 	struct filling f = { .t = t, .i = i, .set = stoa__set_of(t, i), .first = first,
-			     .last = UINT64_MAX, .check = is_unique(def_of(t, i)), .conflicts = c };
+			     .last = UINT64_MAX };
 	const struct stoa__hints *h = f.set->delta ? &f.set->delta->hints : NULL;
 	struct stoa__hints_shape add = shape_of(&f);
+	struct stoa__once once;
+	int rc;
 
 	if (!add.n)
 		return STOA_OK;
-	/* The first load makes a delta of its size; later ones leave room for those to come. */
-	f.alone = !h || !stoa__hints_has_room(h, add.n, add.first, add.last);
-	if (f.alone)
-		STOA_TRY(renew_delta(w, t, i, first - 1,
-				     add.n + (h ? stoa__hints_used(h) / 2 : 0),
-				     h ? (t->next_rowid - h->first) / 2 : 0, err));
-	f.set = stoa__set_of(t, i);
-	f.into = &f.set->delta->hints;
-	look_through(&f);
-	return fill(&f, err);
+	if (h && stoa__hints_has_room(h, add.n, add.first, add.last)) {
+		f.into = &f.set->delta->hints;
+		f.once = once_for(&once, t, i, true, c);
+		if (f.once)
+			look_through(f.once, f.into);
+		rc = put_all(&f, err);
+	} else {
+		/* The first load makes a delta of its size; later ones leave room for those to come. */
+		f.once = once_for(&once, t, i, false, c);
+		rc = renew_delta(w, t, i, h ? stoa__hints_used(h) / 2 : 0,
+				 h ? (t->next_rowid - h->first) / 2 : 0, f.once, err);
+	}
+	return end_once(f.once, rc, err);
 }
 
 /*
@@ -577,7 +589,7 @@ static void after(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 static int loaded(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 		  struct stoa_error *err)
 {
-	return renew_delta(w, t, i, UINT64_MAX, 0, 0, err);
+	return renew_delta(w, t, i, 0, 0, NULL, err);
 }
 
 const struct stoa__index_ops stoa__set_ops = {

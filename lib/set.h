@@ -141,6 +141,17 @@ struct stoa__set_walk {
 };
 /* Reads keys group by group, in order. */
 int stoa__set_walk(const struct stoa__set_walk *walk, struct stoa_error *err);
+/* The groups of a table, for several threads to walk through. */
+struct stoa__set_groups {
+	struct stoa__group **group;
+	size_t n;
+	_Atomic size_t next;	/* that nobody has taken */
+};
+/* STOA_OK or STOA_ENOMEM; the caller frees group. */
+int stoa__set_groups_init(struct stoa__set_groups *all, const struct stoa__table *t);
+/* Reads keys of one group after the other that no other thread has taken. */
+int stoa__set_walk_shared(const struct stoa__set_walk *walk, struct stoa__set_groups *groups,
+			  struct stoa_error *err);
 /* A table for what the walk will give: at most so many rows, within these rowids. */
 struct stoa__hints_shape stoa__set_shape(const struct stoa__set_walk *walk);
 

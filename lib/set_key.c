@@ -435,7 +435,9 @@ static int count_page(void *ctx, uint32_t from, uint32_t n, struct stoa_error *e
 	return STOA_OK;
 }
 
-int stoa__set_walk(const struct stoa__set_walk *walk, struct stoa_error *err)
+/* Walks through what @through takes @gs to. */
+static int read_groups(const struct stoa__set_walk *walk, int (*through)(struct groups *gs, void *ctx),
+		       void *ctx, struct stoa_error *err)
 {
 	struct reader *r = stoa__alloc_aligned(sizeof *r);
 	struct groups gs = { .walk = walk, .page = read_page, .reader = r, .err = err };
@@ -445,10 +447,59 @@ int stoa__set_walk(const struct stoa__set_walk *walk, struct stoa_error *err)
 		return stoa__fail_memory(err);
 	r->walk = walk;
 	r->scratch = (struct stoa__buf)STOA__BUF_INIT;
-	rc = for_groups(&gs);
+	rc = through(&gs, ctx);
 	stoa__buf_release(&r->scratch);
 	stoa__free(r);
 	return rc;
+}
+
+static int through_all(struct groups *gs, void *ctx)
+{
+	(void)ctx;
+	return for_groups(gs);
+}
+
+int stoa__set_walk(const struct stoa__set_walk *walk, struct stoa_error *err)
+{
+	return read_groups(walk, through_all, NULL, err);
+}
+
+static int through_shared(struct groups *gs, void *ctx)
+{
+	struct stoa__set_groups *all = ctx;
+	size_t k;
+
+	while ((k = atomic_fetch_add(&all->next, 1)) < all->n)
+		STOA_TRY(each_group(gs, 0, all->group[k]));
+	return STOA_OK;
+}
+
+int stoa__set_walk_shared(const struct stoa__set_walk *walk, struct stoa__set_groups *groups,
+			  struct stoa_error *err)
+{
+	return read_groups(walk, through_shared, groups, err);
+}
+
+static int list_group(void *ctx, uint64_t first, void *value)
+{
+	struct stoa__set_groups *all = ctx;
+
+	(void)first;
+	all->group[all->n++] = value;
+	return STOA_OK;
+}
+
+int stoa__set_groups_init(struct stoa__set_groups *all, const struct stoa__table *t)
+{
+	all->group = stoa__calloc(t->n_groups + 1, sizeof(struct stoa__group *));
+	all->n = 0;
+	atomic_init(&all->next, 0);
+	if (!all->group)
+		return STOA_ENOMEM;
+	(void)stoa__tree_walk(t->groups, 0, list_group, all);
+	if (t->tail)
+		all->group[all->n++] = t->tail;
+	return STOA_OK;
 }
 
 struct stoa__hints_shape stoa__set_shape(const struct stoa__set_walk *walk)

@@ -8,6 +8,7 @@
 #include "core/alloc.h"
 #include "core/bitmap.h"
 #include "db.h"
+#include "set_build.h"
 
 #define RUN_MAGIC 0x4e525453u	/* "STRN" */
 #define RUN_VERSION 4u
@@ -431,23 +432,11 @@ static enum stoa__set_extent extent(void *ctx, const struct stoa__group *g)
 	return is_chosen(ctx, &at) ? STOA__ROWS_ALL : STOA__ROWS_NONE;
 }
 
-static int put_batch(void *ctx, const struct stoa__set_batch *batch, struct stoa_error *err)
-{
-	struct stoa__hints *h = &((struct writing *)ctx)->hints;
-
-	(void)err;
-	for (uint32_t k = 0; k < batch->n; k++)
-		__builtin_prefetch((const void *)stoa__hints_group(
-			h, stoa__hints_home(h, batch->hash[k])));
-	for (uint32_t k = 0; k < batch->n; k++)
-		stoa__hints_build(h, batch->hash[k], batch->rowid[k]);
-	return STOA_OK;
-}
-
 static int build(struct writing *wr)
 {
-	struct stoa__set_walk walk = { wr->t, &wr->t->schema->indexes[wr->i], extent, put_batch,
-				       wr };
+	struct stoa__set_walk walk = { wr->t, &wr->t->schema->indexes[wr->i], extent, NULL, wr };
+	struct stoa__set_build build = { .walk = &walk, .into = &wr->hints, .n_threads = 1,
+					 .hands = &wr->db->hands };
 	const struct stoa__set *set = stoa__set_of(wr->t, wr->i);
 	struct stoa__hints_shape shape;
 	int rc;
@@ -456,9 +445,9 @@ static int build(struct writing *wr)
 	qsort(wr->covered, wr->n_covered, sizeof *wr->covered, by_file);
 	STOA_TRY(new_plan(wr));
 	shape = stoa__set_shape(&walk);
-	if (stoa__hints_init(&wr->hints, &shape) < 0)
+	if (stoa__hints_alloc(&wr->hints, &shape) < 0)
 		return stoa__fail_memory(wr->err);
-	rc = stoa__set_walk(&walk, wr->err);
+	rc = stoa__set_build(&build, wr->err);
 	if (rc == STOA_OK) {
 		struct stoa__set_run_plan *plan = &wr->plans->plan[wr->plans->n];
 

@@ -83,6 +83,7 @@ cmocka_tests += \
 	%D%/shell_test \
 	%D%/session_test \
 	%D%/spill_test \
+	%D%/set_build_test \
 	%D%/set_test \
 	%D%/settle_test \
 	%D%/sql_test \

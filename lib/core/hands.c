@@ -157,6 +157,20 @@ void stoa__hands_await(struct stoa__hands *hs, struct stoa__task *t)
 		t->run(t->ctx);
 }
 
+void stoa__hands_share(struct stoa__hands *hs, struct stoa__task *tasks, size_t n)
+{
+	size_t started = 1;
+
+	while (started < n && stoa__hands_start(hs, &tasks[started]) == STOA_OK)
+		started++;
+	if (n)
+		tasks[0].run(tasks[0].ctx);
+	for (size_t i = started; i < n; i++)
+		tasks[i].run(tasks[i].ctx);
+	for (size_t i = 1; i < started; i++)
+		stoa__hands_await(hs, &tasks[i]);
+}
+
 uint64_t stoa__hands_heap(struct stoa__hands *hs)
 {
 	uint64_t bytes = 0;

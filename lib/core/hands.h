@@ -22,6 +22,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct stoa__hand;
@@ -56,6 +57,11 @@ int stoa__hands_start(struct stoa__hands *hs, struct stoa__task *t);
  * on a machine with much else to do the hand may take longer to come than the work does.
  */
 void stoa__hands_await(struct stoa__hands *hs, struct stoa__task *t);
+/*
+ * Runs @n tasks, the first in this thread and those for which no hand is to be had, and waits for
+ * all.
+ */
+void stoa__hands_share(struct stoa__hands *hs, struct stoa__task *tasks, size_t n);
 /* Heap of the hands that do not work. */
 uint64_t stoa__hands_heap(struct stoa__hands *hs);
 
