@@ -239,22 +239,19 @@ static int begin_file(struct stoa__bulk *b, struct stoa_error *err)
 {
 	struct stoa_txn *txn = b->txn;
 	struct stoa_db *db = txn->db;
-	uint64_t number = atomic_fetch_add(&db->next_file, 1), *numbers;
+	uint64_t number = atomic_fetch_add(&db->next_file, 1);
 	struct file *files;
 
 	files = stoa__realloc_array(b->files, b->n_files + 1, sizeof *files);
 	if (!files)
 		return stoa__fail_memory(err);
 	b->files = files;
-	numbers = stoa__realloc_array(txn->files, txn->n_files + 1, sizeof *numbers);
-	if (!numbers)
+	if (stoa__txn_note_file(txn, number) < 0)
 		return stoa__fail_memory(err);
-	txn->files = numbers;
 	STOA_TRY(stoa__segment_create(&db->dir, number, stoa__catalog_uuid(db->catalog),
 				      &b->writer, err));
 	if (b->first_ended < b->n_files)
 		stoa__segment_inherit(b->writer, b->files[b->n_files - 1].ended);
-	numbers[txn->n_files++] = number;
 	files[b->n_files++] = (struct file){ .number = number };
 	return STOA_OK;
 }
@@ -363,7 +360,7 @@ static int index_rows(struct stoa__bulk *b, struct stoa__table *t, uint64_t firs
 {
 	struct settling s = { { .index = b->conflict_index, .policy = b->conflict_policy,
 				.drop = drop_loser }, b };
-	int rc = stoa__indexes_appended(b->txn->version, t, first,
+	int rc = stoa__indexes_appended(b->txn->version, b->txn, t, first,
 					b->conflict_policy ? &s.conflicts : NULL, err);
 
 	for (size_t i = 0; n_lost && i < s.conflicts.losers.n; i++)

@@ -134,9 +134,9 @@ static int check_group(void *ctx, uint64_t first, void *value)
 	return note(c, stoa__group_verify(g, c->table->schema, &why), name, &why);
 }
 
-static int check_run(void *ctx, const struct stoa__segment *s, bool is_new)
+static int check_run(void *ctx, const struct stoa__segment *s, uint64_t born)
 {
-	(void)is_new;
+	(void)born;
 	return check_segment(ctx, (struct stoa__segment *)(uintptr_t)s, true);
 }
 

@@ -184,9 +184,9 @@ static int use_group(void *ctx, uint64_t first, void *value)
 	return g->base->segment ? use(ctx, stoa__segment_file(g->base->segment)) : STOA_OK;
 }
 
-static int use_run(void *ctx, const struct stoa__segment *s, bool is_new)
+static int use_run(void *ctx, const struct stoa__segment *s, uint64_t born)
 {
-	(void)is_new;
+	(void)born;
 	return use(ctx, stoa__segment_file(s));
 }
 
@@ -200,7 +200,8 @@ static int use_table(void *ctx, uint64_t id, void *value)
 }
 
 /*
- * A file that the catalog does not have yet, though a group of it came mapped: bulk load made it.
+ * A file that the catalog does not have yet, though a group or run of it came mapped: bulk load made
+ * it.
  */
 static int store_file(struct stoa__saving *c, uint64_t number, uint64_t len, uint64_t root)
 {
@@ -225,13 +226,23 @@ static int store_mapped(void *ctx, uint64_t first, void *value)
 	return store_file(c, stoa__segment_file(s), stoa__segment_len(s), stoa__segment_root(s));
 }
 
+static int store_run(void *ctx, const struct stoa__segment *s, uint64_t born)
+{
+	struct stoa__saving *c = ctx;
+
+	if (born <= c->since)
+		return STOA_OK;
+	return store_file(c, stoa__segment_file(s), stoa__segment_len(s), stoa__segment_root(s));
+}
+
 static int store_mapped_of(void *ctx, uint64_t id, void *value)
 {
 	struct stoa__saving *c = ctx;
 	const struct stoa__table *t = value;
 
 	(void)id;
-	return stoa__tree_walk(t->groups, c->since, store_mapped, c);
+	STOA_TRY(stoa__tree_walk(t->groups, c->since, store_mapped, c));
+	return stoa__set_runs_files(t, &c->runs, store_run, c);
 }
 
 static int store_files(struct stoa__saving *c)
@@ -247,12 +258,6 @@ static int store_files(struct stoa__saving *c)
 		STOA_TRY(store_file(c, f->number, f->len, f->root));
 	}
 	STOA_TRY(stoa__tree_walk(c->v->tables, c->since, store_mapped_of, c));
-	for (size_t i = 0; i < c->runs.n; i++) {
-		const struct stoa__segment *run = c->runs.plan[i].segment;
-
-		STOA_TRY(store_file(c, stoa__segment_file(run), stoa__segment_len(run),
-				    stoa__segment_root(run)));
-	}
 	rc = stoa__saving_find_stale(c, stoa__key(STOA__REC_FILE), 8, is_used, &s);
 	for (size_t i = 0; i < s.n && rc == STOA_OK; i++) {
 		struct stoa__key k = stoa__key(STOA__REC_FILE);

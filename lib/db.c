@@ -328,9 +328,9 @@ static int note_group(void *ctx, uint64_t first, void *value)
 	return g->base->segment ? note_file(ctx, g->base->segment) : STOA_OK;
 }
 
-static int note_run(void *ctx, const struct stoa__segment *s, bool is_new)
+static int note_run(void *ctx, const struct stoa__segment *s, uint64_t born)
 {
-	(void)is_new;
+	(void)born;
 	return note_file(ctx, s);
 }
 

@@ -136,6 +136,8 @@ int stoa__db_may_write(struct stoa_db *db, struct stoa_error *err);
 int stoa__txn_enter(const struct stoa_txn *txn, struct stoa_error *err);
 /* And may it write? STOA_EREADONLY. */
 int stoa__txn_enter_write(const struct stoa_txn *txn, struct stoa_error *err);
+/* Segment file @number is the transaction's, which removes it if it is aborted. STOA_OK or STOA_ENOMEM. */
+int stoa__txn_note_file(struct stoa_txn *txn, uint64_t number);
 /* The table as the transaction sees it; STOA_ENOTFOUND. */
 int stoa__txn_table(const struct stoa_txn *txn, stoa_table id, struct stoa__table **out,
 		    struct stoa_error *err);

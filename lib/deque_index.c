@@ -284,14 +284,15 @@ static int create(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 	return t->tail ? add_group(&a, 0, t->tail) : STOA_OK;
 }
 
-static int appended(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t first,
-		    struct stoa__conflicts *c, struct stoa_error *err)
+static int appended(struct stoa__version *w, struct stoa_txn *txn, struct stoa__table *t, uint32_t i,
+		    uint64_t first, struct stoa__conflicts *c, struct stoa_error *err)
 {
 	struct adding a = { w, t, i, first, err };
 	struct stoa__group *g;
 	struct stoa__deque *d;
 	uint64_t key = first;
 
+	(void)txn;
 	(void)c;
 	STOA_TRY(stoa__deque_index_own(w, t, i, &d, err));
 	for (g = stoa__tree_next(t->groups, key, true, &key); g;

@@ -35,13 +35,11 @@ void stoa__hints_plan(struct stoa__hints *h, const struct stoa__hints_shape *sha
 	h->exact = shape->one_to_one && stoa__hints_determine(h->n_groups, h->bits);
 }
 
-int stoa__hints_alloc(struct stoa__hints *h, const struct stoa__hints_shape *shape)
+int stoa__hints_take_groups(struct stoa__hints *h)
 {
-	size_t size;
+	size_t size = h->n_groups * sizeof *h->groups;
 
-	stoa__hints_plan(h, shape);
-	size = h->n_groups * sizeof *h->groups;
-	h->groups = shape->n < SIZE_MAX / 1024 ? stoa__alloc_aligned(size) : NULL;
+	h->groups = h->n_groups < SIZE_MAX / 1024 ? stoa__alloc_aligned(size) : NULL;
 	if (!h->groups)
 		return STOA_ENOMEM;
 	/*
@@ -54,6 +52,18 @@ int stoa__hints_alloc(struct stoa__hints *h, const struct stoa__hints_shape *sha
 		(void)madvise((void *)from, size - 4096, MADV_HUGEPAGE);
 	}
 	return STOA_OK;
+}
+
+void stoa__hints_give_groups(struct stoa__hints *h)
+{
+	stoa__free(h->groups);
+	h->groups = NULL;
+}
+
+int stoa__hints_alloc(struct stoa__hints *h, const struct stoa__hints_shape *shape)
+{
+	stoa__hints_plan(h, shape);
+	return stoa__hints_take_groups(h);
 }
 
 int stoa__hints_init(struct stoa__hints *h, const struct stoa__hints_shape *shape)

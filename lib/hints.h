@@ -124,6 +124,9 @@ int stoa__hints_init(struct stoa__hints *h, const struct stoa__hints_shape *shap
 int stoa__hints_alloc(struct stoa__hints *h, const struct stoa__hints_shape *shape);
 /* What it would be, without groups. */
 void stoa__hints_plan(struct stoa__hints *h, const struct stoa__hints_shape *shape);
+/* Groups for it, not emptied: STOA_OK or STOA_ENOMEM. And without them again. */
+int stoa__hints_take_groups(struct stoa__hints *h);
+void stoa__hints_give_groups(struct stoa__hints *h);
 void stoa__hints_release(struct stoa__hints *h);
 /* Do homes, tags and words of such a table determine a hash? */
 bool stoa__hints_determine(uint64_t n_groups, unsigned bits);

@@ -228,26 +228,26 @@ void stoa__indexes_after(struct stoa__version *w, struct stoa__table *t,
 }
 
 /* Lets the index that settles conflicts see the rows, and drops those that lose. */
-static int settle(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t first,
-		  struct stoa__conflicts *c, struct stoa_error *err)
+static int settle(struct stoa__version *w, struct stoa_txn *txn, struct stoa__table *t, uint32_t i,
+		  uint64_t first, struct stoa__conflicts *c, struct stoa_error *err)
 {
-	STOA_TRY(ops_of(t, i)->appended(w, t, i, first, c, err));
+	STOA_TRY(ops_of(t, i)->appended(w, txn, t, i, first, c, err));
 	stoa__rowlist_sort(&c->losers);
 	for (size_t k = 0; k < c->losers.n; k++)
 		STOA_TRY(c->drop(c, c->losers.rows[k], err));
 	return STOA_OK;
 }
 
-int stoa__indexes_appended(struct stoa__version *w, struct stoa__table *t, uint64_t first,
-			   struct stoa__conflicts *c, struct stoa_error *err)
+int stoa__indexes_appended(struct stoa__version *w, struct stoa_txn *txn, struct stoa__table *t,
+			   uint64_t first, struct stoa__conflicts *c, struct stoa_error *err)
 {
 	int settled = c ? stoa__schema_find_index(t->schema, c->index) : -1;
 
 	if (settled >= 0)
-		STOA_TRY(settle(w, t, (uint32_t)settled, first, c, err));
+		STOA_TRY(settle(w, txn, t, (uint32_t)settled, first, c, err));
 	for (uint32_t i = 0; t->indexes && i < t->indexes->n; i++)
 		if (ops_of(t, i)->appended && (int)i != settled)
-			STOA_TRY(ops_of(t, i)->appended(w, t, i, first, NULL, err));
+			STOA_TRY(ops_of(t, i)->appended(w, txn, t, i, first, NULL, err));
 	return STOA_OK;
 }
 

@@ -111,11 +111,12 @@ struct stoa__index_ops {
 	void (*after)(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 		      const struct stoa__change *change);
 	/*
-	 * Whole groups with rowids from @first on were added. @c is NULL, or for this index. A
-	 * failure is followed by a rollback.
+	 * Whole groups with rowids from @first on were added by @txn. @c is NULL, or for this
+	 * index. A failure is followed by a rollback.
 	 */
-	int (*appended)(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t first,
-			struct stoa__conflicts *c, struct stoa_error *err);
+	int (*appended)(struct stoa__version *w, struct stoa_txn *txn, struct stoa__table *t,
+			uint32_t i, uint64_t first, struct stoa__conflicts *c,
+			struct stoa_error *err);
 	/* The working version went back to an older state; @t is that of it. */
 	void (*undone)(const struct stoa__table *t, uint32_t i);
 	/* Calls @each with all blocks of a state, the state last. */
@@ -164,8 +165,8 @@ int stoa__indexes_before(struct stoa__version *w, struct stoa__table *t,
 void stoa__indexes_after(struct stoa__version *w, struct stoa__table *t,
 			 const struct stoa__change *change);
 /* The index of @c, unless that is NULL, comes first, and its losers are gone before others look. */
-int stoa__indexes_appended(struct stoa__version *w, struct stoa__table *t, uint64_t first,
-			   struct stoa__conflicts *c, struct stoa_error *err);
+int stoa__indexes_appended(struct stoa__version *w, struct stoa_txn *txn, struct stoa__table *t,
+			   uint64_t first, struct stoa__conflicts *c, struct stoa_error *err);
 void stoa__indexes_undone(const struct stoa__table *t);
 void stoa__indexes_each_block(const struct stoa__table *t,
 			      void (*each)(void *ctx, struct stoa__block *b), void *ctx);

@@ -103,6 +103,8 @@ libstoa_all_la_SOURCES += \
 	%D%/set_algebra.c \
 	%D%/set_build.c \
 	%D%/set_build.h \
+	%D%/set_file.c \
+	%D%/set_file.h \
 	%D%/set_find.c \
 	%D%/set_key.c \
 	%D%/set_many.c \

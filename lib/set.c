@@ -3,9 +3,9 @@
  * set.c - the set index as a kind: how hints come about when rows do
  *
  * Rows that change one by one put their hints into the delta. Whole groups that a bulk load adds
- * get a run of their own, of the right size and built in one pass, if they are in a segment; a
- * database in memory has a delta and nothing else. set_run.c has what happens to runs at a
- * checkpoint.
+ * get a run of their own, of the right size, if they are in a segment: it goes to a file as it is
+ * made, part by part (set_build.h, set_file.h). A database in memory has a delta and nothing else.
+ * set_run.c has what happens to runs at a checkpoint.
  */
 #include "set.h"
 
@@ -16,7 +16,7 @@
 #include "../storage/file.h"
 #include "core/alloc.h"
 #include "db.h"
-#include "set_build.h"
+#include "set_file.h"
 #include "set_run.h"
 
 #define ROOM_MIN 64	/* hints that a delta has room for */
@@ -249,14 +249,21 @@ static int put_all(struct filling *f, struct stoa_error *err)
 	return rc;
 }
 
-/* The same for one that nobody sees yet, with all that goes with it. */
-static int build_all(const struct stoa__version *w, struct filling *f, struct stoa_error *err)
+/* How one that nobody sees yet is built. */
+static struct stoa__set_build build_of(const struct stoa__version *w, const struct filling *f,
+				       const struct stoa__set_walk *walk)
 {
 	struct stoa_db *db = stoa__db_of(w);
+
+	return (struct stoa__set_build){ .walk = walk, .into = f->into, .once = f->once,
+					 .hands = &db->hands, .n_threads = db->options.n_threads };
+}
+
+/* Puts the rows' hints into f->into, which nobody sees yet. */
+static int build_in_heap(const struct stoa__version *w, struct filling *f, struct stoa_error *err)
+{
 	struct stoa__set_walk walk = { f->t, def_of(f->t, f->i), extent, NULL, f };
-	struct stoa__set_build build = { .walk = &walk, .into = f->into, .once = f->once,
-					 .hands = &db->hands,
-					 .n_threads = db->options.n_threads };
+	struct stoa__set_build build = build_of(w, f, &walk);
 
 	return stoa__set_build(&build, err);
 }
@@ -356,7 +363,7 @@ static int renew_delta(struct stoa__version *w, struct stoa__table *t, uint32_t 
 	if (!d)
 		return stoa__fail_memory(err);
 	f.into = &d->hints;
-	rc = build_all(w, &f, err);
+	rc = build_in_heap(w, &f, err);
 	if (rc < 0) {
 		stoa__block_retire(w, &d->block);
 		return rc;
@@ -421,9 +428,68 @@ static int end_once(struct stoa__once *once, int rc, struct stoa_error *err)
 	return rc < 0 ? rc : twice;
 }
 
-/* A run over the mapped groups from rowid @first on that no run covers. */
-static int add_run(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t first,
-		   struct stoa__conflicts *c, struct stoa_error *err)
+/* A run in heap, for what @f->into is planned for. */
+static int heap_run(struct stoa__version *w, struct filling *f, struct stoa__set_run **out,
+		    struct stoa_error *err)
+{
+	int rc = stoa__hints_take_groups(f->into) < 0 ? stoa__fail_memory(err) :
+							build_in_heap(w, f, err);
+
+	rc = end_once(f->once, rc, err);
+	if (rc < 0) {
+		stoa__hints_release(f->into);
+		return rc;
+	}
+	rc = stoa__set_run_new(w, f->into, f->t, f->set, f->first, out);
+	return rc < 0 ? stoa__fail_memory(err) : STOA_OK;
+}
+
+/* Ends a run's file, which is all there, and opens it. */
+static int finish_file(struct stoa__set_file *file, const struct filling *f,
+		       struct stoa__segment **out, struct stoa_error *err)
+{
+	struct stoa__covered *covered;
+	size_t n;
+	int rc;
+
+	if (stoa__set_run_list(f->t, f->set, f->first, &covered, &n) < 0)
+		return stoa__fail_memory(err);
+	rc = stoa__set_file_finish(file, f->into,
+				   &(struct stoa__run_of){ f->t, f->i, covered, n }, out, err);
+	stoa__free(covered);
+	return rc;
+}
+
+/* The same in a file of the transaction's, whose commit will be a checkpoint. */
+static int file_run(struct stoa_txn *txn, struct filling *f, struct stoa__set_run **out,
+		    struct stoa_error *err)
+{
+	struct stoa__set_walk walk = { f->t, def_of(f->t, f->i), extent, NULL, f };
+	struct stoa__set_build build = build_of(txn->version, f, &walk);
+	struct stoa__segment *segment = NULL;
+	struct stoa__set_file file = { 0 };
+	int rc = stoa__set_file_create(&file, txn->db, err);
+
+	if (rc == STOA_OK)
+		rc = stoa__set_file_build(&file, &build, err);
+	rc = end_once(f->once, rc, err);
+	if (rc == STOA_OK && stoa__txn_note_file(txn, file.number) < 0)
+		rc = stoa__fail_memory(err);
+	if (rc == STOA_OK)
+		rc = finish_file(&file, f, &segment, err);
+	stoa__set_file_discard(&file);
+	if (rc == STOA_OK)
+		rc = stoa__set_run_open(txn->version, segment, out, err);
+	stoa__segment_unref(segment);
+	return rc;
+}
+
+/*
+ * A run over the mapped groups from rowid @first on that no run covers; in heap, if there is no
+ * transaction that has loaded them.
+ */
+static int add_run(struct stoa__version *w, struct stoa_txn *txn, struct stoa__table *t, uint32_t i,
+		   uint64_t first, struct stoa__conflicts *c, struct stoa_error *err)
 {
 	const struct stoa__set *old = stoa__set_of(t, i);
 	struct filling f = { .t = t, .i = i, .set = old, .first = first, .last = UINT64_MAX,
@@ -433,24 +499,16 @@ static int add_run(struct stoa__version *w, struct stoa__table *t, uint32_t i, u
 	struct stoa__once once;
 	struct stoa__set *set;
 	struct stoa__set_run *run;
-	int rc;
 
 	if (!shape.n || old->n_runs == STOA__SET_RUNS_MAX)
 		return STOA_OK;
-	if (stoa__index_own(w, t, i, &set) < 0 ||
-	    stoa__hints_alloc(&hints, &shape) < 0)
+	if (stoa__index_own(w, t, i, &set) < 0)
 		return stoa__fail_memory(err);
+	stoa__hints_plan(&hints, &shape);
 	f.set = set;
 	f.into = &hints;
 	f.once = once_for(&once, t, i, true, c);
-	rc = end_once(f.once, build_all(w, &f, err), err);
-	if (rc < 0) {
-		stoa__hints_release(&hints);
-		return rc;
-	}
-	rc = stoa__set_run_new(w, &hints, t, set, first, &run);
-	if (rc < 0)
-		return stoa__fail_memory(err);
+	STOA_TRY(txn ? file_run(txn, &f, &run, err) : heap_run(w, &f, &run, err));
 	set->run[set->n_runs++] = run;
 	return STOA_OK;
 }
@@ -487,10 +545,10 @@ static int add_to_delta(struct stoa__version *w, struct stoa__table *t, uint32_t
  * What fails half-way has put hints for rows that will not be there; their rowids may be given to
  * others. Hints may be wrong.
  */
-static int appended(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t first,
-		    struct stoa__conflicts *c, struct stoa_error *err)
+static int appended(struct stoa__version *w, struct stoa_txn *txn, struct stoa__table *t, uint32_t i,
+		    uint64_t first, struct stoa__conflicts *c, struct stoa_error *err)
 {
-	STOA_TRY(add_run(w, t, i, first, c, err));
+	STOA_TRY(add_run(w, txn, t, i, first, c, err));
 	return add_to_delta(w, t, i, first, c, err);
 }
 
@@ -514,7 +572,7 @@ static int create(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 	if (!set)
 		return stoa__fail_memory(err);
 	t->indexes->state[i] = &set->block;
-	return appended(w, t, i, 1, NULL, err);
+	return appended(w, NULL, t, i, 1, NULL, err);
 }
 
 /* ---- rows one by one ---- */

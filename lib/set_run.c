@@ -8,18 +8,13 @@
 #include "core/alloc.h"
 #include "core/bitmap.h"
 #include "db.h"
-#include "set_build.h"
+#include "set_file.h"
 
-#define RUN_MAGIC 0x4e525453u	/* "STRN" */
-#define RUN_VERSION 4u
-#define RUN_HEAD 64		/* bytes before the groups covered */
 #define RUN_RATIO 3		/* a run is at least so much larger than all younger ones */
 
 #define GROUP_BYTES sizeof(struct stoa__hints_group)
 
 uint64_t stoa__set_run_rows_min = 32768;
-
-enum { SLOT_HEAD = 1, SLOT_PARTS = 2 };
 
 /* ---- runs in memory ---- */
 
@@ -35,21 +30,20 @@ static void release_run(struct stoa__block *b)
 	stoa__free(run->covered);
 }
 
-/* A run without hints yet, with room for @n_covered groups. */
-static struct stoa__set_run *run_alloc(struct stoa__version *w, size_t n_covered)
+/* A run without hints yet, over groups whose list it takes over. */
+static struct stoa__set_run *run_alloc(struct stoa__version *w, struct stoa__covered *covered, size_t n)
 {
 	static _Atomic uint64_t next_id = 1;
 	struct stoa__set_run *run = stoa__block_new(w, STOA__KIND_INDEX, sizeof *run);
 
-	if (!run)
-		return NULL;
-	run->block.release = release_run;
-	run->id = atomic_fetch_add(&next_id, 1);
-	run->covered = stoa__calloc(n_covered + 1, sizeof *run->covered);
-	if (!run->covered) {
-		stoa__block_retire(w, &run->block);
+	if (!run) {
+		stoa__free(covered);
 		return NULL;
 	}
+	run->block.release = release_run;
+	run->id = atomic_fetch_add(&next_id, 1);
+	run->covered = covered;
+	run->n_covered = n;
 	stoa__block_grow(w, &run->block, stoa__alloc_size(run->covered));
 	return run;
 }
@@ -106,23 +100,35 @@ static int list_group(void *ctx, uint64_t first, void *value)
 	return STOA_OK;
 }
 
+int stoa__set_run_list(const struct stoa__table *t, const struct stoa__set *set, uint64_t first,
+		       struct stoa__covered **covered, size_t *n)
+{
+	struct listing l = { set, first, NULL, 0 };
+
+	(void)stoa__tree_walk(t->groups, 0, list_group, &l);
+	*covered = l.out = stoa__calloc(l.n + 1, sizeof *l.out);
+	if (!l.out)
+		return STOA_ENOMEM;
+	l.n = 0;
+	(void)stoa__tree_walk(t->groups, 0, list_group, &l);
+	qsort(l.out, l.n, sizeof *l.out, by_file);
+	*n = l.n;
+	return STOA_OK;
+}
+
 int stoa__set_run_new(struct stoa__version *w, struct stoa__hints *hints, const struct stoa__table *t,
 		  const struct stoa__set *set, uint64_t first, struct stoa__set_run **out)
 {
-	struct listing l = { set, first, NULL, 0 };
-	struct stoa__set_run *run;
+	struct stoa__covered *covered = NULL;
+	size_t n = 0;
+	struct stoa__set_run *run = stoa__set_run_list(t, set, first, &covered, &n) < 0 ?
+					    NULL :
+					    run_alloc(w, covered, n);
 
-	(void)stoa__tree_walk(t->groups, 0, list_group, &l);
-	run = run_alloc(w, l.n);
 	if (!run) {
 		stoa__hints_release(hints);
 		return STOA_ENOMEM;
 	}
-	l.out = run->covered;
-	l.n = 0;
-	(void)stoa__tree_walk(t->groups, 0, list_group, &l);
-	run->n_covered = l.n;
-	qsort(run->covered, l.n, sizeof *run->covered, by_file);
 	memcpy(&run->hints, hints, sizeof run->hints);
 	stoa__block_grow(w, &run->block, stoa__alloc_size(run->hints.groups));
 	*out = run;
@@ -144,7 +150,7 @@ static int open_part(struct stoa__set_run *run, uint64_t part, struct stoa_error
 {
 	const uint8_t *image;
 	size_t len;
-	int rc = stoa__segment_chunk(run->segment, 0, (uint32_t)(SLOT_PARTS + part), &image, &len,
+	int rc = stoa__segment_chunk(run->segment, 0, (uint32_t)(STOA__RUN_SLOT_PARTS + part), &image, &len,
 				     err);
 
 	if (rc == STOA_ENOTFOUND ||
@@ -171,12 +177,12 @@ static int read_head(struct stoa__segment *s, struct stoa__hints *h, uint64_t *n
 {
 	const uint8_t *p;
 	size_t len;
-	int rc = stoa__segment_chunk(s, 0, SLOT_HEAD, &p, &len, err);
+	int rc = stoa__segment_chunk(s, 0, STOA__RUN_SLOT_HEAD, &p, &len, err);
 
 	if (rc == STOA_ENOTFOUND)
 		return malformed(s, err);
 	STOA_TRY(rc);
-	if (len < RUN_HEAD || stoa__load_u32(p) != RUN_MAGIC || stoa__load_u32(p + 4) != RUN_VERSION)
+	if (len < STOA__RUN_HEAD || stoa__load_u32(p) != STOA__RUN_MAGIC || stoa__load_u32(p + 4) != STOA__RUN_VERSION)
 		return malformed(s, err);
 	h->n_groups = stoa__load_u64(p + 8);
 	atomic_init(&h->n, stoa__load_u64(p + 16));
@@ -187,25 +193,30 @@ static int read_head(struct stoa__segment *s, struct stoa__hints *h, uint64_t *n
 	if (!h->n_groups || h->n_groups > stoa__segment_len(s) / GROUP_BYTES ||
 	    !h->bits || h->bits > STOA__HINTS_ROWID_BITS ||
 	    (h->exact && !stoa__hints_determine(h->n_groups, h->bits)) ||
-	    *n_covered > (len - RUN_HEAD) / sizeof(struct stoa__covered))
+	    *n_covered > (len - STOA__RUN_HEAD) / sizeof(struct stoa__covered))
 		return malformed(s, err);
-	*list = p + RUN_HEAD;
+	*list = p + STOA__RUN_HEAD;
 	return STOA_OK;
 }
 
-/* A run over a segment, which is counted once more. */
-static int run_open(struct stoa__version *w, struct stoa__segment *s, struct stoa__set_run **out,
-		    struct stoa_error *err)
+int stoa__set_run_open(struct stoa__version *w, struct stoa__segment *s, struct stoa__set_run **out,
+		       struct stoa_error *err)
 {
 	struct stoa__hints h = { 0 };
+	struct stoa__covered *covered;
 	struct stoa__set_run *run;
 	const uint8_t *list = NULL;
-	uint64_t n = 0, n_parts;
+	uint64_t n = 0;
 
 	STOA_TRY(read_head(s, &h, &n, &list, err));
-	n_parts = stoa__hints_parts(h.n_groups);
-	h.parts = stoa__calloc(n_parts, sizeof *h.parts);
-	run = h.parts ? run_alloc(w, n) : NULL;
+	h.parts = stoa__calloc(stoa__hints_parts(h.n_groups), sizeof *h.parts);
+	covered = h.parts ? stoa__calloc(n + 1, sizeof *covered) : NULL;
+	for (uint64_t k = 0; covered && k < n; k++, list += sizeof *covered)
+		covered[k] = (struct stoa__covered){ stoa__load_u64(list), stoa__load_u64(list + 8) };
+	/* Files are not to be trusted, and the search needs an order. */
+	if (covered)
+		qsort(covered, n, sizeof *covered, by_file);
+	run = covered ? run_alloc(w, covered, n) : NULL;
 	if (!run) {
 		stoa__free((void *)(uintptr_t)h.parts);
 		return stoa__fail_memory(err);
@@ -213,48 +224,7 @@ static int run_open(struct stoa__version *w, struct stoa__segment *s, struct sto
 	stoa__block_grow(w, &run->block, stoa__alloc_size((void *)(uintptr_t)h.parts));
 	memcpy(&run->hints, &h, sizeof h);
 	run->segment = stoa__segment_ref(s);
-	run->n_covered = n;
-	for (uint64_t k = 0; k < n; k++, list += sizeof *run->covered)
-		run->covered[k] = (struct stoa__covered){ stoa__load_u64(list),
-							  stoa__load_u64(list + 8) };
-	/* Files are not to be trusted, and the search needs an order. */
-	qsort(run->covered, n, sizeof *run->covered, by_file);
 	*out = run;
-	return STOA_OK;
-}
-
-static int put_head(const struct stoa__hints *h, const struct stoa__table *t, uint32_t i,
-		    const struct stoa__covered *covered, size_t n, struct stoa__buf *out)
-{
-	STOA_TRY(stoa__buf_put_u32(out, RUN_MAGIC));
-	STOA_TRY(stoa__buf_put_u32(out, RUN_VERSION));
-	STOA_TRY(stoa__buf_put_u64(out, h->n_groups));
-	STOA_TRY(stoa__buf_put_u64(out, stoa__hints_used(h)));
-	STOA_TRY(stoa__buf_put_u64(out, n));
-	STOA_TRY(stoa__buf_put_u64(out, t->id));
-	STOA_TRY(stoa__buf_put_u64(out, t->schema->indexes[i].id));
-	STOA_TRY(stoa__buf_put_u64(out, h->first));
-	STOA_TRY(stoa__buf_put_u32(out, h->bits));
-	STOA_TRY(stoa__buf_put_u32(out, h->exact));
-	for (size_t k = 0; k < n; k++) {
-		STOA_TRY(stoa__buf_put_u64(out, covered[k].file));
-		STOA_TRY(stoa__buf_put_u64(out, covered[k].index));
-	}
-	return stoa__buf_pad(out, 64);
-}
-
-static int write_chunks(struct stoa__segment_writer *writer, const struct stoa__hints *h,
-			const struct stoa__buf *head, struct stoa_error *err)
-{
-	uint64_t n = stoa__hints_parts(h->n_groups);
-	uint32_t group;
-
-	STOA_TRY(stoa__segment_add_group(writer, 1, &group, err));
-	STOA_TRY(stoa__segment_add_chunk(writer, SLOT_HEAD, head->p, head->len, err));
-	for (uint64_t part = 0; part < n; part++)
-		STOA_TRY(stoa__segment_add_chunk(
-			writer, (uint32_t)(SLOT_PARTS + part), h->groups + part * STOA__HINTS_PART,
-			stoa__hints_part_groups(h, part) * GROUP_BYTES, err));
 	return STOA_OK;
 }
 
@@ -276,37 +246,16 @@ struct writing {
 	uint32_t gone;				/* bit r: run r is made anew */
 	struct stoa__covered *covered;		/* groups of the new run */
 	size_t n_covered, cap_covered;
-	struct stoa__hints hints;
 };
 
-/* Writes a table of hints to a file of its own; the plan for it is the last one. */
-static int write_file(struct writing *wr, const struct stoa__hints *h,
-		      const struct stoa__covered *covered, size_t n, struct stoa_error *err)
+/* A file is whole: the plan for it is the last one. */
+static int finish_file(struct writing *wr, struct stoa__set_file *f, const struct stoa__hints *h,
+		       const struct stoa__covered *covered, size_t n)
 {
-	struct stoa_db *db = wr->db;
-	const uint8_t *uuid = stoa__catalog_uuid(db->catalog);
-	uint64_t number = atomic_fetch_add(&db->next_file, 1), len, root;
+	struct stoa__run_of what = { wr->t, wr->i, covered, n };
 	struct stoa__set_run_plan *plan = &wr->plans->plan[wr->plans->n];
-	struct stoa__segment_writer *writer = NULL;
-	struct stoa__buf head = STOA__BUF_INIT;
-	int rc = put_head(h, wr->t, wr->i, covered, n, &head);
 
-	rc = rc < 0 ? stoa__fail_memory(err) :
-		      stoa__segment_create(&db->dir, number, uuid, &writer, err);
-	if (rc == STOA_OK) {
-		rc = write_chunks(writer, h, &head, err);
-		if (rc < 0)
-			stoa__segment_discard(writer);
-		else
-			rc = stoa__segment_finish(writer, &len, &root, err);
-	}
-	stoa__buf_release(&head);
-	STOA_TRY(rc);
-	rc = stoa__segment_open(&db->dir, number, uuid, len, root, &plan->segment, err);
-	if (rc < 0) {
-		(void)stoa__segment_unlink(&db->dir, number, NULL);
-		return rc;
-	}
+	STOA_TRY(stoa__set_file_finish(f, h, &what, &plan->segment, wr->err));
 	plan->table = wr->t->id;
 	plan->index = wr->t->schema->indexes[wr->i].id;
 	wr->plans->n++;
@@ -435,28 +384,46 @@ static enum stoa__set_extent extent(void *ctx, const struct stoa__group *g)
 static int build(struct writing *wr)
 {
 	struct stoa__set_walk walk = { wr->t, &wr->t->schema->indexes[wr->i], extent, NULL, wr };
-	struct stoa__set_build build = { .walk = &walk, .into = &wr->hints, .n_threads = 1,
+	struct stoa__hints hints;
+	struct stoa__set_build build = { .walk = &walk, .into = &hints, .n_threads = 1,
 					 .hands = &wr->db->hands };
 	const struct stoa__set *set = stoa__set_of(wr->t, wr->i);
 	struct stoa__hints_shape shape;
+	struct stoa__set_run_plan *plan;
+	struct stoa__set_file file = { 0 };
 	int rc;
 
 	STOA_TRY(stoa__tree_walk(wr->t->groups, 0, choose_group, wr));
 	qsort(wr->covered, wr->n_covered, sizeof *wr->covered, by_file);
 	STOA_TRY(new_plan(wr));
 	shape = stoa__set_shape(&walk);
-	if (stoa__hints_alloc(&wr->hints, &shape) < 0)
-		return stoa__fail_memory(wr->err);
-	rc = stoa__set_build(&build, wr->err);
-	if (rc == STOA_OK) {
-		struct stoa__set_run_plan *plan = &wr->plans->plan[wr->plans->n];
-
-		for (uint32_t r = 0; r < set->n_runs; r++)
-			if (wr->gone >> r & 1)
-				plan->gone[plan->n_gone++] = set->run[r]->id;
-		rc = write_file(wr, &wr->hints, wr->covered, wr->n_covered, wr->err);
+	stoa__hints_plan(&hints, &shape);
+	STOA_TRY(stoa__set_file_create(&file, wr->db, wr->err));
+	rc = stoa__set_file_build(&file, &build, wr->err);
+	if (rc < 0) {
+		stoa__set_file_discard(&file);
+		return rc;
 	}
-	stoa__hints_release(&wr->hints);
+	plan = &wr->plans->plan[wr->plans->n];
+	for (uint32_t r = 0; r < set->n_runs; r++)
+		if (wr->gone >> r & 1)
+			plan->gone[plan->n_gone++] = set->run[r]->id;
+	return finish_file(wr, &file, &hints, wr->covered, wr->n_covered);
+}
+
+static int write_heap_run(struct writing *wr, const struct stoa__set_run *run)
+{
+	struct stoa__set_file file = { 0 };
+	int rc;
+
+	STOA_TRY(new_plan(wr));
+	wr->plans->plan[wr->plans->n].gone[0] = run->id;
+	wr->plans->plan[wr->plans->n].n_gone = 1;
+	STOA_TRY(stoa__set_file_create(&file, wr->db, wr->err));
+	rc = stoa__set_file_put(&file, &run->hints, wr->err);
+	if (rc == STOA_OK)
+		return finish_file(wr, &file, &run->hints, run->covered, run->n_covered);
+	stoa__set_file_discard(&file);
 	return rc;
 }
 
@@ -465,16 +432,9 @@ static int write_heap_runs(struct writing *wr)
 {
 	const struct stoa__set *set = stoa__set_of(wr->t, wr->i);
 
-	for (uint32_t r = 0; r < set->n_runs; r++) {
-		const struct stoa__set_run *run = set->run[r];
-
-		if (run->segment || wr->gone >> r & 1)
-			continue;
-		STOA_TRY(new_plan(wr));
-		wr->plans->plan[wr->plans->n].gone[0] = run->id;
-		wr->plans->plan[wr->plans->n].n_gone = 1;
-		STOA_TRY(write_file(wr, &run->hints, run->covered, run->n_covered, wr->err));
-	}
+	for (uint32_t r = 0; r < set->n_runs; r++)
+		if (!set->run[r]->segment && !(wr->gone >> r & 1))
+			STOA_TRY(write_heap_run(wr, set->run[r]));
 	return STOA_OK;
 }
 
@@ -566,7 +526,7 @@ static int apply(const struct stoa__set_run_plan *plan, struct stoa__version *w,
 	if (stoa__table_own(w, plan->table, &t) < 0 ||
 	    stoa__index_own(w, t, (uint32_t)i, &set) < 0)
 		return stoa__fail_memory(err);
-	STOA_TRY(run_open(w, plan->segment, &run, err));
+	STOA_TRY(stoa__set_run_open(w, plan->segment, &run, err));
 	for (uint32_t r = 0; r < set->n_runs; r++)
 		if (is_gone(plan, set->run[r]->id))
 			stoa__block_retire(w, &set->run[r]->block);
@@ -598,22 +558,22 @@ static bool is_replaced(const struct stoa__set_run_plans *plans, uint64_t id)
 
 /* The segments of index @i's runs, as they will be. */
 static int files_of(const struct stoa__table *t, uint32_t i, const struct stoa__set_run_plans *plans,
-		    int (*each)(void *ctx, const struct stoa__segment *s, bool is_new), void *ctx)
+		    int (*each)(void *ctx, const struct stoa__segment *s, uint64_t born), void *ctx)
 {
 	const struct stoa__set *set = stoa__set_of(t, i);
 
 	for (uint32_t r = 0; r < set->n_runs; r++)
 		if (set->run[r]->segment && !is_replaced(plans, set->run[r]->id))
-			STOA_TRY(each(ctx, set->run[r]->segment, false));
+			STOA_TRY(each(ctx, set->run[r]->segment, set->run[r]->block.born));
 	for (size_t k = 0; k < plans->n; k++)
 		if (plans->plan[k].table == t->id &&
 		    plans->plan[k].index == t->schema->indexes[i].id)
-			STOA_TRY(each(ctx, plans->plan[k].segment, true));
+			STOA_TRY(each(ctx, plans->plan[k].segment, UINT64_MAX));
 	return STOA_OK;
 }
 
 int stoa__set_runs_files(const struct stoa__table *t, const struct stoa__set_run_plans *plans,
-		     int (*each)(void *ctx, const struct stoa__segment *s, bool is_new), void *ctx)
+		     int (*each)(void *ctx, const struct stoa__segment *s, uint64_t born), void *ctx)
 {
 	for (uint32_t i = 0; i < t->schema->n_indexes; i++)
 		if (t->schema->indexes[i].kind == STOA_INDEX_SET)
@@ -621,9 +581,9 @@ int stoa__set_runs_files(const struct stoa__table *t, const struct stoa__set_run
 	return STOA_OK;
 }
 
-static int put_number(void *ctx, const struct stoa__segment *s, bool is_new)
+static int put_number(void *ctx, const struct stoa__segment *s, uint64_t born)
 {
-	(void)is_new;
+	(void)born;
 	return stoa__buf_put_u64(ctx, stoa__segment_file(s));
 }
 
@@ -655,7 +615,7 @@ int stoa__set_runs_load(const struct stoa__restorer *from, struct stoa__table *t
 		if (!s)
 			return stoa__fail_corrupt(from->err, "catalog.mdb", 0,
 						  "a run of a set index is in no file");
-		STOA_TRY(run_open(from->w, s, &set->run[set->n_runs], from->err));
+		STOA_TRY(stoa__set_run_open(from->w, s, &set->run[set->n_runs], from->err));
 		set->n_runs++;
 	}
 	return STOA_OK;

@@ -18,8 +18,8 @@
  * checkpoint writes one over the groups that have come since the last, and with them over those of
  * younger and smaller runs, so that sizes fall by a factor (as in a log-structured merge tree,
  * O'Neil et al. 1996) and a look-up has a handful of tables to go through; a run half of whose
- * groups have gone is made anew too. A heap run, of a bulk load, is written as it is: that happens
- * within a commit.
+ * groups have gone is made anew too. A bulk load writes its run as it makes it (set_file.h); one in
+ * heap, of an index made behind a load, is written within the commit.
  *
  * What a checkpoint wrote takes its place in memory when its swaps are applied: from then on the
  * groups are covered. The delta keeps what it has until it is full.
@@ -56,9 +56,9 @@ void stoa__set_run_plans_release(struct stoa__set_run_plans *plans, struct stoa_
 /* Puts the new runs in the place of the old in working version @w. May be done again. */
 int stoa__set_runs_apply(const struct stoa__set_run_plans *plans, struct stoa__version *w,
 		     struct stoa_error *err);
-/* Calls @each with the segment of every run that @t will have. */
+/* Calls @each with the segment of every run that @t will have, and when that was born. */
 int stoa__set_runs_files(const struct stoa__table *t, const struct stoa__set_run_plans *plans,
-		     int (*each)(void *ctx, const struct stoa__segment *s, bool is_new),
+		     int (*each)(void *ctx, const struct stoa__segment *s, uint64_t born),
 		     void *ctx);
 
 /* Rows that are worth a file; fewer are hashed at each open. Tests lower it. */
@@ -75,6 +75,12 @@ int stoa__set_runs_load(const struct stoa__restorer *from, struct stoa__table *t
  */
 int stoa__set_run_new(struct stoa__version *w, struct stoa__hints *hints, const struct stoa__table *t,
 		  const struct stoa__set *set, uint64_t first, struct stoa__set_run **out);
+/* The list of these groups, ascending; the caller frees it. STOA_OK or STOA_ENOMEM. */
+int stoa__set_run_list(const struct stoa__table *t, const struct stoa__set *set, uint64_t first,
+		       struct stoa__covered **covered, size_t *n);
+/* A run over a segment, which is counted once more. */
+int stoa__set_run_open(struct stoa__version *w, struct stoa__segment *s, struct stoa__set_run **out,
+		       struct stoa_error *err);
 bool stoa__set_run_covers(const struct stoa__set_run *run, uint64_t file, uint64_t index);
 
 #endif

@@ -400,6 +400,17 @@ static void txn_free(struct stoa_txn *txn)
 	atomic_fetch_sub_explicit(&db->n_txns, 1, memory_order_release);
 }
 
+int stoa__txn_note_file(struct stoa_txn *txn, uint64_t number)
+{
+	uint64_t *numbers = stoa__realloc_array(txn->files, txn->n_files + 1, sizeof *numbers);
+
+	if (!numbers)
+		return STOA_ENOMEM;
+	txn->files = numbers;
+	numbers[txn->n_files++] = number;
+	return STOA_OK;
+}
+
 /*
  * Segment files of a transaction that does not take place; those that stay are removed at the next
  * open.
