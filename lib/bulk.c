@@ -8,6 +8,7 @@
 #include "core/alloc.h"
 #include "core/sites.h"
 #include "core/type.h"
+#include "../storage/stream.h"
 #include "db.h"
 #include "index.h"
 
@@ -28,6 +29,7 @@ struct added {
 
 struct file {
 	uint64_t number, len, root;
+	bool stays;	/* in the page cache, if it is there */
 	struct stoa__segment_writer *ended;	/* to be synced; NULL: it is, or is being written */
 };
 
@@ -38,6 +40,7 @@ struct stoa__bulk {
 	struct stoa__bulk *next;	/* of those that are open in the transaction */
 	stoa_table table;
 	const struct stoa__schema *schema;	/* does not change while the bulk is open */
+	struct stoa__stream *stream;	/* all files go by it; NULL: there is none yet */
 	struct stoa__segment_writer *writer;	/* of the newest file */
 	struct file *files;
 	size_t n_files;
@@ -201,8 +204,8 @@ void stoa__bulk_group_free(struct stoa__bulk_group *group)
 
 /* ---- files ---- */
 
-/* Syncs files that have ended until @left bytes of them are not; @forget: they may become cold. */
-static int sync_files(struct stoa__bulk *b, uint64_t left, bool forget, struct stoa_error *err)
+/* Syncs files that have ended until @left bytes of them are not. */
+static int sync_files(struct stoa__bulk *b, uint64_t left, struct stoa_error *err)
 {
 	while (b->unsynced > left) {
 		struct file *f = &b->files[b->first_ended++];
@@ -210,7 +213,7 @@ static int sync_files(struct stoa__bulk *b, uint64_t left, bool forget, struct s
 
 		f->ended = NULL;
 		b->unsynced -= f->len;
-		STOA_TRY(stoa__segment_sync(ended, forget, err));
+		STOA_TRY(stoa__segment_sync(ended, !f->stays, err));
 	}
 	return STOA_OK;
 }
@@ -227,11 +230,12 @@ static int end_file(struct stoa__bulk *b, struct stoa_error *err)
 	STOA_TRY(stoa__segment_end(writer, &f->len, &f->root, err));
 	f->ended = writer;
 	b->written += f->len;
+	f->stays = b->written <= b->unsynced_max;
 	b->unsynced += f->len;
 	if (b->unsynced <= b->unsynced_max && b->n_files - b->first_ended < ENDED_MAX)
 		return STOA_OK;
 	/* The older half, which is on the disk by now, as likely as not. */
-	return sync_files(b, b->unsynced / 2, true, err);
+	return sync_files(b, b->unsynced / 2, err);
 }
 
 /* The transaction remembers the file, to remove it if it is aborted. */
@@ -248,10 +252,12 @@ static int begin_file(struct stoa__bulk *b, struct stoa_error *err)
 	b->files = files;
 	if (stoa__txn_note_file(txn, number) < 0)
 		return stoa__fail_memory(err);
-	STOA_TRY(stoa__segment_create(&db->dir, number, stoa__catalog_uuid(db->catalog),
-				      &b->writer, err));
-	if (b->first_ended < b->n_files)
-		stoa__segment_inherit(b->writer, b->files[b->n_files - 1].ended);
+	if (!b->stream)
+		b->stream = stoa__stream_new(b->unsynced_max);
+	if (!b->stream)
+		return stoa__fail_memory(err);
+	STOA_TRY(stoa__segment_create_streamed(&db->dir, number, stoa__catalog_uuid(db->catalog),
+					       b->stream, &b->writer, err));
 	files[b->n_files++] = (struct file){ .number = number };
 	return STOA_OK;
 }
@@ -442,6 +448,7 @@ static void bulk_free(struct stoa__bulk *b)
 	stoa__segment_discard(b->writer);
 	for (size_t i = 0; i < b->n_files; i++)
 		stoa__segment_discard(b->files[i].ended);
+	stoa__stream_free(b->stream);
 	for (size_t i = 0; i < b->n_added; i++)
 		stoa__bulk_group_free(b->added[i].group);
 	for (size_t i = 0; i < SPARES; i++)
@@ -470,7 +477,7 @@ int stoa__bulk_finish(struct stoa__bulk *b, uint64_t *n_lost, struct stoa_error 
 	if (n_lost)
 		*n_lost = 0;
 	if (rc == STOA_OK)
-		rc = sync_files(b, 0, false, err);
+		rc = sync_files(b, 0, err);
 	if (rc == STOA_OK && b->n_added)
 		rc = stoa__txn_freeze(txn, &before, err);
 	if (rc == STOA_OK && b->n_added) {

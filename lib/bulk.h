@@ -9,10 +9,9 @@
  * not change. At most one group is in memory for each thread that encodes, and what add has not
  * written yet.
  *
- * Of the files so much stays in the page cache, to be read soon; what was written before is synced
- * and given up while the load goes on. One of gigabytes that kept all of it would push out what
- * others read, and pages that a virtual machine has to get from its host take seven times as long
- * to fill as those that were just given up: 100 million rows took 3.0 s, and take 1.3.
+ * Files are written past the page cache (storage/stream.h); of the first, so much comes back to it
+ * while the disk is idle, to be read soon. A load of gigabytes that kept all of it would push out
+ * what others read. What was written is synced while the load goes on, as soon as it is as much.
  */
 #ifndef STOA__BULK_H
 #define STOA__BULK_H
@@ -42,7 +41,7 @@ int stoa__bulk_open(stoa_txn *txn, stoa_table table, struct stoa__bulk **out,
 bool stoa__bulk_is_open(const stoa_txn *txn, stoa_table table);
 /* Rows whose key in this unique index is taken are settled by @policy (enum stoa_conflict). */
 void stoa__bulk_on_conflict(struct stoa__bulk *b, stoa_index index, int policy);
-/* Tests: of what was written @bytes stay in the page cache; otherwise STOA__BULK_CACHED. */
+/* Tests: @bytes come back to the page cache, or are not synced yet; otherwise STOA__BULK_CACHED. */
 void stoa__bulk_cache(struct stoa__bulk *b, uint64_t bytes);
 /*
  * Encodes 1 .. 65,536 rows, one column for each slot in order. Any thread. Nothing is borrowed

@@ -503,6 +503,13 @@ int stoa__file_write(int fd, const char *name, uint64_t offset, const void *p, s
 	return fails ? fail_errno_at(err, "write", name, offset + done) : STOA_OK;
 }
 
+bool stoa__file_direct(int fd, bool on)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && fcntl(fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
+}
+
 int stoa__file_sync_data(int fd, const char *name, struct stoa_error *err)
 {
 	/* Never tried again: after a failure the kernel may count the pages as clean. */
@@ -528,6 +535,19 @@ void stoa__file_writeback(int fd, uint64_t offset, uint64_t len)
 void stoa__file_forget(int fd)
 {
 	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
+void stoa__file_warm(int fd, uint64_t offset)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *p = mmap(NULL, page, PROT_READ, MAP_SHARED, fd, (off_t)offset);
+
+	if (p == MAP_FAILED)
+		return;
+	/* What is read is a huge page, or what there is of it; what is mapped, and resident, is not. */
+	(void)madvise(p, page, MADV_HUGEPAGE);
+	(void)madvise(p, page, MADV_POPULATE_READ);
+	munmap(p, page);
 }
 
 int stoa__file_await(int fd, const char *name, uint64_t offset, uint64_t len,

@@ -73,12 +73,23 @@ int stoa__file_read_some(int fd, const char *name, uint64_t offset, void *p, siz
 			 size_t *got, struct stoa_error *err);
 int stoa__file_write(int fd, const char *name, uint64_t offset, const void *p, size_t len,
 		     struct stoa_error *err);
+/*
+ * From now on writes go past the page cache, or do not. False where the file system cannot. They
+ * want offset, length and memory at multiples of what the disk has for a block, and are STOA_EINVAL
+ * if they are not.
+ */
+bool stoa__file_direct(int fd, bool on);
 int stoa__file_sync_data(int fd, const char *name, struct stoa_error *err);	/* fdatasync */
 int stoa__file_sync(int fd, const char *name, struct stoa_error *err);
 /* Asks the kernel to begin writing these bytes out; waits for nothing, promises nothing. */
 void stoa__file_writeback(int fd, uint64_t offset, uint64_t len);
 /* The kernel need not keep what is on the disk in memory. */
 void stoa__file_forget(int fd);
+/*
+ * Has the disk bring 2 MiB from @offset on, a multiple of that, into the page cache, as one page of it
+ * where the kernel has such; nothing depends on it. Waits for the disk.
+ */
+void stoa__file_warm(int fd, uint64_t offset);
 /* Waits until the kernel is done with what it was asked so, which promises nothing either. */
 int stoa__file_await(int fd, const char *name, uint64_t offset, uint64_t len,
 		     struct stoa_error *err);
@@ -121,7 +132,8 @@ void stoa__file_skip_syncs(bool skip);
 
 /*
  * Tests: @watch is told of every operation that changes what a power cut would leave, once it
- * succeeded (a failed write too: its first half). One thread at a time; NULL ends it.
+ * succeeded (a failed write too: its first half), by the thread that did it: a load of some megabytes
+ * writes from a thread of its own. NULL ends it.
  */
 enum stoa__file_op {
 	STOA__FILE_CREATE,	/* @name */

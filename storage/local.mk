@@ -28,6 +28,8 @@ libstoa_all_la_SOURCES += \
 	%D%/segment_write.c \
 	%D%/size_limit.c \
 	%D%/size_limit.h \
+	%D%/stream.c \
+	%D%/stream.h \
 	%D%/validate.c \
 	%D%/validate.h
 

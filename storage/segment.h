@@ -25,6 +25,7 @@
 /* ---- writing: one thread at a time ---- */
 
 struct stoa__segment_writer;
+struct stoa__stream;
 
 /*
  * Makes the folder too where it is missing. An older file of this number, an orphan of a crash, is
@@ -32,6 +33,13 @@ struct stoa__segment_writer;
  */
 int stoa__segment_create(const struct stoa__dir *dir, uint64_t file, const uint8_t uuid[16],
 			 struct stoa__segment_writer **out, struct stoa_error *err);
+/*
+ * The same, for one of many files: what is to be written goes by @stream, which serves one writer
+ * until that has ended, and is there until the last of them is synced or discarded.
+ */
+int stoa__segment_create_streamed(const struct stoa__dir *dir, uint64_t file, const uint8_t uuid[16],
+				  struct stoa__stream *stream, struct stoa__segment_writer **out,
+				  struct stoa_error *err);
 /*
  * For background work, before the first group: the file goes to the disk in small pieces, one at a
  * time, so that a commit's flush has little to wait for.
@@ -74,8 +82,6 @@ int stoa__segment_finish(struct stoa__segment_writer *w, uint64_t *len, uint64_t
 int stoa__segment_end(struct stoa__segment_writer *w, uint64_t *len, uint64_t *root,
 		      struct stoa_error *err);
 int stoa__segment_sync(struct stoa__segment_writer *w, bool forget, struct stoa_error *err);
-/* @w, just made, goes on with the memory of @ended, whose file has ended. */
-void stoa__segment_inherit(struct stoa__segment_writer *w, struct stoa__segment_writer *ended);
 /* Removes the file, frees @w; NULL is fine. */
 void stoa__segment_discard(struct stoa__segment_writer *w);
 

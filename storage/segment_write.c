@@ -6,7 +6,8 @@
  * the file. Linux (ext4 from 6.16 on, XFS) then keeps those bytes in one huge page and maps them as
  * such: reading a row goes to a dozen places of a file, and each is a miss of the TLB fewer. A copy
  * costs less than the 512 small pages that it saves the kernel from making. The kernel is asked to
- * begin writing out every 8 MiB, so that the sync at the end has little left to wait for.
+ * begin writing out every 8 MiB, so that the sync at the end has little left to wait for. The many
+ * files of a load pass through the rooms of a stream instead (stream.h), with the same pages behind.
  *
  * A writer in no hurry, a collection's or a checkpoint's, goes by 64 KiB and waits for each: a
  * disk that is asked to flush a commit writes first what it was given before, and 8 MiB are 4 to 6
@@ -28,6 +29,7 @@
 
 #include "../lib/core/alloc.h"
 #include "../lib/core/buf.h"
+#include "stream.h"
 
 #define BUFFER_BYTES ((size_t)2 << 20)	/* a huge page */
 #define WRITEBACK_BYTES ((uint64_t)8 << 20)
@@ -43,6 +45,7 @@ struct stoa__segment_writer {
 	uint64_t offset;	/* of the next chunk */
 	uint64_t pushed;	/* the kernel was asked to write out up to here */
 	bool unhurried;
+	struct stoa__stream *stream;	/* or NULL; its room is the buffer */
 	struct stoa__buf buffer;
 	struct stoa__buf groups;	/* struct segment_group, one after the other */
 	struct stoa__buf chunks;	/* struct segment_chunk */
@@ -55,24 +58,37 @@ void stoa__segment_name(uint64_t file, char buf[32])
 	snprintf(buf, 32, "segments/%08llu.seg", (unsigned long long)file);
 }
 
-static void release_buffers(struct stoa__segment_writer *w)
-{
-	stoa__buf_release(&w->buffer);
-	stoa__buf_release(&w->groups);
-	stoa__buf_release(&w->chunks);
-}
-
 static void writer_free(struct stoa__segment_writer *w)
 {
 	stoa__file_close(w->fd);
-	release_buffers(w);
+	if (!w->stream)
+		stoa__buf_release(&w->buffer);
+	stoa__buf_release(&w->groups);
+	stoa__buf_release(&w->chunks);
 	stoa__free(w);
+}
+
+/* Room for a write, with nothing in it. */
+static int new_buffer(struct stoa__segment_writer *w)
+{
+	if (!w->stream)
+		return stoa__buf_reserve(&w->buffer, BUFFER_BYTES);
+	w->buffer = (struct stoa__buf){ stoa__stream_room(w->stream), 0, STOA__STREAM_BYTES };
+	return STOA_OK;
+}
+
+/* Writes end at multiples of it. */
+static size_t step_of(const struct stoa__segment_writer *w)
+{
+	if (w->stream)
+		return STOA__STREAM_BYTES;
+	return w->unhurried ? PIECE_BYTES : BUFFER_BYTES;
 }
 
 /* Makes an empty file, and the folder where that is what was missing. */
 static int create_file(struct stoa__segment_writer *w, struct stoa_error *err)
 {
-	const int flags = O_WRONLY | O_CREAT | O_EXCL;
+	const int flags = O_RDWR | O_CREAT | O_EXCL;
 	int rc = stoa__file_open(w->dir, w->name, flags, &w->fd, err);
 
 	if (rc == STOA_ENOTFOUND) {
@@ -88,6 +104,13 @@ static int create_file(struct stoa__segment_writer *w, struct stoa_error *err)
 int stoa__segment_create(const struct stoa__dir *dir, uint64_t file, const uint8_t uuid[16],
 			 struct stoa__segment_writer **out, struct stoa_error *err)
 {
+	return stoa__segment_create_streamed(dir, file, uuid, NULL, out, err);
+}
+
+int stoa__segment_create_streamed(const struct stoa__dir *dir, uint64_t file, const uint8_t uuid[16],
+				  struct stoa__stream *stream, struct stoa__segment_writer **out,
+				  struct stoa_error *err)
+{
 	struct stoa__segment_writer *w = stoa__calloc(1, sizeof *w);
 	int rc;
 
@@ -95,12 +118,13 @@ int stoa__segment_create(const struct stoa__dir *dir, uint64_t file, const uint8
 	if (!w)
 		return stoa__fail_memory(err);
 	w->dir = dir;
+	w->stream = stream;
 	w->fd = -1;
 	w->file = file;
 	w->header = segment_header_of(file, uuid);
 	w->offset = sizeof w->header;
 	stoa__segment_name(file, w->name);
-	rc = stoa__buf_reserve(&w->buffer, BUFFER_BYTES);
+	rc = new_buffer(w);
 	if (rc < 0) {
 		rc = stoa__fail_memory(err);
 		goto fail;
@@ -168,22 +192,27 @@ static int push(struct stoa__segment_writer *w, struct stoa_error *err)
 /* Writes what the buffer holds; it ends at w->offset. */
 static int flush_buffer(struct stoa__segment_writer *w, struct stoa_error *err)
 {
+	uint64_t at = w->offset - w->buffer.len;
 	int rc;
 
 	if (!w->buffer.len)
 		return STOA_OK;
-	rc = stoa__file_write(w->fd, w->name, w->offset - w->buffer.len, w->buffer.p,
-			      w->buffer.len, err);
+	if (w->stream)
+		rc = stoa__stream_write(w->stream, w->fd, w->name, at, w->buffer.len, err);
+	else
+		rc = stoa__file_write(w->fd, w->name, at, w->buffer.p, w->buffer.len, err);
 	if (rc < 0)
 		return broken(w, rc);
 	stoa__buf_reset(&w->buffer);
-	return push(w, err);
+	if (!w->stream)
+		return push(w, err);
+	return new_buffer(w);
 }
 
 /* Appends bytes to the file. */
 static int put(struct stoa__segment_writer *w, const void *p, size_t len, struct stoa_error *err)
 {
-	const size_t step = w->unhurried ? PIECE_BYTES : BUFFER_BYTES;
+	const size_t step = step_of(w);
 	const uint8_t *from = p;
 
 	while (len) {
@@ -281,28 +310,20 @@ int stoa__segment_end(struct stoa__segment_writer *w, uint64_t *len, uint64_t *r
 		stoa__segment_discard(w);
 		return rc;
 	}
-	stoa__file_writeback(w->fd, w->pushed, w->offset - w->pushed);
+	if (!w->stream)
+		stoa__file_writeback(w->fd, w->pushed, w->offset - w->pushed);
 	stoa__buf_release(&w->groups);
 	stoa__buf_release(&w->chunks);
 	*len = w->offset;
 	return STOA_OK;
 }
 
-void stoa__segment_inherit(struct stoa__segment_writer *w, struct stoa__segment_writer *ended)
-{
-	struct stoa__buf mine = w->buffer;
-
-	w->buffer = ended->buffer;
-	ended->buffer = (struct stoa__buf)STOA__BUF_INIT;
-	stoa__buf_reset(&w->buffer);
-	stoa__buf_put(&w->buffer, mine.p, mine.len);	/* room is there */
-	stoa__buf_release(&mine);
-}
-
 int stoa__segment_sync(struct stoa__segment_writer *w, bool forget, struct stoa_error *err)
 {
-	int rc = stoa__file_sync(w->fd, w->name, err);
+	int rc = w->stream ? stoa__stream_wait(w->stream, err) : STOA_OK;
 
+	if (rc == STOA_OK)
+		rc = stoa__file_sync(w->fd, w->name, err);
 	if (rc < 0) {
 		stoa__segment_discard(w);
 		return rc;
@@ -324,6 +345,8 @@ void stoa__segment_discard(struct stoa__segment_writer *w)
 {
 	if (!w)
 		return;
+	if (w->stream)
+		(void)stoa__stream_wait(w->stream, NULL);
 	(void)stoa__file_unlink(w->dir, w->name, NULL);
 	writer_free(w);
 }

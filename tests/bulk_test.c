@@ -10,6 +10,7 @@
 #include "testing.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,16 +49,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void watch(void *ctx, enum stoa__file_op op, const char *name, uint64_t offset,
-		  const void *p, size_t len)
+static void count(enum stoa__file_op op, unsigned number, size_t len)
 {
-	unsigned number;
-
-	(void)ctx;
-	(void)offset;
-	(void)p;
-	if (sscanf(name, "segments/%8u.seg", &number) != 1)
-		return;
 	assert_true(number < 64);
 	if (op == STOA__FILE_WRITE) {
 		assert_true(t.of_file[number] < UINT64_MAX);
@@ -69,6 +62,23 @@ static void watch(void *ctx, enum stoa__file_op op, const char *name, uint64_t o
 		t.unsynced -= t.of_file[number];
 		t.of_file[number] = UINT64_MAX;
 	}
+}
+
+/* A load writes from a thread of its own. */
+static void watch(void *ctx, enum stoa__file_op op, const char *name, uint64_t offset,
+		  const void *p, size_t len)
+{
+	static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+	unsigned number;
+
+	(void)ctx;
+	(void)offset;
+	(void)p;
+	if (sscanf(name, "segments/%8u.seg", &number) != 1)
+		return;
+	pthread_mutex_lock(&mutex);
+	count(op, number, len);
+	pthread_mutex_unlock(&mutex);
 }
 
 /* Adds a group of random numbers. */

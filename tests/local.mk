@@ -87,6 +87,7 @@ cmocka_tests += \
 	%D%/set_test \
 	%D%/settle_test \
 	%D%/sql_test \
+	%D%/stream_test \
 	%D%/symbol_test \
 	%D%/syscall_test \
 	%D%/table_test \
