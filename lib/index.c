@@ -207,7 +207,9 @@ void stoa__rowlist_sort(struct stoa__rowlist *list)
 int stoa__indexes_before(struct stoa__version *w, struct stoa__table *t,
 			 struct stoa__change *change, struct stoa_error *err)
 {
-	for (uint32_t i = 0; t->indexes && i < t->indexes->n; i++) {
+	uint32_t n = t->indexes ? t->indexes->n : 0;
+
+	for (uint32_t i = 0; i < n; i++) {
 		const struct stoa__index_ops *ops = ops_of(t, i);
 
 		if (ops->before)
@@ -219,7 +221,9 @@ int stoa__indexes_before(struct stoa__version *w, struct stoa__table *t,
 void stoa__indexes_after(struct stoa__version *w, struct stoa__table *t,
 			 const struct stoa__change *change)
 {
-	for (uint32_t i = 0; t->indexes && i < t->indexes->n; i++) {
+	uint32_t n = t->indexes ? t->indexes->n : 0;
+
+	for (uint32_t i = 0; i < n; i++) {
 		const struct stoa__index_ops *ops = ops_of(t, i);
 
 		if (ops->after)

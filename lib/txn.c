@@ -192,7 +192,7 @@ static int writer_begin(struct stoa_db *db, struct stoa_error *err)
  * A transaction that is over leaves its struct and its buffers to the next one. The pairs of
  * malloc() and free() that this spares make up a twentieth of the smallest transaction.
  */
-#define SPARE_BUF_MAX ((size_t)16 << 10)
+#define SPARE_BUF_MAX ((size_t)128 << 10)
 
 static struct stoa_txn *txn_new(struct stoa_db *db)
 {

@@ -72,7 +72,10 @@ int stoa__buf_pad(struct stoa__buf *b, size_t align)
 
 int stoa__buf_put_u8(struct stoa__buf *b, uint8_t x)
 {
-	return stoa__buf_put(b, &x, sizeof x);
+	if (b->len == b->cap)
+		return stoa__buf_put(b, &x, sizeof x);
+	b->p[b->len++] = x;
+	return STOA_OK;
 }
 
 int stoa__buf_put_u16(struct stoa__buf *b, uint16_t x)
@@ -108,25 +111,27 @@ int stoa__buf_put_varint(struct stoa__buf *b, uint64_t x)
 {
 	uint8_t bytes[VARINT_MAX];
 
-	return stoa__buf_put(b, bytes, varint_write(bytes, x));
+	/* Each row that is logged has some of them. */
+	if (b->cap - b->len < VARINT_MAX)
+		return stoa__buf_put(b, bytes, varint_write(bytes, x));
+	b->len += varint_write(b->p + b->len, x);
+	return STOA_OK;
 }
 
 int stoa__buf_put_bytes(struct stoa__buf *b, const void *p, size_t n)
 {
-	uint8_t bytes[VARINT_MAX];
-	size_t n_varint = varint_write(bytes, n), total;
 	int rc;
 
 	/* Room for both first: half of a failed call must not stay behind. */
-	if (__builtin_add_overflow(n, n_varint, &total))
+	if (n > SIZE_MAX - VARINT_MAX)
 		return STOA_ENOMEM;
-	rc = stoa__buf_reserve(b, total);
+	rc = stoa__buf_reserve(b, n + VARINT_MAX);
 	if (rc < 0)
 		return rc;
-	memcpy(b->p + b->len, bytes, n_varint);
+	b->len += varint_write(b->p + b->len, n);
 	if (n)
-		memcpy(b->p + b->len + n_varint, p, n);
-	b->len += total;
+		memcpy(b->p + b->len, p, n);
+	b->len += n;
 	return STOA_OK;
 }
 
