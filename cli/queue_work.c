@@ -5,15 +5,22 @@
  * The database is open only to give back what has ended and to claim as many jobs as there are
  * hands free, in one transaction; so several processes take turns, and a pool of any size may be
  * killed: the leases end with the consumer, which stays open. A job that outlives its lease is
- * killed, since somebody else may have it by then.
+ * killed, since somebody else may have it by then; and so are the jobs of a pool that was.
+ *
+ * Each command is a process group, so that it is killed with all that it has started, and that Ctrl-C
+ * at a terminal reaches the pool alone: it claims no more, and lets those that run end. A second one
+ * kills it, and them.
  */
 #include "queue.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -148,6 +155,29 @@ static int visit(struct pool *p, bool stop)
 
 /* ---- commands ---- */
 
+/* Is there a file that execvp() will find? If not, no job is worth an attempt. */
+static bool can_run(const char *command)
+{
+	const char *path = getenv("PATH");
+
+	/* A command that is the payload is known when that is. */
+	if (strchr(command, '/') || !path || !strcmp(command, "{}"))
+		return !strchr(command, '/') || access(command, X_OK) == 0;
+	for (;; path++) {
+		size_t len = strcspn(path, ":");
+		char *file = xrealloc(NULL, len + strlen(command) + 3);
+		bool found;
+
+		/* An empty one is the working directory. */
+		sprintf(file, "%.*s/%s", len ? (int)len : 1, len ? path : ".", command);
+		found = access(file, X_OK) == 0;
+		free(file);
+		path += len;
+		if (found || !*path)
+			return found;
+	}
+}
+
 /* The payload as a file to read from, at its beginning. */
 static int payload_file(const struct text *payload)
 {
@@ -168,14 +198,18 @@ static int payload_file(const struct text *payload)
 	return fd;
 }
 
-/* In the child: does not return. */
-static void become(char **command, const struct text *payload)
+/* In the child of process @pool: does not return. */
+static void become(char **command, const struct text *payload, pid_t pool)
 {
 	struct text whole = { 0 };
 	bool used = false;
 	sigset_t none;
 	int fd;
 
+	(void)setpgid(0, 0);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != pool)
+		_exit(126);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	text_put(&whole, payload->p ? payload->p : "", payload->len);
@@ -186,11 +220,10 @@ static void become(char **command, const struct text *payload)
 			used = true;
 		}
 	}
-	if (!used) {
-		fd = payload_file(payload);
-		if (fd < 0 || dup2(fd, STDIN_FILENO) < 0)
-			_exit(126);
-	}
+	/* Nor is a terminal an input for several at a time. */
+	fd = used ? open("/dev/null", O_RDONLY) : payload_file(payload);
+	if (fd < 0 || dup2(fd, STDIN_FILENO) < 0)
+		_exit(126);
 	execvp(command[0], command);
 	report("%s: %s", command[0], strerror(errno));
 	_exit(errno == ENOENT ? 127 : 126);
@@ -198,6 +231,8 @@ static void become(char **command, const struct text *payload)
 
 static int start(struct pool *p, struct hand *h)
 {
+	pid_t pool = getpid();
+
 	fflush(stdout);
 	h->pid = fork();
 	if (h->pid < 0) {
@@ -207,7 +242,8 @@ static int start(struct pool *p, struct hand *h)
 		return CLI_FAILURE;
 	}
 	if (!h->pid)
-		become(p->command, &h->payload);
+		become(p->command, &h->payload, pool);
+	(void)setpgid(h->pid, h->pid);	/* whoever comes first */
 	h->state = RUNNING;
 	return CLI_OK;
 }
@@ -224,7 +260,7 @@ static bool reap(struct pool *p)
 		if (h->state != RUNNING)
 			continue;
 		if (seconds_now() > h->deadline)
-			kill(h->pid, SIGKILL);
+			kill(-h->pid, SIGKILL);
 		if (waitpid(h->pid, &status, WNOHANG) != h->pid)
 			continue;
 		h->succeeded = WIFEXITED(status) && !WEXITSTATUS(status);
@@ -271,7 +307,7 @@ static int work(struct pool *p)
 			struct stoa_error err;
 
 			if (!p->o->forever)
-				return CLI_OK;
+				return p->n_failed ? CLI_FAILURE : CLI_OK;
 			if (stoa_consumer_wait(p->consumer, WAIT_MS, &err) < 0)
 				return report_error(p->path, &err);
 		}
@@ -284,6 +320,10 @@ int queue_work(const char *path, const char *name, const struct queue_options *o
 	sigset_t child;
 	int code;
 
+	if (!can_run(command[0])) {
+		report("%s: there is no such command", command[0]);
+		return CLI_FAILURE;
+	}
 	/* Blocked, so that sigtimedwait() meets those that come early. */
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
@@ -294,7 +334,7 @@ int queue_work(const char *path, const char *name, const struct queue_options *o
 	code = work(&p);
 	for (size_t i = 0; i < p.n; i++) {
 		if (p.hands[i].state == RUNNING)
-			kill(p.hands[i].pid, SIGKILL);
+			kill(-p.hands[i].pid, SIGKILL);
 		text_release(&p.hands[i].payload);
 	}
 	free(p.hands);

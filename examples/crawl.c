@@ -210,7 +210,7 @@ int main(int argc, char **argv)
 	struct stoa_error err;
 
 	crawl.n_pages = argc > 2 ? strtoull(argv[2], NULL, 10) : 2000;
-	if (argc < 2 || !crawl.n_pages || n_workers < 1 || n_workers > WORKERS_MAX) {
+	if (argc < 2 || argv[1][0] == '-' || !crawl.n_pages || n_workers < 1 || n_workers > WORKERS_MAX) {
 		fprintf(stderr, "usage: crawl DB [PAGES [WORKERS]]\n");
 		return 2;
 	}

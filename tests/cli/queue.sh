@@ -33,6 +33,21 @@ for i in 1 2 3 4 5 6 7 8 9; do
 done
 run stoa queue work q.stoa frail -- false
 run stoa queue stat q.stoa frail
+# A command that is not there costs no job an attempt.
+run stoa queue push q.stoa typo x --attempts 1
+run stoa queue work q.stoa typo -- no-such-command {}
+run stoa queue peek q.stoa typo
+# What has its payload as an argument reads nothing else; a job is killed with all that it started.
+run stoa queue work q.stoa typo -- sh -c 'cat; echo $0' {}
+run stoa queue push q.stoa slow x
+run stoa queue work q.stoa slow --lease 0.5 -- sh -c 'sleep 1000 & echo $! >slow.pid; wait'
+pid=$(cat slow.pid 2>/dev/null || true)
+for i in $(seq 200); do
+	state=$(awk '{ print $3 }' "/proc/${pid:-none}/stat" 2>/dev/null || true)
+	case $state in '' | Z | X) break ;; esac
+	sleep 0.05
+done
+echo "what it started: ${state:-Z}"
 run stoa queue push q.stoa last 1 2 3 4 5 --maxlen 2
 run stoa queue peek q.stoa last -n 9
 run stoa queue len q.stoa nowhere
