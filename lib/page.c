@@ -121,7 +121,7 @@ static struct stoa__counted *counted_new(struct stoa__symbols *symbols, struct s
 	size_t size;
 
 	/* As with spares.h: tools that look at each piece of memory are to see each. */
-	if (slab && len <= SLAB_TEXT_MAX && SPARES_SIZE_MAX && !stoa__sites_are_on())
+	if (slab && len <= SLAB_TEXT_MAX && SPARES_SIZE_MAX > 0 && !stoa__sites_are_on())
 		return slab_take(symbols, slab, len);
 	c = stoa__alloc_told(sizeof *c + len, &size);
 	if (!c)
