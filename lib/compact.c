@@ -461,16 +461,20 @@ static int follow_all(struct stoa__follow *f, const struct run *run, struct stoa
 	return STOA_OK;
 }
 
-/* The groups of table @t that have the rows of the old ones; NULL where none is left. */
+/*
+ * The groups of table @t that have the rows of the old ones; NULL where none is left. STOA_ESTATE:
+ * another compaction has moved some of them.
+ */
 static int find_groups(const struct stoa__table *t, const struct run *run, struct stoa__group **now)
 {
 	for (size_t i = 0; i < run->n_olds; i++) {
 		const struct stoa__group *read = run->olds[i].group;
+		struct stoa__group *last = stoa__tree_floor(t->groups, read->base->last);
 
 		now[i] = stoa__tree_find(t->groups, read->first);
-		/* It can have no other rows: see compact.h. */
-		if (now[i] && (now[i]->n_rows != read->n_rows ||
-			       now[i]->base->last != read->base->last))
+		if (now[i] ? now[i]->n_rows != read->n_rows ||
+				     now[i]->base->last != read->base->last :
+			     last && last->base->last >= read->first)
 			return STOA_ESTATE;
 	}
 	return STOA_OK;

@@ -25,7 +25,8 @@
  * group. An overlay page that is another one is copied, row by row, into an overlay of the new
  * group. The base of a group needs no comparing: nothing but compaction replaces the rows of a
  * base, and there is one compaction at a time (a checkpoint's swap gives a group a base with the
- * same rows).
+ * same rows). One that is over may have installed what is not published yet, though, and the next
+ * then reads what is there no more: a run whose rows lie in other groups by now is lost.
  *
  * (1) A row that exists in the head before install exists after it, with the same values, and no
  *     other does.
@@ -65,7 +66,7 @@ int stoa__rewrite_finish(struct stoa__rewrite *r, struct stoa_error *err);
 size_t stoa__rewrite_n_runs(const struct stoa__rewrite *r);
 /*
  * Brings what becomes of run @i up to the published version. STOA_OK; STOA_ESTATE, without words,
- * if its table has gone, or it was installed or lost; other errors: it is lost.
+ * if its table has gone, its rows were moved, or it was installed or lost; other errors: it is lost.
  */
 int stoa__rewrite_rehearse(struct stoa__rewrite *r, size_t i, struct stoa_error *err);
 /*

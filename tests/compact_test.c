@@ -449,17 +449,16 @@ static void meanwhile(struct run *r)
 	}
 }
 
-static void compact(struct run *r)
+/* Reads what there is of the table in @v, by runs of some groups, but for some. */
+static struct stoa__rewrite *read_runs(struct run *r, struct stoa__version *v)
 {
-	struct stoa__version *v = stoa__history_snapshot(&r->db->history);
 	const struct stoa__table *t = stoa__table_find(v, r->table);
-	struct groups g;
 	struct stoa__rewrite *rw;
+	struct groups g;
 	size_t at = 0;
 
 	groups_list(t, &g);
 	OK(r, stoa__rewrite_new(r->db, v, &rw, &r->err));
-	stoa__version_drop(v);
 	while (at < g.n) {
 		size_t n = 1 + below(r, 12);
 
@@ -474,27 +473,54 @@ static void compact(struct run *r)
 	meanwhile(r);
 	OK(r, stoa__rewrite_finish(rw, &r->err));
 	meanwhile(r);
-	for (size_t i = 0; i < stoa__rewrite_n_runs(rw); i++) {
-		int rc = OK(r, stoa__rewrite_rehearse(rw, i, &r->err));
+	return rw;
+}
 
-		while (chance(r, 30)) {
-			meanwhile(r);
-			if (chance(r, 60))
-				OK(r, stoa__rewrite_rehearse(rw, i, &r->err));
-		}
-		if (chance(r, 10))
-			continue;
-		stoa__writer_lock(r->db);
-		rc = stoa__rewrite_install(rw, i, &r->err);
-		stoa__writer_unlock(r->db);
-		if (rc != STOA_EBUSY)
-			OK(r, rc);
-		if (chance(r, 30))
-			compare(r);
+/* Rehearses and installs run @i, once or not at all; with @late it may have been overtaken. */
+static void install_run(struct run *r, struct stoa__rewrite *rw, size_t i, bool late)
+{
+	int rc = stoa__rewrite_rehearse(rw, i, &r->err);
+
+	while (rc == STOA_OK && chance(r, 30)) {
+		meanwhile(r);
+		if (chance(r, 60))
+			rc = stoa__rewrite_rehearse(rw, i, &r->err);
 	}
+	if (!late)
+		OK(r, rc);
+	if (rc < 0 || chance(r, 10))
+		return;
+	stoa__writer_lock(r->db);
+	rc = stoa__rewrite_install(rw, i, &r->err);
+	stoa__writer_unlock(r->db);
+	if (rc != STOA_EBUSY && !(late && rc == STOA_ESTATE))
+		OK(r, rc);
+	if (chance(r, 30))
+		compare(r);
+}
+
+static void install_runs(struct run *r, struct stoa__rewrite *rw, bool late)
+{
+	for (size_t i = 0; i < stoa__rewrite_n_runs(rw); i++)
+		install_run(r, rw, i, late);
 	compare(r);
 	stoa__rewrite_free(rw);
 	compare(r);
+}
+
+/*
+ * At times another compaction has read the same version, and is late: as one is that reads the
+ * published version while the install of the one before it is not published yet.
+ */
+static void compact(struct run *r)
+{
+	struct stoa__version *v = stoa__history_snapshot(&r->db->history);
+	struct stoa__rewrite *rw = read_runs(r, v), *late = chance(r, 30) ? read_runs(r, v) : NULL;
+
+	stoa__version_drop(v);
+	install_runs(r, rw, false);
+	if (late)
+		install_runs(r, late, true);
 }
 
 /* Small groups, each from an appender of its own. */
