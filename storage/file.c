@@ -577,6 +577,27 @@ int stoa__file_truncate(int fd, const char *name, uint64_t size, struct stoa_err
 	return STOA_OK;
 }
 
+int stoa__file_allocate(int fd, const char *name, uint64_t from, uint64_t len,
+			struct stoa_error *err)
+{
+	struct stoa__size_limit limit;
+	int rc = -1;
+
+	if (from > INT64_MAX - len)
+		errno = EFBIG;
+	else if (!fault()) {
+		stoa__size_limit_hold(&limit);
+		do
+			rc = fallocate(fd, 0, (off_t)from, (off_t)len);
+		while (rc < 0 && errno == EINTR);
+		stoa__size_limit_release(&limit);
+	}
+	if (rc < 0)
+		return fail_errno_at(err, "make room in", name, from);
+	watch(STOA__FILE_TRUNCATE, name, from + len, NULL, 0);
+	return STOA_OK;
+}
+
 int stoa__file_unlink(const struct stoa__dir *dir, const char *name, struct stoa_error *err)
 {
 	if (fault() || (unlinkat(dir->fd, name, 0) < 0 && errno != ENOENT))

@@ -93,6 +93,9 @@ void stoa__file_warm(int fd, uint64_t offset);
 /* Waits until the kernel is done with what it was asked so, which promises nothing either. */
 int stoa__file_await(int fd, const char *name, uint64_t offset, uint64_t len,
 		     struct stoa_error *err);
+/* Room for bytes [@from, @from + @len), which read as zeros; STOA_EUNSUPPORTED: not in this file system. */
+int stoa__file_allocate(int fd, const char *name, uint64_t from, uint64_t len,
+			struct stoa_error *err);
 int stoa__file_truncate(int fd, const char *name, uint64_t size, struct stoa_error *err);
 int stoa__file_unlink(const struct stoa__dir *dir, const char *name, struct stoa_error *err);	/* a missing one is fine */
 int stoa__file_rename(const struct stoa__dir *dir, const char *from, const char *to,

@@ -17,7 +17,7 @@
  * committer waited for up to 16 MiB of them at a time before (a fifth of all the time of large
  * commits). It has its header and its name, too, so that a committer who is on the disk with all
  * that is before goes on in it without a word to the disk: a header, a name and a folder that were synced
- * then took as long as five commits.
+ * then took as long as five commits. For a large record the current file grows instead.
  *
  * Room comes first: a record is appended once the zeros that it goes over are in the file, so that
  * a full disk is found while nothing has been promised, and the transaction can still be aborted.
@@ -103,28 +103,40 @@ static int end_file(struct stoa__log *log, struct stoa_error *err)
 	return STOA_OK;
 }
 
-/*
- * A blank file that takes a record of @need bytes: what was made ahead, or another. ahead_busy is
- * ours. If the disk is full nothing has changed, and the current file goes on.
- */
-static int next_file(struct stoa__log *log, uint64_t need, struct stoa__log_blank *out,
-		     struct stoa_error *err)
+/* More room in a file, which counts at once. If the disk is full nothing has changed. */
+static int extend(struct stoa__log *log, int fd, const char *name, uint64_t *size, uint64_t end,
+		  struct stoa_error *err)
 {
+	uint64_t before = *size;
+	int rc = stoa__log_extend(fd, name, size, end, err);
+
+	log->harmless = rc == STOA_EFULL;
+	atomic_fetch_add(&log->disk_bytes, *size - before);
+	return rc;
+}
+
+/*
+ * The next file, if nobody made it, with room for a record of @need bytes. ahead_busy is ours. If the
+ * disk is full the current file goes on.
+ */
+static int need_ahead(struct stoa__log *log, uint64_t need, struct stoa_error *err)
+{
+	char name[LOG_NAME_SIZE];
 	int rc;
 
-	*out = log->ahead;
-	log->ahead.fd = -1;
-	if (out->fd >= 0 && sizeof(struct log_header) + need <= out->size)
+	need += sizeof(struct log_header);
+	if (log->ahead.fd < 0) {
+		log->ahead.size = need > LOG_LARGE ? LOG_GROW_BYTES : stoa__log_size_for(log->span);
+		rc = stoa__log_make_blank(log->dir, &log->ahead, false, err);
+		log->harmless = rc == STOA_EFULL;
+		if (rc < 0)
+			return rc;
+		atomic_fetch_add(&log->disk_bytes, log->ahead.size);
+	}
+	if (need <= log->ahead.size)
 		return STOA_OK;
-	if (out->fd >= 0)
-		atomic_fetch_sub(&log->disk_bytes, out->size);
-	stoa__file_close(out->fd);	/* another takes its name */
-	out->size = stoa__log_size_for(log->span, need);
-	rc = stoa__log_make_blank(log->dir, out, false, err);
-	log->harmless = rc == STOA_EFULL;
-	if (rc == STOA_OK)
-		atomic_fetch_add(&log->disk_bytes, out->size);
-	return rc;
+	stoa__log_name(log->ahead.number, "log", name);
+	return extend(log, log->ahead.fd, name, &log->ahead.size, need, err);
 }
 
 static void begin_file(struct stoa__log *log, const struct stoa__log_blank *b)
@@ -171,17 +183,19 @@ static int write_records(struct stoa__log *log, uint64_t durable, struct stoa_er
 /* Makes room for a record of @size bytes behind all others, which are written. */
 static int prepare(struct stoa__log *log, uint64_t size, struct stoa_error *err)
 {
-	struct stoa__log_blank next;
-	int rc;
+	uint64_t before = log->size;
 
 	log->harmless = false;
-	STOA_TRY(next_file(log, size, &next, err));
-	rc = end_file(log, err);
-	if (rc < 0)
-		stoa__file_close(next.fd);
-	else
-		begin_file(log, &next);
-	return rc;
+	if (log->fd >= 0 && size > LOG_LARGE) {
+		STOA_TRY(extend(log, log->fd, log->name, &log->size, log->offset + size, err));
+		log->span += log->size - before;
+		return STOA_OK;
+	}
+	STOA_TRY(need_ahead(log, size, err));
+	STOA_TRY(end_file(log, err));
+	begin_file(log, &log->ahead);
+	log->ahead.fd = -1;
+	return STOA_OK;
 }
 
 /* ---- group commit ---- */
@@ -291,7 +305,7 @@ static int reach(struct stoa__log *log, uint64_t seq, bool sync, struct stoa_err
 static void aim_ahead(struct stoa__log *log)
 {
 	log->ahead.number = log->number + (log->fd >= 0);
-	log->ahead.size = stoa__log_size_for(log->span, 0);
+	log->ahead.size = stoa__log_size_for(log->span);
 	log->ahead_failed = false;
 }
 
@@ -361,15 +375,15 @@ static int put_record(struct stoa__log *log, uint64_t seq, const void *payload, 
 }
 
 /*
- * After a record of @size bytes: is it time to make the next file? Where records are as large as files
- * it would be the wrong one. The mutex is held.
+ * After a record of @size bytes: is it time to make the next file? Large records do without. The
+ * mutex is held.
  */
 static void want_ahead(struct stoa__log *log, uint64_t size)
 {
 	uint64_t left = log->room - log->tail;
 
 	if (!log->ahead_busy && log->ahead.fd < 0 && !log->ahead_failed &&
-	    size <= LOG_FILE_MAX / 4 && (left < log->room / 2 || left < 4 * size))
+	    size <= LOG_LARGE && (left < log->room / 2 || left < 4 * size))
 		atomic_store_explicit(&log->wants_file, true, memory_order_relaxed);
 }
 

@@ -4,7 +4,8 @@
  *
  * Files log/NNNNNNNN.log, numbered from 1 without gaps, written with zeros beforehand and then
  * overwritten in place, so that a flush carries no file metadata. Each is half as large as all before
- * it (256 KiB to 8 MiB), so that small databases stay small.
+ * it (256 KiB to 8 MiB), so that small databases stay small. For a record of more than 64 KiB, which
+ * has no use for zeros, a file grows by what that one needs.
  *
  *   file header, 64 bytes:  magic, format version, file number, salt, XXH3 of these
  *   record:  u32 magic, u32 payload length, u64 sequence number, u64 durable, u64 XXH3 of all this (seeded by
@@ -15,7 +16,7 @@
  * valid record. What comes after it decides what it was: a later record that was written when the
  * missing one had been synced (it says so itself, in *durable*) means damage (STOA_ECORRUPT),
  * anything else is the torn end of a crash. A record that does not fit into what is left of its file
- * goes to a new one, which may be as large as that record needs.
+ * goes to a new one.
  *
  * Group commit: stoa__log_append() copies a record into memory and returns at once;
  * stoa__log_flush() writes and syncs all that was appended so far, and threads that call it

@@ -86,7 +86,11 @@ int stoa__log_list(const struct stoa__dir *dir,
 /* ---- log_file.c ---- */
 
 #define LOG_FILE_MIN ((uint64_t)256 << 10)
-#define LOG_FILE_MAX ((uint64_t)8 << 20)	/* if its first record does not need more */
+#define LOG_FILE_MAX ((uint64_t)8 << 20)	/* but for large records, with which it grows */
+#define LOG_LARGE ((uint64_t)64 << 10)	/* a record that is longer is large: zeros are not for it */
+#define LOG_GROW_BYTES ((uint64_t)64 << 10)	/* what a file grows by, or a multiple */
+
+_Static_assert(LOG_LARGE < LOG_FILE_MIN / 2, "any file takes any record that is not large");
 
 /* A file of the log without a record. */
 struct stoa__log_blank {
@@ -98,8 +102,13 @@ struct stoa__log_blank {
 
 int stoa__log_write_zeros(int fd, const char *name, uint64_t from, uint64_t to,
 			  struct stoa_error *err);
-/* The size of the next file, after @span bytes of others, whose first record takes @need bytes. */
-uint64_t stoa__log_size_for(uint64_t span, uint64_t need);
+/* The size of the next file, after @span bytes of others. */
+uint64_t stoa__log_size_for(uint64_t span);
+/*
+ * Makes a file of *@size bytes at least as long as @end, with what reads as zeros, and tells its
+ * new size. What was done of it is undone where the disk is full.
+ */
+int stoa__log_extend(int fd, const char *name, uint64_t *size, uint64_t end, struct stoa_error *err);
 /*
  * Makes file b->number of b->size bytes, on the disk and under its name, in the place of a blank one that
  * may have that. b->fd is -1 and nothing left of it when that fails. @slowly: by pieces that are waited

@@ -198,6 +198,93 @@ static void a_file_that_cannot_be_made_ahead_is_made_when_it_is_needed(void **st
 	stoa__log_close(log, false);
 }
 
+/* ---- large records ---- */
+
+#define LARGE 100000
+
+static size_t all_large(uint64_t seq)
+{
+	(void)seq;
+	return LARGE;
+}
+
+static void expect_large(struct place *p, uint64_t n)
+{
+	struct replayed seen = { .len = all_large };
+	struct stoa__log *log;
+
+	assert_int_equal(records_open(p, true, records_begin, &seen, &log), STOA_OK);
+	assert_int_equal(seen.n, n);
+	stoa__log_close(log, false);
+	assert_int_equal(stoa__log_check(&p->dir, records_begin, false, NULL, NULL, &p->err), STOA_OK);
+}
+
+static void a_file_that_begins_with_a_large_record_has_no_room_to_spare(void **state)
+{
+	struct place *p = *state;
+	struct stoa__log_position at;
+	struct stoa__log *log;
+
+	assert_int_equal(records_open(p, false, records_begin, NULL, &log), STOA_OK);
+	record_append_of(p, log, 1, LARGE);
+	assert_int_equal(stoa__log_disk_bytes(log), 128 << 10);
+	assert_false(stoa__log_wants_file(log));
+	record_append_of(p, log, 2, LARGE);
+	assert_int_equal(stoa__log_disk_bytes(log), 256 << 10);
+	assert_int_equal(stoa__log_rotate(log, &at, &p->err), STOA_OK);
+	record_append_of(p, log, 3, LARGE);
+	assert_int_equal(stoa__log_disk_bytes(log), 384 << 10);
+	assert_true(has_file(p, "log/00000002.log"));
+	assert_int_equal(stoa__log_flush(log, 3, true, &p->err), STOA_OK);
+	stoa__log_close(log, false);
+	expect_large(p, 3);
+}
+
+/* Fails operation 0, then 1, and so on, of making room for a large record; the number of failures. */
+static long fail_room(struct place *p, bool begun, int errno_value)
+{
+	long nth = 0;
+	bool fired;
+
+	do {
+		uint8_t payload[LARGE];
+		struct stoa__log_position at;
+		struct stoa__log *log;
+
+		assert_int_equal(records_open(p, false, records_begin, NULL, &log), STOA_OK);
+		record_append_of(p, log, 1, LARGE);
+		assert_int_equal(stoa__log_flush(log, 1, true, &p->err), STOA_OK);
+		if (!begun)
+			assert_int_equal(stoa__log_rotate(log, &at, &p->err), STOA_OK);
+		record_payload(2, payload, LARGE);
+		stoa__file_fault_arm(nth, errno_value, false);
+		int rc = stoa__log_append(log, 2, payload, LARGE, &p->err);
+		fired = stoa__file_fault_disarm();
+		if (rc == STOA_EFULL && !stoa__log_has_failed(log))
+			record_append_of(p, log, 2, LARGE);
+		else if (errno_value == EOPNOTSUPP && !stoa__log_has_failed(log))
+			assert_int_equal(rc, STOA_OK);
+		bool whole = !stoa__log_has_failed(log);
+		if (whole)
+			assert_int_equal(stoa__log_flush(log, 2, true, &p->err), STOA_OK);
+		stoa__log_close(log, false);
+		expect_large(p, whole ? 2 : 1);
+		testing_rmtree(strdup(testing_path(p->path, "log")));
+		nth++;
+	} while (fired);
+	return nth - 1;
+}
+
+static void without_room_a_large_record_may_be_tried_again(void **state)
+{
+	struct place *p = *state;
+
+	assert_int_equal(fail_room(p, true, ENOSPC), 1);
+	assert_true(fail_room(p, false, ENOSPC) > 4);
+	/* Where files cannot be given room, zeros are written. */
+	assert_int_equal(fail_room(p, true, EOPNOTSUPP), 1);
+}
+
 /* ---- beside a writer ---- */
 
 static void *make_files(void *arg)
@@ -251,6 +338,7 @@ struct disk {
 	uint64_t seed;
 	struct place *p;
 	unsigned n_cuts;
+	size_t (*len)(uint64_t seq);
 };
 
 /* The file after a cut now: each sector that is in flight is old or new, in any mixture. */
@@ -274,7 +362,7 @@ static void cut(struct disk *d)
 {
 	struct stoa__dir dir;
 	struct stoa_error err;
-	struct replayed seen = { 0 };
+	struct replayed seen = { .len = d->len };
 	struct stoa__log *log;
 	struct place other = { 0 };
 	const char *path = testing_path(d->p->path, "cut");
@@ -313,6 +401,10 @@ static void see_operation(void *ctx, enum stoa__file_op op, const char *name, ui
 		if (offset + len > f->len)
 			f->len = (size_t)offset + len;
 		cut(d);
+	} else if (op == STOA__FILE_TRUNCATE) {
+		assert_in_range(offset, f->len, DISK_BYTES);	/* they grow */
+		f->len = (size_t)offset;
+		cut(d);
 	} else if (op == STOA__FILE_SYNC) {
 		memcpy(f->synced, f->current, DISK_BYTES);
 		f->synced_len = f->len;
@@ -326,10 +418,10 @@ static void see_operation(void *ctx, enum stoa__file_op op, const char *name, ui
 	stoa__file_watch_with(see_operation, d);
 }
 
-static void a_power_cut_loses_nothing_acknowledged_and_is_never_damage(void **state)
+/* Cuts while records of @len are written, up to @n_max at a time, until there are three files or @cuts. */
+static void cut_often(struct place *p, size_t (*len)(uint64_t seq), uint64_t n_max, unsigned cuts)
 {
-	struct place *p = *state;
-	struct disk d = { .seed = testing_seed(), .p = p };
+	struct disk d = { .seed = testing_seed(), .p = p, .len = len };
 	uint64_t appended = 0;
 	struct stoa__log *log;
 
@@ -339,9 +431,11 @@ static void a_power_cut_loses_nothing_acknowledged_and_is_never_damage(void **st
 	}
 	assert_int_equal(records_open(p, false, records_begin, NULL, &log), STOA_OK);
 	stoa__file_watch_with(see_operation, &d);
-	while (!d.file[DISK_FILES - 2].len && d.n_cuts < 400) {
-		for (uint64_t n = testing_below(&d.seed, 60); n; n--)
-			record_append(p, log, ++appended);
+	while (!d.file[DISK_FILES - 2].len && d.n_cuts < cuts) {
+		for (uint64_t n = testing_below(&d.seed, n_max); n; n--) {
+			appended++;
+			record_append_of(p, log, appended, len(appended));
+		}
 		if (stoa__log_wants_file(log) && testing_below(&d.seed, 2))
 			stoa__log_make_file(log);
 		if (testing_below(&d.seed, 3)) {
@@ -359,6 +453,16 @@ static void a_power_cut_loses_nothing_acknowledged_and_is_never_damage(void **st
 	}
 }
 
+static void a_power_cut_loses_nothing_acknowledged_and_is_never_damage(void **state)
+{
+	cut_often(*state, record_len, 60, 400);
+}
+
+static void nor_is_one_while_a_file_grows(void **state)
+{
+	cut_often(*state, all_large, 2, 12);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, place_set_up, place_tear_down)
@@ -368,8 +472,11 @@ int main(void)
 		TEST(a_blank_file_is_no_news_to_a_reader),
 		TEST(a_blank_file_is_no_part_of_the_log),
 		TEST(a_file_that_cannot_be_made_ahead_is_made_when_it_is_needed),
+		TEST(a_file_that_begins_with_a_large_record_has_no_room_to_spare),
+		TEST(without_room_a_large_record_may_be_tried_again),
 		TEST(files_are_made_beside_a_writer),
 		TEST(a_power_cut_loses_nothing_acknowledged_and_is_never_damage),
+		TEST(nor_is_one_while_a_file_grows),
 	};
 
 	stoa__file_skip_syncs(true);

@@ -50,12 +50,18 @@ int records_open(struct place *p, bool read_only, struct stoa__log_position from
 	return stoa__log_open(&p->dir, read_only, from, record_take, seen, log, &p->err);
 }
 
+void record_append_of(struct place *p, struct stoa__log *log, uint64_t seq, size_t len)
+{
+	uint8_t *payload = malloc(len + 1);
+
+	record_payload(seq, payload, len);
+	assert_int_equal(stoa__log_append(log, seq, payload, len, &p->err), STOA_OK);
+	free(payload);
+}
+
 void record_append(struct place *p, struct stoa__log *log, uint64_t seq)
 {
-	uint8_t payload[20000];
-
-	record_payload(seq, payload, record_len(seq));
-	assert_int_equal(stoa__log_append(log, seq, payload, record_len(seq), &p->err), STOA_OK);
+	record_append_of(p, log, seq, record_len(seq));
 }
 
 void records_make(struct place *p, uint64_t n)

@@ -31,6 +31,8 @@ int record_take(void *ctx, uint64_t seq, const uint8_t *payload, size_t len, str
 /* @seen may be NULL; it is emptied first. */
 int records_open(struct place *p, bool read_only, struct stoa__log_position from,
 		 struct replayed *seen, struct stoa__log **log);
+void record_append_of(struct place *p, struct stoa__log *log, uint64_t seq, size_t len);
+/* The same of record_len(@seq) bytes. */
 void record_append(struct place *p, struct stoa__log *log, uint64_t seq);
 /* Makes a log of records 1 .. n, each synced, and closes it. */
 void records_make(struct place *p, uint64_t n);
