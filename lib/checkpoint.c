@@ -389,6 +389,7 @@ static void cleanup(struct stoa__saving *c, bool done)
 	stoa__free(c->files);
 	stoa__free(c->used);
 	stoa__free(c->unused);
+	stoa__free(c->rows);
 	stoa__buf_release(&c->buf);
 }
 

@@ -37,6 +37,7 @@ struct stoa__saving {
 	size_t n_unused;
 
 	struct stoa__buf buf;
+	struct stoa__rows *rows;	/* on their way into an image */
 	struct stoa_error *err;
 };
 

@@ -5,7 +5,7 @@
  *     table          schema, next rowid, tail's rows         store_table
  *       group        file and index, rows                    store_group
  *         live, kept, overlay                                store_changes, of the tail as well
- *       tail         pages appended since                    store_tail
+ *       tail         runs of pages, if appended to since     store_tail
  *       counts       256 rows each                           store_counts
  *       indexes      what their kind keeps                   index.h
  *
@@ -20,6 +20,7 @@
 
 #include "core/alloc.h"
 #include "core/bitmap.h"
+#include "core/type.h"
 #include "index.h"
 
 int stoa__saving_put(struct stoa__saving *c, const struct stoa__key *k)
@@ -82,20 +83,41 @@ static int delete_changes(struct stoa__saving *c, uint32_t table, uint64_t first
 	return stoa__saving_delete(c, stoa__key_group(STOA__REC_OVERLAY, table, first));
 }
 
-/* Appends rows [0, n) of a page as an image to c->buf. */
-static int encode_page(struct stoa__saving *c, const struct stoa__page *page, unsigned scale,
-		       size_t n)
+/* Rows of one or more pages of a slot. */
+struct stoa__rows {
+	_Alignas(16) uint8_t values[STOA__TAIL_RUN * STOA__PAGE_ROWS * 16];
+	uint64_t validity[STOA__WORDS(STOA__TAIL_RUN * STOA__PAGE_ROWS)];
+	size_t n;
+	bool has_null;
+};
+
+static void rows_reset(struct stoa__rows *rows)
 {
-	_Alignas(16) uint8_t values[STOA__PAGE_ROWS * 16];
-	uint64_t validity[STOA__WORDS(STOA__PAGE_ROWS)];
-	struct stoa_array a = { page->type, (uint8_t)scale, values, NULL };
+	memset(rows->validity, 0xff, sizeof rows->validity);
+	rows->n = 0;
+	rows->has_null = false;
+}
+
+/* Adds rows [0, n) of a page. */
+static void rows_add(struct stoa__rows *rows, const struct stoa__page *page, size_t n)
+{
+	uint8_t *values = rows->values + rows->n * stoa__type_width(page->type);
+
+	rows->has_null |= stoa__page_read(page, 0, n, values, rows->validity, rows->n);
+	rows->n += n;
+}
+
+/* Appends c->rows, of @type, as an image to c->buf. */
+static int encode_rows(struct stoa__saving *c, unsigned type, unsigned scale)
+{
+	const struct stoa__rows *rows = c->rows;
+	struct stoa_array a = { (uint8_t)type, (uint8_t)scale, rows->values, NULL };
 	struct stoa__buf image = STOA__BUF_INIT;
 	int rc;
 
-	memset(validity, 0xff, sizeof validity);
-	if (stoa__page_read(page, 0, n, values, validity, 0))
-		a.validity = validity;
-	rc = stoa__chunk_encode(&a, n, &image);
+	if (rows->has_null)
+		a.validity = rows->validity;
+	rc = stoa__chunk_encode(&a, rows->n, &image);
 	if (rc == STOA_OK)
 		rc = stoa__buf_put(&c->buf, image.p, image.len);
 	stoa__buf_release(&image);
@@ -128,8 +150,9 @@ static int store_overlay(struct stoa__saving *c, uint64_t first, const struct st
 			stoa__buf_reset(&c->buf);
 			if (stoa__buf_put_u32(&c->buf, page->n_rows) < 0)
 				return stoa__fail_memory(c->err);
-			STOA_TRY(encode_page(c, page, scale_of(c->table, column->slot),
-					     page->n_rows));
+			rows_reset(c->rows);
+			rows_add(c->rows, page, page->n_rows);
+			STOA_TRY(encode_rows(c, page->type, scale_of(c->table, column->slot)));
 			STOA_TRY(stoa__saving_put(c, &k));
 		}
 	}
@@ -204,6 +227,27 @@ static int store_group(void *ctx, uint64_t first, void *value)
 	return store_changes(c, first, g);
 }
 
+/* The pages of slot @i from @page on that are one record. */
+static int store_run(struct stoa__saving *c, uint32_t i, uint32_t page)
+{
+	const struct stoa__slot *slot = &c->table->schema->slots[i];
+	const struct stoa__tail *tail = c->table->tail->tail;
+	struct stoa__key k = stoa__key_table(STOA__REC_TAIL, c->table->id);
+	uint32_t end = page + stoa__tail_run(slot->def.type);
+
+	rows_reset(c->rows);
+	for (uint32_t p = page; p < end && p * STOA__PAGE_ROWS < c->table->tail_rows; p++) {
+		uint32_t n = c->table->tail_rows - p * STOA__PAGE_ROWS;
+
+		rows_add(c->rows, tail->rows[p][i], n < STOA__PAGE_ROWS ? n : STOA__PAGE_ROWS);
+	}
+	stoa__key_add(&k, slot->id, 4);
+	stoa__key_add(&k, page, 1);
+	stoa__buf_reset(&c->buf);
+	STOA_TRY(encode_rows(c, slot->def.type, slot->def.scale));
+	return stoa__saving_put(c, &k);
+}
+
 static int store_tail(struct stoa__saving *c)
 {
 	const struct stoa__table *t = c->table;
@@ -215,22 +259,12 @@ static int store_tail(struct stoa__saving *c)
 	}
 	if (!g)
 		return STOA_OK;
-	for (uint64_t row = g->tail->persisted / STOA__PAGE_ROWS * STOA__PAGE_ROWS;
-	     row < t->tail_rows; row += STOA__PAGE_ROWS) {
-		uint64_t p = row / STOA__PAGE_ROWS, n = t->tail_rows - row;
+	for (uint32_t i = 0; i < t->schema->n_slots; i++) {
+		uint32_t run = stoa__tail_run(t->schema->slots[i].def.type);
+		uint32_t first = (uint32_t)(g->tail->persisted / STOA__PAGE_ROWS) / run * run;
 
-		if (n > STOA__PAGE_ROWS)
-			n = STOA__PAGE_ROWS;
-		for (uint32_t i = 0; i < t->schema->n_slots; i++) {
-			struct stoa__key k = stoa__key_table(STOA__REC_TAIL, t->id);
-
-			stoa__key_add(&k, t->schema->slots[i].id, 4);
-			stoa__key_add(&k, p, 1);
-			stoa__buf_reset(&c->buf);
-			STOA_TRY(encode_page(c, g->tail->rows[p][i], t->schema->slots[i].def.scale,
-					     n));
-			STOA_TRY(stoa__saving_put(c, &k));
-		}
+		for (uint32_t p = first; p * STOA__PAGE_ROWS < t->tail_rows; p += run)
+			STOA_TRY(store_run(c, i, p));
 	}
 	return store_changes(c, STOA__TAIL_ROWID, g);
 }
@@ -351,6 +385,9 @@ static int delete_stale_tables(struct stoa__saving *c)
 
 int stoa__saving_tables(struct stoa__saving *c)
 {
+	c->rows = stoa__alloc(sizeof *c->rows);
+	if (!c->rows)
+		return stoa__fail_memory(c->err);
 	STOA_TRY(delete_stale_tables(c));
 	return stoa__tree_walk(c->v->tables, c->since, store_table, c);
 }

@@ -359,7 +359,7 @@ enum {
 	STOA__REC_GROUP,	/* table first-rowid: file, index, rows, last rowid, generation */
 	STOA__REC_LIVE,		/* table first-rowid block: words */
 	STOA__REC_OVERLAY,	/* table first-rowid slot-id page: chunk image */
-	STOA__REC_TAIL,		/* table slot-id page: chunk image */
+	STOA__REC_TAIL,		/* table slot-id page: chunk image of it and the rest of its run */
 	STOA__REC_KEPT,		/* table first-rowid block: words */
 	STOA__REC_COUNTS,	/* table rowid/256: chunk image of 256 counts */
 
@@ -368,6 +368,6 @@ enum {
 	STOA__REC_DEQUE = 13,	/* to 15: deque_index.h */
 	STOA__REC_LAST = 15,
 };
-#define STOA__FORMAT 4u
+#define STOA__FORMAT 5u
 
 #endif

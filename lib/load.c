@@ -299,29 +299,34 @@ static int slot_of(const struct stoa__schema *schema, uint32_t id)
 	return -1;
 }
 
-/* Puts the values of an image into a page; they must fit the slot. */
-static int fill_page(struct loader *l, const struct stoa__slot *slot, struct stoa__reader *r,
-		     uint32_t n_rows, struct stoa__page *page, struct stoa_error *err)
+/* Opens the image of @n_rows rows of a slot. */
+static int open_rows(struct loader *l, const struct stoa__slot *slot, struct stoa__reader *r,
+		     uint32_t n_rows, struct stoa__chunk *c, struct stoa_error *err)
 {
-	struct stoa__chunk c;
-
-	STOA_TRY(open_image(l, r, &c, "rows", err));
-	if (c.type != slot->def.type || c.encoding == STOA__ENC_DICT_ID || c.n_rows != n_rows || n_rows > STOA__PAGE_ROWS)
+	STOA_TRY(open_image(l, r, c, "rows", err));
+	if (c->type != slot->def.type || c->encoding == STOA__ENC_DICT_ID || c->n_rows != n_rows)
 		return malformed("rows", err);
-	for (uint32_t i = 0; i < n_rows; i++) {
+	return STOA_OK;
+}
+
+/* Puts rows [@from, @from + @n) of an image into a page. */
+static int fill_page(struct loader *l, const struct stoa__chunk *c, uint32_t from, uint32_t n,
+		     struct stoa__page *page, struct stoa_error *err)
+{
+	for (uint32_t i = 0; i < n; i++) {
 		struct stoa__element e;
 		struct stoa_value v;
 		int rc;
 
 		stoa__buf_reset(&l->scratch);
-		rc = stoa__chunk_value(&c, i, &l->scratch, &v);
+		rc = stoa__chunk_value(c, from + i, &l->scratch, &v);
 		if (rc == STOA_OK)
-			rc = stoa__element_make(&l->db->symbols, slot->def.type, &v, NULL, &e);
+			rc = stoa__element_make(&l->db->symbols, page->type, &v, NULL, &e);
 		if (rc < 0)
 			return rc == STOA_ENOMEM ? stoa__fail_memory(err) : malformed("rows", err);
 		stoa__page_put(page, i, &e);
 	}
-	page->n_rows = (uint16_t)n_rows;
+	page->n_rows = (uint16_t)n;
 	return STOA_OK;
 }
 
@@ -332,6 +337,7 @@ static int load_overlay(struct loader *l, struct stoa__table *t, struct stoa__gr
 	int slot = slot_of(t->schema, slot_id);
 	uint32_t from = at * STOA__PAGE_ROWS, rows = stoa__group_rows(t, g), n_rows;
 	struct stoa__page *page;
+	struct stoa__chunk c;
 
 	if (slot < 0)
 		return STOA_OK;
@@ -341,26 +347,40 @@ static int load_overlay(struct loader *l, struct stoa__table *t, struct stoa__gr
 		return malformed("changed rows", err);
 	if (stoa__group_new_page(l->w, t, g, (uint32_t)slot, at, &page) < 0)
 		return stoa__fail_memory(err);
-	return fill_page(l, &t->schema->slots[slot], r, n_rows, page, err);
+	STOA_TRY(open_rows(l, &t->schema->slots[slot], r, n_rows, &c, err));
+	return fill_page(l, &c, 0, n_rows, page, err);
 }
 
+/* A run of a slot's pages, from page @at on. */
 static int load_tail(struct loader *l, struct stoa__table *t, uint32_t slot_id, uint32_t at,
 		     struct stoa__reader *r, struct stoa_error *err)
 {
 	int slot = slot_of(t->schema, slot_id);
-	uint32_t from = at * STOA__PAGE_ROWS, n_rows;
-	struct stoa__page *page;
+	uint32_t from = at * STOA__PAGE_ROWS, run, n_rows;
+	struct stoa__chunk c;
 
 	if (slot < 0 || !t->tail || at >= STOA__PAGES || from >= t->tail_rows)
 		return malformed("new rows", err);
+	run = stoa__tail_run(t->schema->slots[slot].def.type);
 	n_rows = t->tail_rows - from;
-	if (n_rows > STOA__PAGE_ROWS)
-		n_rows = STOA__PAGE_ROWS;
-	for (uint32_t p = 0; p <= at; p++)
+	if (n_rows > run * STOA__PAGE_ROWS)
+		n_rows = run * STOA__PAGE_ROWS;
+	if (at % run)
+		return malformed("new rows", err);
+	STOA_TRY(open_rows(l, &t->schema->slots[slot], r, n_rows, &c, err));
+	for (uint32_t p = 0; p < at; p++)
 		if (!stoa__tail_page(l->w, t->tail->tail, t->schema, p, (uint32_t)slot))
 			return stoa__fail_memory(err);
-	page = t->tail->tail->rows[at][slot];
-	return fill_page(l, &t->schema->slots[slot], r, n_rows, page, err);
+	for (uint32_t row = 0; row < n_rows; row += STOA__PAGE_ROWS) {
+		uint32_t n = n_rows - row < STOA__PAGE_ROWS ? n_rows - row : STOA__PAGE_ROWS;
+		struct stoa__page *page = stoa__tail_page(l->w, t->tail->tail, t->schema,
+							  at + row / STOA__PAGE_ROWS, (uint32_t)slot);
+
+		if (!page)
+			return stoa__fail_memory(err);
+		STOA_TRY(fill_page(l, &c, row, n, page, err));
+	}
+	return STOA_OK;
 }
 
 static int check_group(void *ctx, uint64_t first, void *value)

@@ -256,6 +256,17 @@ extern uint32_t stoa__tail_rows_min;
 /* After a rollback to @v: tails give up what their rows beyond those that @v counts hold. */
 void stoa__table_forget_undone(const struct stoa__version *v);
 
+/*
+ * A record of the catalog has this many pages of a tail's slot, from a multiple of it on: as chunks
+ * of 4,096 rows they take half of the bytes that chunks of 256 do. Texts are not worth the copying
+ * each time that rows have been added, and are larger.
+ */
+#define STOA__TAIL_RUN 16u
+static inline uint32_t stoa__tail_run(unsigned type)
+{
+	return type == STOA_TEXT || type == STOA_BLOB ? 1 : STOA__TAIL_RUN;
+}
+
 /* For loading a catalog. */
 int stoa__table_new_tail(struct stoa__version *w, struct stoa__table *t, uint64_t first);
 struct stoa__page *stoa__tail_page(struct stoa__version *w, struct stoa__tail *tail,
