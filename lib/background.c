@@ -12,8 +12,8 @@
  * log must not grow.
  *
  * They follow writers at some distance. A writer that outruns them, so that the log since the
- * checkpoint that runs is too long for one by itself, or there is garbage by a sixteenth of all
- * rows that the pass that runs has not seen, waits after its commit until they have caught up:
+ * checkpoint that runs is half as long as one that starts it, or there is garbage by a thirtieth of
+ * all rows that the pass that runs has not seen, waits after its commit until they have caught up:
  * otherwise disk and memory would have no bound.
  *
  * A want is a flag under the database's mutex; whoever raises it wakes all threads. A flush or a
@@ -102,25 +102,23 @@ static void *run_checkpointer(void *arg)
 	return NULL;
 }
 
-/*
- * Passes follow each other no faster than this: what a pass finds is then worth its look at all
- * groups.
- */
+/* Rest after a pass that has found nothing to do, so that looks at all groups are not all there is. */
 #define COLLECT_MS 20
 
 static void *run_collector(void *arg)
 {
 	struct stoa_db *db = arg;
+	bool idle = true;
 
 	pthread_mutex_lock(&db->mutex);
 	while (await(db, &db->want_collect)) {
 		db->collecting = true;
 		pthread_mutex_unlock(&db->mutex);
 		if (!atomic_load(&db->failed))
-			stoa__gc_pass(db);
+			idle = !stoa__gc_pass(db);
 		pthread_mutex_lock(&db->mutex);
 		done(db, &db->collecting);
-		if (!linger(db, COLLECT_MS))
+		if (idle && !linger(db, COLLECT_MS))
 			break;
 	}
 	pthread_mutex_unlock(&db->mutex);
@@ -226,8 +224,8 @@ static bool is_behind(struct stoa_db *db)
 {
 	if (db->stop || atomic_load(&db->failed))
 		return false;
-	/* The log since the checkpoint that runs; that before it is as long at least. */
-	return (db->checkpointing && stoa__log_bytes(db->log) > db->options.log_max_bytes) ||
+	/* The log since the checkpoint that runs; that before it is there, too. */
+	return (db->checkpointing && stoa__log_bytes(db->log) > db->options.log_max_bytes / 2) ||
 	       (db->collecting && stoa__gc_is_outrun(db) &&
 		!pthread_equal(db->collector, pthread_self()));
 }

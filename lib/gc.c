@@ -10,13 +10,15 @@
 #include "db.h"
 #include "gc_plan.h"
 
-#define WAKE_ROWS 32768			/* garbage that starts a pass, in rows */
+#define WAKE_ROWS 32768			/* garbage that starts a pass, in rows, */
+#define WAKE_PART 64			/* or one in so many of all rows, */
+#define WAKE_MIN 16384			/* but not less than this */
 #define RUN_MAX 32			/* groups of a run, and so of what is installed at once */
 #define JOB_SECONDS 0.5			/* from reading to installing, about: the less, the less has changed */
 #define TRIES_MAX 8
 #define FREED_PART 16			/* or, of all files, one in so many bytes */
-#define PACE_ROWS (2 * (uint64_t)WAKE_ROWS)	/* garbage that writers may make during a pass, */
-#define PACE_PART 16			/* or one in so many of all rows; then they wait for its end */
+#define PACE_PART 32			/* of all rows writers may delete one in so many during a pass, */
+#define PACE_MIN (2 * (uint64_t)WAKE_MIN)	/* or so many; then they wait for its end */
 
 static const unsigned default_threshold[STOA__GENERATIONS] = { 15, 20, 25 };
 
@@ -338,23 +340,27 @@ static int add_rows(void *ctx, uint64_t id, void *value)
 /* A pass begins: when the next one is to, and how much garbage may be made until this one ends. */
 static void set_next_wake(struct stoa_db *db)
 {
-	uint64_t now = atomic_load_explicit(&db->history.garbage, memory_order_relaxed), rows = 0;
+	uint64_t now = atomic_load_explicit(&db->history.garbage, memory_order_relaxed);
+	uint64_t rows = 0, wake, pace;
 	struct stoa__version *v = stoa__history_snapshot_quietly(&db->history);
 
 	(void)stoa__tree_walk(v->tables, 0, add_rows, &rows);
 	stoa__version_drop_quietly(v);
-	rows /= PACE_PART;
-	atomic_store_explicit(&db->gc.wake_at, now + WAKE_ROWS, memory_order_relaxed);
-	atomic_store_explicit(&db->gc.pace_at, now + (rows > PACE_ROWS ? rows : PACE_ROWS),
+	wake = rows / WAKE_PART < WAKE_ROWS ? rows / WAKE_PART : WAKE_ROWS;
+	pace = rows / PACE_PART;
+	atomic_store_explicit(&db->gc.wake_at, now + (wake > WAKE_MIN ? wake : WAKE_MIN),
+			      memory_order_relaxed);
+	atomic_store_explicit(&db->gc.pace_at, now + (pace > PACE_MIN ? pace : PACE_MIN),
 			      memory_order_relaxed);
 }
 
-void stoa__gc_pass(struct stoa_db *db)
+bool stoa__gc_pass(struct stoa_db *db)
 {
 	struct stoa__cycles cycles = { 0 };
 	struct stoa_gc_stats stats;
 	struct stoa__gc_plan plan;
 	int generation, rc;
+	bool any;
 
 	pthread_mutex_lock(&db->gc.running);
 	set_next_wake(db);
@@ -367,12 +373,14 @@ void stoa__gc_pass(struct stoa_db *db)
 	(void)stoa__refs_settle_all(db, &cycles.longest_ns, NULL);
 	(void)stoa__cycles_collect(db, &cycles, NULL);
 	rc = stoa__gc_plan_make(db, generation, false, false, &plan, NULL);
-	if (rc == STOA_OK && (plan.n_steps || cycles.n_dead))
+	any = rc == STOA_OK && (plan.n_steps || cycles.n_dead);
+	if (any)
 		rc = carry_out(db, &plan, &cycles, &stats, NULL);
 	if (rc == STOA_OK)
 		let_go(db, &plan);
 	stoa__gc_plan_release(&plan);
 	pthread_mutex_unlock(&db->gc.running);
+	return any;
 }
 
 /* ---- the public calls ---- */

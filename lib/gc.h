@@ -10,12 +10,15 @@
  * them lie side by side, so that a row is moved as often as a logarithm. Young groups are looked at
  * in each pass, those of generation 1 in every second, of generation 2 in every fourth.
  *
+ * That is by group; all garbage together may be half of what thresholds allow each group, and what
+ * is more goes at once, the worst groups first.
+ *
  * A pass begins when writers have made so much garbage since the last (counted in history.garbage,
  * one add for each row deleted). It runs in a thread of its own and not in the checkpointer's: it
  * needs a processor for seconds, and meanwhile the log must not grow. The thread is started with
  * the first pass, so that a database that nobody deletes from has none.
  *
- * While files are rewritten old and new are both there. So a pass works in portions, an eighth of
+ * While files are rewritten old and new are both there. So a pass works in portions, a sixteenth of
  * all files each, and has a checkpoint let go of the old after each; and writers who make garbage
  * faster than it is taken away wait for the end of the pass (background.c).
  *
@@ -79,7 +82,7 @@ void stoa__gc_note_file(struct stoa_db *db, uint64_t file, uint64_t stamp);
  */
 void stoa__gc_settle_files(struct stoa_db *db, uint64_t stamp,
 			   bool (*used)(const void *ctx, uint64_t file), const void *ctx);
-/* A pass in the background, of the generations whose turn it is. */
-void stoa__gc_pass(struct stoa_db *db);
+/* A pass in the background, of the generations whose turn it is. Was there something to do? */
+bool stoa__gc_pass(struct stoa_db *db);
 
 #endif

@@ -2,6 +2,7 @@
 /* gc_plan.c - see gc_plan.h */
 #include "gc_plan.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/alloc.h"
@@ -9,10 +10,10 @@
 #define SMALL_ROWS 16384
 #define SMALL_BYTES ((uint64_t)16 << 20)
 #define SMALL_RUN 4			/* small groups side by side that are merged */
-#define FILE_PART 16			/* of all files, that a file of a pass in the background is; */
-#define FILE_MIN ((uint64_t)512 << 10)	/* or so much: many of its rows will go before the others */
+#define FILE_PART 32			/* of all files, that a file of a pass in the background is; */
+#define FILE_MIN ((uint64_t)256 << 10)	/* or so much: many of its rows will go before the others */
 #define FREED_MAX ((uint64_t)256 << 20)
-#define PORTION_PART 8			/* of all files that there may be twice, while they are rewritten */
+#define PORTION_PART 16			/* of all files that there may be twice, while they are rewritten */
 
 void stoa__gc_plan_release(struct stoa__gc_plan *p)
 {
@@ -141,18 +142,95 @@ static int look_at(void *ctx, uint64_t first, void *value)
 	const struct stoa__group *g = value;
 	struct stoa__group_look *l = &p->looks[p->n_looks++];
 	struct images im = { .schema = p->table->schema };
-	uint64_t garbage;
 
 	(void)first;
-	*l = (struct stoa__group_look){ .group = g, .n_existing = stoa__group_n_existing(p->table, g) };
+	*l = (struct stoa__group_look){ .group = g, .table = p->table };
+	l->n_existing = stoa__group_n_existing(p->table, g);
 	STOA_TRY(stoa__base_each_image(g->base, add_image, &im, NULL));
-	garbage = im.dropped + overlay_bytes(g) + unused_bytes(p, g, im.bytes) +
-		  (im.bytes - im.dropped) * (g->n_rows - l->n_existing) / g->n_rows;
-	l->bytes = im.bytes - im.dropped;
-	l->open = g->base->generation <= p->generation && g->made > p->frozen;
-	l->due = l->open && garbage && garbage * 100 >= p->threshold[g->base->generation] * im.bytes;
-	l->due |= p->cool && !g->base->cold;
-	l->small = l->open && l->n_existing < SMALL_ROWS && im.bytes < SMALL_BYTES;
+	l->bytes = im.bytes;
+	l->used = im.bytes - im.dropped;
+	l->garbage = im.dropped + overlay_bytes(g) + unused_bytes(p, g, im.bytes) +
+		     l->used * (g->n_rows - l->n_existing) / g->n_rows;
+	l->thawed = g->made > p->frozen;
+	return STOA_OK;
+}
+
+static int look_at_table(void *ctx, uint64_t id, void *value)
+{
+	struct stoa__gc_plan *p = ctx;
+	const struct stoa__table *t = value;
+	size_t need = p->n_looks + (size_t)t->n_groups;
+
+	(void)id;
+	if (need > p->cap_looks) {
+		size_t cap = need + need / 2;
+		struct stoa__group_look *looks = stoa__realloc_array(p->looks, cap, sizeof *looks);
+
+		if (!looks)
+			return STOA_ENOMEM;
+		p->looks = looks;
+		p->cap_looks = cap;
+	}
+	p->table = t;
+	return stoa__tree_walk(t->groups, 0, look_at, p);
+}
+
+/* What the group has to be rewritten for by itself. */
+static void judge(const struct stoa__gc_plan *p, struct stoa__group_look *l)
+{
+	uint8_t generation = l->group->base->generation;
+	bool open = l->thawed && generation <= p->generation;
+
+	l->due = open && l->garbage && l->garbage * 100 >= p->threshold[generation] * l->bytes;
+	l->due |= p->cool && !l->group->base->cold;
+	l->small = open && l->n_existing < SMALL_ROWS && l->bytes < SMALL_BYTES;
+}
+
+static double share(const struct stoa__group_look *l)
+{
+	return (double)l->garbage / (double)l->bytes;
+}
+
+static int by_share(const void *a, const void *b)
+{
+	double x = share(*(struct stoa__group_look *const *)a);
+	double y = share(*(struct stoa__group_look *const *)b);
+
+	return (x < y) - (x > y);
+}
+
+/*
+ * Where rows die evenly, groups that are collected at their threshold have half of that in the
+ * mean, and so much there may be of all garbage. Passes come late, and to old generations seldom:
+ * a table of which a hundredth was replaced again and again had a third of garbage at times. What
+ * is more goes, the worst groups first, of whatever generation: they give most for what is moved.
+ */
+static int take_worst(struct stoa__gc_plan *p)
+{
+	struct stoa__group_look **order = stoa__alloc(p->n_looks * sizeof *order + 1);
+	uint64_t left = 0, allowed = 0;
+	size_t n = 0;
+
+	if (!order)
+		return STOA_ENOMEM;
+	for (size_t i = 0; i < p->n_looks; i++) {
+		struct stoa__group_look *l = &p->looks[i];
+
+		if (!l->thawed)
+			continue;
+		allowed += l->bytes / 200 * p->threshold[l->group->base->generation];
+		if (l->due || !l->garbage)
+			continue;
+		left += l->garbage;
+		order[n++] = l;
+	}
+	if (left > allowed)
+		qsort(order, n, sizeof *order, by_share);
+	for (size_t i = 0; i < n && left > allowed; i++) {
+		order[i]->due = true;
+		left -= order[i]->garbage;
+	}
+	stoa__free(order);
 	return STOA_OK;
 }
 
@@ -168,7 +246,7 @@ static int add_step(struct stoa__gc_plan *p, const struct stoa__group_look *l, b
 		p->cap_steps = cap;
 	}
 	p->steps[p->n_steps++] =
-		(struct stoa__gc_step){ l->group->first, p->table->id, l->bytes, begins };
+		(struct stoa__gc_step){ l->group->first, l->table->id, l->used, begins };
 	return STOA_OK;
 }
 
@@ -181,35 +259,43 @@ static bool is_worth_it(const struct stoa__gc_plan *p, size_t from, size_t n)
 		if (p->looks[i].due)
 			return true;
 		n_rows += p->looks[i].n_existing;
-		bytes += p->looks[i].bytes;
+		bytes += p->looks[i].used;
 	}
 	return n >= p->small_run && n_rows / STOA__GROUP_ROWS + bytes / STOA__GROUP_BYTES_MAX + 1 < n;
 }
 
-/* Finds the runs of a table. Small groups at the ends of a run are taken along. */
-static int plan_table(void *ctx, uint64_t id, void *value)
+/* Does look @i go on where the one before it, of the same table, ends? */
+static bool goes_on(const struct stoa__gc_plan *p, size_t i)
 {
-	struct stoa__gc_plan *p = ctx;
-	struct stoa__group_look *looks;
-	size_t n;
+	const struct stoa__group_look *l = &p->looks[i];
 
-	(void)id;
-	p->table = value;
-	if (!p->table->n_groups)
-		return STOA_OK;
-	looks = stoa__realloc_array(p->looks, p->table->n_groups, sizeof *looks);
-	if (!looks)
-		return STOA_ENOMEM;
-	p->looks = looks;
-	p->n_looks = 0;
-	STOA_TRY(stoa__tree_walk(p->table->groups, 0, look_at, p));
-	for (size_t i = 0; i < p->n_looks; i += n + 1) {
-		for (n = 0; i + n < p->n_looks && (looks[i + n].due || looks[i + n].small); n++)
-			;
-		for (size_t k = 0; n && is_worth_it(p, i, n) && k < n; k++)
-			STOA_TRY(add_step(p, &looks[i + k], k == 0));
+	return i < p->n_looks && (l->due || l->small) && l->table == l[-1].table;
+}
+
+/* Finds the runs. Small groups at the ends of a run are taken along. */
+static int plan_runs(struct stoa__gc_plan *p)
+{
+	for (size_t i = 0, n; i < p->n_looks; i += n) {
+		n = 1;
+		if (!p->looks[i].due && !p->looks[i].small)
+			continue;
+		while (goes_on(p, i + n))
+			n++;
+		for (size_t k = 0; is_worth_it(p, i, n) && k < n; k++)
+			STOA_TRY(add_step(p, &p->looks[i + k], k == 0));
 	}
 	return STOA_OK;
+}
+
+static int plan(struct stoa__gc_plan *p, const struct stoa__version *v)
+{
+	STOA_TRY(stoa__gc_plan_weigh(p, v));
+	STOA_TRY(stoa__tree_walk(v->tables, 0, look_at_table, p));
+	for (size_t i = 0; i < p->n_looks; i++)
+		judge(p, &p->looks[i]);
+	if (!p->all)
+		STOA_TRY(take_worst(p));
+	return plan_runs(p);
 }
 
 int stoa__gc_plan_make(struct stoa_db *db, int generation, bool all, bool cool,
@@ -225,9 +311,7 @@ int stoa__gc_plan_make(struct stoa_db *db, int generation, bool all, bool cool,
 	for (int i = 0; i < STOA__GENERATIONS; i++)
 		p->threshold[i] = all ? 1 : db->gc.threshold[i];
 	pthread_mutex_unlock(&db->gc.mutex);
-	rc = stoa__gc_plan_weigh(p, v);
-	if (rc == STOA_OK)
-		rc = stoa__tree_walk(v->tables, 0, plan_table, p);
+	rc = plan(p, v);
 	stoa__version_drop_quietly(v);
 	if (rc == STOA_ENOMEM)
 		return stoa__fail_memory(err);

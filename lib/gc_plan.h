@@ -3,8 +3,10 @@
  * gc_plan.h - which row groups a collection is to rewrite
  *
  * Made from one version, without a lock: first all segment files are weighed, what of their bytes
- * groups still use; then each table's groups are looked at in their order, and those that are due,
- * with the small ones between them, become the runs that gc.h speaks of.
+ * groups still use; then all groups are looked at. Due is what has reached its threshold and whose
+ * turn it is; and, as long as the garbage that would be left is more than half of what thresholds
+ * allow, whatever group has the largest share of it. Those that are due, with the small ones
+ * between them, become the runs that gc.h speaks of.
  *
  *     steps    group group group | group group | group ...     | where a run begins
  *
@@ -16,7 +18,7 @@
 
 #include "db.h"
 
-#define STOA__FREED_MIN ((uint64_t)1 << 20)	/* of old files before a checkpoint lets them go */
+#define STOA__FREED_MIN ((uint64_t)256 << 10)	/* of old files before a checkpoint lets them go */
 
 /* A group that is to be rewritten, by its first rowid: the version it is read from comes later. */
 struct stoa__gc_step {
@@ -33,12 +35,15 @@ struct stoa__file_use {
 	uint64_t used;
 };
 
-/* What is known of a group while its table is looked at. */
+/* What is known of a group. */
 struct stoa__group_look {
 	const struct stoa__group *group;
-	uint64_t bytes;
+	const struct stoa__table *table;
+	uint64_t bytes;		/* of all its images */
+	uint64_t used;		/* without slots that were dropped */
+	uint64_t garbage;	/* with its share of what nobody uses in its file */
 	uint32_t n_existing;
-	bool open;	/* may be rewritten at all */
+	bool thawed;	/* made since the freeze, if there was one */
 	bool due, small;
 };
 
@@ -53,9 +58,9 @@ struct stoa__gc_plan {
 	struct stoa__file_use *uses;	/* by file number */
 	size_t n_uses, cap_uses;
 	uint64_t file_bytes;
-	struct stoa__group_look *looks;
-	size_t n_looks;
-	const struct stoa__table *table;
+	struct stoa__group_look *looks;	/* by table and first rowid */
+	size_t n_looks, cap_looks;
+	const struct stoa__table *table;	/* that is looked at */
 	struct stoa__gc_step *steps;
 	size_t n_steps, cap_steps;
 };

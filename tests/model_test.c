@@ -1309,7 +1309,8 @@ static void finish(struct run *r)
 		step_abort(r);
 	let_go(r);
 	compare_committed(r);
-	/* One in the background would hold a snapshot of its own; this one waits for it. */
+	/* What works in the background would hold snapshots of its own. */
+	stoa__background_stop(r->db);
 	OK(r, stoa_checkpoint(r->db, &r->err));
 	OK(r, stoa_begin(r->db, STOA_WRITE, &txn, &r->err));
 	OK(r, stoa_stat(txn, 0, &stat, &r->err));
