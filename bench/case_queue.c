@@ -6,6 +6,21 @@
  * answers RPUSH and LPOP over a socket of the file system, without a disk; "redis" sends 1,000
  * commands before it reads the answers, "redis-rtt" one. What is popped is added up and must be
  * what was pushed.
+ *
+ * What bounds durable transactions of 1,000 (microseconds, a quiet machine, one disk):
+ *
+ *                                 push     pop
+ *     1,000 calls                   95      87     79 and 76 of them the same in memory
+ *     record copied, hashed         20       7     107 KB; 5 KB
+ *     write                         13       4
+ *     flush                        106      79     that of one block takes 78
+ *                                  234     177
+ *
+ * LMDB flushes twice, pages and then what names them: 326 and 351. So pops are twice as fast and pushes 1.4
+ * times; twice would leave 45 ns for a row, record and all. Files for the log that are made in the
+ * background while this lasts, as many bytes as its records, cost a tenth of it. Tried: to have the
+ * kernel begin to write while the transaction goes on, which takes as long to ask for (18 us) as it saves;
+ * one operation in the log for a range of rows that are popped: a flush of 512 bytes takes 1 us less than one of 5 KB.
  */
 #include "bench.h"
 #include "ours.h"

@@ -269,6 +269,76 @@ static void run_get(void)
 	singles(GET);
 }
 
+/* ---- jobs ---- */
+
+#define JOBS 10000
+#define JOBS_BATCH 1000
+
+static void push_jobs(stoa_txn *txn, stoa_table table, stoa_index order, int first)
+{
+	char payload[100];
+	struct stoa_error err;
+
+	memset(payload, 'x', sizeof(payload));
+	for (int i = 0; i < JOBS_BATCH; i++) {
+		struct stoa_value v = stoa_bytes_value(STOA_BLOB, payload, sizeof(payload));
+
+		payload[i % 100] = (char)(first + i);
+		check(stoa_deque_push(txn, table, order, STOA_BACK, &v, 1, NULL, &err), &err);
+	}
+}
+
+static void pop_jobs(stoa_txn *txn, stoa_table table, stoa_index order)
+{
+	struct stoa_error err;
+	struct stoa_value v;
+
+	for (int i = 0; i < JOBS_BATCH; i++)
+		check(stoa_deque_pop(txn, table, order, NULL, STOA_FRONT, &v, 1, NULL, &err), &err);
+}
+
+/* A queue filled, and emptied where @pop, with what that takes in the log; the last is counted. */
+static void run_jobs(bool pop)
+{
+	static const struct stoa_slot slot = { .name = "payload", .type = STOA_BLOB };
+	struct stoa_index_options options = STOA_INDEX_OPTIONS_INIT;
+	stoa_db *db = open_db(PATH);
+	struct stoa_error err;
+	stoa_table table;
+	stoa_index order;
+
+	stoa_txn *txn = begin(db, STOA_WRITE);
+	options.kind = STOA_INDEX_DEQUE;
+	check(stoa_table_create(txn, "jobs", &slot, 1, &table, &err), &err);
+	check(stoa_index_create(txn, table, &options, &order, &err), &err);
+	commit(txn);
+	for (int turn = 0; turn <= (int)pop; turn++) {
+		if (turn == (int)pop)
+			count_begin();
+		for (int i = 0; i < JOBS; i += JOBS_BATCH) {
+			txn = begin(db, STOA_WRITE);
+			check(stoa_set_durability(txn, STOA_NONE, &err), &err);
+			if (turn)
+				pop_jobs(txn, table, order);
+			else
+				push_jobs(txn, table, order, i);
+			commit(txn);
+		}
+	}
+	count_end();
+	close_db(db);
+}
+
+static void run_push(void)
+{
+	run_jobs(false);
+}
+
+static void run_pop(void)
+{
+	run_jobs(true);
+}
+
 /* ---- many rows ---- */
 
 static void run_append(void)
@@ -401,7 +471,7 @@ static const struct {
 	{ "insert", run_insert }, { "update", run_update }, { "delete", run_delete },
 	{ "get", run_get },       { "csv", run_csv },       { "append", run_append },
 	{ "scan", run_scan },     { "filter", run_filter }, { "group", run_group },
-	{ "open", run_open },
+	{ "open", run_open },     { "push", run_push },     { "pop", run_pop },
 };
 #define N_WORKLOADS (sizeof(workloads) / sizeof(workloads[0]))
 

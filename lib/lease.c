@@ -193,14 +193,11 @@ static int end_orphaned(struct stoa__aim *aim, struct stoa_error *err)
 	return STOA_OK;
 }
 
-int stoa__leases_end(struct stoa__aim *aim, struct stoa_error *err)
+int stoa__leases_end_due(struct stoa__aim *aim, struct stoa_error *err)
 {
 	struct stoa_db *db = aim->txn->db;
-	int64_t now;
+	int64_t now = stoa__now_ms();
 
-	if (!aim->d->due)
-		return STOA_OK;
-	now = stoa__now_ms();
 	STOA_TRY(end_overdue(aim, now, err));
 	if (!aim->d->n_claimed ||
 	    (stoa__queue_len(stoa__aim_queue(aim)) && now >= db->orphans_ms &&

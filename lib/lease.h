@@ -31,6 +31,10 @@ int stoa__aim_again(struct stoa__aim *aim, struct stoa_error *err);
 struct stoa__queue *stoa__aim_queue(const struct stoa__aim *aim);
 
 /* Gives back leases and delays that are over. The aim is good afterwards. */
-int stoa__leases_end(struct stoa__aim *aim, struct stoa_error *err);
+int stoa__leases_end_due(struct stoa__aim *aim, struct stoa_error *err);
+static inline int stoa__leases_end(struct stoa__aim *aim, struct stoa_error *err)
+{
+	return aim->d->due ? stoa__leases_end_due(aim, err) : STOA_OK;
+}
 
 #endif

@@ -26,6 +26,13 @@ enum op { OP_INSERT = 1, OP_UPDATE, OP_DELETE, OP_SCHEMA, OP_DROP, OP_FREEZE, OP
 
 static int put_op(struct stoa_txn *txn, enum op op, uint32_t table)
 {
+	struct stoa__buf *redo = &txn->redo;
+
+	if (table < 0x80 && redo->cap - redo->len >= 2) {	/* mostly, and each row has one */
+		redo->p[redo->len++] = (uint8_t)op;
+		redo->p[redo->len++] = (uint8_t)table;
+		return STOA_OK;
+	}
 	STOA_TRY(stoa__buf_put_u8(&txn->redo, (uint8_t)op));
 	return stoa__buf_put_varint(&txn->redo, table);
 }

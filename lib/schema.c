@@ -199,14 +199,6 @@ int stoa__schema_find(const struct stoa__schema *s, const char *name)
 
 /* ---- indexes ---- */
 
-int stoa__schema_find_index(const struct stoa__schema *s, uint32_t id)
-{
-	for (uint32_t i = 0; i < s->n_indexes; i++)
-		if (s->indexes[i].id == id)
-			return (int)i;
-	return -1;
-}
-
 int stoa__schema_position_of(const struct stoa__schema *s, uint32_t slot_id)
 {
 	for (uint32_t i = 0; i < s->n_slots; i++)

@@ -69,7 +69,13 @@ int stoa__schema_new(struct stoa__version *w, const char *name, const struct sto
 int stoa__schema_set_indexes(struct stoa__schema *s, const struct stoa__index_def *defs, uint32_t n,
 			     uint32_t next_index, struct stoa_error *err);
 /* Position of an index by id, or -1. */
-int stoa__schema_find_index(const struct stoa__schema *s, uint32_t id);
+static inline int stoa__schema_find_index(const struct stoa__schema *s, uint32_t id)
+{
+	for (uint32_t i = 0; i < s->n_indexes; i++)
+		if (s->indexes[i].id == id)
+			return (int)i;
+	return -1;
+}
 /* The position of the slot with this id, -1 if there is none. */
 int stoa__schema_position_of(const struct stoa__schema *s, uint32_t slot_id);
 /*

@@ -116,7 +116,10 @@ static int announce(struct stoa__version *w, struct stoa__table *t, struct stoa_
 	change->rowid = t->next_rowid;
 	if (at) {
 		change->at = *at;
-		STOA_TRY(stoa__group_rowids(at->group, at->row, 1, &change->rowid, err));
+		if (at->group->tail)
+			change->rowid = at->group->first + at->row;
+		else
+			STOA_TRY(stoa__group_rowids(at->group, at->row, 1, &change->rowid, err));
 	}
 	change->slots = slots;
 	change->values = values;
