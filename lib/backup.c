@@ -5,7 +5,8 @@
  * A backup sees what a reading process sees: under the catalog's lock it reads the catalog, opens
  * every segment file that this names, and copies catalog and log, which are small; then the lock is
  * given back, and the segment files, which are large and never change, are copied in peace. What
- * the writer unlinks meanwhile lives as long as it is open here. Nothing of the database in memory
+ * the writer unlinks meanwhile lives as long as it is open here, and stays whole, as the lock says
+ * that there is a reader. Nothing of the database in memory
  * takes part, so a backup can as well be made by a process that only reads.
  *
  *     PATH.partial     made, or left by an attempt that did not get to its end
@@ -360,6 +361,7 @@ static int make(struct backup *b)
 	struct stoa_error why = { 0 };
 
 	STOA_TRY(stoa__lock_open(b->from, false, &b->from_lock, b->err));
+	STOA_TRY(stoa__lock_as_reader(&b->from_lock, b->err));
 	STOA_TRY(find_old(b));
 	STOA_TRY(open_partial(b));
 	STOA_TRY(snapshot(b));

@@ -71,7 +71,8 @@ static void release(struct stoa__block *b)
 			stoa__free(base->column[i]);
 	stoa__images_release(&base->heap);
 	stoa__free(base->rowids);
-	stoa__segment_unref(base->segment);
+	if (base->segment)
+		stoa__segment_drop_group(base->segment, base->index);
 }
 
 static struct stoa__base *base_new(struct stoa__version *w, const struct stoa__base_info *info)
@@ -191,7 +192,11 @@ int stoa__base_new_mapped(struct stoa__version *w, const struct stoa__base_info 
 
 	if (!base)
 		return stoa__fail_memory(err);
-	base->segment = stoa__segment_ref(segment);
+	if (stoa__segment_hold_group(segment, index) < 0) {
+		stoa__block_retire(w, &base->block);
+		return stoa__fail_memory(err);
+	}
+	base->segment = segment;
 	base->index = index;
 	*out = base;
 	return STOA_OK;

@@ -109,14 +109,14 @@ struct stoa__census_file *stoa__census_file(struct stoa__census *c, uint64_t num
 	return &c->files[lo];
 }
 
-struct stoa__census_file *stoa__census_open_file(struct stoa__census *c,
-						 const struct stoa__segment *s)
+struct stoa__census_file *stoa__census_open_file(struct stoa__census *c, struct stoa__segment *s)
 {
 	struct stoa__census_file *f = stoa__census_file(c, stoa__segment_file(s));
 
 	if (f && !f->is_open) {
 		f->is_open = true;
-		f->chunks = stoa__segment_chunk_bytes(s);
+		f->chunks = stoa__segment_chunk_bytes(s) -
+			    (stoa__segment_len(s) - stoa__segment_left(s));
 		c->segments += stoa__segment_heap(s);
 	}
 	return f;

@@ -53,7 +53,7 @@ struct stoa__weighing {
 void stoa__census_weigh_into(void *weighing, struct stoa__block *b);
 /* The file of a segment, which is open; NULL when memory is out, which is noted. */
 struct stoa__census_file *stoa__census_open_file(struct stoa__census *c,
-						 const struct stoa__segment *s);
+						 struct stoa__segment *s);
 /* A file by its number, made where it is missing. The same. */
 struct stoa__census_file *stoa__census_file(struct stoa__census *c, uint64_t number);
 

@@ -339,12 +339,13 @@ static bool is_busy(struct stoa__saving *c, uint64_t *seen)
 
 static void remove_files(struct stoa__saving *c)
 {
+	bool alone = stoa__lock_has_no_readers(&c->db->lock);
 	uint64_t seen = c->v->commit;
 
 	for (size_t i = 0; i < c->n_unused; i++) {
 		uint64_t from = stoa__now_ns(), turn;
 
-		(void)stoa__segment_unlink(&c->db->dir, c->unused[i], NULL);
+		(void)stoa__segment_retire(&c->db->dir, c->unused[i], alone, NULL);
 		turn = (stoa__now_ns() - from) * REMOVE_SHARE;
 		if (turn > REMOVE_NS / c->n_unused)
 			turn = REMOVE_NS / c->n_unused;

@@ -456,7 +456,9 @@ static int open_files(struct stoa_db *db, struct stoa_error *err)
 	STOA_TRY(stoa__dir_open(db->path, &db->dir, err));
 	STOA_TRY(stoa__dir_check_filesystem(&db->dir, err));
 	STOA_TRY(stoa__lock_open(&db->dir, !db->read_only, &db->lock, err));
-	if (!db->read_only)
+	if (db->read_only)
+		STOA_TRY(stoa__lock_as_reader(&db->lock, err));
+	else
 		STOA_TRY(stoa__lock_writer(&db->lock, db->options.busy_ms, err));
 	STOA_TRY(load_locked(db, false, err));
 	if (db->read_only)

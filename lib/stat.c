@@ -100,7 +100,7 @@ static void pin(void *ctx, const struct stoa__version *v, const struct stoa__blo
 		i--;
 	if (!i && p->n_files < sizeof p->file / sizeof *p->file)
 		p->file[p->n_files++] =
-			(struct pinned_file){ number, stoa__segment_len(base->segment) };
+			(struct pinned_file){ number, stoa__segment_left(base->segment) };
 }
 
 static void measure_pins(struct stoa_db *db, struct stoa_stat *s)

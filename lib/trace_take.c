@@ -187,7 +187,7 @@ static void add_pinned(void *ctx, const struct stoa__version *v, const struct st
 		return;
 	f = stoa__census_file(p->c, stoa__segment_file(base->segment));
 	if (f && !f->is_open && !f->is_linked)
-		p->unlinked += (int64_t)stoa__segment_len(base->segment);
+		p->unlinked += (int64_t)stoa__segment_left(base->segment);
 	(void)stoa__census_open_file(p->c, base->segment);
 }
 

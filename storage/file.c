@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "../lib/core/alloc.h"
+#include "segment_open.h"
 #include "size_limit.h"
 
 #ifndef MADV_POPULATE_READ
@@ -264,8 +265,11 @@ int stoa__dir_open(const char *path, struct stoa__dir *out, struct stoa_error *e
 	stoa__size_limit_look();
 	out->fd = -1;
 	out->path = stoa__strndup(path, strlen(path));
-	if (!out->path)
+	out->segments = stoa__open_segments_new();
+	if (!out->path || !out->segments) {
+		stoa__dir_close(out);
 		return stoa__fail_memory(err);
+	}
 	if (fault())
 		goto fail;
 	do
@@ -286,6 +290,8 @@ void stoa__dir_close(struct stoa__dir *dir)
 	dir->fd = -1;
 	stoa__free(dir->path);
 	dir->path = NULL;
+	stoa__open_segments_unref(dir->segments);
+	dir->segments = NULL;
 }
 
 int stoa__dir_check_filesystem(const struct stoa__dir *dir, struct stoa_error *err)
@@ -604,6 +610,25 @@ int stoa__file_unlink(const struct stoa__dir *dir, const char *name, struct stoa
 		return fail_errno(err, "remove", name);
 	watch(STOA__FILE_UNLINK, name, 0, NULL, 0);
 	return STOA_OK;
+}
+
+int stoa__file_punch(int fd, const char *name, uint64_t offset, uint64_t len, struct stoa_error *err)
+{
+	int rc;
+
+	if (fault())
+		return fail_errno_at(err, "give back bytes of", name, offset);
+	do
+		rc = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)len);
+	while (rc < 0 && errno == EINTR);
+	return rc < 0 ? fail_errno_at(err, "give back bytes of", name, offset) : STOA_OK;
+}
+
+bool stoa__file_is_nameless(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_nlink == 0;
 }
 
 int stoa__file_rename(const struct stoa__dir *dir, const char *from, const char *to,

@@ -20,6 +20,7 @@
 struct stoa__dir {
 	int fd;
 	char *path;	/* as the caller named it, for messages */
+	struct stoa__open_segments *segments;	/* segment_open.h */
 };
 
 /*
@@ -98,6 +99,10 @@ int stoa__file_allocate(int fd, const char *name, uint64_t from, uint64_t len,
 			struct stoa_error *err);
 int stoa__file_truncate(int fd, const char *name, uint64_t size, struct stoa_error *err);
 int stoa__file_unlink(const struct stoa__dir *dir, const char *name, struct stoa_error *err);	/* a missing one is fine */
+/* Gives the space of these bytes back, which read as zeroes then. Where that cannot be: an error. */
+int stoa__file_punch(int fd, const char *name, uint64_t offset, uint64_t len, struct stoa_error *err);
+/* Has the open file no name any more? */
+bool stoa__file_is_nameless(int fd);
 int stoa__file_rename(const struct stoa__dir *dir, const char *from, const char *to,
 		      struct stoa_error *err);
 /* Gives @name of @from the same name in @to, too. STOA_EUNSUPPORTED where that cannot be. */

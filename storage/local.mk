@@ -24,6 +24,8 @@ libstoa_all_la_SOURCES += \
 	%D%/log_read.c \
 	%D%/segment.h \
 	%D%/segment_format.h \
+	%D%/segment_holes.c \
+	%D%/segment_open.h \
 	%D%/segment_read.c \
 	%D%/segment_write.c \
 	%D%/size_limit.c \

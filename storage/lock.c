@@ -28,6 +28,7 @@
 #define NAME "lock"
 #define BYTE_WRITER 0
 #define BYTE_CATALOG 1
+#define BYTE_READERS 2
 #define PAUSE_MS_MAX 16
 
 int stoa__lock_open(const struct stoa__dir *dir, bool writer, struct stoa__lock *out,
@@ -62,6 +63,14 @@ static int set(int fd, short type, off_t byte, bool wait)
 		rc = fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &fl);
 	while (rc < 0 && errno == EINTR);
 	return rc;
+}
+
+/* What somebody else has of @byte: F_RDLCK, F_WRLCK, F_UNLCK; -1 where it cannot be told. */
+static int find(const struct stoa__lock *lock, off_t byte)
+{
+	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+
+	return fcntl(lock->fd, F_OFD_GETLK, &fl) == 0 ? fl.l_type : -1;
 }
 
 static int fail_lock(struct stoa_error *err)
@@ -100,9 +109,7 @@ static long who(const struct stoa__lock *lock, char *since, size_t len)
 /* Is it only held to keep writers out? */
 static bool is_checked(const struct stoa__lock *lock)
 {
-	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = BYTE_WRITER, .l_len = 1 };
-
-	return fcntl(lock->fd, F_OFD_GETLK, &fl) == 0 && fl.l_type == F_RDLCK;
+	return find(lock, BYTE_WRITER) == F_RDLCK;
 }
 
 static int fail_busy(const struct stoa__lock *lock, struct stoa_error *err)
@@ -202,11 +209,22 @@ void stoa__unlock_catalog(struct stoa__lock *lock)
 	set(lock->fd, F_UNLCK, BYTE_CATALOG, false);
 }
 
+int stoa__lock_as_reader(struct stoa__lock *lock, struct stoa_error *err)
+{
+	return set(lock->fd, F_RDLCK, BYTE_READERS, true) < 0 ? fail_lock(err) : STOA_OK;
+}
+
+bool stoa__lock_has_no_readers(const struct stoa__lock *lock)
+{
+	return find(lock, BYTE_READERS) == F_UNLCK;
+}
+
 void stoa__lock_close(struct stoa__lock *lock, bool clean)
 {
 	if (lock->fd >= 0 && lock->pid == getpid()) {
 		if (clean && lock->writer)
 			(void)stoa__file_truncate(lock->fd, NAME, 0, NULL);
+		set(lock->fd, F_UNLCK, BYTE_READERS, false);
 		set(lock->fd, F_UNLCK, BYTE_CATALOG, false);
 		set(lock->fd, F_UNLCK, BYTE_WRITER, false);
 	}

@@ -13,6 +13,10 @@
  *   byte 1, shared: a process that reads the catalog and opens the files it names, for
  *   milliseconds;
  *           exclusive: the writer, while it commits the catalog and removes files.
+ *   byte 2, shared: whoever has files open that it found in the catalog, and is not the writer, from
+ *   before
+ *           it reads that; nobody waits for it. While nobody has it, a file that the catalog names no
+ *           more is the writer's alone.
  */
 #ifndef STOA__LOCK_H
 #define STOA__LOCK_H
@@ -47,6 +51,10 @@ int stoa__lock_keep_writers_out(struct stoa__lock *lock, struct stoa_error *err)
 /* Takes byte 1; waits. */
 int stoa__lock_catalog(struct stoa__lock *lock, bool exclusive, struct stoa_error *err);
 void stoa__unlock_catalog(struct stoa__lock *lock);
+/* Takes byte 2, until the lock is closed. Before byte 1. */
+int stoa__lock_as_reader(struct stoa__lock *lock, struct stoa_error *err);
+/* Has nobody else it? For the writer, after its commit; where it cannot be told: no. */
+bool stoa__lock_has_no_readers(const struct stoa__lock *lock);
 /*
  * @clean: truncates the file first, if byte 0 is ours. Gives all back; in a child after fork() it
  * only closes.

@@ -57,7 +57,7 @@ int stoa__segment_add_chunk(struct stoa__segment_writer *w, uint32_t slot, const
 uint64_t stoa__segment_size(const struct stoa__segment_writer *w);	/* so far */
 /*
  * When a file is long enough, beside others of @others bytes. A file goes when the last of its row
- * groups does: what it keeps until then, for a cursor say, should be a small part of all; and large
+ * groups does, where others may read it: what it keeps until then, for a cursor say, should be a small part of all; and large
  * databases should not have more files than they can open at once.
  */
 static inline uint64_t stoa__segment_enough(uint64_t others)
@@ -110,7 +110,7 @@ uint64_t stoa__segment_len(const struct stoa__segment *s);
 uint64_t stoa__segment_root(const struct stoa__segment *s);
 /* All bytes of the file, as they are: nothing vouches for them. */
 const uint8_t *stoa__segment_bytes(const struct stoa__segment *s);
-uint64_t stoa__segment_heap(const struct stoa__segment *s);	/* memory beside the map */
+uint64_t stoa__segment_heap(struct stoa__segment *s);	/* memory beside the map */
 uint64_t stoa__segment_chunk_bytes(const struct stoa__segment *s);	/* of all chunks together */
 int stoa__segment_n_groups(struct stoa__segment *s, uint32_t *n, struct stoa_error *err);
 int stoa__segment_group_rows(struct stoa__segment *s, uint32_t group, uint32_t *n_rows,
@@ -136,6 +136,21 @@ int stoa__segment_check(struct stoa__segment *s,
 			stoa_check_report *report, void *ctx, struct stoa_error *err);
 /* Unlinks the file; maps and other processes' maps stay good. */
 int stoa__segment_unlink(const struct stoa__dir *dir, uint64_t file, struct stoa_error *err);
+
+/* ---- segment_holes.c: what is left of a file that was unlinked ---- */
+
+/* Counts @s, and that its row group @group is read. STOA_OK or STOA_ENOMEM. */
+int stoa__segment_hold_group(struct stoa__segment *s, uint32_t group);
+/* Gives both up; nobody may read the group after its last. */
+void stoa__segment_drop_group(struct stoa__segment *s, uint32_t group);
+/*
+ * Unlinks a file that no catalog names any more. With @alone (no other process has it open, nor ever
+ * will) the space of each of its row groups is given back when its last is dropped; of others now.
+ */
+int stoa__segment_retire(const struct stoa__dir *dir, uint64_t file, bool alone,
+			 struct stoa_error *err);
+/* Bytes of the file that have not been given back. */
+uint64_t stoa__segment_left(struct stoa__segment *s);
 /* segments/NNNNNNNN.seg into @buf. */
 void stoa__segment_name(uint64_t file, char buf[32]);
 

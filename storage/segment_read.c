@@ -13,30 +13,11 @@
  * (3) Before bytes of the map are hashed for the first time they are populated, so that a disk that
  *     cannot read them is an error and not a signal.
  */
-#include "segment_format.h"
+#include "segment_open.h"
 
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
 
 #include "../lib/core/alloc.h"
-
-struct stoa__segment {
-	atomic_size_t count;
-	char name[32];
-	uint64_t file;
-	uint64_t len;
-	struct segment_header header;	/* as it should be */
-	struct segment_trailer trailer;	/* verified at open */
-	const uint8_t *map;
-	pthread_mutex_t mutex;		/* the directory's first use */
-	atomic_bool dir_ready;
-	uint32_t n_groups;
-	uint32_t n_chunks;
-	const struct segment_group *groups;	/* in the map */
-	const struct segment_chunk *chunks;
-	_Atomic uint64_t *verified;	/* a bit for each chunk */
-};
 
 /* ---- opening ---- */
 
@@ -109,11 +90,13 @@ int stoa__segment_open(const struct stoa__dir *dir, uint64_t file, const uint8_t
 	s->header = segment_header_of(file, uuid);
 	pthread_mutex_init(&s->mutex, NULL);
 	stoa__segment_name(file, s->name);
+	s->fd = -1;
 	rc = open_file(s, dir, root, err);
 	if (rc < 0) {
 		stoa__segment_unref(s);
 		return rc;
 	}
+	stoa__open_segments_add(dir->segments, s);
 	*out = s;
 	return STOA_OK;
 }
@@ -164,6 +147,7 @@ void stoa__segment_unref(struct stoa__segment *s)
 {
 	if (!s || atomic_fetch_sub_explicit(&s->count, 1, memory_order_acq_rel) > 1)
 		return;
+	stoa__open_segments_remove(s);
 	stoa__file_unmap(s->map, s->len);
 	pthread_mutex_destroy(&s->mutex);
 	stoa__free(s->verified);
@@ -185,10 +169,13 @@ uint64_t stoa__segment_chunk_bytes(const struct stoa__segment *s)
 	return s->trailer.dir_offset - sizeof s->header;
 }
 
-uint64_t stoa__segment_heap(const struct stoa__segment *s)
+uint64_t stoa__segment_heap(struct stoa__segment *s)
 {
 	uint64_t bytes = stoa__alloc_size(s);
 
+	pthread_mutex_lock(&s->mutex);
+	bytes += stoa__alloc_size(s->users);
+	pthread_mutex_unlock(&s->mutex);
 	if (atomic_load_explicit(&s->dir_ready, memory_order_acquire))
 		bytes += stoa__alloc_size((const void *)s->verified);
 	return bytes;
@@ -273,7 +260,7 @@ static int load_directory(struct stoa__segment *s, struct stoa_error *err)
 	return STOA_OK;
 }
 
-static int need_directory(struct stoa__segment *s, struct stoa_error *err)
+int stoa__segment_need_directory(struct stoa__segment *s, struct stoa_error *err)
 {
 	int rc = STOA_OK;
 
@@ -288,7 +275,7 @@ static int need_directory(struct stoa__segment *s, struct stoa_error *err)
 
 int stoa__segment_n_groups(struct stoa__segment *s, uint32_t *n, struct stoa_error *err)
 {
-	STOA_TRY(need_directory(s, err));
+	STOA_TRY(stoa__segment_need_directory(s, err));
 	*n = s->n_groups;
 	return STOA_OK;
 }
@@ -296,7 +283,7 @@ int stoa__segment_n_groups(struct stoa__segment *s, uint32_t *n, struct stoa_err
 /* The directory is there and has @group: whoever asks got the number from the catalog. */
 static int need_group(struct stoa__segment *s, uint32_t group, struct stoa_error *err)
 {
-	STOA_TRY(need_directory(s, err));
+	STOA_TRY(stoa__segment_need_directory(s, err));
 	if (group >= s->n_groups)
 		return fail_directory(s, "lacks a group that the catalog names", err);
 	return STOA_OK;
@@ -438,7 +425,7 @@ int stoa__segment_check(struct stoa__segment *s,
 		found(&f, 0, "the header is not that of this file");
 	if (memcmp(s->map + s->len - sizeof s->trailer, &s->trailer, sizeof s->trailer) != 0)
 		found(&f, s->len - sizeof s->trailer, "the trailer has changed since it was opened");
-	rc = need_directory(s, &e);
+	rc = stoa__segment_need_directory(s, &e);
 	if (rc < 0) {
 		STOA_TRY(found_error(&f, rc, &e, err));
 	} else {

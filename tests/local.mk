@@ -70,6 +70,7 @@ cmocka_tests += \
 	%D%/params_test \
 	%D%/power_test \
 	%D%/pick_test \
+	%D%/pinned_test \
 	%D%/process_test \
 	%D%/query_test \
 	%D%/queue_test \

@@ -223,7 +223,7 @@ static void the_file_has_no_name(void **state)
 static void without_a_directory_the_file_is_in_tmpdir(void **state)
 {
 	struct place *p = *state;
-	struct stoa__dir nowhere = { -1, NULL };
+	struct stoa__dir nowhere = { .fd = -1 };
 	struct stoa__temp spill;
 	struct stoa__stream s;
 	struct stoa_error err;

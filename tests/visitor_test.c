@@ -426,65 +426,6 @@ static void a_cursor_gives_up_what_it_has_passed(void **state)
 /*
  * The rows of a query that was read to its end are in the query; those that it waits for are not.
  */
-#define LOADED 20	/* row groups */
-
-/* A table of numbers of no order, so that a row group of them takes 512 KiB. */
-static stoa_table load_numbers(struct fixture *f)
-{
-	static const struct stoa_slot slot = { .name = "n", .type = STOA_I64 };
-	static int64_t n[STOA_GROUP_MAX];
-	const struct stoa_array a = { .type = STOA_I64, .values = n };
-	stoa_txn *txn = begin(f, STOA_WRITE);
-	stoa_appender *app;
-	stoa_table table;
-
-	ok(f, stoa_table_create(txn, "numbers", &slot, 1, &table, &f->err));
-	ok(f, stoa_appender_open(txn, table, &app, &f->err));
-	for (int64_t g = 0; g < LOADED; g++) {
-		for (int64_t i = 0; i < STOA_GROUP_MAX; i++)
-			n[i] = (int64_t)((uint64_t)(g * STOA_GROUP_MAX + i + 1) *
-					 UINT64_C(0x9e3779b97f4a7c15));
-		ok(f, stoa_append(app, &a, 1, STOA_GROUP_MAX, &f->err));
-	}
-	ok(f, stoa_appender_close(app, &f->err));
-	ok(f, stoa_commit(txn, &f->err));
-	return table;
-}
-
-/*
- * What a load wrote goes file by file: a cursor pins what it has still to visit, and of what it has
- * visited a file at most.
- */
-static void a_cursor_over_a_load_pins_a_file_more_than_it_has_to_visit(void **state)
-{
-	struct fixture *f = *state;
-	const uint64_t group = STOA_GROUP_MAX * sizeof(int64_t);
-	stoa_table numbers = load_numbers(f);
-	uint64_t first, left = LOADED * STOA_GROUP_MAX;
-	struct stoa_batch batch;
-	stoa_cursor *cur;
-	stoa_txn *txn = begin(f, STOA_READ);
-	int rc;
-
-	ok(f, stoa_scan(txn, numbers, NULL, 0, &cur, &f->err));
-	stoa_abort(txn);
-	run_alone(f, "DELETE FROM numbers");
-	ok(f, stoa_checkpoint(f->db, &f->err));
-	first = stat_of(f).pinned_disk_bytes;
-	assert_true(first >= LOADED * group);
-	while ((rc = stoa_next_batch(cur, &batch, &f->err)) == STOA_ROW) {
-		left -= batch.n_rows;
-		if (left % STOA_GROUP_MAX)
-			continue;
-		assert_true(stat_of(f).pinned_disk_bytes <=
-			    left * sizeof(int64_t) + first / 8 + STOA__SEGMENT_BYTES_MIN + group);
-	}
-	ok(f, rc);
-	assert_int_equal(left, 0);
-	stoa_cursor_close(cur);
-	assert_int_equal(stat_of(f).pinned_disk_bytes, 0);
-}
-
 static void a_query_gives_up_what_it_has_read(void **state)
 {
 	struct fixture *f = *state;
@@ -576,8 +517,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_cursor_gives_up_what_it_has_passed, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-			a_cursor_over_a_load_pins_a_file_more_than_it_has_to_visit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_query_gives_up_what_it_has_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(any_number_of_cursors_are_open_at_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rows_may_be_changed_as_a_cursor_goes_over_them, set_up,
