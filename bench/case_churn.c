@@ -9,6 +9,11 @@
  * quarter of the way, at half of it and at the end. The mean is what two builds are compared by:
  * the others are single points of a curve that goes up and down by a half. The report draws how
  * disk and anonymous memory went, at a hundred points of the way.
+ *
+ * `churn-cursor` does the same under a cursor that was opened first, and goes over the table as it
+ * was then, slowly, so that it comes to its end with the last step. What it keeps of files and memory
+ * that nobody else needs is compared with what it has still to visit, its row group among it: "disk
+ * beyond" is how much more it ever was.
  */
 #include "bench.h"
 #include "duckdb.h"
@@ -136,25 +141,34 @@ static void step_stoa(struct churn *c, stoa_db *db, stoa_table table, int step)
 	bench_stoa_commit(txn);
 }
 
-static void run_stoa(const struct bench_case *bc, const struct bench_entry *e)
+/* A table that is new. */
+static stoa_db *begin_stoa(struct churn *c, stoa_table *table)
 {
 	struct stoa_options options = STOA_OPTIONS_INIT;
-	struct churn c = { 0 };
 	struct stoa_error err;
 	stoa_db *db;
 
+	begin(c, "churn.stoa");
+	options.log_max_bytes = 1 << 20;
+	bench_stoa_check(stoa_open(c->path, &options, &db, &err), &err);
+	stoa_txn *txn = bench_stoa_begin(db, STOA_WRITE);
+
+	*table = bench_stoa_create(txn, &bench_record_schema);
+	bench_stoa_append_records(txn, *table, c->n_rows);
+	bench_stoa_commit(txn);
+	c->new_bytes = bench_disk_bytes(c->path);
+	bench_rss_reset();
+	return db;
+}
+
+static void run_stoa(const struct bench_case *bc, const struct bench_entry *e)
+{
+	struct churn c = { 0 };
+	stoa_table table;
+	stoa_db *db = begin_stoa(&c, &table);
+
 	(void)bc;
 	(void)e;
-	begin(&c, "churn.stoa");
-	options.log_max_bytes = 1 << 20;
-	bench_stoa_check(stoa_open(c.path, &options, &db, &err), &err);
-	stoa_txn *txn = bench_stoa_begin(db, STOA_WRITE);
-	stoa_table table = bench_stoa_create(txn, &bench_record_schema);
-
-	bench_stoa_append_records(txn, table, c.n_rows);
-	bench_stoa_commit(txn);
-	c.new_bytes = bench_disk_bytes(c.path);
-	bench_rss_reset();
 	double start = bench_now();
 
 	for (int step = 1; step <= c.n_steps; step++) {
@@ -164,6 +178,63 @@ static void run_stoa(const struct bench_case *bc, const struct bench_entry *e)
 	report(&c, start);
 	bench_stoa_close(db);
 	bench_remove(c.path);
+}
+
+/* What a cursor pins, and what it may. */
+struct pins {
+	double group_bytes;	/* of the files, that each row group has */
+	double beyond, memory, disk;
+};
+
+static void measure_pins(struct pins *p, stoa_db *db, double groups_left)
+{
+	struct stoa_stat s = STOA_STAT_INIT;
+	stoa_txn *txn = bench_stoa_begin(db, STOA_READ);
+	struct stoa_error err;
+
+	bench_stoa_check(stoa_stat(txn, 0, &s, &err), &err);
+	stoa_abort(txn);
+	double beyond = (double)s.pinned_disk_bytes / p->group_bytes - groups_left;
+
+	p->beyond = beyond > p->beyond ? beyond : p->beyond;
+	p->memory = (double)s.pinned_bytes > p->memory ? (double)s.pinned_bytes : p->memory;
+	p->disk = (double)s.pinned_disk_bytes > p->disk ? (double)s.pinned_disk_bytes : p->disk;
+}
+
+static void run_cursor(const struct bench_case *bc, const struct bench_entry *e)
+{
+	struct churn c = { 0 };
+	stoa_table table;
+	stoa_db *db = begin_stoa(&c, &table);
+	double n_groups = (double)((c.n_rows + STOA_GROUP_MAX - 1) / STOA_GROUP_MAX);
+	struct pins p = { .group_bytes = (double)c.new_bytes / n_groups };
+	stoa_txn *txn = bench_stoa_begin(db, STOA_READ);
+	struct stoa_batch batch;
+	struct stoa_error err;
+	int64_t n = 0;
+	stoa_cursor *cur;
+
+	(void)bc;
+	(void)e;
+	bench_stoa_check(stoa_scan(txn, table, NULL, 0, &cur, &err), &err);
+	stoa_abort(txn);
+	for (int step = 1; step <= c.n_steps; step++) {
+		step_stoa(&c, db, table, step);
+		while (n < c.n_rows * step / c.n_steps) {
+			bench_stoa_check(stoa_next_batch(cur, &batch, &err), &err);
+			n += (int64_t)batch.n_rows;
+		}
+		measure_pins(&p, db, n_groups - (double)((n - 1) / STOA_GROUP_MAX));
+	}
+	stoa_cursor_close(cur);
+	bench_metric("disk beyond", "row groups", BENCH_LESS, p.beyond);
+	bench_metric("disk pinned", "bytes", BENCH_LESS, p.disk);
+	bench_metric("memory pinned", "bytes", BENCH_LESS, p.memory);
+	bench_metric("peak memory", "bytes", BENCH_LESS, (double)bench_rss_peak());
+	bench_stoa_close(db);
+	bench_remove(c.path);
+	for (int i = 0; i < CLASSES; i++)
+		free(c.classes[i].ids);
 }
 
 /* ---- SQLite ---- */
@@ -278,6 +349,14 @@ static const struct bench_entry entries[] = {
 	{ "duckdb", "1 thread; a DELETE and an INSERT a step", NULL, run_duckdb, 0 },
 };
 
+static const struct bench_entry cursor_entries[] = {
+	{ "stoa", "log of 1 MB; at most, over all steps", NULL, run_cursor, 0 },
+};
+
+static const struct bench_target cursor_targets[] = {
+	{ "disk beyond", NULL, 0.5 },	/* pages and directories: the group at hand is counted */
+};
+
 static const struct bench_target targets[] = {
 	{ "disk at end", NULL, 1.5 },
 	{ "rows", "sqlite", 1 },
@@ -286,5 +365,7 @@ static const struct bench_target targets[] = {
 const struct bench_case bench_churn_cases[] = {
 	{ "churn", "a million records, of which a hundredth is replaced again and again", entries,
 	  BENCH_COUNT(entries), targets, BENCH_COUNT(targets), 0 },
+	{ "churn-cursor", "the same under a cursor that stays open to the end", cursor_entries,
+	  BENCH_COUNT(cursor_entries), cursor_targets, BENCH_COUNT(cursor_targets), 0 },
 	{ 0 },
 };

@@ -379,8 +379,6 @@ static const struct bench_entry load_entries[] = {
 
 static const struct bench_target load_targets[] = {
 	{ "load", "plain", 0.95 },
-	{ "load, delete", "plain", 0.95 },
-	{ "load again", "plain", 0.95 },
 };
 
 static const struct bench_entry cycles_entries[] = {
