@@ -135,47 +135,6 @@ static int look(struct stoa__shard *s, struct stoa__hints_group *group, unsigned
 
 /* ---- natives ---- */
 
-/* The class that most entries of a full group of natives, and another hint, are of. */
-static unsigned largest_class(const struct stoa__hints *h, const struct stoa__hints_group *group,
-			      unsigned class)
-{
-	uint32_t counts = 1u << class * 4;
-	unsigned best = class;
-
-	for (unsigned k = 0; k < STOA__HINTS_WIDTH; k++)
-		counts += 1u << stoa__hints_class(hash_of(h, word_of(group, k))) * 4;
-	for (unsigned c = 0; c < CLASSES; c++)
-		if ((counts >> c * 4 & 15) > (counts >> best * 4 & 15))
-			best = c;
-	return best;
-}
-
-/* A native for whose group there are too many: it, or another in whose place it comes, is a stray. */
-static int put_full(struct stoa__shard *s, uint64_t g, unsigned tag, uint64_t word)
-{
-	const struct stoa__hints *h = s->h;
-	struct stoa__hints_group *group = group_at(s, g);
-	unsigned class = stoa__hints_class(hash_of(h, word)), k = 0;
-	struct stoa__stray stray;
-
-	if (!(gone_on(group) >> class & 1)) {
-		while (k < STOA__HINTS_WIDTH &&
-		       !stoa__hints_went_on(group, hash_of(h, word_of(group, k))))
-			k++;
-		if (k == STOA__HINTS_WIDTH) {
-			go_on(group, largest_class(h, group, class));
-			return put_full(s, g, tag, word);
-		}
-		stray = (struct stoa__stray){ .word = word_of(group, k), .tag = tag_of(group, k) };
-		set_entry(group, k, tag, word);
-	} else {
-		stray = (struct stoa__stray){ .word = word, .tag = tag };
-	}
-	stray.step = 1;
-	stray.group = stoa__hints_next(h, hash_of(h, stray.word), g, 0);
-	return stray_add(s, &s->strays, stray);
-}
-
 int stoa__shard_natives(struct stoa__shard *s, const struct stoa__hint *hint, size_t n)
 {
 	const struct stoa__hints *h = s->h;
@@ -195,7 +154,9 @@ int stoa__shard_natives(struct stoa__shard *s, const struct stoa__hint *hint, si
 		if (put_into(group, tag, word))
 			s->n++;
 		else
-			STOA_TRY(put_full(s, g, tag, word));
+			STOA_TRY(stray_add(s, &s->strays,
+					   (struct stoa__stray){ stoa__hints_next(h, hash, g, 0),
+								 word, 1, tag }));
 	}
 	return STOA_OK;
 }
@@ -226,12 +187,75 @@ static bool put_instead(struct stoa__shard *s, uint64_t g, bool by_class, unsign
 	return false;
 }
 
-/* The home of a stray that is at its second group. */
-static uint64_t home_of(const struct stoa__hints *h, const struct stoa__stray *stray)
+/* The home of what is, or is to be, in group @g as its second. */
+static uint64_t home_of(const struct stoa__hints *h, uint64_t g, uint64_t word)
 {
-	uint64_t back = 1 + (hash_of(h, stray->word) >> 12 & 0xff);
+	uint64_t back = 1 + (hash_of(h, word) >> 12 & 0xff);
 
-	return (stray->group + h->n_groups - back % h->n_groups) % h->n_groups;
+	return (g + h->n_groups - back % h->n_groups) % h->n_groups;
+}
+
+/*
+ * The same for one that is at its second group: it goes home, if another can go from there whose
+ * class has gone on before.
+ */
+static bool send_home(struct stoa__shard *s, uint64_t g, unsigned tag, uint64_t word)
+{
+	const struct stoa__hints *h = s->h;
+	struct stoa__hints_group *group = group_at(s, g);
+
+	for (unsigned k = 0; k < STOA__HINTS_WIDTH; k++) {
+		uint64_t old = word_of(group, k), home;
+
+		if (mark_of(h, old) != 1)
+			continue;
+		home = home_of(h, g, old);
+		if (!is_in(s, home) ||
+		    !put_instead(s, home, true, tag_of(group, k), old ^ (uint64_t)1 << h->bits))
+			continue;
+		set_entry(group, k, tag, word);
+		return true;
+	}
+	return false;
+}
+
+/* May an entry of class @hash go from group @g to its second? */
+static bool can_go(const struct stoa__shard *s, uint64_t g, uint64_t hash)
+{
+	uint64_t second = stoa__hints_next(s->h, hash, g, 0);
+
+	return is_in(s, second) && stoa__hints_match(group_at(s, second), 0);
+}
+
+/*
+ * Puts a stray into its home, which is full, for another whose class has not gone on before: one of
+ * that of which most could go, as more may have to. The stray may be of it itself. False if none
+ * can go.
+ */
+static bool open_class(struct stoa__shard *s, uint64_t home, const struct stoa__stray *stray)
+{
+	const struct stoa__hints *h = s->h;
+	struct stoa__hints_group *group = group_at(s, home);
+	uint64_t hash = hash_of(h, stray->word);
+	unsigned own = stoa__hints_class(hash), best = 0;
+	bool goes = can_go(s, home, hash);
+	uint32_t counts = (uint32_t)goes << own * 4;
+
+	for (unsigned k = 0; k < STOA__HINTS_WIDTH; k++) {
+		uint64_t other = hash_of(h, word_of(group, k));
+
+		if (!mark_of(h, word_of(group, k)) && can_go(s, home, other))
+			counts += 1u << stoa__hints_class(other) * 4;
+	}
+	for (unsigned c = 1; c < CLASSES; c++)
+		if ((counts >> c * 4 & 15) > (counts >> best * 4 & 15))
+			best = c;
+	if (!counts)
+		return false;
+	go_on(group, best);
+	if (best == own && goes)
+		return put_into(group_at(s, stray->group), stray->tag, marked(h, stray->word, 1));
+	return put_instead(s, home, true, stray->tag, stray->word);
 }
 
 /*
@@ -240,19 +264,14 @@ static uint64_t home_of(const struct stoa__hints *h, const struct stoa__stray *s
  */
 static bool make_room(struct stoa__shard *s, const struct stoa__stray *stray, uint64_t word)
 {
-	uint64_t home = stray->step == 1 ? home_of(s->h, stray) : UINT64_MAX;
+	uint64_t home = stray->step == 1 ? home_of(s->h, stray->group, word) : UINT64_MAX;
 	bool near = is_in(s, home);
 
-	return (near && (put_instead(s, home, true, stray->tag, stray->word) ||
-			 put_instead(s, home, false, stray->tag, stray->word))) ||
+	return (near && put_instead(s, home, true, stray->tag, stray->word)) ||
+	       send_home(s, stray->group, stray->tag, word) ||
+	       (near && open_class(s, home, stray)) ||
 	       put_instead(s, stray->group, true, stray->tag, word) ||
 	       put_instead(s, stray->group, false, stray->tag, word);
-}
-
-/* Are there equals at its home? As look(). */
-static int look_home(struct stoa__shard *s, const struct stoa__stray *stray)
-{
-	return look(s, group_at(s, home_of(s->h, stray)), stray->tag, stray->word);
 }
 
 /*
@@ -305,15 +324,32 @@ static int let_in(struct stoa__shard *s, struct stoa__stray stray)
 	return stray_add(s, &s->leaving, stray);
 }
 
+/* Lets one of the shard's own natives in that has not been let in yet. */
+static int settle(struct stoa__shard *s, struct stoa__stray stray)
+{
+	uint64_t home = home_of(s->h, stray.group, stray.word), hash = hash_of(s->h, stray.word);
+	struct stoa__hints_group *group = group_at(s, home);
+	int rc = look(s, group, stray.tag, stray.word);
+
+	if (rc)
+		return rc;
+	/* None of its class has gone on: it has no equal anywhere. */
+	if (!stoa__hints_went_on(group, hash) &&
+	    (put_instead(s, home, true, stray.tag, stray.word) || open_class(s, home, &stray))) {
+		s->n++;
+		return STOA_OK;
+	}
+	go_on(group, stoa__hints_class(hash));
+	return let_in(s, stray);
+}
+
 int stoa__shard_strays(struct stoa__shard *s, struct stoa__strays *strays)
 {
 	bool own = strays == &s->strays;
 
 	for (size_t i = 0; i < strays->n; i++) {
-		int rc = own ? look_home(s, &strays->stray[i]) : STOA__BOTH_STAY;
+		int rc = (own ? settle : let_in)(s, strays->stray[i]);
 
-		if (rc == STOA__BOTH_STAY)
-			rc = let_in(s, strays->stray[i]);
 		if (rc < 0)
 			return rc;
 	}

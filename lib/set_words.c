@@ -5,14 +5,16 @@
  * Such a key needs no row: its home says what there is to say, or the group behind it does
  * (set_view.h). So all that is left to do is to keep memory busy.
  *
- * - A key is begun and another, asked for 32 keys before, is taken to its end, in turn. Where a
+ * - A key is begun and another, asked for 64 keys before, is taken to its end, in turn. Where a
  *   number of keys are begun one after the other the processor's two dozen buffers for misses are
- *   full, and it stands still; then it works on what has come, and memory does (24 ns a key, and 15
- *   in turn).
- * - No branch depends on what memory has said: each that is guessed wrong costs as much as the work
- *   for a key does. One key in five has to be looked for behind its home. So every key is written
- *   to the end of a queue, but only for those it grows, and these are taken eight at a time, once
- *   their groups are here.
+ *   full, and it stands still; then it works on what has come, and memory does.
+ * - Lines are asked for into the second level of caches, which has more such buffers: a line takes 165
+ *   ns, two dozen at once are one in 7 ns, and into the first level a key took 18 ns; so it
+ *   takes 13. From there they come within what the processor sees ahead.
+ * - No branch for a key depends on what memory has said: each that is guessed wrong costs as much as the
+ *   work for a key does. One key in seven or ten has to be looked for behind its home. A bit is kept for
+ *   each, and those of a lot are queued at its end; they are taken eight at a time, once their
+ *   groups are here.
  *
  * What is not decided by then (one in a hundred: two equal tags, a third group, a row that the
  * version has not) is looked up by itself.
@@ -24,7 +26,8 @@
 #include "set_view.h"
 
 #define LOT 16		/* keys whose numbers are fetched and whose answers are told at once */
-#define LAG 2		/* lots between a key's beginning and its end */
+#define LAG 4		/* lots between a key's beginning and its end */
+#define TO_L2 0, 2	/* of a prefetch: to be read, into the cache of second level */
 #define SECONDS 8	/* keys taken from the queue at once */
 #define WAIT 16		/* that stay in it, as what they asked for is on its way */
 #define QUEUE 64
@@ -140,25 +143,24 @@ static inline void begin(const struct table *t, struct lot *lot, size_t k)
 
 	lot->hash[k] = hash;
 	lot->home[k] = t->h.groups + stoa__hints_home(&t->h, hash);
-	__builtin_prefetch((const void *)lot->home[k]);
+	__builtin_prefetch((const void *)lot->home[k], TO_L2);
 }
 
-/*
- * Ends key @k of @lot, number @at of all, but for what may be behind its home. It is written to
- * @queue: *@on, does it stay there?
- */
-static inline struct glance end(const struct table *t, const struct lot *lot, size_t k, size_t at,
-				struct second *queue, unsigned *on)
+/* Those of @lot whose bit is set in @on are to be looked for behind their home; in @unsure: and there in all ways. */
+static void queue(struct words *w, const struct lot *lot, size_t from, uint64_t on, uint64_t unsure)
 {
-	const struct stoa__hints_group *home = lot->home[k];
-	uint64_t hash = lot->hash[k];
-	const struct stoa__hints_group *second = stoa__hints_second(&t->h, hash, home);
-	struct glance g = look(t, home, hash, 0);
+	const struct stoa__hints *h = &w->table.h;
 
-	*on = (g.hit ^ 1) & (g.goes_on | g.unsure);
-	__builtin_prefetch((const void *)(*on ? second : home));
-	*queue = (struct second){ hash, second, at | (size_t)g.unsure << UNSURE_BIT };
-	return g;
+	for (; on; on &= on - 1) {
+		size_t k = (size_t)__builtin_ctzll(on);
+		const struct stoa__hints_group *second =
+			stoa__hints_second(h, lot->hash[k], lot->home[k]);
+
+		__builtin_prefetch((const void *)second, TO_L2);
+		w->queue[w->tail++ % QUEUE] = (struct second){
+			lot->hash[k], second, (from + k) | (size_t)(unsure >> k & 1) << UNSURE_BIT
+		};
+	}
 }
 
 /* The numbers of lot @number; zeros behind the last. */
@@ -178,23 +180,22 @@ static inline void step(struct words *w, struct lot *first, const struct lot *la
 			size_t n)
 {
 	const struct table t = w->table;
-	size_t tail = w->tail;
-	uint64_t found = 0;
-	unsigned on;
+	uint64_t found = 0, goes_on = 0, unsure = 0;
 
 	for (size_t k = 0; k < n; k++) {
 		struct glance g;
 
 		begin(&t, first, k);
-		g = end(&t, last, k, from + k, &w->queue[tail % QUEUE], &on);
-		tail += on;
+		g = look(&t, last->home[k], last->hash[k], 0);
 		found |= (uint64_t)g.hit << k;
+		goes_on |= (uint64_t)g.goes_on << k;
+		unsure |= (uint64_t)g.unsure << k;
 		if (w->rows)
 			w->rows[from + k] = rowid_of(w, g);
 	}
-	w->tail = tail;
 	if (w->found)
 		w->found[from / 64] |= found << from % 64;
+	queue(w, last, from, ~found & (goes_on | unsure), unsure);
 }
 
 /* Lot @number begins, and the one LAG before it ends. */
