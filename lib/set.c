@@ -468,7 +468,7 @@ static int file_run(struct stoa_txn *txn, struct filling *f, struct stoa__set_ru
 	struct stoa__set_build build = build_of(txn->version, f, &walk);
 	struct stoa__segment *segment = NULL;
 	struct stoa__set_file file = { 0 };
-	int rc = stoa__set_file_create(&file, txn->db, err);
+	int rc = stoa__set_file_create(&file, txn->db, true, err);
 
 	if (rc == STOA_OK)
 		rc = stoa__set_file_build(&file, &build, err);

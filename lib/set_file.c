@@ -2,27 +2,42 @@
 /* set_file.c - see set_file.h */
 #include "set_file.h"
 
+#include "../storage/stream.h"
+#include "bulk.h"
 #include "db.h"
 
-int stoa__set_file_create(struct stoa__set_file *f, struct stoa_db *db, struct stoa_error *err)
+int stoa__set_file_create(struct stoa__set_file *f, struct stoa_db *db, bool streamed,
+			  struct stoa_error *err)
 {
 	uint32_t group;
 	int rc;
 
-	f->db = db;
-	f->number = atomic_fetch_add(&db->next_file, 1);
-	STOA_TRY(stoa__segment_create(&db->dir, f->number, stoa__catalog_uuid(db->catalog),
-				      &f->writer, err));
-	rc = stoa__segment_add_group(f->writer, 1, &group, err);
+	*f = (struct stoa__set_file){ .db = db, .number = atomic_fetch_add(&db->next_file, 1) };
+	if (streamed)
+		f->stream = stoa__stream_new(STOA__BULK_CACHED);
+	if (streamed && !f->stream)
+		return stoa__fail_memory(err);
+	rc = stoa__segment_create_streamed(&db->dir, f->number, stoa__catalog_uuid(db->catalog),
+					   f->stream, &f->writer, err);
+	if (rc == STOA_OK)
+		rc = stoa__segment_add_group(f->writer, 1, &group, err);
 	if (rc < 0)
 		stoa__set_file_discard(f);
 	return rc;
+}
+
+/* The writer is through with it. */
+static void end_stream(struct stoa__set_file *f)
+{
+	stoa__stream_free(f->stream);
+	f->stream = NULL;
 }
 
 void stoa__set_file_discard(struct stoa__set_file *f)
 {
 	stoa__segment_discard(f->writer);
 	f->writer = NULL;
+	end_stream(f);
 }
 
 static int put_part(void *ctx, uint64_t part, const struct stoa__hints_group *groups, uint64_t n,
@@ -60,6 +75,7 @@ static int build_in_heap(struct stoa__set_file *f, struct stoa__set_build *b, st
 int stoa__set_file_build(struct stoa__set_file *f, struct stoa__set_build *b, struct stoa_error *err)
 {
 	struct stoa_db *db = f->db;
+	bool streamed = f->stream;
 	int rc;
 
 	b->part = put_part;
@@ -68,7 +84,7 @@ int stoa__set_file_build(struct stoa__set_file *f, struct stoa__set_build *b, st
 	if (rc != STOA_END)
 		return rc;
 	stoa__set_file_discard(f);
-	STOA_TRY(stoa__set_file_create(f, db, err));
+	STOA_TRY(stoa__set_file_create(f, db, streamed, err));
 	return build_in_heap(f, b, err);
 }
 
@@ -110,6 +126,7 @@ int stoa__set_file_finish(struct stoa__set_file *f, const struct stoa__hints *h,
 	}
 	rc = stoa__segment_finish(f->writer, &len, &root, err);
 	f->writer = NULL;
+	end_stream(f);
 	STOA_TRY(rc);
 	rc = stoa__segment_open(&db->dir, f->number, stoa__catalog_uuid(db->catalog), len, root, out,
 				err);

@@ -3,8 +3,8 @@
  * set_file.h - a run of hints on its way to a segment file; set_run.h has the bytes
  *
  * The file has parts in the order in which they are made, and what the run is behind them, as only then
- * the hints have been counted. A part is written when it is whole, while others are filled: beside
- * the file, which the kernel needs memory for, there never is all of the table.
+ * the hints have been counted. A part is written when it is whole, while others are filled: there
+ * never is all of the table in memory.
  */
 #ifndef STOA__SET_FILE_H
 #define STOA__SET_FILE_H
@@ -21,6 +21,7 @@ struct stoa__set_file {
 	struct stoa_db *db;
 	uint64_t number;
 	struct stoa__segment_writer *writer;	/* NULL: there is no file */
+	struct stoa__stream *stream;		/* that it goes by, or NULL */
 };
 
 /* What a file is over. */
@@ -31,8 +32,12 @@ struct stoa__run_of {
 	size_t n_covered;
 };
 
-/* A file with a number of its own. */
-int stoa__set_file_create(struct stoa__set_file *f, struct stoa_db *db, struct stoa_error *err);
+/*
+ * A file with a number of its own. A load's is streamed, past the page cache; what is written in the
+ * background is in no hurry to be.
+ */
+int stoa__set_file_create(struct stoa__set_file *f, struct stoa_db *db, bool streamed,
+			  struct stoa_error *err);
 /* Writes a table in heap. */
 int stoa__set_file_put(struct stoa__set_file *f, const struct stoa__hints *h, struct stoa_error *err);
 /* Writes what @b makes; b->into is planned (stoa__hints_plan()), part and ctx are our own. */

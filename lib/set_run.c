@@ -398,7 +398,7 @@ static int build(struct writing *wr)
 	STOA_TRY(new_plan(wr));
 	shape = stoa__set_shape(&walk);
 	stoa__hints_plan(&hints, &shape);
-	STOA_TRY(stoa__set_file_create(&file, wr->db, wr->err));
+	STOA_TRY(stoa__set_file_create(&file, wr->db, false, wr->err));
 	rc = stoa__set_file_build(&file, &build, wr->err);
 	if (rc < 0) {
 		stoa__set_file_discard(&file);
@@ -419,7 +419,7 @@ static int write_heap_run(struct writing *wr, const struct stoa__set_run *run)
 	STOA_TRY(new_plan(wr));
 	wr->plans->plan[wr->plans->n].gone[0] = run->id;
 	wr->plans->plan[wr->plans->n].n_gone = 1;
-	STOA_TRY(stoa__set_file_create(&file, wr->db, wr->err));
+	STOA_TRY(stoa__set_file_create(&file, wr->db, false, wr->err));
 	rc = stoa__set_file_put(&file, &run->hints, wr->err);
 	if (rc == STOA_OK)
 		return finish_file(wr, &file, &run->hints, run->covered, run->n_covered);
