@@ -11,10 +11,11 @@
  * wanted in less, a checkpoint may take seconds, and a pass of the collector more of them, while the
  * log must not grow.
  *
- * They follow writers at some distance. A writer that outruns them, so that the log since the
- * checkpoint that runs is half as long as one that starts it, or there is garbage by a thirtieth of
- * all rows that the pass that runs has not seen, waits after its commit until they have caught up:
- * otherwise disk and memory would have no bound.
+ * They follow writers at some distance. A writer that outruns them waits after its commit until they
+ * have caught up, as disk and memory would have no bound otherwise: when the log since the
+ * checkpoint that runs, whoever writes it, is half as long as one that starts it; when one is due
+ * and has not begun; when there is garbage by a 32nd of all rows that the pass that runs has not
+ * seen.
  *
  * A want is a flag under the database's mutex; whoever raises it wakes all threads. A flush or a
  * checkpoint that is wanted when the database closes is left to the checkpoint that closing writes.
@@ -58,13 +59,6 @@ static bool linger(struct stoa_db *db, uint32_t ms)
 	return !db->stop;
 }
 
-/* A thread has done what *@flag says it is at. The mutex is held. */
-static void done(struct stoa_db *db, bool *flag)
-{
-	*flag = false;
-	pthread_cond_broadcast(&db->caught_up);
-}
-
 static void *run_flusher(void *arg)
 {
 	struct stoa_db *db = arg;
@@ -89,14 +83,15 @@ static void *run_checkpointer(void *arg)
 
 	pthread_mutex_lock(&db->mutex);
 	while (await(db, &db->want_checkpoint)) {
-		db->checkpointing = true;
+		db->checkpointing++;
 		pthread_mutex_unlock(&db->mutex);
 		/* One that fails is tried again when the log has grown further. */
 		if (!atomic_load(&db->failed) &&
 		    stoa__log_bytes(db->log) > db->options.log_max_bytes)
 			(void)stoa__checkpoint(db, NULL);
 		pthread_mutex_lock(&db->mutex);
-		done(db, &db->checkpointing);
+		db->checkpointing--;
+		pthread_cond_broadcast(&db->caught_up);
 	}
 	pthread_mutex_unlock(&db->mutex);
 	return NULL;
@@ -117,7 +112,8 @@ static void *run_collector(void *arg)
 		if (!atomic_load(&db->failed))
 			idle = !stoa__gc_pass(db);
 		pthread_mutex_lock(&db->mutex);
-		done(db, &db->collecting);
+		db->collecting = false;
+		pthread_cond_broadcast(&db->caught_up);
 		if (idle && !linger(db, COLLECT_MS))
 			break;
 	}
@@ -222,10 +218,13 @@ void stoa__background_stop(struct stoa_db *db)
 /* What runs is too slow for what writers do. The mutex is held. */
 static bool is_behind(struct stoa_db *db)
 {
+	uint64_t log_bytes = db->log ? stoa__log_bytes(db->log) : 0;
+
 	if (db->stop || atomic_load(&db->failed))
 		return false;
-	/* The log since the checkpoint that runs; that before it is there, too. */
-	return (db->checkpointing && stoa__log_bytes(db->log) > db->options.log_max_bytes / 2) ||
+	/* The log since the checkpoint that runs; that before it is there, too. Or one has not begun. */
+	return (db->checkpointing && log_bytes > db->options.log_max_bytes / 2) ||
+	       (db->want_checkpoint && log_bytes > db->options.log_max_bytes) ||
 	       (db->collecting && stoa__gc_is_outrun(db) &&
 		!pthread_equal(db->collector, pthread_self()));
 }
@@ -241,6 +240,22 @@ void stoa__background_await(struct stoa_db *db)
 		       pthread_cond_timedwait(&db->caught_up, &db->mutex, &until) != ETIMEDOUT)
 			;
 	}
+	pthread_mutex_unlock(&db->mutex);
+}
+
+void stoa__background_checkpoint_begins(struct stoa_db *db)
+{
+	pthread_mutex_lock(&db->mutex);
+	db->checkpointing++;
+	pthread_cond_broadcast(&db->caught_up);	/* the log begins anew */
+	pthread_mutex_unlock(&db->mutex);
+}
+
+void stoa__background_checkpoint_ends(struct stoa_db *db)
+{
+	pthread_mutex_lock(&db->mutex);
+	db->checkpointing--;
+	pthread_cond_broadcast(&db->caught_up);
 	pthread_mutex_unlock(&db->mutex);
 }
 

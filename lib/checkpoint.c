@@ -517,6 +517,7 @@ int stoa__checkpoint(struct stoa_db *db, struct stoa_error *err)
 		v = db->history.head;
 		stoa__version_hold(v);
 	}
+	stoa__background_checkpoint_begins(db);
 	stoa__writer_unlock(db);
 	if (rc == STOA_OK) {
 		rc = stoa__log_flush(db->log, v->commit, true, err);
@@ -524,6 +525,7 @@ int stoa__checkpoint(struct stoa_db *db, struct stoa_error *err)
 			rc = run(db, v, v->commit, log, err);
 		stoa__version_drop(v);
 	}
+	stoa__background_checkpoint_ends(db);
 	if (rc == STOA_OK && stoa__writer_try(db)) {
 		(void)swap_version(db, NULL);
 		stoa__writer_unlock(db);

@@ -50,7 +50,8 @@ struct stoa_db {
 	pthread_cond_t writer_free;
 	pthread_cond_t work;		/* for the background threads */
 	pthread_cond_t caught_up;	/* one of them is done: for writers that it could not follow */
-	bool checkpointing, collecting;	/* they are at it */
+	unsigned checkpointing;		/* how many are at it, or about to be */
+	bool collecting;
 	bool writer_busy;
 	uint32_t n_waiting;		/* for the writer's lock */
 	pthread_t writer;
@@ -182,6 +183,9 @@ void stoa__background_stop(struct stoa_db *db);	/* also where none was started *
  * that log or garbage would grow without bound; AWAIT_MS at most, so that nobody waits for ever.
  */
 void stoa__background_await(struct stoa_db *db);
+/* Whoever writes a checkpoint says so, as writers that outrun it are to wait. */
+void stoa__background_checkpoint_begins(struct stoa_db *db);
+void stoa__background_checkpoint_ends(struct stoa_db *db);
 void stoa__background_wake(struct stoa_db *db, bool flush, bool checkpoint);
 
 /* ---- deaths.c ---- */

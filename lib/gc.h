@@ -18,7 +18,7 @@
  * needs a processor for seconds, and meanwhile the log must not grow. The thread is started with
  * the first pass, so that a database that nobody deletes from has none.
  *
- * While files are rewritten old and new are both there. So a pass works in portions, a sixteenth of
+ * While files are rewritten old and new are both there. So a pass works in portions, a 32nd of
  * all files each, and has a checkpoint let go of the old after each; and writers who make garbage
  * faster than it is taken away wait for the end of the pass (background.c).
  *

@@ -13,7 +13,7 @@
 #define FILE_PART 32			/* of all files, that a file of a pass in the background is; */
 #define FILE_MIN ((uint64_t)256 << 10)	/* or so much: many of its rows will go before the others */
 #define FREED_MAX ((uint64_t)256 << 20)
-#define PORTION_PART 16			/* of all files that there may be twice, while they are rewritten */
+#define PORTION_PART 32			/* of all files that there may be twice, while they are rewritten */
 
 void stoa__gc_plan_release(struct stoa__gc_plan *p)
 {

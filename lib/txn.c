@@ -511,16 +511,18 @@ static int append(struct stoa_txn *txn, uint64_t commit, const void *payload, si
 	return rc;
 }
 
-/* *@long_log: a checkpoint is due. */
+/* *@long_log: there is enough of it to wait for a checkpoint, if one is at work. */
 static int commit_logged(struct stoa_txn *txn, uint64_t commit, bool *long_log,
 			 struct stoa_error *err)
 {
 	struct stoa_db *db = txn->db;
+	uint64_t log_bytes;
 
 	STOA_TRY(append(txn, commit, txn->redo.p, txn->redo.len, err));
 	become_head(txn, commit, txn->durability != STOA_FULL);
-	*long_log = stoa__log_bytes(db->log) > db->options.log_max_bytes;
-	if (*long_log)
+	log_bytes = stoa__log_bytes(db->log);
+	*long_log = log_bytes > db->options.log_max_bytes / 2;
+	if (log_bytes > db->options.log_max_bytes)
 		stoa__background_wake(db, false, true);
 	if (stoa__log_wants_file(db->log) && db->n_background)
 		stoa__background_make_log_file(db);
