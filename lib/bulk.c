@@ -476,6 +476,8 @@ int stoa__bulk_finish(struct stoa__bulk *b, uint64_t *n_lost, struct stoa_error 
 
 	if (n_lost)
 		*n_lost = 0;
+	if (rc == STOA_OK && b->stream)
+		stoa__stream_settle(b->stream);
 	if (rc == STOA_OK)
 		rc = sync_files(b, 0, err);
 	if (rc == STOA_OK && b->n_added)

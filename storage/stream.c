@@ -5,10 +5,12 @@
 #include <stdatomic.h>
 
 #include "../lib/core/alloc.h"
+#include "../lib/core/clock.h"
 #include "../lib/core/hands.h"
 
 #define HUGE_PAGE ((uint64_t)2 << 20)
-#define NOTED_MAX 16		/* more say that the disk is busy: the oldest are left there */
+#define NOTED_MAX 32		/* more say that the disk is busy: the oldest are left there */
+#define SETTLE_NS 100000000	/* a disk that takes longer for NOTED_MAX of them is slow, or busy */
 #define PAGE ((size_t)4096)	/* what O_DIRECT asks for, at most; who asks for more gets none */
 
 struct piece {
@@ -161,6 +163,18 @@ static void use_idle_disk(struct stoa__stream *s)
 	await(s, &s->back);
 	s->back.piece = s->noted[s->n_taken++ % NOTED_MAX];
 	(void)start(s, &s->back, bring_back);
+}
+
+void stoa__stream_settle(struct stoa__stream *s)
+{
+	await(s, &s->write);	/* its outcome is told by the wait that follows */
+	await(s, &s->back);
+	const uint64_t until = stoa__now_ns() + SETTLE_NS;
+	while (s->n_taken < s->n_noted && s->write.piece.rc == STOA_OK && stoa__now_ns() < until) {
+		const struct piece *p = &s->noted[s->n_taken++ % NOTED_MAX];
+
+		stoa__file_warm(p->fd, p->offset);
+	}
 }
 
 int stoa__stream_write(struct stoa__stream *s, int fd, const char *name, uint64_t offset, size_t len,

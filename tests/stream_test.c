@@ -84,6 +84,8 @@ static int send(const uint64_t *lens, uint64_t kept, struct stoa_error *err)
 		if (rc == STOA_OK)
 			rc = send_file(s, fds[i], i, lens[i], err);
 	}
+	if (rc == STOA_OK && kept > STOA__STREAM_BYTES)
+		stoa__stream_settle(s);
 	if (rc == STOA_OK)
 		rc = stoa__stream_wait(s, err);
 	if (rc < 0 && s && fds[0] >= 0) {	/* (3) */
