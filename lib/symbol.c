@@ -4,8 +4,13 @@
  *
  * (1) A live entry has count > 0 and bytes, and is in exactly one slot, reachable by probing from
  *     its hash's home without passing an empty slot.
- * (2) A free entry has count 0, no bytes, and is in the chain from free_id, linked by its hash
- *     field.
+ * (2) A free entry has count 0 and no bytes, and is in the chain of its page, linked by its hash
+ *     field, or was never taken: those from n_taken on.
+ * (3) A page with room is in the list of open pages. One without symbols goes, if there is room in
+ *     another; its ids may be given out by a new page in its place.
+ *
+ * So entries go as strings do, page by page: ids cannot move, so a page stays for one string. New
+ * strings go where the last free entry is, not into new pages.
  */
 #include "symbol.h"
 
@@ -27,6 +32,15 @@ struct stoa__symbol_entry {
 	uint32_t zero;
 };
 
+/* Of ids [number * PAGE_ENTRIES, (number + 1) * PAGE_ENTRIES). */
+struct stoa__symbol_page {
+	struct stoa__symbol_page *next, *prev;	/* of those that are open */
+	uint32_t number;
+	uint32_t n_live, n_taken;
+	uint32_t free;		/* the chain's head, by id, as are its links; 0: none */
+	struct stoa__symbol_entry entry[PAGE_ENTRIES];	/* the first of all is no symbol */
+};
+
 struct stoa__symbol_slot {
 	uint32_t id;	/* 0: empty */
 	uint32_t hash;
@@ -44,24 +58,30 @@ int stoa__symbols_init(struct stoa__symbols *s)
 		s->pages = NULL;
 		return STOA_ENOMEM;
 	}
-	s->n_entries = 1;
 	return STOA_OK;
+}
+
+static struct stoa__symbol_page *page_of(const struct stoa__symbols *s, uint32_t id)
+{
+	return atomic_load_explicit(&s->pages[id >> PAGE_BITS], memory_order_acquire);
 }
 
 static struct stoa__symbol_entry *entry_of(const struct stoa__symbols *s, uint32_t id)
 {
-	return &atomic_load_explicit(&s->pages[id >> PAGE_BITS], memory_order_acquire)
-			[id & (PAGE_ENTRIES - 1)];
+	return &page_of(s, id)->entry[id % PAGE_ENTRIES];
 }
 
 void stoa__symbols_release(struct stoa__symbols *s)
 {
 	if (!s->pages)
 		return;
-	for (uint32_t id = 1; id < s->n_entries; id++)
-		stoa__free(entry_of(s, id)->p);
-	for (uint32_t i = 0; i <= (s->n_entries - 1) >> PAGE_BITS; i++)
-		stoa__free(s->pages[i]);
+	for (uint32_t n = 0; n < s->n_pages; n++) {
+		struct stoa__symbol_page *page = s->pages[n];
+
+		for (uint32_t i = 0; page && i < page->n_taken; i++)
+			stoa__free(page->entry[i].p);
+		stoa__free(page);
+	}
 	stoa__unreserve(s->pages, N_PAGES * sizeof *s->pages);
 	stoa__free(s->slots);
 	pthread_mutex_destroy(&s->mutex);
@@ -136,38 +156,98 @@ static int resize(struct stoa__symbols *s, uint32_t n_slots)
 	return STOA_OK;
 }
 
-/* An id for a new entry; not in use until its count is set. 0 when memory or ids are out. */
+/* ---- pages ---- */
+
+static void open_page(struct stoa__symbols *s, struct stoa__symbol_page *page)
+{
+	page->prev = NULL;
+	page->next = s->open;
+	if (page->next)
+		page->next->prev = page;
+	s->open = page;
+}
+
+static void close_page(struct stoa__symbols *s, struct stoa__symbol_page *page)
+{
+	if (page->next)
+		page->next->prev = page->prev;
+	*(page->prev ? &page->prev->next : &s->open) = page->next;
+}
+
+/* The least number that no page has. */
+static uint32_t free_number(struct stoa__symbols *s)
+{
+	while (s->pages[s->low_page])
+		s->low_page++;
+	return s->low_page;
+}
+
+static int new_page(struct stoa__symbols *s)
+{
+	uint32_t number = free_number(s);
+	struct stoa__symbol_page *page;
+
+	if (number == N_PAGES - 1)
+		return STOA_ENOMEM;
+	page = stoa__calloc(1, sizeof *page);
+	if (!page)
+		return STOA_ENOMEM;
+	page->number = number;
+	page->n_taken = number == 0;
+	count_bytes(s, (int64_t)stoa__alloc_size(page));
+	atomic_store_explicit(&s->pages[number], page, memory_order_release);
+	if (number >= s->n_pages)
+		s->n_pages = number + 1;
+	open_page(s, page);
+	return STOA_OK;
+}
+
+/* Nobody holds a symbol of it, so nobody looks. */
+static void free_page(struct stoa__symbols *s, struct stoa__symbol_page *page)
+{
+	close_page(s, page);
+	atomic_store_explicit(&s->pages[page->number], NULL, memory_order_relaxed);
+	if (page->number < s->low_page)
+		s->low_page = page->number;
+	while (s->n_pages && !s->pages[s->n_pages - 1])
+		s->n_pages--;
+	count_bytes(s, -(int64_t)stoa__alloc_size(page));
+	stoa__free(page);
+}
+
+/* An id for a new entry. 0 when memory or ids are out. */
 static uint32_t new_id(struct stoa__symbols *s)
 {
-	uint32_t id = s->free_id, page;
+	struct stoa__symbol_page *page;
+	uint32_t id;
 
-	if (id) {
-		s->free_id = entry_of(s, id)->hash;
-		return id;
-	}
-	id = s->n_entries;
-	if (id == UINT32_MAX)
+	if (!s->open && new_page(s) < 0)
 		return 0;
-	page = id >> PAGE_BITS;
-	if (!s->pages[page]) {
-		struct stoa__symbol_entry *e = stoa__calloc(PAGE_ENTRIES, sizeof *e);
-
-		if (!e)
-			return 0;
-		count_bytes(s, (int64_t)stoa__alloc_size(e));
-		atomic_store_explicit(&s->pages[page], e, memory_order_release);
-	}
-	s->n_entries++;
+	page = s->open;
+	id = page->free;
+	if (id)
+		page->free = page->entry[id % PAGE_ENTRIES].hash;
+	else
+		id = page->number * PAGE_ENTRIES + page->n_taken++;
+	page->n_live++;
+	if (!page->free && page->n_taken == PAGE_ENTRIES)
+		close_page(s, page);
 	return id;
 }
 
 static void free_id(struct stoa__symbols *s, uint32_t id)
 {
-	struct stoa__symbol_entry *e = entry_of(s, id);
+	struct stoa__symbol_page *page = page_of(s, id);
 
-	*e = (struct stoa__symbol_entry){ .hash = s->free_id };
-	s->free_id = id;
+	if (!page->free && page->n_taken == PAGE_ENTRIES)
+		open_page(s, page);
+	page->entry[id % PAGE_ENTRIES] = (struct stoa__symbol_entry){ .hash = page->free };
+	page->free = id;
+	if (!--page->n_live && (page->next || page->prev))
+		free_page(s, page);
 }
+
+/* ---- strings ---- */
 
 static int intern_locked(struct stoa__symbols *s, const char *p, uint32_t len, uint32_t hash,
 			 uint32_t *out)
@@ -272,7 +352,7 @@ static void drop_locked(struct stoa__symbols *s, uint32_t id)
 	unslot(s, id);
 	s->n_live--;
 	count_bytes(s, -(int64_t)stoa__free_told(e->p));
-	free_id(s, id);
+	free_id(s, id);	/* and perhaps its page */
 }
 
 void stoa__symbol_drop(struct stoa__symbols *s, const uint32_t *ids, size_t n)
@@ -301,40 +381,57 @@ uint32_t stoa__symbol_count(struct stoa__symbols *s, uint32_t id)
 
 uint64_t stoa__symbols_table_bytes(const struct stoa__symbols *s, uint64_t *unused)
 {
-	uint64_t bytes = stoa__alloc_size(s->slots);
+	uint64_t bytes = stoa__alloc_size(s->slots), n_pages = 0;
 
-	for (uint32_t i = 0; i <= (s->n_entries - 1) >> PAGE_BITS; i++)
-		bytes += stoa__alloc_size(s->pages[i]);
-	*unused = (uint64_t)(s->n_entries - 1 - s->n_live) * sizeof(struct stoa__symbol_entry);
+	for (uint32_t i = 0; i < s->n_pages; i++) {
+		bytes += s->pages[i] ? stoa__alloc_size(s->pages[i]) : 0;
+		n_pages += s->pages[i] != NULL;
+	}
+	*unused = (n_pages * PAGE_ENTRIES - s->n_live) * sizeof(struct stoa__symbol_entry);
 	return bytes;
+}
+
+/* What is wrong with a page, or NULL; how many symbols it has is added up. */
+static const char *page_fault(const struct stoa__symbols *s, const struct stoa__symbol_page *page,
+			      uint32_t *n_live)
+{
+	uint32_t n = 0, n_free = 0, first = page->number == 0;
+
+	for (uint32_t i = first; i < page->n_taken; i++) {
+		const struct stoa__symbol_entry *e = &page->entry[i];
+
+		if (!e->count != !e->p)
+			return "a symbol has bytes but no holder, or the reverse";
+		n += e->count > 0;
+		if (e->count && probe(s, e->p, e->len, e->hash)->id != page->number * PAGE_ENTRIES + i)
+			return "a symbol is not found by its bytes";
+	}
+	for (uint32_t id = page->free; id && n_free <= PAGE_ENTRIES; n_free++)
+		id = page->entry[id % PAGE_ENTRIES].hash;
+	*n_live += n;
+	return n != page->n_live || n + n_free + first != page->n_taken ? "a page's counts disagree" : NULL;
 }
 
 static bool check_locked(struct stoa__symbols *s, const char **why)
 {
-	uint32_t n_live = 0, n_free = 0, n_used = 0;
+	uint32_t n_live = 0, n_used = 0, n_open = 0, n_listed = 0;
 
-	for (uint32_t id = 1; id < s->n_entries; id++) {
-		const struct stoa__symbol_entry *e = entry_of(s, id);
+	for (uint32_t n = 0; n < s->n_pages; n++) {
+		const struct stoa__symbol_page *page = s->pages[n];
 
-		if (!e->count != !e->p) {
-			*why = "a symbol has bytes but no holder, or the reverse";
+		*why = page ? page_fault(s, page, &n_live) : NULL;
+		if (*why)
 			return false;
-		}
-		n_live += e->count > 0;
-		if (e->count && probe(s, e->p, e->len, e->hash)->id != id) {
-			*why = "a symbol is not found by its bytes";
-			return false;
-		}
+		n_open += page && (page->free || page->n_taken < PAGE_ENTRIES);
 	}
+	for (const struct stoa__symbol_page *page = s->open; page && n_listed <= n_open; page = page->next)
+		n_listed++;
 	for (uint32_t i = 0; i < s->n_slots; i++)
 		n_used += s->slots[i].id != 0;
-	for (uint32_t id = s->free_id; id && n_free <= s->n_entries; id = entry_of(s, id)->hash)
-		n_free++;
-	if (n_live != s->n_live || n_used != n_live || n_live + n_free + 1 != s->n_entries) {
-		*why = "symbol counts disagree";
-		return false;
-	}
-	return true;
+	if (n_live == s->n_live && n_used == n_live && n_listed == n_open)
+		return true;
+	*why = "symbol counts disagree";
+	return false;
 }
 
 bool stoa__symbols_check(struct stoa__symbols *s, const char **why)

@@ -8,7 +8,7 @@
  * bytes go and its id may be given to another string.
  *
  * Ids are found through pages of entries that never move, so that bytes are read without a lock by
- * whoever knows that a holder lives. The hash table (open addressing, linear probing, at most 3/4
+ * whoever knows that a holder lives. Pages go when their last symbol does. The hash table (open addressing, linear probing, at most 3/4
  * full, backward-shift deletion) holds ids with 32 bits of their hash beside them, so that a probe
  * seldom touches bytes.
  *
@@ -22,13 +22,14 @@
 
 #include "core/error.h"
 
-struct stoa__symbol_entry;
+struct stoa__symbol_page;
 
 struct stoa__symbols {
 	pthread_mutex_t mutex;
-	struct stoa__symbol_entry *_Atomic *pages;	/* of STOA__SYMBOL_PAGE entries */
-	uint32_t n_entries;	/* ids given out so far: 1 .. n_entries - 1; id 0 is no symbol */
-	uint32_t free_id;	/* head of the chain of free ids */
+	struct stoa__symbol_page *_Atomic *pages;	/* by id; NULL: there is none */
+	uint32_t n_pages;	/* all are below; */
+	uint32_t low_page;	/* and all below this are there */
+	struct stoa__symbol_page *open;		/* those with room */
 	uint32_t n_live;
 	_Atomic uint64_t bytes;	/* heap held, all of it */
 	struct stoa__symbol_slot *slots;

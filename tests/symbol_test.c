@@ -166,6 +166,49 @@ static void churn_leaves_nothing_behind(void **state)
 	stoa__symbols_release(&s);
 }
 
+static uint32_t intern_number(struct stoa__symbols *s, uint32_t n)
+{
+	char text[32];
+	uint32_t id, len = (uint32_t)snprintf(text, sizeof text, "peak %07u", n);
+
+	assert_int_equal(stoa__symbol_intern(s, text, len, &id), STOA_OK);
+	return id;
+}
+
+/* Slots of the hash table and pages of entries go; a few strings that stay keep what they lie in. */
+static void what_a_peak_took_comes_back(void **state)
+{
+	enum { N = 100000, KEPT = 10, EVERY = N / KEPT };
+	static uint32_t ids[N];
+	struct stoa__symbols s;
+	uint64_t peak, page;
+
+	(void)state;
+	assert_int_equal(stoa__symbols_init(&s), STOA_OK);
+	ids[0] = intern_number(&s, 0);
+	page = s.bytes;
+	for (int round = 0; round < 3; round++) {
+		for (uint32_t i = 1; i < N; i++)
+			ids[i] = intern_number(&s, i);
+		peak = s.bytes;
+		for (uint32_t i = 1; i < N; i++)
+			if (i % EVERY)
+				stoa__symbol_drop(&s, &ids[i], 1);
+		assert_well(&s);
+		assert_true(peak > 24 * page && s.bytes < (KEPT + 2) * page);
+		for (uint32_t i = 0; i < N; i += EVERY)
+			assert_int_equal(intern_number(&s, i), ids[i]);
+		for (uint32_t i = 0; i < N; i += EVERY)
+			stoa__symbol_drop(&s, &ids[i], 1);
+		for (uint32_t i = EVERY; i < N; i += EVERY)
+			stoa__symbol_drop(&s, &ids[i], 1);
+		assert_true(s.bytes < 3 * page);
+		assert_well(&s);
+	}
+	stoa__symbol_drop(&s, ids, 1);
+	stoa__symbols_release(&s);
+}
+
 static void without_memory_nothing_is_interned(void **state)
 {
 	static struct expected e[N_STRINGS];
@@ -248,6 +291,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_string_lives_as_long_as_it_has_holders),
 		cmocka_unit_test(churn_leaves_nothing_behind),
+		cmocka_unit_test(what_a_peak_took_comes_back),
 		cmocka_unit_test(without_memory_nothing_is_interned),
 		cmocka_unit_test(threads_share_strings),
 	};
