@@ -125,8 +125,7 @@ static int look(struct stoa__shard *s, struct stoa__hints_group *group, unsigned
 		rc = s->equals(s->ctx, stoa__hints_rowid(h, there), stoa__hints_rowid(h, word),
 			       s->err);
 		if (rc == STOA__OLD_GOES)
-			set_entry(group, k, tag,
-				  (there & ~rowid_bits(h)) | (word & rowid_bits(h)));
+			set_entry(group, k, tag, (there & ~rowid_bits(h)) | (word & rowid_bits(h)));
 		if (rc != STOA__BOTH_STAY)
 			return rc;
 	}
@@ -167,7 +166,8 @@ int stoa__shard_natives(struct stoa__shard *s, const struct stoa__hint *hint, si
  * Moves a native of a full group to its second, and puts another in its place: false if there is
  * none that can go. @by_class: only one whose class has gone on before.
  */
-static bool put_instead(struct stoa__shard *s, uint64_t g, bool by_class, unsigned tag, uint64_t word)
+static bool put_instead(struct stoa__shard *s, uint64_t g, bool by_class, unsigned tag,
+			uint64_t word)
 {
 	const struct stoa__hints *h = s->h;
 	struct stoa__hints_group *group = group_at(s, g);

@@ -8,11 +8,11 @@
 #include "core/alloc.h"
 #include "core/error.h"
 
-#define CHUNK 512			/* hints of a list that lie together */
-#define SLAB 32				/* chunks that are allocated together */
+#define CHUNK 512 /* hints of a list that lie together */
+#define SLAB 32   /* chunks that are allocated together */
 #define WAVES_MAX 4
-#define SHARDS_MAX 1024			/* of a wave: as many streams of memory are written at once */
-#define ROWS_OF_THREAD 100000		/* that are worth another thread */
+#define SHARDS_MAX 1024       /* of a wave: as many streams of memory are written at once */
+#define ROWS_OF_THREAD 100000 /* that are worth another thread */
 #define LANES_MAX 64
 
 uint64_t stoa__set_wave = (uint64_t)4 << 20;
@@ -30,7 +30,7 @@ struct slab {
 /* Hints for a shard; all chunks but the first are full. */
 struct list {
 	struct chunk *chunk;
-	size_t n;		/* of the first */
+	size_t n; /* of the first */
 };
 
 struct build;
@@ -39,19 +39,19 @@ struct build;
 struct lane {
 	struct build *b;
 	struct stoa__task task;
-	struct list *lists;		/* by shard of the wave */
-	struct slab *used, *spare;	/* in this wave; in those before */
-	size_t n_taken;			/* chunks of the newest that is used */
-	uint64_t last;			/* the greatest rowid */
+	struct list *lists;        /* by shard of the wave */
+	struct slab *used, *spare; /* in this wave; in those before */
+	size_t n_taken;            /* chunks of the newest that is used */
+	uint64_t last;             /* the greatest rowid */
 	struct stoa__buf scratch;
-	struct stoa_error err;		/* of the call at hand */
+	struct stoa_error err; /* of the call at hand */
 };
 
 /* A shard that is not done. */
 struct slot {
 	struct stoa__shard shard;
-	struct stoa__hints_group *groups;	/* of its own */
-	bool ready;				/* its natives are in it */
+	struct stoa__hints_group *groups; /* of its own */
+	bool ready;                       /* its natives are in it */
 };
 
 struct build {
@@ -60,17 +60,17 @@ struct build {
 	struct lane *lanes;
 	size_t n_lanes;
 	struct stoa__set_groups groups;
-	unsigned shift;			/* log2 of a shard's groups */
-	uint64_t n_shards, of_wave;	/* shards; of a wave */
-	uint64_t from, to;		/* shards of this wave */
-	struct slot *slots;		/* the first is shard 0's, the others go round */
+	unsigned shift;             /* log2 of a shard's groups */
+	uint64_t n_shards, of_wave; /* shards; of a wave */
+	uint64_t from, to;          /* shards of this wave */
+	struct slot *slots;         /* the first is shard 0's, the others go round */
 	size_t n_slots;
-	pthread_mutex_t lock;		/* of what follows */
-	pthread_cond_t done;		/* a shard is, or something failed */
-	uint64_t next, next_done;	/* shard to be filled; to be done */
-	bool finishing;			/* a thread is at it: the strays and the count are its own */
-	struct stoa__strays strays;	/* that left the last one done */
-	uint64_t n;			/* hints put */
+	pthread_mutex_t lock;       /* of what follows */
+	pthread_cond_t done;        /* a shard is, or something failed */
+	uint64_t next, next_done;   /* shard to be filled; to be done */
+	bool finishing;             /* a thread is at it: the strays and the count are its own */
+	struct stoa__strays strays; /* that left the last one done */
+	uint64_t n;                 /* hints put */
 	int rc;
 	struct stoa_error err;
 };
@@ -255,8 +255,8 @@ static void empty_lists(struct lane *l)
 }
 
 /* The hints of a batch whose shard is in the wave; how many. */
-static uint32_t sift(const struct build *b, const struct stoa__set_batch *batch, struct stoa__hint *out,
-		     uint64_t *shard)
+static uint32_t sift(const struct build *b, const struct stoa__set_batch *batch,
+		     struct stoa__hint *out, uint64_t *shard)
 {
 	uint64_t from = b->from, n = b->to - b->from;
 	uint32_t kept = 0;
@@ -270,7 +270,8 @@ static uint32_t sift(const struct build *b, const struct stoa__set_batch *batch,
 }
 
 /* Asks for the lines in which other tables may have the hints' keys. */
-static void prefetch(const struct stoa__set_tables *tables, const struct stoa__hint *hint, uint32_t n)
+static void prefetch(const struct stoa__set_tables *tables, const struct stoa__hint *hint,
+		     uint32_t n)
 {
 	for (uint32_t j = 0; j < tables->n; j++)
 		for (uint32_t k = 0; k < n; k++)
@@ -466,7 +467,10 @@ static void fill_shards(void *ctx)
 
 /* ---- all of it ---- */
 
-/* The last shard's strays go to the first; what has no room there, in a table in heap, to where there is. */
+/*
+ * The last shard's strays go to the first; what has no room there, in a table in heap, to where there
+ * is.
+ */
 static int close_ring(struct build *b)
 {
 	struct lane *l = &b->lanes[0];

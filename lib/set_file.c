@@ -48,7 +48,8 @@ static int put_part(void *ctx, uint64_t part, const struct stoa__hints_group *gr
 				       n * sizeof *groups, err);
 }
 
-int stoa__set_file_put(struct stoa__set_file *f, const struct stoa__hints *h, struct stoa_error *err)
+int stoa__set_file_put(struct stoa__set_file *f, const struct stoa__hints *h,
+		       struct stoa_error *err)
 {
 	uint64_t n = stoa__hints_parts(h->n_groups);
 
@@ -59,7 +60,8 @@ int stoa__set_file_put(struct stoa__set_file *f, const struct stoa__hints *h, st
 }
 
 /* The same by way of heap: a shard was too small for all that have one key. */
-static int build_in_heap(struct stoa__set_file *f, struct stoa__set_build *b, struct stoa_error *err)
+static int build_in_heap(struct stoa__set_file *f, struct stoa__set_build *b,
+			 struct stoa_error *err)
 {
 	int rc;
 
@@ -72,7 +74,8 @@ static int build_in_heap(struct stoa__set_file *f, struct stoa__set_build *b, st
 	return rc;
 }
 
-int stoa__set_file_build(struct stoa__set_file *f, struct stoa__set_build *b, struct stoa_error *err)
+int stoa__set_file_build(struct stoa__set_file *f, struct stoa__set_build *b,
+			 struct stoa_error *err)
 {
 	struct stoa_db *db = f->db;
 	bool streamed = f->stream;
@@ -89,7 +92,8 @@ int stoa__set_file_build(struct stoa__set_file *f, struct stoa__set_build *b, st
 }
 
 /* What a run is, as its first slot has it. */
-static int put_head(const struct stoa__hints *h, const struct stoa__run_of *what, struct stoa__buf *out)
+static int put_head(const struct stoa__hints *h, const struct stoa__run_of *what,
+		    struct stoa__buf *out)
 {
 	STOA_TRY(stoa__buf_put_u32(out, STOA__RUN_MAGIC));
 	STOA_TRY(stoa__buf_put_u32(out, STOA__RUN_VERSION));
@@ -117,8 +121,9 @@ int stoa__set_file_finish(struct stoa__set_file *f, const struct stoa__hints *h,
 	uint64_t len, root;
 	int rc = put_head(h, what, &head);
 
-	rc = rc < 0 ? stoa__fail_memory(err) :
-		      stoa__segment_add_chunk(f->writer, STOA__RUN_SLOT_HEAD, head.p, head.len, err);
+	rc = rc < 0 ?
+		     stoa__fail_memory(err) :
+		     stoa__segment_add_chunk(f->writer, STOA__RUN_SLOT_HEAD, head.p, head.len, err);
 	stoa__buf_release(&head);
 	if (rc < 0) {
 		stoa__set_file_discard(f);
@@ -128,8 +133,8 @@ int stoa__set_file_finish(struct stoa__set_file *f, const struct stoa__hints *h,
 	f->writer = NULL;
 	end_stream(f);
 	STOA_TRY(rc);
-	rc = stoa__segment_open(&db->dir, f->number, stoa__catalog_uuid(db->catalog), len, root, out,
-				err);
+	rc = stoa__segment_open(&db->dir, f->number, stoa__catalog_uuid(db->catalog), len, root,
+				out, err);
 	if (rc < 0)
 		(void)stoa__segment_unlink(&db->dir, f->number, NULL);
 	return rc;

@@ -8,13 +8,13 @@
  * - A key is begun and another, asked for 64 keys before, is taken to its end, in turn. Where a
  *   number of keys are begun one after the other the processor's two dozen buffers for misses are
  *   full, and it stands still; then it works on what has come, and memory does.
- * - Lines are asked for into the second level of caches, which has more such buffers: a line takes 165
- *   ns, two dozen at once are one in 7 ns, and into the first level a key took 18 ns; so it
+ * - Lines are asked for into the second level of caches, which has more such buffers: a line takes
+ *   165 ns, two dozen at once are one in 7 ns, and into the first level a key took 18 ns; so it
  *   takes 13. From there they come within what the processor sees ahead.
- * - No branch for a key depends on what memory has said: each that is guessed wrong costs as much as the
- *   work for a key does. One key in seven or ten has to be looked for behind its home. A bit is kept for
- *   each, and those of a lot are queued at its end; they are taken eight at a time, once their
- *   groups are here.
+ * - No branch for a key depends on what memory has said: each that is guessed wrong costs as much
+ *   as the work for a key does. One key in seven or ten has to be looked for behind its home. A bit
+ *   is kept for each, and those of a lot are queued at its end; they are taken eight at a time,
+ *   once their groups are here.
  *
  * What is not decided by then (one in a hundred: two equal tags, a third group, a row that the
  * version has not) is looked up by itself.
@@ -49,8 +49,8 @@ struct second {
 #define UNSURE ((size_t)1 << UNSURE_BIT)
 
 /*
- * What each key takes. Copied to where no store may change it as far as the compiler knows, so that it
- * stays in registers.
+ * What each key takes. Copied to where no store may change it as far as the compiler knows, so that
+ * it stays in registers.
  */
 struct table {
 	struct stoa__hints h;	/* what never changes of it */
@@ -146,7 +146,10 @@ static inline void begin(const struct table *t, struct lot *lot, size_t k)
 	__builtin_prefetch((const void *)lot->home[k], TO_L2);
 }
 
-/* Those of @lot whose bit is set in @on are to be looked for behind their home; in @unsure: and there in all ways. */
+/*
+ * Keys of @lot whose bits are set in @on are to be looked for behind their homes; where @unsure is
+ * set as well, at home once more if they are not there.
+ */
 static void queue(struct words *w, const struct lot *lot, size_t from, uint64_t on, uint64_t unsure)
 {
 	const struct stoa__hints *h = &w->table.h;

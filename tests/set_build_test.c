@@ -17,8 +17,8 @@
 #include "../lib/stoa.h"
 
 #define ROWS 120000
-#define MORE 70000	/* a row group and some */
-#define SOME 50		/* rows of a small load */
+#define MORE 70000 /* a row group and some */
+#define SOME 50    /* rows of a small load */
 
 struct run {
 	uint64_t seed;
@@ -26,7 +26,7 @@ struct run {
 	stoa_txn *txn;
 	stoa_table table;
 	stoa_index index;
-	uint64_t *key;		/* by row, from rowid 1 on */
+	uint64_t *key; /* by row, from rowid 1 on */
 	size_t n;
 	struct stoa_error err;
 };
@@ -130,9 +130,10 @@ static void check(struct run *r, int policy)
 	ok(r, stoa_set_find_many(r->txn, r->table, r->index, &a, 1, n, NULL, rows, &r->err));
 	for (uint64_t i = 0; i < n; i++)
 		if (rows[i] != wanted[i])
-			fail_msg("policy %d, of %zu rows: key %llx is of row %llu, but %llu was found", policy, r->n,
-				 (unsigned long long)keys[i], (unsigned long long)wanted[i],
-				 (unsigned long long)rows[i]);
+			fail_msg(
+				"policy %d, of %zu rows: key %llx is of row %llu, but %llu was found",
+				policy, r->n, (unsigned long long)keys[i],
+				(unsigned long long)wanted[i], (unsigned long long)rows[i]);
 	for (uint64_t i = 0; i < n; i++)
 		keys[i] ^= 1;
 	ok(r, stoa_set_find_many(r->txn, r->table, r->index, &a, 1, n, NULL, rows, &r->err));
