@@ -2,12 +2,13 @@
 /* stream.c - see stream.h */
 #include "stream.h"
 
-#include <stdatomic.h>
+#include <pthread.h>
 
 #include "../lib/core/alloc.h"
 #include "../lib/core/clock.h"
 #include "../lib/core/hands.h"
 
+#define ROOMS 4
 #define HUGE_PAGE ((uint64_t)2 << 20)
 #define NOTED_MAX 32		/* more say that the disk is busy: the oldest are left there */
 #define SETTLE_NS 100000000	/* a disk that takes longer for NOTED_MAX of them is slow, or busy */
@@ -19,29 +20,26 @@ struct piece {
 	uint64_t offset;
 	size_t len;
 	const uint8_t *room;
-	int rc;
-	struct stoa_error error;
-	atomic_bool done;
-};
-
-/* Something that a hand does with a piece. */
-struct job {
-	struct stoa__task task;
-	struct piece piece;
-	bool started;		/* and not awaited yet */
 };
 
 struct stoa__stream {
 	uint8_t *memory;	/* of the rooms */
-	uint8_t *rooms[2];	/* the first is being filled */
+	uint8_t *rooms;
 	struct stoa__hands hands;
-	struct job write;
-	struct job back;	/* of what was written before */
+	struct stoa__task task;
+	bool started;		/* the task, which is not awaited yet: the owner's, as the next is */
+	uint64_t kept;		/* bytes that may still be brought back */
+
+	pthread_mutex_t mutex;	/* of what follows */
+	pthread_cond_t moved;	/* n_written, or has_hand */
+	bool has_hand;		/* at work, or about to begin */
+	struct piece filled[ROOMS];	/* the room of each is that of its place */
+	size_t n_filled, n_written;
 	struct piece noted[NOTED_MAX];	/* to be brought back: those from n_taken on */
 	size_t n_noted, n_taken;
-	uint64_t kept;		/* bytes that may still be brought back */
-	bool has_hand;		/* one was, at some time */
+	uint64_t until;		/* when what is noted is left there; 0: not yet */
 	int failed;
+	struct stoa_error error;
 };
 
 struct stoa__stream *stoa__stream_new(uint64_t kept)
@@ -50,21 +48,22 @@ struct stoa__stream *stoa__stream_new(uint64_t kept)
 
 	if (!s)
 		return NULL;
-	s->memory = stoa__alloc(2 * STOA__STREAM_BYTES + PAGE);
+	s->memory = stoa__alloc(ROOMS * STOA__STREAM_BYTES + PAGE);
 	if (!s->memory) {
 		stoa__free(s);
 		return NULL;
 	}
-	s->rooms[0] = s->memory + (PAGE - (uintptr_t)s->memory % PAGE);
-	s->rooms[1] = s->rooms[0] + STOA__STREAM_BYTES;
+	s->rooms = s->memory + (PAGE - (uintptr_t)s->memory % PAGE);
 	s->kept = kept;
-	stoa__hands_init(&s->hands, 2);
+	pthread_mutex_init(&s->mutex, NULL);
+	pthread_cond_init(&s->moved, NULL);
+	stoa__hands_init(&s->hands, 1);
 	return s;
 }
 
 uint8_t *stoa__stream_room(struct stoa__stream *s)
 {
-	return s->rooms[0];
+	return s->rooms + s->n_filled % ROOMS * STOA__STREAM_BYTES;
 }
 
 /* ---- a piece ---- */
@@ -82,63 +81,82 @@ static int write_pages(const struct piece *p, size_t len, struct stoa_error *err
 	return rc;
 }
 
-static void write_piece(void *ctx)
+static int write_piece(const struct piece *p, struct stoa_error *err)
 {
-	struct piece *p = ctx;
 	size_t pages = p->len - p->len % PAGE;
 
-	p->rc = pages ? write_pages(p, pages, &p->error) : STOA_OK;
-	if (p->rc == STOA_OK && pages < p->len)
-		p->rc = stoa__file_write(p->fd, p->name, p->offset + pages, p->room + pages,
-					 p->len - pages, &p->error);
-	if (p->rc == STOA_OK)	/* where it is not on the disk already */
-		stoa__file_writeback(p->fd, p->offset, p->len);
-	atomic_store(&p->done, true);
+	if (pages)
+		STOA_TRY(write_pages(p, pages, err));
+	if (pages < p->len)
+		STOA_TRY(stoa__file_write(p->fd, p->name, p->offset + pages, p->room + pages,
+					  p->len - pages, err));
+	/* Where it is not on the disk already. */
+	stoa__file_writeback(p->fd, p->offset, p->len);
+	return STOA_OK;
 }
 
-static void bring_back(void *ctx)
-{
-	struct piece *p = ctx;
+/* ---- what is to be done; the mutex is held ---- */
 
-	stoa__file_warm(p->fd, p->offset);
-	atomic_store(&p->done, true);
+static void write_next(struct stoa__stream *s)
+{
+	const struct piece *p = &s->filled[s->n_written % ROOMS];
+	int rc = s->failed;
+
+	if (rc == STOA_OK) {
+		struct stoa_error error;
+
+		pthread_mutex_unlock(&s->mutex);
+		rc = write_piece(p, &error);
+		pthread_mutex_lock(&s->mutex);
+		if (rc < 0) {
+			s->failed = rc;
+			s->error = error;
+		}
+	}
+	s->n_written++;
+	pthread_cond_signal(&s->moved);
 }
 
-/* Has a hand @run @job's piece; or nobody does. */
-static bool start(struct stoa__stream *s, struct job *job, void (*run)(void *ctx))
+static void bring_next_back(struct stoa__stream *s)
 {
-	atomic_init(&job->piece.done, false);
-	job->task = (struct stoa__task){ .run = run, .ctx = &job->piece };
-	job->started = stoa__hands_start(&s->hands, &job->task) == STOA_OK;
-	return job->started;
+	struct piece p = s->noted[s->n_taken++ % NOTED_MAX];
+
+	pthread_mutex_unlock(&s->mutex);
+	stoa__file_warm(p.fd, p.offset);
+	pthread_mutex_lock(&s->mutex);
 }
 
-static void await(struct stoa__stream *s, struct job *job)
+static bool has_time(const struct stoa__stream *s)
 {
-	if (job->started)
-		stoa__hands_await(&s->hands, &job->task);
-	job->started = false;
+	return s->failed == STOA_OK && (!s->until || stoa__now_ns() < s->until);
 }
 
-/* ---- pieces one after the other ---- */
-
-/* Waits for the piece that was written last. */
-static int await_write(struct stoa__stream *s, struct stoa_error *err)
+/* Does all there is to do, writes first. */
+static void work(void *ctx)
 {
-	if (s->failed < 0)
-		return stoa__fail(err, s->failed, "a write before this one has failed");
-	await(s, &s->write);
-	s->failed = s->write.piece.rc;
-	if (s->failed < 0 && err)
-		*err = s->write.piece.error;
-	return s->failed;
+	struct stoa__stream *s = ctx;
+
+	pthread_mutex_lock(&s->mutex);
+	for (;;) {
+		if (s->n_written < s->n_filled)
+			write_next(s);
+		else if (s->n_taken < s->n_noted && has_time(s))
+			bring_next_back(s);
+		else
+			break;
+	}
+	s->has_hand = false;
+	pthread_cond_signal(&s->moved);
+	pthread_mutex_unlock(&s->mutex);
 }
 
-int stoa__stream_wait(struct stoa__stream *s, struct stoa_error *err)
+/* ---- the owner's ---- */
+
+static void await(struct stoa__stream *s)
 {
-	s->n_taken = s->n_noted;	/* their files may be closed from now on */
-	await(s, &s->back);
-	return await_write(s, err);
+	if (s->started)
+		stoa__hands_await(&s->hands, &s->task);
+	s->started = false;
 }
 
 /* The huge page, or the file's last part of one, that ends with @p may come back. */
@@ -155,48 +173,80 @@ static void note(struct stoa__stream *s, const struct piece *p)
 		(struct piece){ .fd = p->fd, .offset = (end - 1) / HUGE_PAGE * HUGE_PAGE };
 }
 
-/* The disk has nothing to do: brings the oldest of them back, unless one is still on its way. */
-static void use_idle_disk(struct stoa__stream *s)
+/* How the writes before went: the first that failed is told of in its own words. */
+static int outcome(struct stoa__stream *s, struct stoa_error *err)
 {
-	if (s->n_taken == s->n_noted || (s->back.started && !atomic_load(&s->back.piece.done)))
-		return;
-	await(s, &s->back);
-	s->back.piece = s->noted[s->n_taken++ % NOTED_MAX];
-	(void)start(s, &s->back, bring_back);
+	int rc;
+
+	pthread_mutex_lock(&s->mutex);
+	rc = s->failed;
+	if (rc < 0 && s->error.code) {
+		if (err)
+			*err = s->error;
+		s->error.code = STOA_OK;
+	} else if (rc < 0) {
+		rc = stoa__fail(err, rc, "a write before this one has failed");
+	}
+	pthread_mutex_unlock(&s->mutex);
+	return rc;
 }
 
-void stoa__stream_settle(struct stoa__stream *s)
+/* Has a hand do what is to be done; or nobody, and the caller does it now. */
+static void begin_work(struct stoa__stream *s)
 {
-	await(s, &s->write);	/* its outcome is told by the wait that follows */
-	await(s, &s->back);
-	const uint64_t until = stoa__now_ns() + SETTLE_NS;
-	while (s->n_taken < s->n_noted && s->write.piece.rc == STOA_OK && stoa__now_ns() < until) {
-		const struct piece *p = &s->noted[s->n_taken++ % NOTED_MAX];
-
-		stoa__file_warm(p->fd, p->offset);
-	}
+	await(s);
+	s->has_hand = true;
+	s->task = (struct stoa__task){ .run = work, .ctx = s };
+	s->started = stoa__hands_start(&s->hands, &s->task) == STOA_OK;
+	if (!s->started)
+		work(s);
 }
 
 int stoa__stream_write(struct stoa__stream *s, int fd, const char *name, uint64_t offset, size_t len,
 		       struct stoa_error *err)
 {
-	bool idle = s->write.started && atomic_load(&s->write.piece.done);
-	uint8_t *full = s->rooms[0];
+	struct piece piece = { fd, name, offset, len, stoa__stream_room(s) };
+	bool has_hand;
 
-	STOA_TRY(await_write(s, err));
-	if (idle)
-		use_idle_disk(s);
-	s->write.piece = (struct piece){ .fd = fd, .name = name, .offset = offset, .len = len,
-					 .room = full };
-	s->rooms[0] = s->rooms[1];
-	s->rooms[1] = full;
-	note(s, &s->write.piece);
-	if (len == STOA__STREAM_BYTES || s->has_hand)
-		s->has_hand |= start(s, &s->write, write_piece);
-	if (s->write.started)
-		return STOA_OK;
-	write_piece(&s->write.piece);
-	return await_write(s, err);
+	pthread_mutex_lock(&s->mutex);
+	s->filled[s->n_filled % ROOMS] = piece;
+	s->n_filled++;
+	note(s, &piece);
+	has_hand = s->has_hand;
+	pthread_mutex_unlock(&s->mutex);
+	if (!has_hand && len < STOA__STREAM_BYTES && s->n_filled == 1)
+		work(s);
+	else if (!has_hand)
+		begin_work(s);
+	pthread_mutex_lock(&s->mutex);
+	while (s->n_filled - s->n_written == ROOMS)
+		pthread_cond_wait(&s->moved, &s->mutex);
+	pthread_mutex_unlock(&s->mutex);
+	return outcome(s, err);
+}
+
+/* Waits for all; what is noted only until then. */
+static void finish(struct stoa__stream *s, uint64_t until)
+{
+	pthread_mutex_lock(&s->mutex);
+	s->until = until;
+	pthread_mutex_unlock(&s->mutex);
+	await(s);
+	work(s);
+}
+
+int stoa__stream_wait(struct stoa__stream *s, struct stoa_error *err)
+{
+	finish(s, 1);
+	s->n_taken = s->n_noted;	/* their files may be closed from now on */
+	s->until = 0;
+	return outcome(s, err);
+}
+
+void stoa__stream_settle(struct stoa__stream *s)
+{
+	finish(s, stoa__now_ns() + SETTLE_NS);
+	s->until = 0;
 }
 
 void stoa__stream_free(struct stoa__stream *s)
@@ -205,6 +255,8 @@ void stoa__stream_free(struct stoa__stream *s)
 		return;
 	(void)stoa__stream_wait(s, NULL);
 	stoa__hands_release(&s->hands);
+	pthread_cond_destroy(&s->moved);
+	pthread_mutex_destroy(&s->mutex);
 	stoa__free(s->memory);
 	stoa__free(s);
 }

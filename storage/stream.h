@@ -9,18 +9,18 @@
  * virtual machine that has given its free memory back to its host, as most do, 2 ms, since each page
  * has to be got back first: 190 MB took 0.04 to 0.5 s of the processor, a third of what making them
  * from a CSV file did. A write with O_DIRECT has the disk fetch them from the room itself: 0.01 s.
- * It takes its time, though (0.11 s), so a thread does the waiting, while the other room is filled.
+ * It takes its time, though (0.11 s), so a thread does the waiting, while other rooms are filled: row
+ * groups come in bursts of two rooms, which a disk has written by the time the next burst comes.
  *
- * Then the bytes are on the disk alone, and whoever reads them would wait for it. So the disk, while
- * it has nothing else to do, brings them back: into huge pages of the page cache, for 0.003 s of the
- * processor, and into no more of them than the owner says. Nothing to do it has when a room is full
- * and the one before is written already; and one huge page at a time is on its way back.
+ * Then the bytes are on the disk alone, and whoever reads them would wait for it. So that thread, while
+ * it has nothing to write, has the disk bring them back: into huge pages of the page cache, for 0.003 s
+ * of the processor, and into no more of them than the owner says.
  *
  * Where a file system knows no O_DIRECT, and of the last part of a page, writes are as they always
  * are. A stream that is given less than a room is full of starts no thread.
  *
- * One owner's thread at a time. (1) At most one room is on its way, and one huge page on its way
- * back. (2) The descriptor and name of a write are used until a wait has returned. (3) After a write
+ * One owner's thread at a time. (1) Writes are done in their order, one at a time, and before anything
+ * is brought back. (2) The descriptor and name of a write are used until a wait has returned. (3) After a write
  * failed, all fail.
  */
 #ifndef STOA__STREAM_H
@@ -38,7 +38,7 @@ struct stoa__stream *stoa__stream_new(uint64_t kept);
 uint8_t *stoa__stream_room(struct stoa__stream *s);
 /*
  * Sends the first @len bytes of the room to @offset, a multiple of STOA__STREAM_BYTES, of a file that
- * is open for reading and writing. An error may be that of the write before.
+ * is open for reading and writing. An error may be that of a write before.
  */
 int stoa__stream_write(struct stoa__stream *s, int fd, const char *name, uint64_t offset, size_t len,
 		       struct stoa_error *err);
