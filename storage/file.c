@@ -552,6 +552,8 @@ void stoa__file_warm(int fd, uint64_t offset)
 		return;
 	/* What is read is a huge page, or what there is of it; what is mapped, and resident, is not. */
 	(void)madvise(p, page, MADV_HUGEPAGE);
+	/* And no other: the next may be half written yet, and would be taken for whole later. */
+	(void)madvise(p, page, MADV_RANDOM);
 	(void)madvise(p, page, MADV_POPULATE_READ);
 	munmap(p, page);
 }

@@ -4,7 +4,7 @@
  *
  * Files log/NNNNNNNN.log, numbered from 1 without gaps, written with zeros beforehand and then
  * overwritten in place, so that a flush carries no file metadata. Each is half as large as all before
- * it (256 KiB to 8 MiB), so that small databases stay small. For a record of more than 64 KiB, which
+ * it (256 KiB to 8 MiB), so that small databases stay small. For a record of more than 120 KiB, which
  * has no use for zeros, a file grows by what that one needs.
  *
  *   file header, 64 bytes:  magic, format version, file number, salt, XXH3 of these

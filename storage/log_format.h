@@ -87,7 +87,7 @@ int stoa__log_list(const struct stoa__dir *dir,
 
 #define LOG_FILE_MIN ((uint64_t)256 << 10)
 #define LOG_FILE_MAX ((uint64_t)8 << 20)	/* but for large records, with which it grows */
-#define LOG_LARGE ((uint64_t)64 << 10)	/* a record that is longer is large: zeros are not for it */
+#define LOG_LARGE ((uint64_t)120 << 10)	/* a record that is longer is large: zeros are not for it */
 #define LOG_GROW_BYTES ((uint64_t)64 << 10)	/* what a file grows by, or a multiple */
 
 _Static_assert(LOG_LARGE < LOG_FILE_MIN / 2, "any file takes any record that is not large");

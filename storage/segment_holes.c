@@ -98,13 +98,14 @@ static bool try_ref(struct stoa__segment *s)
 	return n;
 }
 
-/* Files of indexes have no users, and go as a whole. */
+/* Is a row group of it read? Otherwise it goes as a whole; files of indexes always do. */
 static bool has_users(struct stoa__segment *s)
 {
-	bool has;
+	bool has = false;
 
 	pthread_mutex_lock(&s->mutex);
-	has = s->n_users;
+	for (uint32_t i = 0; i < s->n_users && !has; i++)
+		has = s->users[i];
 	pthread_mutex_unlock(&s->mutex);
 	return has;
 }
