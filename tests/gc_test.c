@@ -617,9 +617,25 @@ static void a_collection_that_memory_cuts_short_changes_no_row(void **state)
 
 struct background {
 	stoa_db *db;
-	bool *busy;
+	void (*say)(stoa_db *db, bool busy);
 	_Atomic bool over;
 };
+
+static void checkpoint_is_busy(stoa_db *db, bool busy)
+{
+	if (busy)
+		stoa__background_checkpoint_begins(db);
+	else
+		stoa__background_checkpoint_ends(db);
+}
+
+static void collector_is_busy(stoa_db *db, bool busy)
+{
+	pthread_mutex_lock(&db->mutex);
+	db->collecting = busy;
+	pthread_cond_broadcast(&db->caught_up);
+	pthread_mutex_unlock(&db->mutex);
+}
 
 /* What a thread in the background does when it has caught up. */
 static void *catch_up(void *arg)
@@ -628,11 +644,8 @@ static void *catch_up(void *arg)
 	struct background *b = arg;
 
 	nanosleep(&moment, NULL);
-	pthread_mutex_lock(&b->db->mutex);
 	atomic_store(&b->over, true);
-	*b->busy = false;
-	pthread_cond_broadcast(&b->db->caught_up);
-	pthread_mutex_unlock(&b->db->mutex);
+	b->say(b->db, false);
 	return NULL;
 }
 
@@ -646,15 +659,13 @@ static void insert_one(struct fixture *f)
 	commit(f, txn);
 }
 
-/* A commit waits while *@busy is set, and what is behind is too far behind. */
-static void assert_waits(struct fixture *f, bool *busy)
+/* A commit waits while @say has said that somebody is busy, and what is behind is too far behind. */
+static void assert_waits(struct fixture *f, void (*say)(stoa_db *db, bool busy))
 {
-	struct background b = { .db = f->db, .busy = busy };
+	struct background b = { .db = f->db, .say = say };
 	pthread_t thread;
 
-	pthread_mutex_lock(&f->db->mutex);
-	*busy = true;
-	pthread_mutex_unlock(&f->db->mutex);
+	say(f->db, true);
 	assert_int_equal(pthread_create(&thread, NULL, catch_up, &b), 0);
 	insert_one(f);
 	assert_true(atomic_load(&b.over));
@@ -677,7 +688,7 @@ static void writers_wait_for_a_checkpoint_that_cannot_follow(void **state)
 	f->db->options.log_max_bytes = 4096;
 	while (stoa__log_bytes(f->db->log) <= 4096)
 		insert_one(f);
-	assert_waits(f, &f->db->checkpointing);
+	assert_waits(f, checkpoint_is_busy);
 }
 
 static void writers_wait_for_a_collection_that_cannot_follow(void **state)
@@ -690,7 +701,7 @@ static void writers_wait_for_a_collection_that_cannot_follow(void **state)
 	atomic_store(&f->db->gc.wake_at, 0);
 	atomic_store(&f->db->gc.pace_at, 0);
 	f->db->has_collector = f->db->want_collect = true;	/* so that none is started */
-	assert_waits(f, &f->db->collecting);
+	assert_waits(f, collector_is_busy);
 	f->db->has_collector = false;
 }
 
