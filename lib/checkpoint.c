@@ -345,6 +345,8 @@ static void remove_files(struct stoa__saving *c)
 	for (size_t i = 0; i < c->n_unused; i++) {
 		uint64_t from = stoa__now_ns(), turn;
 
+		if (stoa__gc_keeps_file(c->db, c->unused[i], c->v->stamp))
+			continue;
 		(void)stoa__segment_retire(&c->db->dir, c->unused[i], alone, NULL);
 		turn = (stoa__now_ns() - from) * REMOVE_SHARE;
 		if (turn > REMOVE_NS / c->n_unused)

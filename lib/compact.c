@@ -99,10 +99,10 @@ void stoa__rewrite_free(struct stoa__rewrite *r)
 	stoa__free(r->runs);
 	stoa__segment_discard(r->writer);
 	stoa__segment_unref(r->segment);
-	if (r->has_file && r->stamp)
-		stoa__gc_note_file(r->db, r->file, r->stamp);
-	else if (r->has_file)
+	if (r->has_file && !r->stamp)
 		(void)stoa__segment_unlink(&r->db->dir, r->file, NULL);
+	if (r->has_file)
+		stoa__gc_file_done(r->db, r->file, r->stamp);
 	stoa__gatherer_free(r->gatherer);
 	stoa__version_drop_quietly(r->version);
 	stoa__free(r);
@@ -247,10 +247,12 @@ static int open_writer(struct stoa__rewrite *r, struct stoa_error *err)
 	if (r->writer)
 		return STOA_OK;
 	r->file = atomic_fetch_add(&db->next_file, 1);
+	if (stoa__gc_note_file(db, r->file) < 0)
+		return stoa__fail_memory(err);
+	r->has_file = true;
 	STOA_TRY(stoa__segment_create(&db->dir, r->file, stoa__catalog_uuid(db->catalog),
 				      &r->writer, err));
 	stoa__segment_unhurry(r->writer);
-	r->has_file = true;
 	return STOA_OK;
 }
 
@@ -425,10 +427,11 @@ int stoa__rewrite_append(struct stoa__rewrite *r, size_t i, struct stoa__version
 
 uint64_t stoa__rewrite_take_file(struct stoa__rewrite *r)
 {
-	bool has_file = r->has_file;
-
+	if (!r->has_file)
+		return 0;
 	r->has_file = false;
-	return has_file ? r->file : 0;
+	stoa__gc_file_done(r->db, r->file, 0);
+	return r->file;
 }
 
 /* ---- following what writers do ---- */

@@ -50,9 +50,10 @@ void stoa__gc_release(struct stoa_db *db)
 	stoa__free(db->gc.fresh);
 }
 
-void stoa__gc_note_file(struct stoa_db *db, uint64_t file, uint64_t stamp)
+int stoa__gc_note_file(struct stoa_db *db, uint64_t file)
 {
 	struct stoa__gc *gc = &db->gc;
+	int rc = STOA_OK;
 
 	pthread_mutex_lock(&gc->mutex);
 	if (gc->n_fresh == gc->cap_fresh) {
@@ -62,11 +63,51 @@ void stoa__gc_note_file(struct stoa_db *db, uint64_t file, uint64_t stamp)
 		if (fresh) {
 			gc->fresh = fresh;
 			gc->cap_fresh = cap;
+		} else {
+			rc = STOA_ENOMEM;
 		}
 	}
-	if (gc->n_fresh < gc->cap_fresh)
-		gc->fresh[gc->n_fresh++] = (struct stoa__fresh_file){ file, stamp };
+	if (rc == STOA_OK)
+		gc->fresh[gc->n_fresh++] = (struct stoa__fresh_file){ file, UINT64_MAX };
 	pthread_mutex_unlock(&gc->mutex);
+	return rc;
+}
+
+/* Where @file is among those noted, or their number. The mutex is held. */
+static size_t find_fresh(const struct stoa__gc *gc, uint64_t file)
+{
+	size_t i = 0;
+
+	while (i < gc->n_fresh && gc->fresh[i].file != file)
+		i++;
+	return i;
+}
+
+void stoa__gc_file_done(struct stoa_db *db, uint64_t file, uint64_t stamp)
+{
+	struct stoa__gc *gc = &db->gc;
+	size_t i;
+
+	pthread_mutex_lock(&gc->mutex);
+	i = find_fresh(gc, file);
+	if (i < gc->n_fresh && stamp)
+		gc->fresh[i].stamp = stamp;
+	else if (i < gc->n_fresh)
+		gc->fresh[i] = gc->fresh[--gc->n_fresh];
+	pthread_mutex_unlock(&gc->mutex);
+}
+
+bool stoa__gc_keeps_file(struct stoa_db *db, uint64_t file, uint64_t stamp)
+{
+	struct stoa__gc *gc = &db->gc;
+	bool keeps;
+	size_t i;
+
+	pthread_mutex_lock(&gc->mutex);
+	i = find_fresh(gc, file);
+	keeps = i < gc->n_fresh && gc->fresh[i].stamp > stamp;
+	pthread_mutex_unlock(&gc->mutex);
+	return keeps;
 }
 
 void stoa__gc_settle_files(struct stoa_db *db, uint64_t stamp,

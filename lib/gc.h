@@ -50,9 +50,10 @@ struct stoa__gc {
 	stoa_gc_callback *callback;
 	void *ctx;
 	/*
-	 * Files of which something was installed, by the version of the last install: a checkpoint
-	 * of it or a later one names them, or finds that all that was in them has gone since, and
-	 * removes them.
+	 * Files of rewrites, by the version of the last install, or UINT64_MAX while there may be
+	 * more. A checkpoint of an older version leaves them, though it may not name them: what was
+	 * installed first may have gone before the last is. One of that version or a later one
+	 * names them, or finds that all that was in them has gone, and removes them.
 	 */
 	struct stoa__fresh_file {
 		uint64_t file, stamp;
@@ -72,10 +73,12 @@ void stoa__gc_release(struct stoa_db *db);
 bool stoa__gc_is_due(struct stoa_db *db, bool more);
 /* Do writers make garbage faster than the pass that runs can follow? */
 bool stoa__gc_is_outrun(struct stoa_db *db);
-/*
- * Notes a file; if memory is out, the next writer removes it as an orphan, should it come to that.
- */
-void stoa__gc_note_file(struct stoa_db *db, uint64_t file, uint64_t stamp);
+/* Notes a file that a rewrite is about to make. STOA_OK or STOA_ENOMEM. */
+int stoa__gc_note_file(struct stoa_db *db, uint64_t file);
+/* Nothing of it will be installed any more; @stamp is the last install's, or 0: nothing was. */
+void stoa__gc_file_done(struct stoa_db *db, uint64_t file, uint64_t stamp);
+/* Has a checkpoint of a version with @stamp to leave a file that it does not name? */
+bool stoa__gc_keeps_file(struct stoa_db *db, uint64_t file, uint64_t stamp);
 /*
  * A checkpoint of a version with @stamp is done: forgets files noted up to it, and removes those
  * that are not @used.
