@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../lib/compact.h"
 #include "../lib/core/alloc.h"
 #include "../lib/db.h"
 #include "../lib/stoa.h"
@@ -219,6 +220,49 @@ static void what_was_collected_is_there_after_reopening(void **state)
 	open_db(f);
 	compare(f, 3 * GROUP, 3);
 	assert_int_equal(stat_of(f).n_groups, 3);
+}
+
+static void install(struct fixture *f, struct stoa__rewrite *rw, size_t i)
+{
+	ok(f, stoa__rewrite_rehearse(rw, i, &f->err));
+	stoa__writer_lock(f->db);
+	ok(f, stoa__rewrite_install(rw, i, &f->err));
+	stoa__writer_unlock(f->db);
+	ok(f, stoa_checkpoint(f->db, &f->err));
+}
+
+/*
+ * What a rewrite installed first has gone again, and a checkpoint does not name its file any more:
+ * the file is there for what is installed later.
+ */
+static void a_file_stays_while_more_of_it_is_to_come(void **state)
+{
+	struct fixture *f = *state;
+	struct stoa__rewrite *rw;
+	struct stoa__version *v;
+
+	make_table(f, 2 * GROUP);
+	ok(f, stoa_checkpoint(f->db, &f->err));
+	v = stoa__history_snapshot(&f->db->history);
+	const struct stoa__table *t = stoa__table_find(v, f->table);
+
+	ok(f, stoa__rewrite_new(f->db, v, &rw, &f->err));
+	for (uint64_t first = 1; first <= 2 * GROUP; first += GROUP) {
+		struct stoa__group *g = stoa__tree_floor(t->groups, first);
+
+		ok(f, stoa__rewrite_run(rw, t, &g, 1, false, &f->err));
+	}
+	ok(f, stoa__rewrite_finish(rw, &f->err));
+	stoa__version_drop(v);
+	install(f, rw, 0);
+	thin(f, 1, GROUP, 1);
+	ok(f, stoa_checkpoint(f->db, &f->err));
+	install(f, rw, 1);
+	stoa__rewrite_free(rw);
+	ok(f, stoa_close(f->db, &f->err));
+	ok(f, stoa_check(testing_path(f->dir, "db.stoa"), NULL, NULL, &f->err));
+	open_db(f);
+	assert_int_equal(stat_of(f).n_rows, GROUP);
 }
 
 /* Files of which no row is left, too. */
@@ -711,6 +755,7 @@ int main(void)
 		ON_DISK(half_of_the_rows_take_half_of_the_space),
 		IN_MEMORY(half_of_the_rows_take_half_of_the_space),
 		ON_DISK(what_was_collected_is_there_after_reopening),
+		ON_DISK(a_file_stays_while_more_of_it_is_to_come),
 		ON_DISK(space_comes_back_when_the_last_who_sees_it_has_gone),
 		ON_DISK(changed_values_go_back_into_their_groups),
 		IN_MEMORY(changed_values_go_back_into_their_groups),
