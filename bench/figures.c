@@ -46,7 +46,9 @@ static void print_line(FILE *f, const json_t *c, const char *metric, double ours
 {
 	fprintf(f, "%s,", text_of(c, "name"));
 	print_text(f, text_of(c, "title"));
-	fprintf(f, ",%s,%s", metric, in(c, "units", metric));
+	putc(',', f);
+	print_text(f, metric);
+	fprintf(f, ",%s", in(c, "units", metric));
 	print_number(f, ours);
 	fprintf(f, ",%s", peer);
 	print_number(f, theirs);
