@@ -25,9 +25,7 @@ struct stoa__page {
 	_Alignas(16) uint8_t values[];
 };
 
-/*
- * Bytes shared by pages. In a slab, or in memory of their own.
- */
+/* Bytes shared by pages. In a slab, or in memory of their own. */
 struct stoa__counted {
 	_Atomic uint32_t count;	/* of its holders; the highest bit: it lies in a slab */
 	uint32_t len;

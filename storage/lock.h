@@ -14,9 +14,8 @@
  *   milliseconds;
  *           exclusive: the writer, while it commits the catalog and removes files.
  *   byte 2, shared: whoever has files open that it found in the catalog, and is not the writer, from
- *   before
- *           it reads that; nobody waits for it. While nobody has it, a file that the catalog names no
- *           more is the writer's alone.
+ *           before it reads that; nobody waits for it. While nobody has it, a file that the catalog
+ *           names no more is the writer's alone.
  */
 #ifndef STOA__LOCK_H
 #define STOA__LOCK_H

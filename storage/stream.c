@@ -28,6 +28,7 @@ struct stoa__stream {
 	struct stoa__hands hands;
 	struct stoa__task task;
 	bool started;		/* the task, which is not awaited yet: the owner's, as the next is */
+	bool is_long;		/* a room was full: a thread is worth it */
 	uint64_t kept;		/* bytes that may still be brought back */
 
 	pthread_mutex_t mutex;	/* of what follows */
@@ -214,10 +215,11 @@ int stoa__stream_write(struct stoa__stream *s, int fd, const char *name, uint64_
 	note(s, &piece);
 	has_hand = s->has_hand;
 	pthread_mutex_unlock(&s->mutex);
-	if (!has_hand && len < STOA__STREAM_BYTES && s->n_filled == 1)
-		work(s);
-	else if (!has_hand)
+	s->is_long |= len == STOA__STREAM_BYTES;
+	if (!has_hand && s->is_long)
 		begin_work(s);
+	else if (!has_hand)
+		work(s);
 	pthread_mutex_lock(&s->mutex);
 	while (s->n_filled - s->n_written == ROOMS)
 		pthread_cond_wait(&s->moved, &s->mutex);
@@ -233,20 +235,19 @@ static void finish(struct stoa__stream *s, uint64_t until)
 	pthread_mutex_unlock(&s->mutex);
 	await(s);
 	work(s);
+	s->until = 0;	/* nobody else is here now */
 }
 
 int stoa__stream_wait(struct stoa__stream *s, struct stoa_error *err)
 {
 	finish(s, 1);
 	s->n_taken = s->n_noted;	/* their files may be closed from now on */
-	s->until = 0;
 	return outcome(s, err);
 }
 
 void stoa__stream_settle(struct stoa__stream *s)
 {
 	finish(s, stoa__now_ns() + SETTLE_NS);
-	s->until = 0;
 }
 
 void stoa__stream_free(struct stoa__stream *s)
