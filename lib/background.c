@@ -13,9 +13,9 @@
  *
  * They follow writers at some distance. A writer that outruns them waits after its commit until they
  * have caught up, as disk and memory would have no bound otherwise: when the log since the
- * checkpoint that runs, whoever writes it, is half as long as one that starts it; when one is due
- * and has not begun; when there is garbage by a 32nd of all rows that the pass that runs has not
- * seen.
+ * checkpoint that runs, whoever writes it, is half as long as one that starts it; when one is due,
+ * has not begun, and the log is an eighth longer than that; when there is garbage by a 32nd of all rows
+ * that the pass that runs has not seen.
  *
  * A want is a flag under the database's mutex; whoever raises it wakes all threads. A flush or a
  * checkpoint that is wanted when the database closes is left to the checkpoint that closing writes.
@@ -83,14 +83,14 @@ static void *run_checkpointer(void *arg)
 
 	pthread_mutex_lock(&db->mutex);
 	while (await(db, &db->want_checkpoint)) {
-		db->checkpointing++;
+		db->checkpoint_due = true;
 		pthread_mutex_unlock(&db->mutex);
 		/* One that fails is tried again when the log has grown further. */
 		if (!atomic_load(&db->failed) &&
 		    stoa__log_bytes(db->log) > db->options.log_max_bytes)
 			(void)stoa__checkpoint(db, NULL);
 		pthread_mutex_lock(&db->mutex);
-		db->checkpointing--;
+		db->checkpoint_due = false;
 		pthread_cond_broadcast(&db->caught_up);
 	}
 	pthread_mutex_unlock(&db->mutex);
@@ -219,12 +219,13 @@ void stoa__background_stop(struct stoa_db *db)
 static bool is_behind(struct stoa_db *db)
 {
 	uint64_t log_bytes = db->log ? stoa__log_bytes(db->log) : 0;
+	uint64_t due = db->options.log_max_bytes;
 
 	if (db->stop || atomic_load(&db->failed))
 		return false;
 	/* The log since the checkpoint that runs; that before it is there, too. Or one has not begun. */
-	return (db->checkpointing && log_bytes > db->options.log_max_bytes / 2) ||
-	       (db->want_checkpoint && log_bytes > db->options.log_max_bytes) ||
+	return (db->checkpointing && log_bytes > due / 2) ||
+	       ((db->want_checkpoint || db->checkpoint_due) && log_bytes > due + due / 8) ||
 	       (db->collecting && stoa__gc_is_outrun(db) &&
 		!pthread_equal(db->collector, pthread_self()));
 }

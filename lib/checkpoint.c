@@ -504,12 +504,15 @@ int stoa__checkpoint_working(struct stoa_db *db, struct stoa__version *w, uint64
 	return rc;
 }
 
-int stoa__checkpoint(struct stoa_db *db, struct stoa_error *err)
+/* A checkpoint of the head, when it is its turn. */
+static int checkpoint_head(struct stoa_db *db, struct stoa_error *err)
 {
 	struct stoa__log_position log;
 	struct stoa__version *v = NULL;
 	int rc;
 
+	/* Who gets the writer's lock has little left to write; what fails here does so again there. */
+	(void)stoa__log_flush(db->log, UINT64_MAX, true, NULL);
 	stoa__writer_lock(db);
 	pthread_mutex_lock(&db->checkpoint);
 	rc = swap_version(db, err);
@@ -533,6 +536,16 @@ int stoa__checkpoint(struct stoa_db *db, struct stoa_error *err)
 		stoa__writer_unlock(db);
 	}
 	pthread_mutex_unlock(&db->checkpoint);
+	return rc;
+}
+
+int stoa__checkpoint(struct stoa_db *db, struct stoa_error *err)
+{
+	int rc;
+
+	pthread_mutex_lock(&db->checkpoint_turn);
+	rc = checkpoint_head(db, err);
+	pthread_mutex_unlock(&db->checkpoint_turn);
 	return rc;
 }
 

@@ -527,6 +527,7 @@ static void db_free(struct stoa_db *db, bool clean)
 	stoa__gc_release(db);
 	pthread_mutex_destroy(&db->mutex);
 	pthread_mutex_destroy(&db->checkpoint);
+	pthread_mutex_destroy(&db->checkpoint_turn);
 	pthread_cond_destroy(&db->writer_free);
 	pthread_cond_destroy(&db->work);
 	pthread_cond_destroy(&db->caught_up);
@@ -555,6 +556,7 @@ static struct stoa_db *db_new(const char *path)
 	db->fork_generation = stoa__fork_generation;
 	pthread_mutex_init(&db->mutex, NULL);
 	pthread_mutex_init(&db->checkpoint, NULL);
+	pthread_mutex_init(&db->checkpoint_turn, NULL);
 	stoa__lives_init(&db->lives);
 	stoa__hands_init(&db->hands, 0);
 	pthread_cond_init(&db->writer_free, NULL);

@@ -2,9 +2,9 @@
 /*
  * db.h - the database and its transactions, as lib/ sees them
  *
- * Locks, in the order in which they may be taken: the collection's (gc.running), the writer's (held
- * by the write transaction from begin to commit), checkpoint, catalog byte of the lock file, then
- * the leaves: history, symbols, lives, gc.mutex, the log's own.
+ * Locks, in the order in which they may be taken: the collection's (gc.running), checkpoint_turn, the
+ * writer's (held by the write transaction from begin to commit), checkpoint, catalog byte of the lock
+ * file, then the leaves: history, symbols, lives, gc.mutex, the log's own.
  */
 #ifndef STOA__DB_H
 #define STOA__DB_H
@@ -50,7 +50,8 @@ struct stoa_db {
 	pthread_cond_t writer_free;
 	pthread_cond_t work;		/* for the background threads */
 	pthread_cond_t caught_up;	/* one of them is done: for writers that it could not follow */
-	unsigned checkpointing;		/* how many are at it, or about to be */
+	unsigned checkpointing;		/* how many are at it: the log has begun anew */
+	bool checkpoint_due;		/* and one is about to be */
 	bool collecting;
 	bool writer_busy;
 	uint32_t n_waiting;		/* for the writer's lock */
@@ -83,6 +84,7 @@ struct stoa_db {
 	bool has_log_maker, want_log_file;
 	struct stoa__gc gc;
 
+	pthread_mutex_t checkpoint_turn;	/* who wants one waits for others' with no other lock */
 	pthread_mutex_t checkpoint;	/* guards the fields below */
 	uint64_t checkpoint_stamp;	/* blocks born up to it are in the catalog */
 	struct stoa__swap *swaps;
