@@ -473,6 +473,7 @@ static void continue_from(struct stoa__version *w, const struct stoa__version *v
 {
 	w->stamp = ++w->history->stamp;
 	w->tables = v->tables;
+	w->recent = NULL;
 	w->next_table = v->next_table;
 	w->pushed = !v->commit && v->pushed;
 }

@@ -72,6 +72,7 @@ struct stoa__node;
 struct stoa__history;
 struct stoa__visited;
 struct stoa__symbols;
+struct stoa__table;
 
 struct stoa__version {
 	struct stoa__history *history;
@@ -90,6 +91,7 @@ struct stoa__version {
 	struct stoa__link retired;	/* only while it is the working version */
 	struct stoa__link dead;
 	int64_t bytes;			/* of its blocks; what the history has not been told of yet */
+	struct stoa__table *recent;	/* of a working version: the table that it owned last, or NULL */
 	/* What it shows: */
 	struct stoa__node *tables;	/* table id -> struct stoa__table */
 	uint32_t next_table;

@@ -36,14 +36,12 @@ static void watch_forks(void)
 	pthread_atfork(NULL, NULL, forked);
 }
 
-int stoa__db_enter(const struct stoa_db *db, struct stoa_error *err)
+int stoa__db_shut(const struct stoa_db *db, struct stoa_error *err)
 {
 	if (!db)
 		return stoa__fail(err, STOA_EINVAL, "the database is NULL");
-	if (db->fork_generation != stoa__fork_generation)
-		return stoa__fail(err, STOA_EFORKED,
-				  "the database was opened by the parent process: open it again here");
-	return STOA_OK;
+	return stoa__fail(err, STOA_EFORKED,
+			  "the database was opened by the parent process: open it again here");
 }
 
 /* ---- creating ---- */

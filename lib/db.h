@@ -17,6 +17,7 @@
 #include "../storage/segment.h"
 #include "core/budget.h"
 #include "core/hands.h"
+#include "cursor.h"
 #include "gc.h"
 #include "set_run.h"
 #include "handle.h"
@@ -131,14 +132,25 @@ static inline struct stoa_db *stoa__db_of(const struct stoa__version *v)
 {
 	return (struct stoa_db *)(void *)((char *)v->history - offsetof(struct stoa_db, history));
 }
-int stoa__db_enter(const struct stoa_db *db, struct stoa_error *err);	/* STOA_EINVAL, STOA_EFORKED */
+/* STOA_EINVAL, STOA_EFORKED: why a database cannot be entered. */
+int stoa__db_shut(const struct stoa_db *db, struct stoa_error *err);
+static inline int stoa__db_enter(const struct stoa_db *db, struct stoa_error *err)
+{
+	return db && db->fork_generation == stoa__fork_generation ? STOA_OK : stoa__db_shut(db, err);
+}
 /*
  * May this thread have files written, and wait for the writer's lock? STOA_EREADONLY, STOA_ESTATE.
  */
 int stoa__db_may_write(struct stoa_db *db, struct stoa_error *err);
 int stoa__txn_enter(const struct stoa_txn *txn, struct stoa_error *err);
 /* And may it write? STOA_EREADONLY. */
-int stoa__txn_enter_write(const struct stoa_txn *txn, struct stoa_error *err);
+int stoa__txn_shut(const struct stoa_txn *txn, struct stoa_error *err);
+static inline int stoa__txn_enter_write(const struct stoa_txn *txn, struct stoa_error *err)
+{
+	return txn && txn->write && txn->db->fork_generation == stoa__fork_generation ?
+		       STOA_OK :
+		       stoa__txn_shut(txn, err);
+}
 /* Segment file @number is the transaction's, which removes it if it is aborted. STOA_OK or STOA_ENOMEM. */
 int stoa__txn_note_file(struct stoa_txn *txn, uint64_t number);
 /* The table as the transaction sees it; STOA_ENOTFOUND. */
@@ -258,7 +270,11 @@ int stoa__row_delete(struct stoa_txn *txn, struct stoa__table *t, stoa_rowid row
 /* Heap that tables, versions and strings hold. */
 uint64_t stoa__db_bytes(struct stoa_db *db);
 /* STOA_ENOMEM when memory_limit is reached, with @more bytes that are not counted yet. */
-int stoa__db_within_memory(struct stoa_db *db, uint64_t more, struct stoa_error *err);
+int stoa__db_check_memory(struct stoa_db *db, uint64_t more, struct stoa_error *err);
+static inline int stoa__db_within_memory(struct stoa_db *db, uint64_t more, struct stoa_error *err)
+{
+	return db->options.memory_limit ? stoa__db_check_memory(db, more, err) : STOA_OK;
+}
 
 /*
  * What a query may use: memory, a directory for temporary files (NULL: there is none), how many

@@ -23,26 +23,16 @@ static uint64_t first_number(struct stoa_bytes name)
 	return name.len ? stoa__hash(name.p, name.len) & ~(uint64_t)(SAME_HASH - 1) : 0;
 }
 
-static bool has_name(const struct stoa__queue *q, struct stoa_bytes name)
+struct stoa__queue *stoa__deque_find_other(const struct stoa__deque *d, struct stoa_bytes name)
 {
-	return q->name_len == name.len &&
-	       (!name.len || !memcmp(&q->few[q->cap], name.p, name.len));
-}
+	uint64_t first = first_number(name), number;
+	struct stoa__queue *q = stoa__tree_find(d->queues, first);
 
-struct stoa__queue *stoa__deque_find(const struct stoa__deque *d, struct stoa_bytes name)
-{
-	struct stoa__queue *q = d->recent;
-	uint64_t first, number;
-
-	if (q && has_name(q, name))
-		return q;
-	first = first_number(name);
-	q = stoa__tree_find(d->queues, first);
 	/* Nearly always; the rest is for names that share a hash. */
-	if (q && has_name(q, name))
+	if (q && stoa__queue_has_name(q, name))
 		return q;
 	q = stoa__tree_next(d->queues, first, true, &number);
-	while (q && number - first < SAME_HASH && !has_name(q, name))
+	while (q && number - first < SAME_HASH && !stoa__queue_has_name(q, name))
 		q = stoa__tree_next(d->queues, number, false, &number);
 	return q && number - first < SAME_HASH ? q : NULL;
 }
@@ -111,10 +101,8 @@ static int enter(struct stoa__version *w, struct stoa__deque *d, struct stoa__qu
 	return STOA_OK;
 }
 
-int stoa__deque_own(struct stoa__version *w, struct stoa__deque *d, struct stoa__queue **q)
+int stoa__deque_replace(struct stoa__version *w, struct stoa__deque *d, struct stoa__queue **q)
 {
-	if (stoa__block_owned(w, &(*q)->block))
-		return STOA_OK;
 	return enter(w, d, queue_new(w, *q, (*q)->cap, stoa__queue_name(*q)), q);
 }
 
@@ -183,16 +171,20 @@ static void write_entry(const struct stoa__version *w, struct stoa__run *run, ui
 	atomic_store_explicit(&run->touched, w->stamp, memory_order_relaxed);
 }
 
+/* Has the run that is kept in mind for @end position @at? */
+static inline bool is_near(const struct stoa__queue *q, enum stoa_end end, uint64_t at)
+{
+	return q->near[end] && q->near[end]->number == run_of(at);
+}
+
 /* The run of @q with position @at, or NULL. */
 static inline struct stoa__run *run_at(const struct stoa__queue *q, uint64_t at)
 {
-	uint64_t number = run_of(at);
-
-	if (q->near[STOA_FRONT] && q->near[STOA_FRONT]->number == number)
+	if (is_near(q, STOA_FRONT, at))
 		return q->near[STOA_FRONT];
-	if (q->near[STOA_BACK] && q->near[STOA_BACK]->number == number)
+	if (is_near(q, STOA_BACK, at))
 		return q->near[STOA_BACK];
-	return stoa__tree_find(q->runs, number);
+	return stoa__tree_find(q->runs, run_of(at));
 }
 
 /*
@@ -287,6 +279,7 @@ int stoa__deque_reserve(struct stoa__version *w, struct stoa__deque *d, struct s
 			enum stoa_end end, struct stoa__queue **out)
 {
 	struct stoa__queue *q = stoa__deque_find(d, name);
+	uint64_t at;
 
 	if (!q)
 		STOA_TRY(add_queue(w, d, name, &q));
@@ -298,7 +291,10 @@ int stoa__deque_reserve(struct stoa__version *w, struct stoa__deque *d, struct s
 	}
 	STOA_TRY(stoa__deque_own(w, d, &q));
 	*out = q;
-	return q->cap ? STOA_OK : own_entry(w, q, end == STOA_FRONT ? q->front - 1 : q->back);
+	at = end == STOA_FRONT ? q->front - 1 : q->back;
+	if (q->cap || (is_near(q, end, at) && is_writable(w, q->near[end], at % STOA__RUN_ENTRIES)))
+		return STOA_OK;
+	return own_entry(w, q, at);
 }
 
 void stoa__deque_push(struct stoa__version *w, struct stoa__deque *d, struct stoa__queue *q,
@@ -309,7 +305,7 @@ void stoa__deque_push(struct stoa__version *w, struct stoa__deque *d, struct sto
 	d->n_entries++;
 	w->pushed = true;
 	if (!q->cap) {
-		write_entry(w, run_at(q, at), at, row);
+		write_entry(w, is_near(q, end, at) ? q->near[end] : run_at(q, at), at, row);
 		return;
 	}
 	if (end == STOA_FRONT)
@@ -409,8 +405,8 @@ static void sweep(struct stoa__version *w, const struct stoa__table *t, struct s
 }
 
 /* After entries have gone: what has become of no use is given up. */
-static void tidy(struct stoa__version *w, const struct stoa__table *t, struct stoa__deque *d,
-		 struct stoa__queue *q, uint64_t front, uint64_t back)
+static void tidy_up(struct stoa__version *w, const struct stoa__table *t, struct stoa__deque *d,
+		    struct stoa__queue *q, uint64_t front, uint64_t back)
 {
 	if (q->n_gone)
 		trim(t, q);
@@ -422,13 +418,22 @@ static void tidy(struct stoa__version *w, const struct stoa__table *t, struct st
 		drop_runs(w, q);
 }
 
+/* The same; mostly it is nothing. @front, @back: where they were. */
+static inline void tidy(struct stoa__version *w, const struct stoa__table *t, struct stoa__deque *d,
+			struct stoa__queue *q, uint64_t front, uint64_t back)
+{
+	if (q->n_gone || q->front == q->back || run_of(front) != run_of(q->front) ||
+	    run_of(back - 1) != run_of(q->back - 1))
+		tidy_up(w, t, d, q, front, back);
+}
+
 void stoa__deque_leave(struct stoa__version *w, const struct stoa__table *t, struct stoa__deque *d,
 		       struct stoa__queue *q, uint64_t row)
 {
 	uint64_t front = q->front, back = q->back;
 
 	d->n_entries--;
-	if (!q->cap)
+	if (!q->cap && !is_near(q, STOA_FRONT, front))
 		q->near[STOA_FRONT] = run_at(q, front);	/* which is mostly asked for */
 	if (stoa__queue_entry(q, front) == row)
 		drop_entry(q, STOA_FRONT);
@@ -490,7 +495,7 @@ int stoa__deque_turn(struct stoa__version *w, const struct stoa__table *t, struc
 		     struct stoa__queue **q, enum stoa_end from)
 {
 	enum stoa_end to = from == STOA_FRONT ? STOA_BACK : STOA_FRONT;
-	uint64_t row = stoa__queue_at(t, *q, from, 0), front, back;
+	uint64_t row = stoa__queue_end(*q, from), front, back;
 
 	STOA_TRY(stoa__deque_reserve(w, d, stoa__queue_name(*q), to, q));
 	front = (*q)->front;
@@ -516,6 +521,13 @@ uint64_t stoa__queue_walk(const struct stoa__table *t, const struct stoa__queue 
 			return row;
 	}
 	return 0;
+}
+
+uint64_t stoa__queue_end(const struct stoa__queue *q, enum stoa_end end)
+{
+	if (!q || q->front == q->back)
+		return 0;
+	return stoa__queue_entry(q, end == STOA_FRONT ? q->front : q->back - 1);
 }
 
 uint64_t stoa__queue_at(const struct stoa__table *t, const struct stoa__queue *q, enum stoa_end from,

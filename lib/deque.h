@@ -35,6 +35,8 @@
 #ifndef STOA__DEQUE_H
 #define STOA__DEQUE_H
 
+#include <string.h>
+
 #include "table.h"
 
 #define STOA__RUN_ENTRIES 512
@@ -86,11 +88,28 @@ static inline struct stoa_bytes stoa__queue_name(const struct stoa__queue *q)
 	return (struct stoa_bytes){ (const char *)&q->few[q->cap], q->name_len };
 }
 
+static inline bool stoa__queue_has_name(const struct stoa__queue *q, struct stoa_bytes name)
+{
+	return q->name_len == name.len &&
+	       (!name.len || !memcmp(stoa__queue_name(q).p, name.p, name.len));
+}
+
 /* The queue of that name, or NULL; the same as one that the working version may change. */
-struct stoa__queue *stoa__deque_find(const struct stoa__deque *d, struct stoa_bytes name);
+struct stoa__queue *stoa__deque_find_other(const struct stoa__deque *d, struct stoa_bytes name);
+static inline struct stoa__queue *stoa__deque_find(const struct stoa__deque *d,
+						   struct stoa_bytes name)
+{
+	return d->recent && stoa__queue_has_name(d->recent, name) ? d->recent :
+								    stoa__deque_find_other(d, name);
+}
 /* The queue whose number is the smallest above @number (from it on with @or_equal), or NULL. */
 struct stoa__queue *stoa__deque_next(const struct stoa__deque *d, uint64_t number, bool or_equal);
-int stoa__deque_own(struct stoa__version *w, struct stoa__deque *d, struct stoa__queue **q);
+int stoa__deque_replace(struct stoa__version *w, struct stoa__deque *d, struct stoa__queue **q);
+static inline int stoa__deque_own(struct stoa__version *w, struct stoa__deque *d,
+				  struct stoa__queue **q)
+{
+	return stoa__block_owned(w, &(*q)->block) ? STOA_OK : stoa__deque_replace(w, d, q);
+}
 /* Makes the queue where it is missing, and sees to it that one push at @end cannot fail. */
 int stoa__deque_reserve(struct stoa__version *w, struct stoa__deque *d, struct stoa_bytes name,
 			enum stoa_end end, struct stoa__queue **out);
@@ -118,6 +137,8 @@ int stoa__deque_turn(struct stoa__version *w, const struct stoa__table *t, struc
  */
 uint64_t stoa__queue_walk(const struct stoa__table *t, const struct stoa__queue *q,
 			  enum stoa_end from, uint64_t *at);
+/* The row at an end, which exists; 0 if there is none. */
+uint64_t stoa__queue_end(const struct stoa__queue *q, enum stoa_end end);
 /* Row number @i from an end, from 0; 0 if there are not so many. O(1) while nothing is gone. */
 uint64_t stoa__queue_at(const struct stoa__table *t, const struct stoa__queue *q, enum stoa_end from,
 			uint64_t i);

@@ -87,6 +87,7 @@ int stoa__queue_name_at(const struct stoa__table *t, uint32_t i, struct stoa__pl
 int stoa__deque_index_own(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 			  struct stoa__deque **out, struct stoa_error *err)
 {
+	*out = NULL;
 	return stoa__index_own(w, t, i, out) < 0 ? stoa__fail_memory(err) : STOA_OK;
 }
 
@@ -101,6 +102,13 @@ static int reserve(struct stoa__version *w, struct stoa__deque *d,
 	return rc < 0 ? stoa__fail_memory(err) : STOA_OK;
 }
 
+static int in_no_queue(const struct stoa__table *t, uint32_t i, struct stoa_error *err)
+{
+	return stoa__fail_corrupt(err, "catalog.mdb", 0,
+				  "table \"%s\": a row is in no queue of deque \"%s\"",
+				  t->schema->name, t->schema->indexes[i].name);
+}
+
 /* The queue of the row at @at, which has an entry in it, as one that may be changed. */
 static int own_queue(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 		     struct stoa__deque *d, struct stoa__place at, struct stoa__queue **out,
@@ -108,12 +116,12 @@ static int own_queue(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 {
 	struct stoa__queue_name name;
 
-	STOA_TRY(stoa__queue_name_at(t, i, at, &name, err));
+	name.len = 0;
+	if (t->schema->indexes[i].n_slots)
+		STOA_TRY(stoa__queue_name_at(t, i, at, &name, err));
 	*out = stoa__deque_find(d, stoa__queue_name_bytes(&name));
 	if (!*out || (*out)->front == (*out)->back)
-		return stoa__fail_corrupt(err, "catalog.mdb", 0,
-					  "table \"%s\": a row is in no queue of deque \"%s\"",
-					  t->schema->name, t->schema->indexes[i].name);
+		return in_no_queue(t, i, err);
 	return stoa__deque_own(w, d, out) < 0 ? stoa__fail_memory(err) : STOA_OK;
 }
 

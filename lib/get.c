@@ -18,14 +18,18 @@
 
 #define AHEAD 8
 
-static int check_room(const struct stoa__table *t, const struct stoa_value *out, size_t n_out,
-		      struct stoa_error *err)
+static int no_room(const struct stoa__table *t, const struct stoa_value *out, size_t n_out,
+		   struct stoa_error *err)
 {
-	if (out && n_out == t->schema->n_slots)
-		return STOA_OK;
 	return stoa__fail(err, STOA_EINVAL,
 			  "table \"%s\" has %u slots, but there is room for %zu values",
 			  t->schema->name, t->schema->n_slots, out ? n_out : 0);
+}
+
+static int check_room(const struct stoa__table *t, const struct stoa_value *out, size_t n_out,
+		      struct stoa_error *err)
+{
+	return out && n_out == t->schema->n_slots ? STOA_OK : no_room(t, out, n_out, err);
 }
 
 /*

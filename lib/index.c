@@ -12,16 +12,14 @@
 #include "deque_index.h"
 #include "set.h"
 
+static const struct stoa__index_ops *const kinds[] = {
+	[STOA_INDEX_SET] = &stoa__set_ops,
+	[STOA_INDEX_DEQUE] = &stoa__deque_ops,
+};
+
 const struct stoa__index_ops *stoa__index_ops(unsigned kind)
 {
-	switch (kind) {
-	case STOA_INDEX_SET:
-		return &stoa__set_ops;
-	case STOA_INDEX_DEQUE:
-		return &stoa__deque_ops;
-	default:
-		return NULL;
-	}
+	return kind < sizeof kinds / sizeof kinds[0] ? kinds[kind] : NULL;
 }
 
 static const struct stoa__index_ops *ops_of(const struct stoa__table *t, uint32_t i)
@@ -30,14 +28,6 @@ static const struct stoa__index_ops *ops_of(const struct stoa__table *t, uint32_
 }
 
 /* ---- for kinds ---- */
-
-int stoa__index_own(struct stoa__version *w, struct stoa__table *t, uint32_t i, void *state_slot)
-{
-	STOA_TRY(stoa__block_own(w, &t->indexes));
-	STOA_TRY(stoa__block_own(w, &t->indexes->state[i]));
-	memcpy(state_slot, &t->indexes->state[i], sizeof(void *));
-	return STOA_OK;
-}
 
 bool stoa__index_touched(const struct stoa__index_def *def, const struct stoa__change *change)
 {
@@ -56,17 +46,12 @@ struct stoa__key stoa__index_key(uint8_t tag, const struct stoa__table *t, uint3
 	return k;
 }
 
-int stoa__index_at(const struct stoa__table *t, stoa_index index, unsigned kind, uint32_t *i,
+int stoa__no_index(const struct stoa__table *t, stoa_index index, unsigned kind,
 		   struct stoa_error *err)
 {
-	int at = stoa__schema_find_index(t->schema, index);
-
-	if (at < 0 || (kind && t->schema->indexes[at].kind != kind))
-		return stoa__fail(err, STOA_ENOTFOUND, "table \"%s\" has no %s%sindex number %u",
-				  t->schema->name, kind ? stoa__index_ops(kind)->name : "",
-				  kind ? " " : "", index);
-	*i = (uint32_t)at;
-	return STOA_OK;
+	return stoa__fail(err, STOA_ENOTFOUND, "table \"%s\" has no %s%sindex number %u",
+			  t->schema->name, kind ? stoa__index_ops(kind)->name : "",
+			  kind ? " " : "", index);
 }
 
 int stoa__index_find(stoa_txn *txn, stoa_table table, stoa_index index, unsigned kind,
@@ -204,31 +189,36 @@ void stoa__rowlist_sort(struct stoa__rowlist *list)
 
 /* ---- rows change ---- */
 
+/* Apart, so that a table of one index, as most are, comes to it by a jump and keeps nothing for it. */
+static __attribute__((noinline)) int before_all(struct stoa__version *w, struct stoa__table *t,
+						struct stoa__change *change, struct stoa_error *err)
+{
+	for (uint32_t i = 0; i < t->indexes->n; i++)
+		STOA_TRY(ops_of(t, i)->before(w, t, i, change, err));
+	return STOA_OK;
+}
+
+static __attribute__((noinline)) void after_all(struct stoa__version *w, struct stoa__table *t,
+						const struct stoa__change *change)
+{
+	for (uint32_t i = 0; i < t->indexes->n; i++)
+		ops_of(t, i)->after(w, t, i, change);
+}
+
 int stoa__indexes_before(struct stoa__version *w, struct stoa__table *t,
 			 struct stoa__change *change, struct stoa_error *err)
 {
-	uint32_t n = t->indexes ? t->indexes->n : 0;
-
-	for (uint32_t i = 0; i < n; i++) {
-		const struct stoa__index_ops *ops = ops_of(t, i);
-
-		if (ops->before)
-			STOA_TRY(ops->before(w, t, i, change, err));
-	}
-	return STOA_OK;
+	return t->indexes->n == 1 ? ops_of(t, 0)->before(w, t, 0, change, err) :
+				    before_all(w, t, change, err);
 }
 
 void stoa__indexes_after(struct stoa__version *w, struct stoa__table *t,
 			 const struct stoa__change *change)
 {
-	uint32_t n = t->indexes ? t->indexes->n : 0;
-
-	for (uint32_t i = 0; i < n; i++) {
-		const struct stoa__index_ops *ops = ops_of(t, i);
-
-		if (ops->after)
-			ops->after(w, t, i, change);
-	}
+	if (t->indexes->n == 1)
+		ops_of(t, 0)->after(w, t, 0, change);
+	else
+		after_all(w, t, change);
 }
 
 /* Lets the index that settles conflicts see the rows, and drops those that lose. */

@@ -90,7 +90,7 @@ struct stoa__restorer {
 
 /*
  * All of these take the working version's own table @t and the position @i of the index in its
- * schema; NULL stands for nothing to do.
+ * schema; NULL stands for nothing to do, but before() and after() are there.
  */
 struct stoa__index_ops {
 	const char *name;	/* "set" */
@@ -141,7 +141,14 @@ const struct stoa__index_ops *stoa__index_ops(unsigned kind);
  * Makes t->indexes and the state of index @i the working version's own; the state's block must own
  * nothing.
  */
-int stoa__index_own(struct stoa__version *w, struct stoa__table *t, uint32_t i, void *state_slot);
+static inline int stoa__index_own(struct stoa__version *w, struct stoa__table *t, uint32_t i,
+				  void *state_slot)
+{
+	STOA_TRY(stoa__block_own(w, &t->indexes));
+	STOA_TRY(stoa__block_own(w, &t->indexes->state[i]));
+	memcpy(state_slot, &t->indexes->state[i], sizeof(void *));
+	return STOA_OK;
+}
 /* Does an update change a slot of the index? */
 bool stoa__index_touched(const struct stoa__index_def *def, const struct stoa__change *change);
 /* A key of the catalog for a record of index @i; stoa__key_add() goes on. */
@@ -152,10 +159,20 @@ struct stoa__key stoa__index_key(uint8_t tag, const struct stoa__table *t, uint3
 int stoa__index_find(stoa_txn *txn, stoa_table table, stoa_index index, unsigned kind,
 		     struct stoa__table **t, uint32_t *i, struct stoa_error *err);
 /* The same in a table that has been found. */
-int stoa__index_at(const struct stoa__table *t, stoa_index index, unsigned kind, uint32_t *i,
+int stoa__no_index(const struct stoa__table *t, stoa_index index, unsigned kind,
 		   struct stoa_error *err);
+static inline int stoa__index_at(const struct stoa__table *t, stoa_index index, unsigned kind,
+				 uint32_t *i, struct stoa_error *err)
+{
+	int at = stoa__schema_find_index(t->schema, index);
 
-/* ---- for tables: each is for all indexes of @t ---- */
+	if (at < 0 || (kind && t->schema->indexes[at].kind != kind))
+		return stoa__no_index(t, index, kind, err);
+	*i = (uint32_t)at;
+	return STOA_OK;
+}
+
+/* ---- for tables: each is for all indexes of @t; of a row's change only where it has some ---- */
 
 /* A change to @schema, which takes t->schema's place afterwards, makes and retires states. */
 int stoa__indexes_change(struct stoa__version *w, struct stoa__table *t,

@@ -2,11 +2,6 @@
 /* job.c - see job.h */
 #include "job.h"
 
-struct stoa__job *stoa__job_find(const struct stoa__deque *d, uint64_t row)
-{
-	return stoa__tree_find(d->jobs, row);
-}
-
 struct stoa__job *stoa__job_next_due(const struct stoa__deque *d, uint64_t *due)
 {
 	return stoa__tree_next(d->due, *due, true, due);

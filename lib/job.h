@@ -48,7 +48,10 @@ static inline bool stoa__job_waits(const struct stoa__job *job)
 }
 
 /* The job of a row, or NULL. */
-struct stoa__job *stoa__job_find(const struct stoa__deque *d, uint64_t row);
+static inline struct stoa__job *stoa__job_find(const struct stoa__deque *d, uint64_t row)
+{
+	return d->jobs ? stoa__tree_find(d->jobs, row) : NULL;
+}
 /*
  * The job that is due first, or NULL; the next in the tree, from key *@due on, which then is that
  * of it.

@@ -26,16 +26,13 @@ int stoa__aim_again(struct stoa__aim *aim, struct stoa_error *err)
 	return STOA_OK;
 }
 
-/* The name of the queue that is meant. */
-static int name_queue(struct stoa__aim *aim, const struct stoa_value *queue, struct stoa_error *err)
+/* The name of the queue that is meant, where queues have names. */
+static int read_name(struct stoa__aim *aim, const struct stoa_value *queue, struct stoa_error *err)
 {
 	const struct stoa__index_def *def = &aim->t->schema->indexes[aim->i];
 	struct stoa_slot slot;
 	struct stoa_value v;
 
-	aim->name.len = 0;
-	if (!def->n_slots)
-		return STOA_OK;
 	if (!queue)
 		return stoa__fail(err, STOA_EINVAL, "deque \"%s\" has a queue for each value of \"%s\": "
 				  "name one", def->name,
@@ -44,6 +41,13 @@ static int name_queue(struct stoa__aim *aim, const struct stoa_value *queue, str
 	slot.flags &= ~STOA_NOT_NULL;
 	STOA_TRY(stoa__convert(&slot, queue, &v, err));
 	return stoa__queue_name_of(aim->t, aim->i, &v, &aim->name, err);
+}
+
+static inline int name_queue(struct stoa__aim *aim, const struct stoa_value *queue,
+			     struct stoa_error *err)
+{
+	aim->name.len = 0;
+	return aim->t->schema->indexes[aim->i].n_slots ? read_name(aim, queue, err) : STOA_OK;
 }
 
 int stoa__aim_read(struct stoa_txn *txn, stoa_table table, stoa_index index,
@@ -229,7 +233,7 @@ static int claim_one(struct stoa__aim *aim, uint64_t owner, int64_t deadline_ms,
 	struct stoa__job like = { .state = STOA__JOB_CLAIMED, .owner = owner };
 	const struct stoa__job *job;
 
-	like.row = q ? stoa__queue_at(aim->t, q, STOA_FRONT, 0) : 0;
+	like.row = stoa__queue_end(q, STOA_FRONT);
 	if (!like.row)
 		return STOA_END;
 	job = stoa__job_find(aim->d, like.row);

@@ -39,7 +39,8 @@ struct stoa__counted {
  * an update puts in is in memory of its own.
  */
 struct stoa__slab {
-	_Atomic uint32_t refs;	/* texts in it that are held, and who fills it */
+	_Atomic uint32_t refs;	/* texts in it that are held; more by far while it is filled */
+	uint32_t n;		/* texts in it; who fills it counts them, and tells refs at the end */
 	uint32_t used, cap;	/* who fills it; bytes */
 	char bytes[];
 };

@@ -61,7 +61,7 @@ static void cut(struct stoa_txn *txn, struct stoa__table **t, uint32_t i, struct
 		const struct stoa__queue *q = stoa__deque_find(stoa__deque_of(*t, i), name);
 
 		if (stoa__queue_len(q) <= maxlen ||
-		    stoa_delete(txn, id, stoa__queue_at(*t, q, end, 0), NULL) < 0)
+		    stoa_delete(txn, id, stoa__queue_end(q, end), NULL) < 0)
 			return;
 		*t = stoa__table_find(txn->version, id);
 	}
@@ -74,19 +74,24 @@ static bool is_bounded(const struct stoa__table *t, uint32_t i)
 	return def->kind == STOA_INDEX_DEQUE && def->number[STOA__DEQUE_MAXLEN];
 }
 
-void stoa__deques_cut(struct stoa_txn *txn, struct stoa__table *t, const struct stoa_value *values)
+/* Cuts the queue of deque @i that a row with these values went to. The table, as it is then. */
+static struct stoa__table *cut_queue_of(struct stoa_txn *txn, struct stoa__table *t, uint32_t i,
+					const struct stoa_value *values)
 {
-	for (uint32_t i = 0; i < t->schema->n_indexes; i++) {
-		const struct stoa__index_def *def = &t->schema->indexes[i];
-		struct stoa__queue_name name;
+	const struct stoa__index_def *def = &t->schema->indexes[i];
+	struct stoa__queue_name name;
 
-		if (!is_bounded(t, i) ||
-		    stoa__queue_name_of(t, i, def->n_slots ? &values[def->slots[0]] : NULL, &name,
-					NULL) < 0)
-			continue;
+	if (stoa__queue_name_of(t, i, def->n_slots ? &values[def->slots[0]] : NULL, &name, NULL) == 0)
 		cut(txn, &t, i, stoa__queue_name_bytes(&name),
 		    txn->front_of == i + 1 ? STOA_BACK : STOA_FRONT);
-	}
+	return t;
+}
+
+void stoa__deques_cut(struct stoa_txn *txn, struct stoa__table *t, const struct stoa_value *values)
+{
+	for (uint32_t i = 0; i < t->schema->n_indexes; i++)
+		if (is_bounded(t, i))
+			t = cut_queue_of(txn, t, i, values);
 }
 
 void stoa__deques_cut_all(struct stoa_txn *txn, uint32_t id)
@@ -147,6 +152,15 @@ static int keep_bytes(struct stoa_txn *txn, struct stoa_value *values, size_t n)
 	return STOA_OK;
 }
 
+static int not_there(const struct stoa__aim *aim, int rc, struct stoa_error *err)
+{
+	if (rc != STOA_ENOTFOUND)
+		return rc;
+	return stoa__fail_corrupt(err, "catalog.mdb", 0,
+				  "table \"%s\": a deque has a row that is not there",
+				  aim->t->schema->name);
+}
+
 static int take(struct stoa__aim *aim, uint64_t row, struct stoa_value *out, size_t n_out,
 		struct stoa_error *err)
 {
@@ -154,11 +168,8 @@ static int take(struct stoa__aim *aim, uint64_t row, struct stoa_value *out, siz
 	struct stoa__place at;
 	int rc = stoa__table_locate(aim->t, row, &at, err);
 
-	if (rc == STOA_ENOTFOUND)
-		return stoa__fail_corrupt(err, "catalog.mdb", 0,
-					  "table \"%s\": a deque has a row that is not there",
-					  aim->t->schema->name);
-	STOA_TRY(rc);
+	if (rc < 0)
+		return not_there(aim, rc, err);
 	if (out) {
 		STOA_TRY(stoa__row_get(txn, aim->t, at, out, n_out, err));
 		if (is_fleeting(aim->t, at.group) && keep_bytes(txn, out, n_out) < 0)
@@ -177,7 +188,7 @@ int stoa_deque_pop(stoa_txn *txn, stoa_table table, stoa_index index,
 	STOA_TRY(check_end(end, err));
 	STOA_TRY(stoa__aim_write(txn, table, index, queue, &aim, err));
 	STOA_TRY(stoa__leases_end(&aim, err));
-	got = stoa__queue_at(aim.t, stoa__aim_queue(&aim), end, 0);
+	got = stoa__queue_end(stoa__aim_queue(&aim), end);
 	if (!got)
 		return STOA_END;
 	STOA_TRY(take(&aim, got, out, n_out, err));

@@ -60,6 +60,11 @@ static inline bool stoa__table_is_whole(const struct stoa__table *t)
 {
 	return t->n_rows + t->n_kept == t->next_rowid - 1;
 }
+/* And are all of them members? */
+static inline bool stoa__table_is_all_members(const struct stoa__table *t)
+{
+	return t->n_rows == t->next_rowid - 1 && !t->n_kept;
+}
 
 /*
  * As the functions of table.h, with references checked and counted. STOA_ENOTFOUND names slot,
@@ -166,7 +171,13 @@ static inline bool stoa__refs_wait(const struct stoa__table *t, uint64_t row)
  * time. STOA_OK, STOA_ENOMEM, the errors of reading; and then some may be counted, which is none the
  * worse.
  */
-int stoa__refs_settle(struct stoa__version *w, struct stoa__table *t, struct stoa_error *err);
+int stoa__refs_settle_to(struct stoa__version *w, struct stoa__table *t, struct stoa_error *err);
+static inline int stoa__refs_settle(struct stoa__version *w, struct stoa__table *t,
+				    struct stoa_error *err)
+{
+	/* By (2) of settle.c; so this is a matter of a table's first delete. */
+	return stoa__table_is_all_members(t) ? stoa__refs_settle_to(w, t, err) : STOA_OK;
+}
 /* The same of all references in @t. */
 int stoa__refs_settle_of(struct stoa__version *w, struct stoa__table *t, struct stoa_error *err);
 /*

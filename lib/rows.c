@@ -26,11 +26,11 @@ uint64_t stoa__db_bytes(struct stoa_db *db)
 	       db->symbols.slabs.bytes;
 }
 
-int stoa__db_within_memory(struct stoa_db *db, uint64_t more, struct stoa_error *err)
+int stoa__db_check_memory(struct stoa_db *db, uint64_t more, struct stoa_error *err)
 {
 	uint64_t limit = db->options.memory_limit;
 
-	if (!limit || stoa__db_bytes(db) + db->budget.used + more < limit)
+	if (stoa__db_bytes(db) + db->budget.used + more < limit)
 		return STOA_OK;
 	return stoa__fail(err, STOA_ENOMEM,
 			  "the memory limit of %llu bytes is reached: delete rows, end old "
@@ -57,32 +57,50 @@ static int insert(struct stoa_txn *txn, struct stoa__table *t, const struct stoa
 	return STOA_OK;
 }
 
+/* stoa__row_insert() with room for the values as they are converted. */
+static inline int insert_converted(struct stoa_txn *txn, struct stoa__table *t,
+				   const struct stoa_value *values, struct stoa_value *converted,
+				   stoa_rowid *out, struct stoa_error *err)
+{
+	uint64_t rowid;
+
+	STOA_TRY(convert_all(t->schema, NULL, values, t->schema->n_slots, converted, err));
+	STOA_TRY(insert(txn, t, converted, &rowid, err));
+	if (t->indexes)
+		stoa__deques_cut(txn, t, converted);
+	if (out)
+		*out = rowid;
+	return STOA_OK;
+}
+
+static __attribute__((noinline)) int insert_wide(struct stoa_txn *txn, struct stoa__table *t,
+						 const struct stoa_value *values, stoa_rowid *out,
+						 struct stoa_error *err)
+{
+	struct stoa_value *converted = stoa__alloc(t->schema->n_slots * sizeof *converted);
+	int rc = converted ? insert_converted(txn, t, values, converted, out, err) :
+			     stoa__fail_memory(err);
+
+	stoa__free(converted);
+	return rc;
+}
+
+static int wrong_number(const struct stoa__table *t, size_t n_values, struct stoa_error *err)
+{
+	return stoa__fail(err, STOA_EINVAL, "table \"%s\" has %u slots, but %zu values came",
+			  t->schema->name, t->schema->n_slots, n_values);
+}
+
 int stoa__row_insert(struct stoa_txn *txn, struct stoa__table *t, const struct stoa_value *values,
 		     size_t n_values, stoa_rowid *out, struct stoa_error *err)
 {
-	struct stoa_value few[VALUES_ON_STACK], *converted = few;
-	uint64_t rowid;
-	int rc;
+	struct stoa_value converted[VALUES_ON_STACK];
 
 	if (!values || n_values != t->schema->n_slots)
-		return stoa__fail(err, STOA_EINVAL, "table \"%s\" has %u slots, but %zu values came",
-				  t->schema->name, t->schema->n_slots, values ? n_values : 0);
+		return wrong_number(t, values ? n_values : 0, err);
 	STOA_TRY(stoa__db_within_memory(txn->db, 0, err));
-	if (n_values > VALUES_ON_STACK) {
-		converted = stoa__alloc(n_values * sizeof *converted);
-		if (!converted)
-			return stoa__fail_memory(err);
-	}
-	rc = convert_all(t->schema, NULL, values, n_values, converted, err);
-	if (rc == STOA_OK)
-		rc = insert(txn, t, converted, &rowid, err);
-	if (rc == STOA_OK && t->indexes)
-		stoa__deques_cut(txn, t, converted);
-	if (rc == STOA_OK && out)
-		*out = rowid;
-	if (converted != few)
-		stoa__free(converted);
-	return rc;
+	return n_values <= VALUES_ON_STACK ? insert_converted(txn, t, values, converted, out, err) :
+					     insert_wide(txn, t, values, out, err);
 }
 
 int stoa_insert(stoa_txn *txn, stoa_table table, const struct stoa_value *values, size_t n_values,

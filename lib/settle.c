@@ -51,11 +51,6 @@ static bool are_in_range(const struct stoa__table *t, uint32_t slot, uint64_t fi
 	return true;
 }
 
-static bool is_all_members(const struct stoa__table *t)
-{
-	return stoa__table_is_whole(t) && !t->n_kept;
-}
-
 /* May counting the rows from @first on be left for later? Where in doubt, not: who counts says why. */
 static bool may_wait(const struct stoa__version *w, const struct stoa__table *t, uint64_t first)
 {
@@ -68,7 +63,7 @@ static bool may_wait(const struct stoa__version *w, const struct stoa__table *t,
 		if (!stoa__type_is_ref(def->type))
 			continue;
 		target = stoa__table_find(w, def->target);
-		if (!target || !is_all_members(target) || !are_in_range(t, i, first, target))
+		if (!target || !stoa__table_is_all_members(target) || !are_in_range(t, i, first, target))
 			return false;
 	}
 	return true;
@@ -138,14 +133,11 @@ static bool refers_to(const struct stoa__schema *s, uint32_t target)
 	return false;
 }
 
-int stoa__refs_settle(struct stoa__version *w, struct stoa__table *t, struct stoa_error *err)
+int stoa__refs_settle_to(struct stoa__version *w, struct stoa__table *t, struct stoa_error *err)
 {
 	struct stoa__table *from;
 	uint64_t id = 0;
 
-	/* By (2); so this is a matter of a table's first delete. */
-	if (!is_all_members(t))
-		return STOA_OK;
 	while ((from = stoa__tree_next(w->tables, id, false, &id))) {
 		if (!from->uncounted_from || !refers_to(from->schema, t->id))
 			continue;
@@ -342,7 +334,7 @@ int stoa__refs_count_of(const struct stoa__version *v, const struct stoa__table 
 	const struct stoa__table *from;
 	uint64_t id = 0;
 
-	while (is_all_members(t) && (from = stoa__tree_next(v->tables, id, false, &id)))
+	while (stoa__table_is_all_members(t) && (from = stoa__tree_next(v->tables, id, false, &id)))
 		for (uint32_t i = 0; i < from->schema->n_slots && from->uncounted_from; i++) {
 			const struct stoa_slot *def = &from->schema->slots[i].def;
 

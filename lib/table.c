@@ -12,7 +12,7 @@ struct stoa__table *stoa__table_find(const struct stoa__version *v, uint32_t id)
 	return stoa__tree_find(v->tables, id);
 }
 
-int stoa__table_own(struct stoa__version *w, uint32_t id, struct stoa__table **out)
+int stoa__table_own_other(struct stoa__version *w, uint32_t id, struct stoa__table **out)
 {
 	struct stoa__table *t = stoa__table_find(w, id), *old = t;
 	int rc;
@@ -21,7 +21,7 @@ int stoa__table_own(struct stoa__version *w, uint32_t id, struct stoa__table **o
 	if (!t)
 		return STOA_ENOTFOUND;
 	if (stoa__block_owned(w, &t->block)) {
-		*out = t;
+		*out = w->recent = t;
 		return STOA_OK;
 	}
 	/* The copy must be in the tree before the original may go, so no stoa__block_own(). */
@@ -31,7 +31,8 @@ int stoa__table_own(struct stoa__version *w, uint32_t id, struct stoa__table **o
 	t->tail_shared = t->tail_rows;
 	rc = stoa__tree_put(w, &w->tables, id, t);
 	stoa__block_retire(w, rc < 0 ? &t->block : &old->block);
-	*out = rc < 0 ? NULL : t;
+	if (rc == STOA_OK)
+		*out = w->recent = t;
 	return rc;
 }
 
@@ -142,6 +143,7 @@ static int retire_table(void *ctx, uint64_t id, void *value)
 int stoa__table_remove(struct stoa__version *w, struct stoa__table *t)
 {
 	STOA_TRY(stoa__tree_remove(w, &w->tables, t->id));
+	w->recent = NULL;
 	return retire_table(w, t->id, t);
 }
 
@@ -149,6 +151,7 @@ void stoa__table_retire_all(struct stoa__version *w)
 {
 	(void)stoa__tree_walk(w->tables, 0, retire_table, w);
 	stoa__tree_retire(w, &w->tables);
+	w->recent = NULL;
 }
 
 static void free_block(void *ctx, struct stoa__block *b)

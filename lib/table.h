@@ -122,7 +122,14 @@ struct stoa__place {
 /* The table of version @v, or NULL. */
 struct stoa__table *stoa__table_find(const struct stoa__version *v, uint32_t id);
 /* The same, owned by working version @w. STOA_OK, STOA_ENOTFOUND (no text), STOA_ENOMEM. */
-int stoa__table_own(struct stoa__version *w, uint32_t id, struct stoa__table **out);
+int stoa__table_own_other(struct stoa__version *w, uint32_t id, struct stoa__table **out);
+static inline int stoa__table_own(struct stoa__version *w, uint32_t id, struct stoa__table **out)
+{
+	if (!w->recent || w->recent->id != id)
+		return stoa__table_own_other(w, id, out);
+	*out = w->recent;
+	return STOA_OK;
+}
 /* A new, empty table under @id. */
 int stoa__table_new(struct stoa__version *w, uint32_t id, struct stoa__schema *schema,
 		    struct stoa__table **out);

@@ -128,40 +128,53 @@ static int announce(struct stoa__version *w, struct stoa__table *t, struct stoa_
 	return stoa__indexes_before(w, t, change, err);
 }
 
-int stoa__table_insert(struct stoa__version *w, struct stoa__table *t,
-		       const struct stoa_value *values, uint64_t *rowid, struct stoa_error *err)
+/* stoa__table_insert() with room for the elements. */
+static inline int insert(struct stoa__version *w, struct stoa__table *t,
+			 const struct stoa_value *values, struct stoa__element *elements,
+			 uint64_t *rowid, struct stoa_error *err)
 {
 	uint32_t n = t->schema->n_slots;
-	struct stoa__element few[ELEMENTS_ON_STACK], *elements = few;
 	struct stoa__change change;
 	int rc;
 
-	if (n > ELEMENTS_ON_STACK) {
-		elements = stoa__alloc(n * sizeof *elements);
-		if (!elements)
-			return stoa__fail_memory(err);
-	}
+	STOA_TRY(announce(w, t, &change, STOA__INSERT, NULL, NULL, values, n, err));
 	/*
 	 * Before a seal, which may free what values borrow: they may be those of a row of this
 	 * tail.
 	 */
-	rc = announce(w, t, &change, STOA__INSERT, NULL, NULL, values, n, err);
-	if (rc == STOA_OK)
-		rc = make_elements(w, t->schema, NULL, values, n,
-				   t->tail ? &t->tail->tail->slab : NULL, elements, err);
-	if (rc == STOA_OK) {
-		rc = make_room(w, t, err);
-		if (rc < 0)
-			drop_elements(w, t->schema, NULL, n, elements);
+	STOA_TRY(make_elements(w, t->schema, NULL, values, n, t->tail ? &t->tail->tail->slab : NULL,
+			       elements, err));
+	rc = make_room(w, t, err);
+	if (rc < 0) {
+		drop_elements(w, t->schema, NULL, n, elements);
+		return rc;
 	}
-	if (rc == STOA_OK) {
-		put_row(t, values, elements);
-		*rowid = t->next_rowid++;
+	put_row(t, values, elements);
+	*rowid = t->next_rowid++;
+	if (t->indexes)
 		stoa__indexes_after(w, t, &change);
-	}
-	if (elements != few)
-		stoa__free(elements);
+	return STOA_OK;
+}
+
+static __attribute__((noinline)) int insert_wide(struct stoa__version *w, struct stoa__table *t,
+						 const struct stoa_value *values, uint64_t *rowid,
+						 struct stoa_error *err)
+{
+	struct stoa__element *elements = stoa__alloc(t->schema->n_slots * sizeof *elements);
+	int rc = elements ? insert(w, t, values, elements, rowid, err) : stoa__fail_memory(err);
+
+	stoa__free(elements);
 	return rc;
+}
+
+int stoa__table_insert(struct stoa__version *w, struct stoa__table *t,
+		       const struct stoa_value *values, uint64_t *rowid, struct stoa_error *err)
+{
+	struct stoa__element elements[ELEMENTS_ON_STACK];
+
+	return t->schema->n_slots <= ELEMENTS_ON_STACK ?
+		       insert(w, t, values, elements, rowid, err) :
+		       insert_wide(w, t, values, rowid, err);
 }
 
 /*
@@ -214,7 +227,7 @@ int stoa__table_update(struct stoa__version *w, struct stoa__table *t, struct st
 	if (rc == STOA_OK) {
 		for (size_t i = 0; i < n; i++)
 			stoa__page_put(pages[i], at.row % STOA__PAGE_ROWS, &elements[i]);
-		if (member)
+		if (member && t->indexes)
 			stoa__indexes_after(w, t, &change);
 	}
 	if (n > ELEMENTS_ON_STACK) {
@@ -308,7 +321,7 @@ void stoa__table_end_out(struct stoa__version *w, struct stoa__table *t, struct 
 		g->n_kept++;
 		t->n_kept++;
 	}
-	if (member)
+	if (member && t->indexes)
 		stoa__indexes_after(w, t, change);
 	if (t->tail && is_spent(t, t->tail))
 		stoa__table_drop_tail(w, t);

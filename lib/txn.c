@@ -103,13 +103,11 @@ int stoa__txn_enter(const struct stoa_txn *txn, struct stoa_error *err)
 	return stoa__db_enter(txn->db, err);
 }
 
-int stoa__txn_enter_write(const struct stoa_txn *txn, struct stoa_error *err)
+int stoa__txn_shut(const struct stoa_txn *txn, struct stoa_error *err)
 {
 	STOA_TRY(stoa__txn_enter(txn, err));
-	if (!txn->write)
-		return stoa__fail(err, STOA_EREADONLY,
-				  "this is a read transaction: begin one with STOA_WRITE");
-	return STOA_OK;
+	return stoa__fail(err, STOA_EREADONLY,
+			  "this is a read transaction: begin one with STOA_WRITE");
 }
 
 static int no_table(stoa_table id, struct stoa_error *err)
@@ -127,16 +125,14 @@ int stoa__txn_table(const struct stoa_txn *txn, stoa_table id, struct stoa__tabl
 int stoa__txn_own_table(struct stoa_txn *txn, stoa_table id, struct stoa__table **out,
 			struct stoa_error *err)
 {
-	struct stoa__table *t = stoa__table_find(txn->version, id);
+	int rc = stoa__table_own(txn->version, id, out);
 
-	if (!t)
-		return no_table(id, err);
-	if (t->frozen)
-		return stoa__fail(err, STOA_EREADONLY, "table \"%s\" is frozen", t->schema->name);
-	*out = t;
-	if (stoa__block_owned(txn->version, &t->block))
-		return STOA_OK;
-	return stoa__table_own(txn->version, id, out) < 0 ? stoa__fail_memory(err) : STOA_OK;
+	if (rc < 0)
+		return rc == STOA_ENOTFOUND ? no_table(id, err) : stoa__fail_memory(err);
+	if ((*out)->frozen)
+		return stoa__fail(err, STOA_EREADONLY, "table \"%s\" is frozen",
+				  (*out)->schema->name);
+	return STOA_OK;
 }
 
 int stoa__txn_freeze(struct stoa_txn *txn, struct stoa__version **out, struct stoa_error *err)
