@@ -128,6 +128,24 @@ int queue_open(struct queue *q, const char *path, const char *name, unsigned txn
 	return code == CLI_OK ? CLI_OK : queue_close(q, code);
 }
 
+int queue_begin(struct queue *q)
+{
+	struct stoa_error err;
+
+	return stoa_begin(q->session.db, STOA_WRITE, &q->session.txn, &err) < 0 ?
+		       queue_error(q, &err) :
+		       CLI_OK;
+}
+
+int queue_commit(struct queue *q)
+{
+	struct stoa_error err;
+	stoa_txn *txn = q->session.txn;
+
+	q->session.txn = NULL;
+	return stoa_commit(txn, &err) < 0 ? queue_error(q, &err) : CLI_OK;
+}
+
 int queue_close(struct queue *q, int code)
 {
 	free(q->values);

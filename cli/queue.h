@@ -42,7 +42,10 @@ struct queue {
 /* Opens the database, waiting for others to close it, and finds the queue; with @make makes it. */
 int queue_open(struct queue *q, const char *path, const char *name, unsigned txn_flags,
 	       const struct queue_options *make);
-/* Commits if @code is CLI_OK; returns @code or what went wrong now. */
+/* For who keeps it open: commits, and begins anew. */
+int queue_commit(struct queue *q);
+int queue_begin(struct queue *q);
+/* Commits what is open, if @code is CLI_OK, and closes; returns @code or what went wrong now. */
 int queue_close(struct queue *q, int code);
 /* Reports an error of the library, and gives its exit code. */
 int queue_error(const struct queue *q, const struct stoa_error *err);

@@ -2,10 +2,17 @@
 /*
  * queue_work.c - stoa queue work: a command for each job, so many at a time
  *
- * The database is open only to give back what has ended and to claim as many jobs as there are
- * hands free, in one transaction; so several processes take turns, and a pool of any size may be
- * killed: the leases end with the consumer, which stays open. A job that outlives its lease is
- * killed, since somebody else may have it by then; and so are the jobs of a pool that was.
+ * A transaction gives back what has ended and claims as many jobs as there are hands free. Between two
+ * of them the database stays open, since to close and to open it takes longer than many a command (jobs
+ * of `true`, one at a time: 80 to 300 a second, as the disk is, if it is closed each time, 700 if not),
+ * but no longer than
+ *
+ *     OPEN_MS in which no job has ended: then who asks for it finds it closed; or
+ *     TURN_MS in all while another process waits for it, a second pool or who pushes.
+ *
+ * A pool of any size may be killed: the leases end with the consumer, which stays open. A job that
+ * outlives its lease is killed, since somebody else may have it by then; and so are the jobs of a pool
+ * that was.
  *
  * Each command is a process group, so that it is killed with all that it has started, and that Ctrl-C
  * at a terminal reaches the pool alone: it claims no more, and lets those that run end. A second one
@@ -25,6 +32,8 @@
 #include <unistd.h>
 
 #define LOOK_MS 100	/* how often to look for new jobs while others run */
+#define OPEN_MS 20
+#define TURN_MS 5
 #define WAIT_MS 60000
 #define DELAY_MIN_MS 1000
 #define DELAY_MAX_MS 3600000
@@ -42,6 +51,9 @@ struct pool {
 	const char *path, *name;
 	const struct queue_options *o;
 	char **command;
+	struct queue q;
+	bool is_open;
+	double turn_ends, idle_ends;	/* of seconds_now(): when others have it, if they want it or not */
 	stoa_consumer *consumer;
 	struct hand *hands;
 	size_t n;
@@ -78,8 +90,9 @@ static uint32_t delay_of(const struct pool *p, uint32_t attempt)
 	return delay < DELAY_MAX_MS ? delay : DELAY_MAX_MS;
 }
 
-static int give_back(struct pool *p, struct queue *q, struct hand *h)
+static int give_back(struct pool *p, struct hand *h)
 {
+	struct queue *q = &p->q;
 	struct stoa_error err;
 	int rc;
 
@@ -101,8 +114,9 @@ static int give_back(struct pool *p, struct queue *q, struct hand *h)
  * Claims a job for @h from the first queue that has one: CLI_OK, with h->state as before where none
  * has.
  */
-static int claim(struct pool *p, struct queue *q, struct hand *h)
+static int claim(struct pool *p, struct hand *h)
 {
+	struct queue *q = &p->q;
 	struct stoa_error err;
 	size_t n = 0;
 	int rc = STOA_END, code;
@@ -128,29 +142,64 @@ static int claim(struct pool *p, struct queue *q, struct hand *h)
 	return CLI_OK;
 }
 
-/* Gives back what has ended, and claims for free hands unless @stop. */
-static int visit(struct pool *p, bool stop)
+/* Closes the database, if it is open, or reports why it has failed. */
+static int leave(struct pool *p, int code)
+{
+	if (!p->is_open)
+		return code;
+	p->is_open = false;
+	return queue_close(&p->q, code);
+}
+
+/* Closes it if that is due. */
+static int give_way(struct pool *p)
+{
+	double now = seconds_now();
+
+	if (p->is_open && (now > p->idle_ends ||
+			   (now > p->turn_ends && stoa_is_awaited(p->q.session.db))))
+		return leave(p, CLI_OK);
+	return CLI_OK;
+}
+
+/* Begins a transaction, and opens the database where it is not. */
+static int enter(struct pool *p)
 {
 	struct stoa_index_info info;
 	struct stoa_error err;
-	struct queue q;
-	int code = queue_open(&q, p->path, p->name, STOA_WRITE, NULL);
+	int code;
 
+	if (p->is_open)
+		return queue_begin(&p->q);
+	code = queue_open(&p->q, p->path, p->name, STOA_WRITE, NULL);
 	if (code != CLI_OK)
 		return code;
-	if (stoa_index_info(q.session.txn, q.table, q.index, &info, &err) < 0)
-		return queue_close(&q, queue_error(&q, &err));
+	p->is_open = true;
+	p->turn_ends = seconds_now() + TURN_MS / 1000.0;
+	if (stoa_index_info(p->q.session.txn, p->q.table, p->q.index, &info, &err) < 0)
+		return queue_error(&p->q, &err);
 	p->limited = info.attempts_max != 0;
-	if (!p->consumer && stoa_consumer_open(q.session.db, &p->consumer, &err) < 0)
-		return queue_close(&q, queue_error(&q, &err));
+	if (!p->consumer && stoa_consumer_open(p->q.session.db, &p->consumer, &err) < 0)
+		return queue_error(&p->q, &err);
+	return CLI_OK;
+}
+
+/* Gives back what has ended, and claims for free hands unless @stop. */
+static int visit(struct pool *p, bool stop)
+{
+	int code = enter(p);
+
 	for (size_t i = 0; i < p->n && code == CLI_OK; i++)
 		if (p->hands[i].state == ENDED)
-			code = give_back(p, &q, &p->hands[i]);
+			code = give_back(p, &p->hands[i]);
 	p->drained = false;
 	for (size_t i = 0; i < p->n && code == CLI_OK && !p->drained && !stop; i++)
 		if (p->hands[i].state == FREE)
-			code = claim(p, &q, &p->hands[i]);
-	return queue_close(&q, code);
+			code = claim(p, &p->hands[i]);
+	if (code == CLI_OK)
+		code = queue_commit(&p->q);
+	p->idle_ends = seconds_now() + OPEN_MS / 1000.0;
+	return code == CLI_OK ? give_way(p) : leave(p, code);
 }
 
 /* ---- commands ---- */
@@ -271,18 +320,22 @@ static bool reap(struct pool *p)
 }
 
 /* Sleeps until a command ends, or jobs come for free hands. */
-static void await(struct pool *p)
+static int await(struct pool *p)
 {
-	const struct timespec look = { 0, LOOK_MS * 1000000L };
 	sigset_t child;
+	int code = CLI_OK;
 
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
-	while (!reap(p) && !interrupted() && (p->drained || !count(p, FREE))) {
-		(void)sigtimedwait(&child, NULL, &look);
+	while (code == CLI_OK && !reap(p) && !interrupted() && (p->drained || !count(p, FREE))) {
+		const struct timespec look = { 0, (p->is_open ? TURN_MS : LOOK_MS) * 1000000L };
+
+		if (sigtimedwait(&child, NULL, &look) < 0)
+			code = give_way(p);
 		if (stoa_consumer_wait(p->consumer, 0, NULL) == STOA_ROW)
 			p->drained = false;
 	}
+	return code;
 }
 
 static int work(struct pool *p)
@@ -300,7 +353,9 @@ static int work(struct pool *p)
 		if (code != CLI_OK)
 			return code;
 		if (count(p, RUNNING)) {
-			await(p);
+			code = await(p);
+			if (code != CLI_OK)
+				return code;
 		} else if (stop) {
 			return CLI_INTERRUPTED;
 		} else if (!count(p, ENDED)) {
@@ -308,6 +363,9 @@ static int work(struct pool *p)
 
 			if (!p->o->forever)
 				return p->n_failed ? CLI_FAILURE : CLI_OK;
+			code = leave(p, CLI_OK);
+			if (code != CLI_OK)
+				return code;
 			if (stoa_consumer_wait(p->consumer, WAIT_MS, &err) < 0)
 				return report_error(p->path, &err);
 		}
@@ -332,6 +390,8 @@ int queue_work(const char *path, const char *name, const struct queue_options *o
 	p.hands = xrealloc(NULL, p.n * sizeof(*p.hands));
 	memset(p.hands, 0, p.n * sizeof(*p.hands));
 	code = work(&p);
+	if (leave(&p, CLI_OK) != CLI_OK)
+		code = CLI_FAILURE;
 	for (size_t i = 0; i < p.n; i++) {
 		if (p.hands[i].state == RUNNING)
 			kill(-p.hands[i].pid, SIGKILL);

@@ -80,7 +80,7 @@ int session_end(struct session *s, int code)
 
 	if (code != CLI_OK)
 		stoa_abort(s->txn);
-	else if (stoa_commit(s->txn, &err) < 0)
+	else if (s->txn && stoa_commit(s->txn, &err) < 0)
 		code = report_error(s->path, &err);
 	s->txn = NULL;
 	if (s->created && code != CLI_OK)

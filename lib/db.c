@@ -757,6 +757,12 @@ int stoa_checkpoint(stoa_db *db, struct stoa_error *err)
 	return stoa__checkpoint(db, err);
 }
 
+bool stoa_is_awaited(stoa_db *db)
+{
+	return stoa__db_enter(db, NULL) == STOA_OK && db->path && !db->read_only &&
+	       stoa__lock_is_awaited(&db->lock);
+}
+
 int stoa_refresh(stoa_db *db, struct stoa_error *err)
 {
 	int rc;

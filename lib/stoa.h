@@ -442,6 +442,20 @@ STOA_API STOA_CHECK_RESULT int stoa_checkpoint(stoa_db *db, struct stoa_error *e
 STOA_API STOA_CHECK_RESULT int stoa_refresh(stoa_db *db, struct stoa_error *err);
 
 /**
+ * stoa_is_awaited() - does another process wait to open the database for writing?
+ *
+ * One process at a time has a database open for writing. Opening and closing it takes some
+ * milliseconds, so who writes now and then keeps it open, and closes it when this says so: another one
+ * waits in stoa_open(), with a busy_ms that is not 0. Who fails at once, with STOA_EBUSY, is not seen.
+ *
+ * Returns: false also of a database that is in memory or open to be read only, of NULL, in a child
+ *          after fork(), and where it cannot be told.
+ * Cost:    one system call.
+ * Since:   0.1
+ */
+STOA_API bool stoa_is_awaited(stoa_db *db);
+
+/**
  * struct stoa_stat - what a database or table holds; all sizes in bytes
  * @n_tables:       tables
  * @n_rows:         rows that scans see

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lock.c - open file description locks on two bytes of one file
+ * lock.c - open file description locks on four bytes of one file
  *
  * Waiting for the writer's lock with a limit is polling, with pauses that double up to 16 ms:
  * fcntl() has no timeout, and an alarm signal is not a library's to use. Waiting for ever, and
@@ -29,6 +29,7 @@
 #define BYTE_WRITER 0
 #define BYTE_CATALOG 1
 #define BYTE_READERS 2
+#define BYTE_WAITING 3
 #define PAUSE_MS_MAX 16
 
 int stoa__lock_open(const struct stoa__dir *dir, bool writer, struct stoa__lock *out,
@@ -71,6 +72,12 @@ static int find(const struct stoa__lock *lock, off_t byte)
 	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
 
 	return fcntl(lock->fd, F_OFD_GETLK, &fl) == 0 ? fl.l_type : -1;
+}
+
+/* Is that the errno of a lock that somebody else has? */
+static bool is_taken(int e)
+{
+	return e == EAGAIN || e == EACCES;
 }
 
 static int fail_lock(struct stoa_error *err)
@@ -145,7 +152,7 @@ static int poll_writer(int fd, int32_t wait_ms)
 		int64_t left = end - now_ms();
 		struct timespec t = { 0, 0 };
 
-		if ((errno != EAGAIN && errno != EACCES) || left <= 0)
+		if (!is_taken(errno) || left <= 0)
 			return -1;
 		t.tv_nsec = (long)(pause < left ? pause : left) * 1000000;
 		nanosleep(&t, NULL);
@@ -172,15 +179,32 @@ static int write_pid(struct stoa__lock *lock, struct stoa_error *err)
 	return stoa__file_sync(lock->fd, NAME, err);
 }
 
+/* As set(), for who has found the lock taken; whoever has it can see it wait. */
+static int wait_for_writer(int fd, int32_t wait_ms)
+{
+	int rc, e;
+
+	(void)set(fd, F_RDLCK, BYTE_WAITING, true);
+	rc = wait_ms < 0 ? set(fd, F_WRLCK, BYTE_WRITER, true) : poll_writer(fd, wait_ms);
+	e = errno;
+	(void)set(fd, F_UNLCK, BYTE_WAITING, false);
+	errno = e;
+	return rc;
+}
+
+bool stoa__lock_is_awaited(const struct stoa__lock *lock)
+{
+	return find(lock, BYTE_WAITING) == F_RDLCK;
+}
+
 int stoa__lock_writer(struct stoa__lock *lock, int32_t wait_ms, struct stoa_error *err)
 {
-	int rc = wait_ms < 0 ? set(lock->fd, F_WRLCK, BYTE_WRITER, true) :
-			       poll_writer(lock->fd, wait_ms);
+	int rc = set(lock->fd, F_WRLCK, BYTE_WRITER, false);
 
-	if (rc < 0 && (errno == EAGAIN || errno == EACCES))
-		return fail_busy(lock, err);
+	if (rc < 0 && is_taken(errno) && wait_ms)
+		rc = wait_for_writer(lock->fd, wait_ms);
 	if (rc < 0)
-		return fail_lock(err);
+		return is_taken(errno) ? fail_busy(lock, err) : fail_lock(err);
 	rc = write_pid(lock, err);
 	if (rc < 0) {
 		set(lock->fd, F_UNLCK, BYTE_WRITER, false);
@@ -194,7 +218,7 @@ int stoa__lock_keep_writers_out(struct stoa__lock *lock, struct stoa_error *err)
 {
 	if (set(lock->fd, F_RDLCK, BYTE_WRITER, false) == 0)
 		return STOA_OK;
-	return errno == EAGAIN || errno == EACCES ? fail_busy(lock, err) : fail_lock(err);
+	return is_taken(errno) ? fail_busy(lock, err) : fail_lock(err);
 }
 
 int stoa__lock_catalog(struct stoa__lock *lock, bool exclusive, struct stoa_error *err)

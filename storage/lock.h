@@ -16,6 +16,8 @@
  *   byte 2, shared: whoever has files open that it found in the catalog, and is not the writer, from
  *           before it reads that; nobody waits for it. While nobody has it, a file that the catalog
  *           names no more is the writer's alone.
+ *   byte 3, shared: who waits for byte 0, while it waits: so the writer can be told, and nothing has to
+ *           be tidied up after one that dies.
  */
 #ifndef STOA__LOCK_H
 #define STOA__LOCK_H
@@ -42,6 +44,8 @@ int stoa__lock_open(const struct stoa__dir *dir, bool writer, struct stoa__lock 
  * owner's pid and since when it has it.
  */
 int stoa__lock_writer(struct stoa__lock *lock, int32_t wait_ms, struct stoa_error *err);
+/* Does somebody wait for byte 0? Where it cannot be told: no. One system call. */
+bool stoa__lock_is_awaited(const struct stoa__lock *lock);
 /*
  * Takes byte 0 shared, with a lock opened as a reader's: until it is closed nobody writes, and the
  * file is left as it is. STOA_EBUSY if somebody does.

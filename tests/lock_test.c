@@ -167,6 +167,78 @@ static void waiting_ends_when_the_holder_dies(void **state)
 	}
 }
 
+/* Who waits is seen while it waits, and no longer, even if it dies of it. */
+static void the_holder_sees_that_somebody_waits(void **state)
+{
+	struct place *p = *state;
+	struct stoa__lock first = opened(p, true), second = opened(p, true);
+
+	assert_int_equal(stoa__lock_writer(&first, 0, &p->err), STOA_OK);
+	assert_int_equal(stoa__lock_writer(&second, 0, &p->err), STOA_EBUSY);
+	assert_int_equal(stoa__lock_writer(&second, 2, &p->err), STOA_EBUSY);
+	assert_false(stoa__lock_is_awaited(&first));
+	for (int killed = 0; killed < 2; killed++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			struct stoa__lock lock;
+
+			_exit(stoa__lock_open(&p->dir, true, &lock, NULL) < 0 ||
+			      stoa__lock_writer(&lock, -1, NULL) < 0);
+		}
+		assert_true(pid > 0);
+		while (!stoa__lock_is_awaited(&first))
+			usleep(200);
+		if (killed) {
+			end_child(pid);
+		} else {
+			int status;
+
+			stoa__lock_close(&first, true);
+			assert_int_equal(waitpid(pid, &status, 0), pid);
+			assert_int_equal(status, 0);
+			first = opened(p, true);
+			assert_int_equal(stoa__lock_writer(&first, 0, &p->err), STOA_OK);
+		}
+		assert_false(stoa__lock_is_awaited(&first));
+	}
+	stoa__lock_close(&second, true);
+	stoa__lock_close(&first, true);
+}
+
+static void a_database_says_that_it_is_awaited(void **state)
+{
+	struct place *p = *state;
+	struct stoa_options wait = STOA_OPTIONS_INIT;
+	char path[512], c;
+	int go[2], status;
+	stoa_db *db;
+	pid_t pid;
+
+	wait.busy_ms = -1;
+	assert_false(stoa_is_awaited(NULL));
+	assert_int_equal(stoa_open(NULL, NULL, &db, &p->err), STOA_OK);
+	assert_false(stoa_is_awaited(db));
+	assert_int_equal(stoa_close(db, &p->err), STOA_OK);
+	snprintf(path, sizeof path, "%s/awaited.stoa", p->path);
+	assert_int_equal(pipe(go), 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(read(go[0], &c, 1) != 1 || stoa_open(path, &wait, &db, NULL) < 0 ||
+		      stoa_close(db, NULL) < 0);
+	assert_true(pid > 0);
+	assert_int_equal(stoa_open(path, NULL, &db, &p->err), STOA_OK);
+	assert_false(stoa_is_awaited(db));
+	assert_int_equal(write(go[1], "x", 1), 1);
+	while (!stoa_is_awaited(db))
+		usleep(200);
+	assert_int_equal(stoa_close(db, &p->err), STOA_OK);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close(go[0]);
+	close(go[1]);
+}
+
 static void the_file_holds_the_pid_until_a_clean_close(void **state)
 {
 	struct place *p = *state;
@@ -268,6 +340,8 @@ int main(void)
 		TEST(a_killed_holder_leaves_nothing_stuck),
 		TEST(waiting_ends_when_the_time_is_over),
 		TEST(waiting_ends_when_the_holder_dies),
+		TEST(the_holder_sees_that_somebody_waits),
+		TEST(a_database_says_that_it_is_awaited),
 		TEST(the_file_holds_the_pid_until_a_clean_close),
 		TEST(readers_share_the_catalog_and_keep_its_writer_waiting),
 		TEST(a_child_that_closes_takes_nothing_from_its_parent),

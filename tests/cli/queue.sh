@@ -54,6 +54,18 @@ run stoa queue len q.stoa nowhere
 run stoa queue shove q.stoa mail
 run stoa queue ack q.stoa mail x
 run stoa queue work q.stoa mail
+# Two pools and who pushes take turns with the database: each job is done once.
+seq 40 | stoa queue push q.stoa turns
+for pool in 1 2; do
+	stoa queue work q.stoa turns -- sh -c 'echo $0 >>turns' {} &
+done
+for i in 41 42 43; do
+	stoa queue push q.stoa turns $i
+done
+wait
+stoa queue work q.stoa turns -- sh -c 'echo $0 >>turns' {}
+run stoa queue len q.stoa turns
+echo "done: $(wc -w <turns), each once: $(sort -u turns | wc -w)"
 run stoa check q.stoa
 # The same in SQL.
 run stoa query q.stoa "CREATE TABLE job (who string, what text);
