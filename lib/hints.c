@@ -2,11 +2,13 @@
 /* hints.c - see hints.h */
 #include "hints.h"
 
+#include <limits.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "hints_deep.h"
 
 #define HUGE_PAGES_FROM ((size_t)4 << 20)
 
@@ -102,12 +104,12 @@ static void go_on(struct stoa__hints_group *group, uint64_t hash)
 			      memory_order_relaxed);
 }
 
-/* The word of a hint in group number @step of its way. */
-static uint64_t word_for(const struct stoa__hints *h, uint64_t hash, uint64_t rowid, uint64_t step)
+/* The word of a hint with @mark. */
+static uint64_t word_for(const struct stoa__hints *h, uint64_t hash, uint64_t rowid, uint64_t mark)
 {
 	uint64_t in_place = (rowid - h->first) & (((uint64_t)1 << h->bits) - 1);
 
-	return stoa__hints_rest(h, hash) | (step < 2 ? step : 2) << h->bits | in_place;
+	return stoa__hints_rest(h, hash) | mark << h->bits | in_place;
 }
 
 static void set_entry(struct stoa__hints_group *group, unsigned k, unsigned tag, uint64_t word)
@@ -130,12 +132,63 @@ static bool put_into(struct stoa__hints *h, struct stoa__hints_group *group, uns
 	return true;
 }
 
-static bool has_entry(const struct stoa__hints_group *group, unsigned tag, uint64_t word)
+/* How many hints of a bucket a group has; *@there: one is that of the row. */
+static unsigned count(const struct stoa__hints *h, const struct stoa__hints_group *group,
+		      uint64_t hash, bool deep, uint64_t rowid, bool *there)
 {
-	for (unsigned m = stoa__hints_match(group, tag); m; m &= m - 1)
-		if (stoa__hints_word(group, (unsigned)__builtin_ctz(m)) == word)
+	unsigned n = 0;
+
+	for (unsigned m = stoa__hints_match(group, stoa__hints_tag(hash)); m; m &= m - 1) {
+		uint64_t word = stoa__hints_word(group, (unsigned)__builtin_ctz(m));
+
+		if (!stoa__hints_is_of(stoa__hints_mark(h, word, hash), deep))
+			continue;
+		n++;
+		*there |= stoa__hints_rowid(h, word) == rowid;
+	}
+	return n;
+}
+
+/* Puts a hint into a bucket of up to @max, or finds it there: false, it is full. */
+static bool put_bucket(struct stoa__hints *h, uint64_t hash, bool deep, uint64_t rowid,
+		       unsigned max)
+{
+	uint64_t g = stoa__hints_home(h, hash);
+	unsigned n = 0;
+
+	for (uint64_t step = 0;; step++) {
+		struct stoa__hints_group *group = h->groups + g;
+		uint64_t mark = deep ? STOA__HINTS_DEEP : step < 2 ? step : 2;
+		bool there = false;
+
+		n += count(h, group, hash, deep, rowid, &there);
+		if (there)
 			return true;
-	return false;
+		if (n >= max)
+			return false;
+		if (put_into(h, group, stoa__hints_tag(hash), word_for(h, hash, rowid, mark)))
+			return true;
+		go_on(group, hash);
+		g = stoa__hints_next(h, hash, g, step);
+	}
+}
+
+void stoa__hints_put_below(struct stoa__hints *h, uint64_t hash, uint64_t rowid)
+{
+	(void)put_bucket(h, hash, true, rowid, UINT_MAX);
+}
+
+void stoa__hints_put_late(struct stoa__hints *h, uint64_t hash, uint64_t rowid)
+{
+	unsigned depth = stoa__hints_depth(h);
+
+	for (unsigned level = 0; !put_bucket(h, hash, level, rowid, STOA__HINTS_BUCKET);) {
+		if (level == depth) {
+			stoa__hints_blur(h);
+			return;
+		}
+		hash = stoa__hints_path(h, hash, ++level, rowid);
+	}
 }
 
 /* Sets down before a hint is seen that rowids do not ascend. */
@@ -149,17 +202,6 @@ static void note_rowid(struct stoa__hints *h, uint64_t rowid)
 
 void stoa__hints_put(struct stoa__hints *h, uint64_t hash, uint64_t rowid)
 {
-	uint64_t g = stoa__hints_home(h, hash);
-	unsigned tag = stoa__hints_tag(hash);
-
 	note_rowid(h, rowid);
-	for (uint64_t step = 0;; step++) {
-		struct stoa__hints_group *group = h->groups + g;
-		uint64_t word = word_for(h, hash, rowid, step);
-
-		if (has_entry(group, tag, word) || put_into(h, group, tag, word))
-			return;
-		go_on(group, hash);
-		g = stoa__hints_next(h, hash, g, step);
-	}
+	stoa__hints_put_late(h, hash, rowid);
 }

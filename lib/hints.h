@@ -7,7 +7,8 @@
  *                       7 words of 8 bytes
  *
  *     word              bits 0 ..      rowid, less the table's first one; as many as its rowids need
- *                       2 bits         a mark: 0 at home, 1 in its second group, 2 who knows
+ *                       2 bits         a mark: 0 at home, 1 in its second group, 2 who knows, 3 not
+ *                                      of a key's own bucket (hints_deep.h)
  *                       the others     bits of the hash, from bit 7 on
  *
  *     hash              high bits ... | 12..19 jump | 8..10 class | 0..7 tag (0 becomes 128)
@@ -64,6 +65,8 @@
  * exact: the row is looked at. A table has the bits if it is made for as many entries as there are
  * rowids, or a quarter of them.
  *
+ * A key that many rows have does not have them all on its way: see hints_deep.h.
+ *
  * Heap tables are one run of groups. Those in a segment lie there in parts of 256 KiB, each a
  * chunk, verified and opened on first touch (parts of the set index, set_run.c).
  *
@@ -72,6 +75,7 @@
  * (2) There is an empty entry: at most STOA__HINTS_LOAD percent are in use.
  * (3) A mark of 0 or 1 is true.
  * (4) A table that is not *stale* has been given its rowids in ascending order, each once.
+ * (5) In one that is not *blurred* either, each has a hint of its own.
  *
  * Threads: one writer puts, any number of readers look meanwhile; tags and words are stored and
  * loaded whole, and who sees a tag sees its word. Tags compared at once: Google's Swiss tables;
@@ -91,6 +95,7 @@
 #define STOA__HINTS_ROWID_BITS 47
 #define STOA__HINTS_ROWID_MAX (((uint64_t)1 << STOA__HINTS_ROWID_BITS) - 1)
 #define STOA__HINTS_PART 4096	/* groups of a part */
+#define STOA__HINTS_DEEP 3	/* a mark */
 _Static_assert(69 - STOA__HINTS_ROWID_BITS >= 20, "a word has class and jump of any hash");
 
 struct stoa__hints_group {
@@ -108,6 +113,7 @@ struct stoa__hints {
 	unsigned bits;				/* of a rowid */
 	bool exact;
 	_Atomic bool stale;			/* a hint may name a row that has had another key since */
+	_Atomic bool blurred;			/* a row may be hinted at by a block alone */
 	_Atomic uint64_t n;			/* entries in use */
 	uint64_t last;				/* the writer's own: the last rowid put */
 };
@@ -138,6 +144,14 @@ static inline uint64_t stoa__hints_used(const struct stoa__hints *h)
 static inline bool stoa__hints_is_stale(const struct stoa__hints *h)
 {
 	return atomic_load_explicit(&h->stale, memory_order_relaxed);
+}
+static inline bool stoa__hints_is_blurred(const struct stoa__hints *h)
+{
+	return atomic_load_explicit(&h->blurred, memory_order_relaxed);
+}
+static inline void stoa__hints_blur(struct stoa__hints *h)
+{
+	atomic_store_explicit(&h->blurred, true, memory_order_relaxed);
 }
 /* May @n more hints be put, with rowids up to @last? */
 static inline bool stoa__hints_has_room(const struct stoa__hints *h, uint64_t n, uint64_t first,
@@ -200,7 +214,7 @@ static inline uint64_t stoa__hints_rest(const struct stoa__hints *h, uint64_t ha
 {
 	return hash >> 7 << (h->bits + 2);
 }
-/* A word's mark; 4 and above: it is another hash's. */
+/* A word's mark; 4 and above: it is another hash's; of a key's own hints it is below 3. */
 static inline uint64_t stoa__hints_mark(const struct stoa__hints *h, uint64_t word, uint64_t hash)
 {
 	return (word ^ stoa__hints_rest(h, hash)) >> h->bits;
@@ -273,7 +287,7 @@ static inline unsigned stoa__hints_match(const struct stoa__hints_group *group, 
 }
 #endif
 
-/* Adds a hint to a heap table with room for it, unless it is there already. */
+/* Adds a hint to a heap table with room for it, unless it or its block is there already. */
 void stoa__hints_put(struct stoa__hints *h, uint64_t hash, uint64_t rowid);
 
 #endif

@@ -6,8 +6,10 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "hints_deep.h"
 
 #define CLASSES 8
+#define STRAYS_MAX 4096 /* that wait for all natives, where some may be many */
 
 void stoa__shard_clear(struct stoa__shard *s)
 {
@@ -134,13 +136,50 @@ static int look(struct stoa__shard *s, struct stoa__hints_group *group, unsigned
 
 /* ---- natives ---- */
 
+/* Is the bucket of a native full, as far as can be seen here? */
+static bool is_full(const struct stoa__shard *s, const struct stoa__stray *stray)
+{
+	const struct stoa__hints *h = s->h;
+	uint64_t g = stoa__hints_home(h, stray->hash);
+	unsigned n = 0;
+
+	for (uint64_t step = 0; is_in(s, g) && step < stoa__hints_steps(h); step++) {
+		const struct stoa__hints_group *group = group_at(s, g);
+		uint64_t word = marked(h, stray->word, step);
+
+		for (unsigned m = stoa__hints_match(group, stray->tag); m; m &= m - 1)
+			n += (word_of(group, (unsigned)__builtin_ctz(m)) ^ word) >> h->bits == 0;
+		if (n >= STOA__HINTS_BUCKET)
+			return true;
+		if (!stoa__hints_went_on(group, stray->hash))
+			break;
+		g = stoa__hints_next(h, stray->hash, g, step);
+	}
+	return false;
+}
+
+/*
+ * A native that has no room at home. Where it is one of many they are let in now and then, so that
+ * the next find their bucket full.
+ */
+static int stray_native(struct stoa__shard *s, struct stoa__stray stray)
+{
+	if (s->full && is_full(s, &stray))
+		return s->full(s->ctx,
+			       (struct stoa__hint){ stray.hash, stoa__hints_rowid(s->h, stray.word) },
+			       s->err);
+	STOA_TRY(stray_add(s, &s->strays, stray));
+	return s->full && s->strays.n >= STRAYS_MAX ? stoa__shard_strays(s, &s->strays) : STOA_OK;
+}
+
 int stoa__shard_natives(struct stoa__shard *s, const struct stoa__hint *hint, size_t n)
 {
 	const struct stoa__hints *h = s->h;
+	uint64_t mark = s->deep ? STOA__HINTS_DEEP : 0;
 
 	for (size_t i = 0; i < n; i++) {
 		uint64_t hash = hint[i].hash, g = stoa__hints_home(h, hash);
-		uint64_t word = stoa__hints_rest(h, hash) |
+		uint64_t word = stoa__hints_rest(h, hash) | mark << h->bits |
 				((hint[i].rowid - h->first) & rowid_bits(h));
 		unsigned tag = stoa__hints_tag(hash);
 		struct stoa__hints_group *group = group_at(s, g);
@@ -153,9 +192,9 @@ int stoa__shard_natives(struct stoa__shard *s, const struct stoa__hint *hint, si
 		if (put_into(group, tag, word))
 			s->n++;
 		else
-			STOA_TRY(stray_add(s, &s->strays,
-					   (struct stoa__stray){ stoa__hints_next(h, hash, g, 0),
-								 word, 1, tag }));
+			STOA_TRY(stray_native(s, (struct stoa__stray){
+							 stoa__hints_next(h, hash, g, 0), word, hash,
+							 1, tag }));
 	}
 	return STOA_OK;
 }
@@ -327,12 +366,17 @@ static int let_in(struct stoa__shard *s, struct stoa__stray stray)
 /* Lets one of the shard's own natives in that has not been let in yet. */
 static int settle(struct stoa__shard *s, struct stoa__stray stray)
 {
-	uint64_t home = home_of(s->h, stray.group, stray.word), hash = hash_of(s->h, stray.word);
+	const struct stoa__hints *h = s->h;
+	uint64_t home = home_of(h, stray.group, stray.word), hash = hash_of(h, stray.word);
 	struct stoa__hints_group *group = group_at(s, home);
 	int rc = look(s, group, stray.tag, stray.word);
 
 	if (rc)
 		return rc;
+	if (s->full && is_full(s, &stray))
+		return s->full(s->ctx,
+			       (struct stoa__hint){ stray.hash, stoa__hints_rowid(h, stray.word) },
+			       s->err);
 	/* None of its class has gone on: it has no equal anywhere. */
 	if (!stoa__hints_went_on(group, hash) &&
 	    (put_instead(s, home, true, stray.tag, stray.word) || open_class(s, home, &stray))) {

@@ -19,6 +19,10 @@
  * any order and by many threads, but they take strays in one, from 0 on, and shard 0 those of the
  * last.
  *
+ * Where a key may be there often, a stray whose bucket is full (hints_deep.h) is not let in but
+ * handed on; the way is counted as far as it is in the shard. What leaves such a shard is for who
+ * knows all of the table: stoa__hints_put_late().
+ *
  * (1) All hints of a hash are on one way, and each has looked there for equals before it was put:
  * of two the one that came later has seen the other.
  * (2) What gives its place up goes from its home to its second group, which has room within the
@@ -37,7 +41,8 @@ struct stoa__hint {
 
 struct stoa__stray {
 	uint64_t group; /* where to look next: number @step of its way, from 1 on */
-	uint64_t word;  /* with a mark of 0 */
+	uint64_t word;  /* with a mark of 0, or STOA__HINTS_DEEP */
+	uint64_t hash;
 	uint32_t step;
 	uint32_t tag;
 };
@@ -59,9 +64,15 @@ struct stoa__shard {
 	struct stoa__hints_group *groups; /* of the shard; nobody else sees them yet */
 	uint64_t lo, hi;
 	uint64_t n; /* hints in it */
+	bool deep;  /* hints are of buckets from level 1 on, all others have been put */
+	/*
+	 * Given those whose bucket is full: STOA_OK or an error. NULL: as many as there are may be
+	 * on one way.
+	 */
+	int (*full)(void *ctx, struct stoa__hint hint, struct stoa_error *err);
 	/* enum stoa__equals, or an error. NULL: all may stay. */
 	int (*equals)(void *ctx, uint64_t old, uint64_t rowid, struct stoa_error *err);
-	void *ctx;
+	void *ctx;                   /* of both */
 	struct stoa__strays strays;  /* natives that have no room at home */
 	struct stoa__strays leaving; /* those that the shard has no room for */
 	struct stoa_error *err;

@@ -12,6 +12,10 @@
 #include "deque_index.h"
 #include "set.h"
 
+#define DIGIT_BITS 11 /* of a rowid, sorted by at once */
+#define DIGIT_MAX ((1u << DIGIT_BITS) - 1)
+#define DIGITS_FROM 8192 /* rows; fewer are compared */
+
 static const struct stoa__index_ops *const kinds[] = {
 	[STOA_INDEX_SET] = &stoa__set_ops,
 	[STOA_INDEX_DEQUE] = &stoa__deque_ops,
@@ -175,11 +179,58 @@ static int by_rowid(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static bool ascends(const struct stoa__rowlist *list)
+{
+	for (size_t k = 1; k < list->n; k++)
+		if (list->rows[k - 1] >= list->rows[k])
+			return false;
+	return true;
+}
+
+/* Orders by one digit. */
+static void sort_digit(const uint64_t *from, uint64_t *to, size_t n, unsigned shift)
+{
+	size_t at[1 << DIGIT_BITS] = { 0 }, sum = 0;
+
+	for (size_t k = 0; k < n; k++)
+		at[from[k] >> shift & DIGIT_MAX]++;
+	for (size_t d = 0; d <= DIGIT_MAX; d++) {
+		size_t of_digit = at[d];
+
+		at[d] = sum;
+		sum += of_digit;
+	}
+	for (size_t k = 0; k < n; k++)
+		to[at[from[k] >> shift & DIGIT_MAX]++] = from[k];
+}
+
+/* Orders digit by digit, the lowest first: false if there is no memory for it. */
+static bool sort_digits(struct stoa__rowlist *list)
+{
+	uint64_t *other = stoa__realloc_array(NULL, list->cap, sizeof *other), max = 0;
+
+	if (!other)
+		return false;
+	for (size_t k = 0; k < list->n; k++)
+		max |= list->rows[k];
+	for (unsigned shift = 0; shift < 64 && max >> shift; shift += DIGIT_BITS) {
+		uint64_t *rows = list->rows;
+
+		sort_digit(rows, other, list->n, shift);
+		list->rows = other;
+		other = rows;
+	}
+	stoa__free(other);
+	return true;
+}
+
 void stoa__rowlist_sort(struct stoa__rowlist *list)
 {
 	size_t n = 0;
 
-	if (list->n)
+	if (ascends(list))
+		return;
+	if (list->n < DIGITS_FROM || !sort_digits(list))
 		qsort(list->rows, list->n, sizeof *list->rows, by_rowid);
 	for (size_t k = 0; k < list->n; k++)
 		if (!n || list->rows[n - 1] != list->rows[k])

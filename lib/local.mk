@@ -61,6 +61,7 @@ libstoa_all_la_SOURCES += \
 	%D%/handle.h \
 	%D%/hints.c \
 	%D%/hints.h \
+	%D%/hints_deep.h \
 	%D%/hints_fill.c \
 	%D%/hints_fill.h \
 	%D%/import.c \
@@ -103,13 +104,21 @@ libstoa_all_la_SOURCES += \
 	%D%/set_algebra.c \
 	%D%/set_build.c \
 	%D%/set_build.h \
+	%D%/set_deep.c \
 	%D%/set_file.c \
 	%D%/set_file.h \
 	%D%/set_find.c \
 	%D%/set_key.c \
+	%D%/set_lists.c \
+	%D%/set_lists.h \
 	%D%/set_many.c \
+	%D%/set_once.c \
 	%D%/set_run.c \
 	%D%/set_run.h \
+	%D%/set_seats.c \
+	%D%/set_seats.h \
+	%D%/set_thin.c \
+	%D%/set_thin.h \
 	%D%/set_view.c \
 	%D%/set_view.h \
 	%D%/set_words.c \

@@ -18,6 +18,7 @@
 #include "db.h"
 #include "set_file.h"
 #include "set_run.h"
+#include "set_thin.h"
 
 #define ROOM_MIN 64	/* hints that a delta has room for */
 
@@ -77,62 +78,89 @@ void stoa__set_tables(const struct stoa__set *set, struct stoa__set_tables *out)
 
 /* A key, and what is wanted of its rows. */
 struct search {
-	const struct stoa__table *t;
-	const struct stoa__index_def *def;
-	const struct stoa_value *values;
+	struct stoa__set_key key;
 	uint64_t but;			/* a row that does not count */
 	uint64_t rowid;			/* the first that was found */
 	struct stoa__rowlist *list;	/* or all of them */
 };
 
-static int find_first(void *ctx, uint64_t rowid, struct stoa_error *err)
+static int is_its(const struct search *s, uint64_t rowid, struct stoa_error *err)
+{
+	return stoa__set_matches(s->key.t, s->key.def, rowid, s->key.values, err);
+}
+
+/* A row that has the key. */
+static int take_first(void *ctx, uint64_t rowid, struct stoa_error *err)
 {
 	struct search *s = ctx;
 
-	if (rowid == s->but)
-		return 0;
+	(void)err;
 	s->rowid = rowid;
-	return stoa__set_matches(s->t, s->def, rowid, s->values, err);
+	return rowid != s->but;
+}
+
+static int find_first(void *ctx, uint64_t rowid, struct stoa_error *err)
+{
+	int rc = rowid == ((struct search *)ctx)->but ? 0 : is_its(ctx, rowid, err);
+
+	return rc > 0 ? take_first(ctx, rowid, err) : rc;
+}
+
+static int find_first_of(void *ctx, uint64_t first, uint64_t last, struct stoa_error *err)
+{
+	return stoa__set_scan(&((struct search *)ctx)->key, first, last, take_first, ctx, err);
 }
 
 int stoa__set_first(const struct stoa__table *t, uint32_t i, uint64_t hash,
 		    const struct stoa_value *values, uint64_t but, uint64_t *rowid,
 		    struct stoa_error *err)
 {
-	struct search s = { .t = t, .def = def_of(t, i), .values = values, .but = but };
+	static const struct stoa__set_reach reach = { 0, UINT64_MAX, find_first_of };
+	struct search s = { .key = { t, def_of(t, i), values, hash }, .but = but };
 	const struct stoa__set *set = stoa__set_of(t, i);
 	int rc = 0;
 
 	if (set->delta)
-		rc = stoa__set_probe(&set->delta->hints, NULL, hash, find_first, &s, err);
+		rc = stoa__set_probe(&set->delta->hints, NULL, hash, find_first, &reach, &s, err);
 	for (uint32_t r = set->n_runs; !rc && r-- > 0;)
-		rc = stoa__set_probe(&set->run[r]->hints, set->run[r], hash, find_first, &s, err);
+		rc = stoa__set_probe(&set->run[r]->hints, set->run[r], hash, find_first, &reach, &s,
+				     err);
 	if (rc > 0)
 		*rowid = s.rowid;
 	return rc;
 }
 
+static int take_all(void *ctx, uint64_t rowid, struct stoa_error *err)
+{
+	int rc = stoa__rowlist_add(((struct search *)ctx)->list, rowid);
+
+	return rc == STOA_ENOMEM ? stoa__fail_memory(err) : rc;
+}
+
 static int list_all(void *ctx, uint64_t rowid, struct stoa_error *err)
 {
-	struct search *s = ctx;
-	int rc = stoa__set_matches(s->t, s->def, rowid, s->values, err);
+	int rc = is_its(ctx, rowid, err);
 
-	if (rc <= 0)
-		return rc;
-	rc = stoa__rowlist_add(s->list, rowid);
-	return rc == STOA_ENOMEM ? stoa__fail_memory(err) : rc;
+	return rc > 0 ? take_all(ctx, rowid, err) : rc;
+}
+
+static int list_all_of(void *ctx, uint64_t first, uint64_t last, struct stoa_error *err)
+{
+	return stoa__set_scan(&((struct search *)ctx)->key, first, last, take_all, ctx, err);
 }
 
 int stoa__set_all(const struct stoa__table *t, uint32_t i, uint64_t hash,
 		  const struct stoa_value *values, struct stoa__rowlist *list,
 		  struct stoa_error *err)
 {
-	struct search s = { .t = t, .def = def_of(t, i), .values = values, .list = list };
+	static const struct stoa__set_reach reach = { 0, UINT64_MAX, list_all_of };
+	struct search s = { .key = { t, def_of(t, i), values, hash }, .list = list };
 	struct stoa__set_tables tables;
 
 	stoa__set_tables(stoa__set_of(t, i), &tables);
 	for (uint32_t k = 0; k < tables.n; k++)
-		STOA_TRY(stoa__set_probe(tables.hints[k], tables.run[k], hash, list_all, &s, err));
+		STOA_TRY(stoa__set_probe(tables.hints[k], tables.run[k], hash, list_all, &reach, &s,
+					 err));
 	stoa__rowlist_sort(list);
 	return STOA_OK;
 }
@@ -242,7 +270,7 @@ static int put_batch(void *ctx, const struct stoa__set_batch *batch, struct stoa
 /* Puts the rows' hints into f->into. */
 static int put_all(struct filling *f, struct stoa_error *err)
 {
-	struct stoa__set_walk walk = { f->t, def_of(f->t, f->i), extent, put_batch, f };
+	struct stoa__set_walk walk = { f->t, def_of(f->t, f->i), extent, put_batch, f, 0, 0 };
 	int rc = stoa__set_walk(&walk, err);
 
 	stoa__buf_release(&f->scratch);
@@ -262,7 +290,7 @@ static struct stoa__set_build build_of(const struct stoa__version *w, const stru
 /* Puts the rows' hints into f->into, which nobody sees yet. */
 static int build_in_heap(const struct stoa__version *w, struct filling *f, struct stoa_error *err)
 {
-	struct stoa__set_walk walk = { f->t, def_of(f->t, f->i), extent, NULL, f };
+	struct stoa__set_walk walk = { f->t, def_of(f->t, f->i), extent, NULL, f, 0, 0 };
 	struct stoa__set_build build = build_of(w, f, &walk);
 
 	return stoa__set_build(&build, err);
@@ -270,9 +298,30 @@ static int build_in_heap(const struct stoa__version *w, struct filling *f, struc
 
 static struct stoa__hints_shape shape_of(struct filling *f)
 {
-	struct stoa__set_walk walk = { f->t, def_of(f->t, f->i), extent, NULL, f };
+	struct stoa__set_walk walk = { f->t, def_of(f->t, f->i), extent, NULL, f, 0, 0 };
 
 	return stoa__set_shape(&walk);
+}
+
+/* Leaves the rows out of a shape that need no hints of their own. */
+static int thin_shape(struct filling *f, struct stoa__hints_shape *shape, struct stoa_error *err)
+{
+	struct stoa__set_walk walk = { f->t, def_of(f->t, f->i), extent, NULL, f, 0, 0 };
+
+	return stoa__set_thin_shape(&walk, shape, err);
+}
+
+/* The same for rows that are to be put into @h. */
+static int thin_for(struct filling *f, const struct stoa__hints *h, struct stoa__hints_shape *shape,
+		    struct stoa_error *err)
+{
+	struct stoa__hints_shape of_all = *shape;
+
+	of_all.first = h->first;
+	of_all.last = h->first + (((uint64_t)1 << h->bits) - 1);
+	STOA_TRY(thin_shape(f, &of_all, err));
+	shape->n = of_all.n;
+	return STOA_OK;
 }
 
 /* A check of the hints of @i. */
@@ -291,11 +340,12 @@ static int is_it(void *ctx, uint64_t rowid, struct stoa_error *err)
 /* Does a table hint at the row under the hash? */
 static int is_hinted(const struct checking *c, uint64_t hash, uint64_t rowid, struct stoa_error *err)
 {
+	struct stoa__set_reach reach = { .first = rowid, .last = rowid };
 	int rc = 0;
 
 	for (uint32_t k = 0; k < c->tables.n && !rc; k++)
-		rc = stoa__set_probe(c->tables.hints[k], c->tables.run[k], hash, is_it, &rowid,
-				     err);
+		rc = stoa__set_probe(c->tables.hints[k], c->tables.run[k], hash, is_it, &reach,
+				     &rowid, err);
 	return rc;
 }
 
@@ -320,34 +370,47 @@ static int check_batch(void *ctx, const struct stoa__set_batch *batch, struct st
 int stoa__set_check(const struct stoa__table *t, uint32_t i, struct stoa_error *err)
 {
 	struct checking c = { .t = t, .i = i };
-	struct stoa__set_walk walk = { t, def_of(t, i), NULL, check_batch, &c };
+	struct stoa__set_walk walk = { t, def_of(t, i), NULL, check_batch, &c, 0, 0 };
 
 	stoa__set_tables(stoa__set_of(t, i), &c.tables);
 	return stoa__set_walk(&walk, err);
 }
 
 /*
- * What a delta is made for that is filled by @f: @more hints and @ahead rowids than there are. Any
- * row may be updated, so it can name all.
+ * What a delta is made for that is filled by @f: more hints and rowids than there are, where @old is
+ * full. Any row may be updated, so it can name all.
  */
-static struct stoa__hints_shape delta_shape(struct filling *f, uint64_t more, uint64_t ahead)
+static int delta_shape(struct filling *f, const struct stoa__hints *old,
+		       struct stoa__hints_shape *out, struct stoa_error *err)
 {
 	struct stoa__set_walk all = { .t = f->t, .def = def_of(f->t, f->i) };
-	struct stoa__hints_shape shape = stoa__set_shape(&all);
+	uint64_t rows = shape_of(f).n, more = 0, ahead = 0;
 
-	if (!shape.first)
-		shape.first = f->t->next_rowid;
-	shape.n = shape_of(f).n + more + ROOM_MIN;
-	shape.last = f->t->next_rowid + ROOM_MIN + ahead;
-	return shape;
+	*out = stoa__set_shape(&all);
+	if (!out->first)
+		out->first = f->t->next_rowid;
+	/*
+	 * Half as much again, so that a row is hashed three times in the long run; and not few where
+	 * many rows have few hints, as all of them are read.
+	 */
+	if (old) {
+		more = stoa__hints_used(old) / 2;
+		more = more < rows / 16 ? rows / 16 : more;
+		ahead = (f->t->next_rowid - old->first) / 2;
+	}
+	out->n = rows;
+	out->last = f->t->next_rowid + ROOM_MIN + ahead;
+	STOA_TRY(thin_shape(f, out, err));
+	out->n += more + ROOM_MIN;
+	return STOA_OK;
 }
 
 /*
- * Gives the state a new delta, of the rows that no run speaks for, with room for @more. @once may
- * be NULL.
+ * Gives the state a new delta, of the rows that no run speaks for, with room for more than @old had
+ * unless that is NULL. @once may be NULL.
  */
-static int renew_delta(struct stoa__version *w, struct stoa__table *t, uint32_t i, uint64_t more,
-		       uint64_t ahead, struct stoa__once *once, struct stoa_error *err)
+static int renew_delta(struct stoa__version *w, struct stoa__table *t, uint32_t i,
+		       const struct stoa__hints *old, struct stoa__once *once, struct stoa_error *err)
 {
 	struct filling f = { .t = t, .i = i, .last = UINT64_MAX, .once = once };
 	struct stoa__hints_shape shape;
@@ -358,7 +421,7 @@ static int renew_delta(struct stoa__version *w, struct stoa__table *t, uint32_t 
 	if (stoa__index_own(w, t, i, &set) < 0)
 		return stoa__fail_memory(err);
 	f.set = set;
-	shape = delta_shape(&f, more, ahead);
+	STOA_TRY(delta_shape(&f, old, &shape, err));
 	d = delta_new(w, &shape);
 	if (!d)
 		return stoa__fail_memory(err);
@@ -383,9 +446,7 @@ static int make_room(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 
 	if (h && stoa__hints_has_room(h, 1, rowid, rowid))
 		return STOA_OK;
-	/* Half as much again, so that a row is hashed three times in the long run. */
-	return renew_delta(w, t, i, h ? stoa__hints_used(h) / 2 : 0,
-			   h ? (t->next_rowid - h->first) / 2 : 0, NULL, err);
+	return renew_delta(w, t, i, h, NULL, err);
 }
 
 /* ---- whole groups ---- */
@@ -464,7 +525,7 @@ static int finish_file(struct stoa__set_file *file, const struct filling *f,
 static int file_run(struct stoa_txn *txn, struct filling *f, struct stoa__set_run **out,
 		    struct stoa_error *err)
 {
-	struct stoa__set_walk walk = { f->t, def_of(f->t, f->i), extent, NULL, f };
+	struct stoa__set_walk walk = { f->t, def_of(f->t, f->i), extent, NULL, f, 0, 0 };
 	struct stoa__set_build build = build_of(txn->version, f, &walk);
 	struct stoa__segment *segment = NULL;
 	struct stoa__set_file file = { 0 };
@@ -504,9 +565,10 @@ static int add_run(struct stoa__version *w, struct stoa_txn *txn, struct stoa__t
 		return STOA_OK;
 	if (stoa__index_own(w, t, i, &set) < 0)
 		return stoa__fail_memory(err);
-	stoa__hints_plan(&hints, &shape);
 	f.set = set;
 	f.into = &hints;
+	STOA_TRY(thin_shape(&f, &shape, err));
+	stoa__hints_plan(&hints, &shape);
 	f.once = once_for(&once, t, i, true, c);
 	STOA_TRY(txn ? file_run(txn, &f, &run, err) : heap_run(w, &f, &run, err));
 	set->run[set->n_runs++] = run;
@@ -526,6 +588,8 @@ static int add_to_delta(struct stoa__version *w, struct stoa__table *t, uint32_t
 
 	if (!add.n)
 		return STOA_OK;
+	if (h)
+		STOA_TRY(thin_for(&f, h, &add, err));
 	if (h && stoa__hints_has_room(h, add.n, add.first, add.last)) {
 		f.into = &f.set->delta->hints;
 		f.once = once_for(&once, t, i, true, c);
@@ -535,8 +599,7 @@ static int add_to_delta(struct stoa__version *w, struct stoa__table *t, uint32_t
 	} else {
 		/* The first load makes a delta of its size; later ones leave room for those to come. */
 		f.once = once_for(&once, t, i, false, c);
-		rc = renew_delta(w, t, i, h ? stoa__hints_used(h) / 2 : 0,
-				 h ? (t->next_rowid - h->first) / 2 : 0, f.once, err);
+		rc = renew_delta(w, t, i, h, f.once, err);
 	}
 	return end_once(f.once, rc, err);
 }
@@ -647,7 +710,7 @@ static void after(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 static int loaded(struct stoa__version *w, struct stoa__table *t, uint32_t i,
 		  struct stoa_error *err)
 {
-	return renew_delta(w, t, i, 0, 0, NULL, err);
+	return renew_delta(w, t, i, NULL, NULL, err);
 }
 
 const struct stoa__index_ops stoa__set_ops = {

@@ -29,7 +29,7 @@
 
 #include "core/source.h"
 #include "core/type.h"
-#include "hints.h"
+#include "hints_deep.h"
 #include "index.h"
 
 #define STOA__SET_RUNS_MAX 16
@@ -138,8 +138,13 @@ struct stoa__set_walk {
 	enum stoa__set_extent (*extent)(void *ctx, const struct stoa__group *g);
 	int (*each)(void *ctx, const struct stoa__set_batch *batch, struct stoa_error *err);
 	void *ctx;
+	/* Pages that have none of these rowids are passed over; last 0: none are. */
+	uint64_t first, last;
 };
-/* Reads keys group by group, in order. */
+/*
+ * Reads keys group by group, in order. What each() fails with ends it and is returned; of a walk
+ * within a range, news too.
+ */
 int stoa__set_walk(const struct stoa__set_walk *walk, struct stoa_error *err);
 /* The groups of a table, for several threads to walk through. */
 struct stoa__set_groups {
@@ -173,13 +178,23 @@ static inline int stoa__set_group(const struct stoa__hints *h, struct stoa__set_
  */
 typedef int stoa__set_candidate(void *ctx, uint64_t rowid, struct stoa_error *err);
 
+/* The same of all rows [first, last]; some do, or did. */
+typedef int stoa__set_candidates(void *ctx, uint64_t first, uint64_t last, struct stoa_error *err);
+
+/* What else is to be known of a look-up. */
+struct stoa__set_reach {
+	uint64_t first, last;	/* rowids that are wanted; hints at others may be told of, too */
+	stoa__set_candidates *each_block;	/* NULL: rows of a block are told of one by one */
+};
+
 /*
- * Goes through what a table hints at under @hash. To be inlined with @each, as it is the heart of
- * every look-up.
+ * Goes through the hints of one bucket: adds their number to *@n. To be inlined with @each, as it is
+ * the heart of every look-up.
  */
 static inline __attribute__((always_inline)) int
-stoa__set_probe(const struct stoa__hints *h, struct stoa__set_run *run, uint64_t hash,
-		stoa__set_candidate *each, void *ctx, struct stoa_error *err)
+stoa__set_probe_bucket(const struct stoa__hints *h, struct stoa__set_run *run, uint64_t hash,
+		       bool deep, stoa__set_candidate *each, void *ctx, unsigned *n,
+		       struct stoa_error *err)
 {
 	uint64_t g = stoa__hints_home(h, hash);
 	unsigned tag = stoa__hints_tag(hash);
@@ -190,10 +205,12 @@ stoa__set_probe(const struct stoa__hints *h, struct stoa__set_run *run, uint64_t
 		STOA_TRY(stoa__set_group(h, run, g, &group, err));
 		for (unsigned m = stoa__hints_match(group, tag); m; m &= m - 1) {
 			uint64_t word = stoa__hints_word(group, (unsigned)__builtin_ctz(m));
-			int rc = 0;
+			int rc;
 
-			if (stoa__hints_mark(h, word, hash) < 4)
-				rc = each(ctx, stoa__hints_rowid(h, word), err);
+			if (!stoa__hints_is_of(stoa__hints_mark(h, word, hash), deep))
+				continue;
+			++*n;
+			rc = each(ctx, stoa__hints_rowid(h, word), err);
 			if (rc)
 				return rc;
 		}
@@ -203,6 +220,41 @@ stoa__set_probe(const struct stoa__hints *h, struct stoa__set_run *run, uint64_t
 	}
 	return 0;
 }
+
+/* set_deep.c: what is below a key's bucket, which is full. @reach may be NULL. */
+int stoa__set_probe_below(const struct stoa__hints *h, struct stoa__set_run *run, uint64_t hash,
+			  stoa__set_candidate *each, const struct stoa__set_reach *reach, void *ctx,
+			  struct stoa_error *err);
+
+/*
+ * Goes through what a table hints at under @hash: rows by @each, and by blocks those of a key that
+ * many have (hints_deep.h), ascending.
+ */
+static inline __attribute__((always_inline)) int
+stoa__set_probe(const struct stoa__hints *h, struct stoa__set_run *run, uint64_t hash,
+		stoa__set_candidate *each, const struct stoa__set_reach *reach, void *ctx,
+		struct stoa_error *err)
+{
+	unsigned n = 0;
+	int rc = stoa__set_probe_bucket(h, run, hash, false, each, ctx, &n, err);
+
+	if (rc || n < STOA__HINTS_BUCKET)
+		return rc;
+	return stoa__set_probe_below(h, run, hash, each, reach, ctx, err);
+}
+
+/*
+ * Tells @each of the members of @t among rows [first, last] that have the key, ascending: 0, or
+ * whatever it returned, or an error.
+ */
+struct stoa__set_key {
+	const struct stoa__table *t;
+	const struct stoa__index_def *def;
+	const struct stoa_value *values;
+	uint64_t hash;
+};
+int stoa__set_scan(const struct stoa__set_key *key, uint64_t first, uint64_t last,
+		   stoa__set_candidate *each, void *ctx, struct stoa_error *err);
 
 /* ---- set.c ---- */
 

@@ -7,31 +7,17 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "set_lists.h"
+#include "set_seats.h"
+#include "set_thin.h"
 
-#define CHUNK 512 /* hints of a list that lie together */
-#define SLAB 32   /* chunks that are allocated together */
 #define WAVES_MAX 4
 #define SHARDS_MAX 1024       /* of a wave: as many streams of memory are written at once */
 #define ROWS_OF_THREAD 100000 /* that are worth another thread */
 #define LANES_MAX 64
+#define SEATS 1024
 
 uint64_t stoa__set_wave = (uint64_t)4 << 20;
-
-struct chunk {
-	struct chunk *next;
-	struct stoa__hint hint[CHUNK];
-};
-
-struct slab {
-	struct slab *next;
-	struct chunk chunk[SLAB];
-};
-
-/* Hints for a shard; all chunks but the first are full. */
-struct list {
-	struct chunk *chunk;
-	size_t n; /* of the first */
-};
 
 struct build;
 
@@ -39,10 +25,13 @@ struct build;
 struct lane {
 	struct build *b;
 	struct stoa__task task;
-	struct list *lists;        /* by shard of the wave */
-	struct slab *used, *spare; /* in this wave; in those before */
-	size_t n_taken;            /* chunks of the newest that is used */
-	uint64_t last;             /* the greatest rowid */
+	struct stoa__room room;      /* of the lists, for a wave */
+	struct stoa__list *lists;    /* by shard of the wave */
+	struct stoa__set_thin *thin; /* NULL: no key has many rows */
+	struct stoa__seats seats;    /* hints of buckets below, of keys of the shard at hand */
+	struct stoa__hints_pile below;   /* for the second round */
+	struct stoa__hints_pile late[2]; /* that no shard had room for, by round */
+	uint64_t last;               /* the greatest rowid */
 	struct stoa__buf scratch;
 	struct stoa_error err; /* of the call at hand */
 };
@@ -65,6 +54,9 @@ struct build {
 	uint64_t from, to;          /* shards of this wave */
 	struct slot *slots;         /* the first is shard 0's, the others go round */
 	size_t n_slots;
+	bool often;                 /* a key may have many rows: there may be a second round */
+	bool second;                /* this is it */
+	_Atomic bool goes_deep;     /* there is to be one, but the table is not in heap */
 	pthread_mutex_t lock;       /* of what follows */
 	pthread_cond_t done;        /* a shard is, or something failed */
 	uint64_t next, next_done;   /* shard to be filled; to be done */
@@ -74,102 +66,6 @@ struct build {
 	int rc;
 	struct stoa_error err;
 };
-
-/* ---- keys that may be there once ---- */
-
-void stoa__once_init(struct stoa__once *o, const struct stoa__table *t, uint32_t i,
-		     struct stoa__conflicts *conflicts)
-{
-	memset(o, 0, sizeof *o);
-	o->t = t;
-	o->i = i;
-	o->conflicts = conflicts;
-	pthread_mutex_init(&o->lock, NULL);
-}
-
-static int key_of(const struct stoa__once *o, struct stoa__buf *scratch, uint64_t rowid,
-		  struct stoa_value *key, struct stoa_error *err)
-{
-	struct stoa__place at;
-
-	STOA_TRY(stoa__table_locate(o->t, rowid, &at, err));
-	return stoa__set_key_of(o->t, &o->t->schema->indexes[o->i], at, scratch, key, err);
-}
-
-int stoa__once_end(struct stoa__once *o, struct stoa_error *err)
-{
-	struct stoa_value key[STOA_INDEX_SLOTS_MAX];
-	struct stoa__buf scratch = STOA__BUF_INIT;
-	int rc = STOA_OK;
-
-	pthread_mutex_destroy(&o->lock);
-	if (o->rowid)
-		rc = key_of(o, &scratch, o->rowid, key, err);
-	if (o->rowid && rc == STOA_OK)
-		rc = stoa__set_taken(o->t, o->i, key, o->other, err);
-	stoa__buf_release(&scratch);
-	return rc;
-}
-
-/* Row @goes is to go, as the other has its key. */
-static int note(struct stoa__once *o, uint64_t goes, uint64_t other, struct stoa_error *err)
-{
-	int rc = STOA_OK;
-
-	pthread_mutex_lock(&o->lock);
-	if (o->conflicts) {
-		rc = stoa__rowlist_add(&o->conflicts->losers, goes);
-	} else if (!o->rowid || goes < o->rowid || (goes == o->rowid && other < o->other)) {
-		o->rowid = goes;
-		o->other = other;
-	}
-	pthread_mutex_unlock(&o->lock);
-	return rc < 0 ? stoa__fail_memory(err) : STOA_OK;
-}
-
-int stoa__once_equals(struct stoa__once *o, struct stoa__buf *scratch, uint64_t old, uint64_t rowid,
-		      struct stoa_error *err)
-{
-	struct stoa_value key[STOA_INDEX_SLOTS_MAX];
-	bool earlier = o->conflicts && o->conflicts->policy == STOA_CONFLICT_REPLACE;
-	bool old_goes = earlier == (old < rowid);
-	int rc;
-
-	if (old == rowid)
-		return STOA__BOTH_STAY;
-	STOA_TRY(key_of(o, scratch, rowid, key, err));
-	rc = stoa__set_matches(o->t, &o->t->schema->indexes[o->i], old, key, err);
-	if (rc <= 0)
-		return rc < 0 ? rc : STOA__BOTH_STAY;
-	STOA_TRY(note(o, old_goes ? old : rowid, old_goes ? rowid : old, err));
-	return old_goes ? STOA__OLD_GOES : STOA__NEW_GOES;
-}
-
-struct looking {
-	struct stoa__once *once;
-	struct stoa__buf *scratch;
-	uint64_t rowid;
-};
-
-static int candidate(void *ctx, uint64_t old, struct stoa_error *err)
-{
-	struct looking *l = ctx;
-	int rc = stoa__once_equals(l->once, l->scratch, old, l->rowid, err);
-
-	return rc == STOA__OLD_GOES ? STOA__BOTH_STAY : rc;
-}
-
-int stoa__once_look(struct stoa__once *o, struct stoa__buf *scratch, uint64_t hash, uint64_t rowid,
-		    struct stoa_error *err)
-{
-	struct looking l = { o, scratch, rowid };
-	int rc = STOA__BOTH_STAY;
-
-	for (uint32_t j = 0; j < o->tables.n && !rc; j++)
-		rc = stoa__set_probe(o->tables.hints[j], o->tables.run[j], hash, candidate, &l,
-				     err);
-	return rc;
-}
 
 /* ---- threads ---- */
 
@@ -197,76 +93,52 @@ static int share(struct build *b, void (*run)(void *lane))
 
 /* ---- hints, by shard ---- */
 
-static struct chunk *take_chunk(struct lane *l)
-{
-	struct slab *s = l->used;
-
-	if (!s || l->n_taken == SLAB) {
-		s = l->spare;
-		if (s)
-			l->spare = s->next;
-		else
-			s = stoa__alloc_aligned(sizeof *s);
-		if (!s)
-			return NULL;
-		s->next = l->used;
-		l->used = s;
-		l->n_taken = 0;
-	}
-	return &s->chunk[l->n_taken++];
-}
-
-static int list_add(struct lane *l, struct list *list, struct stoa__hint hint)
-{
-	if (!list->chunk || list->n == CHUNK) {
-		struct chunk *c = take_chunk(l);
-
-		if (!c)
-			return STOA_ENOMEM;
-		c->next = list->chunk;
-		list->chunk = c;
-		list->n = 0;
-	}
-	list->chunk->hint[list->n++] = hint;
-	return STOA_OK;
-}
-
-static void free_slabs(struct slab *s)
-{
-	while (s) {
-		struct slab *next = s->next;
-
-		stoa__free(s);
-		s = next;
-	}
-}
-
-/* Another wave: lists are empty, their memory is spare. */
+/* Another wave: lists are empty. */
 static void empty_lists(struct lane *l)
 {
-	while (l->used) {
-		struct slab *s = l->used;
-
-		l->used = s->next;
-		s->next = l->spare;
-		l->spare = s;
-	}
+	stoa__room_empty(&l->room);
 	memset(l->lists, 0, l->b->of_wave * sizeof *l->lists);
 }
 
-/* The hints of a batch whose shard is in the wave; how many. */
-static uint32_t sift(const struct build *b, const struct stoa__set_batch *batch,
-		     struct stoa__hint *out, uint64_t *shard)
+/* Keeps the hints whose shard is in the wave; how many. */
+static uint32_t sift(const struct build *b, struct stoa__hint *hint, uint32_t n, uint64_t *shard)
 {
-	uint64_t from = b->from, n = b->to - b->from;
+	uint64_t from = b->from, n_shards = b->to - b->from;
 	uint32_t kept = 0;
 
-	for (uint32_t k = 0; k < batch->n; k++) {
-		shard[kept] = (stoa__hints_home(b->h, batch->hash[k]) >> b->shift) - from;
-		out[kept] = (struct stoa__hint){ batch->hash[k], batch->rowid[k] };
-		kept += shard[kept] < n;
+	for (uint32_t k = 0; k < n; k++) {
+		shard[kept] = (stoa__hints_home(b->h, hint[k].hash) >> b->shift) - from;
+		hint[kept] = hint[k];
+		kept += shard[kept] < n_shards;
 	}
 	return kept;
+}
+
+/* Buckets below are for a table in heap: STOA_EFULL, if it is none. */
+static int go_deep(struct build *b)
+{
+	if (b->h->groups)
+		return STOA_OK;
+	atomic_store_explicit(&b->goes_deep, true, memory_order_relaxed);
+	return STOA_EFULL;
+}
+
+/* The hints of a batch that are to be put; their number, or an error. */
+static int hints_of(struct lane *l, const struct stoa__set_batch *batch, struct stoa__hint *out)
+{
+	uint32_t n = batch->n;
+
+	if (l->thin) {
+		n = stoa__set_thin(l->thin, l->b->h, batch, out);
+		if (n < batch->n)
+			STOA_TRY(go_deep(l->b));
+		if (n < batch->n)
+			stoa__hints_blur(l->b->what->into);
+		return (int)n;
+	}
+	for (uint32_t k = 0; k < n; k++)
+		out[k] = (struct stoa__hint){ batch->hash[k], batch->rowid[k] };
+	return (int)n;
 }
 
 /* Asks for the lines in which other tables may have the hints' keys. */
@@ -284,10 +156,12 @@ static int take_batch(void *ctx, const struct stoa__set_batch *batch, struct sto
 {
 	struct lane *l = ctx;
 	struct stoa__once *once = l->b->what->once;
-	struct stoa__hint hint[STOA__PAGE_ROWS];
+	struct stoa__hint hint[STOA__PAGE_ROWS + 1];
 	uint64_t shard[STOA__PAGE_ROWS + 1];
-	uint32_t n = sift(l->b, batch, hint, shard);
+	int all = hints_of(l, batch, hint);
+	uint32_t n = all < 0 ? 0 : sift(l->b, hint, (uint32_t)all, shard);
 
+	STOA_TRY(all);
 	if (once)
 		prefetch(&once->tables, hint, n);
 	for (uint32_t k = 0; k < n; k++) {
@@ -297,7 +171,7 @@ static int take_batch(void *ctx, const struct stoa__set_batch *batch, struct sto
 			rc = stoa__once_look(once, &l->scratch, hint[k].hash, hint[k].rowid, err);
 		if (rc < 0)
 			return rc;
-		if (rc == STOA__BOTH_STAY && list_add(l, &l->lists[shard[k]], hint[k]) < 0)
+		if (rc == STOA__BOTH_STAY && stoa__list_add(&l->room, &l->lists[shard[k]], hint[k]) < 0)
 			return stoa__fail_memory(err);
 	}
 	if (batch->rowid[batch->n - 1] > l->last)
@@ -307,20 +181,50 @@ static int take_batch(void *ctx, const struct stoa__set_batch *batch, struct sto
 
 static enum stoa__set_extent extent(void *ctx, const struct stoa__group *g)
 {
-	const struct stoa__set_walk *walk = ((struct lane *)ctx)->b->what->walk;
+	struct lane *l = ctx;
+	const struct stoa__set_walk *walk = l->b->what->walk;
 
+	if (l->thin)
+		stoa__set_thin_group(l->thin);
 	return walk->extent ? walk->extent(walk->ctx, g) : STOA__ROWS_ALL;
+}
+
+static void list_rows(struct lane *l)
+{
+	const struct stoa__set_walk *all = l->b->what->walk;
+	struct stoa__set_walk walk = { .t = all->t, .def = all->def, .extent = extent,
+				       .each = take_batch, .ctx = l };
+	int rc = stoa__set_walk_shared(&walk, &l->b->groups, &l->err);
+
+	if (rc < 0)
+		fail(l->b, rc, &l->err);
+}
+
+/* Hints of buckets below. */
+static int take_hints(void *ctx, const struct stoa__hint *hint, size_t n)
+{
+	struct lane *l = ctx;
+	const struct build *b = l->b;
+
+	for (size_t k = 0; k < n; k++) {
+		uint64_t shard = (stoa__hints_home(b->h, hint[k].hash) >> b->shift) - b->from;
+
+		if (shard < b->to - b->from && stoa__list_add(&l->room, &l->lists[shard], hint[k]) < 0)
+			return stoa__fail_memory(&l->err);
+	}
+	return STOA_OK;
 }
 
 static void list_hints(void *ctx)
 {
 	struct lane *l = ctx;
-	const struct stoa__set_walk *all = l->b->what->walk;
-	struct stoa__set_walk walk = { all->t, all->def, extent, take_batch, l };
-	int rc;
+	int rc = STOA_OK;
 
 	empty_lists(l);
-	rc = stoa__set_walk_shared(&walk, &l->b->groups, &l->err);
+	if (l->b->second)
+		rc = stoa__list_each(&l->below.list, take_hints, l);
+	else
+		list_rows(l);
 	if (rc < 0)
 		fail(l->b, rc, &l->err);
 }
@@ -339,12 +243,42 @@ static int equals(void *ctx, uint64_t old, uint64_t rowid, struct stoa_error *er
 	return stoa__once_equals(l->b->what->once, &l->scratch, old, rowid, err);
 }
 
+/* A row whose key's bucket is full goes to the first on its path below that is not. */
+static int full(void *ctx, struct stoa__hint hint, struct stoa_error *err)
+{
+	struct lane *l = ctx;
+	const struct stoa__hints *h = l->b->h;
+
+	STOA_TRY(go_deep(l->b));
+	for (unsigned level = 1; level <= stoa__hints_depth(h); level++) {
+		uint32_t *n;
+
+		hint.hash = stoa__hints_path(h, hint.hash, level, hint.rowid);
+		n = stoa__seats_count(&l->seats, hint.hash);
+		if (!n)
+			return stoa__fail_memory(err);
+		if (*n == STOA__HINTS_BUCKET)
+			continue;
+		++*n;
+		return stoa__hints_pile_add(&l->below, hint, err);
+	}
+	stoa__hints_blur(l->b->what->into);
+	return STOA_OK;
+}
+
 /* What this thread does to a shard is its own matter. */
 static void lend(struct lane *l, struct stoa__shard *s)
 {
 	s->equals = l->b->what->once ? equals : NULL;
+	s->full = l->b->often && !l->b->second ? full : NULL;
+	s->deep = l->b->second;
 	s->ctx = l;
 	s->err = &l->err;
+}
+
+static int put_natives(void *ctx, const struct stoa__hint *hint, size_t n)
+{
+	return stoa__shard_natives(ctx, hint, n);
 }
 
 /* Puts all that the lists have for shard @number into it. */
@@ -360,16 +294,12 @@ static int fill(struct lane *l, uint64_t number)
 	s->groups = b->h->groups ? b->h->groups + s->lo : slot->groups;
 	s->n = 0;
 	lend(l, s);
-	stoa__shard_clear(s);
-	for (size_t i = 0; i < b->n_lanes; i++) {
-		const struct list *list = &b->lanes[i].lists[number - b->from];
-		size_t n = list->n;
-
-		for (const struct chunk *c = list->chunk; c; c = c->next) {
-			STOA_TRY(stoa__shard_natives(s, c->hint, n));
-			n = CHUNK;
-		}
-	}
+	if (!b->second)
+		stoa__shard_clear(s);
+	if (b->often)
+		stoa__seats_clear(&l->seats);
+	for (size_t i = 0; i < b->n_lanes; i++)
+		STOA_TRY(stoa__list_each(&b->lanes[i].lists[number - b->from], put_natives, s));
 	return stoa__shard_strays(s, &s->strays);
 }
 
@@ -384,12 +314,28 @@ static int give_parts(struct build *b, const struct stoa__shard *s, struct stoa_
 	return STOA_OK;
 }
 
+/* What leaves a shard whose keys may be there often waits until all shards are filled. */
+static int put_off(struct lane *l, struct stoa__shard *s)
+{
+	for (size_t i = 0; i < s->leaving.n; i++) {
+		const struct stoa__stray *stray = &s->leaving.stray[i];
+		uint64_t rowid = stoa__hints_rowid(l->b->h, stray->word);
+
+		STOA_TRY(stoa__hints_pile_add(&l->late[l->b->second],
+				  (struct stoa__hint){ stray->hash, rowid }, &l->err));
+	}
+	s->leaving.n = 0;
+	return STOA_OK;
+}
+
 /* Takes in what left the shard before; what leaves this one is kept. */
 static int pass_on(struct lane *l, struct stoa__shard *s)
 {
 	struct stoa__strays left;
 
 	lend(l, s);
+	if (l->b->often && l->b->h->groups)
+		return put_off(l, s);
 	STOA_TRY(stoa__shard_strays(s, &l->b->strays));
 	left = s->leaving;
 	s->leaving = l->b->strays;
@@ -491,8 +437,40 @@ static int close_ring(struct build *b)
 	return rc;
 }
 
-static int work(struct build *b)
+static int put_late(void *ctx, const struct stoa__hint *hint, size_t n)
 {
+	for (size_t k = 0; k < n; k++)
+		stoa__hints_put_late(ctx, hint[k].hash, hint[k].rowid);
+	return STOA_OK;
+}
+
+static int put_below(void *ctx, const struct stoa__hint *hint, size_t n)
+{
+	for (size_t k = 0; k < n; k++)
+		stoa__hints_put_below(ctx, hint[k].hash, hint[k].rowid);
+	return STOA_OK;
+}
+
+/* Puts what has been put off; that below first, as what counts hints is to find it. */
+static void end_rounds(struct build *b)
+{
+	for (size_t i = 0; i < b->n_lanes; i++)
+		(void)stoa__list_each(&b->lanes[i].late[1].list, put_below, b->what->into);
+	for (size_t i = 0; i < b->n_lanes; i++)
+		(void)stoa__list_each(&b->lanes[i].late[0].list, put_late, b->what->into);
+}
+
+static bool is_more(const struct build *b)
+{
+	for (size_t i = 0; i < b->n_lanes; i++)
+		if (b->lanes[i].below.list.chunk)
+			return true;
+	return false;
+}
+
+static int work_round(struct build *b)
+{
+	b->next = b->next_done = 0;
 	for (b->from = 0; b->from < b->n_shards; b->from = b->to) {
 		b->to = b->from + b->of_wave < b->n_shards ? b->from + b->of_wave : b->n_shards;
 		atomic_store(&b->groups.next, 0);
@@ -500,6 +478,18 @@ static int work(struct build *b)
 		STOA_TRY(share(b, fill_shards));
 	}
 	return close_ring(b);
+}
+
+static int work(struct build *b)
+{
+	int rc = work_round(b);
+
+	b->second = rc == STOA_OK && is_more(b);
+	if (b->second)
+		rc = work_round(b);
+	if (rc == STOA_OK)
+		end_rounds(b);
+	return rc;
 }
 
 /* How many shards there are, waves, and threads. */
@@ -524,21 +514,30 @@ static void plan(struct build *b)
 	b->n_slots = b->n_lanes * 2 + 2;
 }
 
+static int init_lane(struct build *b, struct lane *l)
+{
+	l->b = b;
+	l->scratch = (struct stoa__buf)STOA__BUF_INIT;
+	l->lists = stoa__calloc(b->of_wave, sizeof *l->lists);
+	if (!l->lists)
+		return STOA_ENOMEM;
+	if (!b->often)
+		return STOA_OK;
+	l->thin = stoa__set_thin_new();
+	return l->thin ? stoa__seats_init(&l->seats, SEATS) : STOA_ENOMEM;
+}
+
 static int init(struct build *b)
 {
 	size_t group_bytes = sizeof(struct stoa__hints_group);
 
 	b->lanes = stoa__calloc(b->n_lanes, sizeof *b->lanes);
 	b->slots = stoa__calloc(b->n_slots, sizeof *b->slots);
+	b->often = !(b->what->once || b->what->walk->def->flags & STOA_INDEX_UNIQUE);
 	if (!b->lanes || !b->slots || stoa__set_groups_init(&b->groups, b->what->walk->t) < 0)
 		return STOA_ENOMEM;
-	for (size_t i = 0; i < b->n_lanes; i++) {
-		b->lanes[i].b = b;
-		b->lanes[i].scratch = (struct stoa__buf)STOA__BUF_INIT;
-		b->lanes[i].lists = stoa__calloc(b->of_wave, sizeof *b->lanes[i].lists);
-		if (!b->lanes[i].lists)
-			return STOA_ENOMEM;
-	}
+	for (size_t i = 0; i < b->n_lanes; i++)
+		STOA_TRY(init_lane(b, &b->lanes[i]));
 	for (size_t i = 0; !b->h->groups && i < (b->n_shards > 1 ? b->n_slots : 1); i++) {
 		b->slots[i].groups = stoa__alloc_aligned(group_bytes << b->shift);
 		if (!b->slots[i].groups)
@@ -550,10 +549,16 @@ static int init(struct build *b)
 static void release(struct build *b)
 {
 	for (size_t i = 0; b->lanes && i < b->n_lanes; i++) {
-		stoa__free(b->lanes[i].lists);
-		free_slabs(b->lanes[i].used);
-		free_slabs(b->lanes[i].spare);
-		stoa__buf_release(&b->lanes[i].scratch);
+		struct lane *l = &b->lanes[i];
+
+		stoa__free(l->lists);
+		stoa__set_thin_free(l->thin);
+		stoa__seats_release(&l->seats);
+		stoa__room_release(&l->room);
+		stoa__room_release(&l->below.room);
+		stoa__room_release(&l->late[0].room);
+		stoa__room_release(&l->late[1].room);
+		stoa__buf_release(&l->scratch);
 	}
 	for (size_t i = 0; b->slots && i < b->n_slots; i++) {
 		stoa__strays_release(&b->slots[i].shard.strays);
@@ -581,7 +586,9 @@ int stoa__set_build(const struct stoa__set_build *what, struct stoa_error *err)
 		if (b.lanes[i].last > what->into->last)
 			what->into->last = b.lanes[i].last;
 	if (rc == STOA_OK)
-		atomic_store_explicit(&what->into->n, b.n, memory_order_relaxed);
+		atomic_fetch_add_explicit(&what->into->n, b.n, memory_order_relaxed);
+	if (b.goes_deep)
+		rc = STOA_END;
 	if (rc < 0 && err)
 		*err = b.err;
 	release(&b);

@@ -17,6 +17,12 @@
  * Six million keys of two numbers take 0.24 s of the processors, by two threads, where it was 0.45
  * by one; the file's part of that is 0.03 (set_file.h).
  *
+ * Where a key may be there often, rows that its block stands for are left out first (set_thin.h).
+ * Then all others of a key meet in a shard. So who fills it knows which of them have room in the
+ * key's own bucket, and by counting, which go to which bucket below (hints_deep.h): those are listed
+ * once more, in a second round. Their shards may be any, so such a table is in heap; what leaves a
+ * shard in either round is put one by one in the end.
+ *
  * Where keys must not be there twice, equal hashes meet in a shard, and the rows are compared then.
  * Which of two rows goes does not depend on the order in which threads have come to them.
  */
@@ -52,7 +58,10 @@ int stoa__once_look(struct stoa__once *o, struct stoa__buf *scratch, uint64_t ha
 
 struct stoa__set_build {
 	const struct stoa__set_walk *walk; /* which rows; each() is not called */
-	/* Empty, with or without groups (stoa__hints_alloc(), stoa__hints_plan()). */
+	/*
+	 * Empty, with or without groups (stoa__hints_alloc(), stoa__hints_plan()), for as many as
+	 * stoa__set_thin_shape() says, or all.
+	 */
 	struct stoa__hints *into;
 	struct stoa__once *once; /* NULL: a key may be there often */
 	struct stoa__hands *hands;

@@ -12,7 +12,8 @@
 #include "set_build.h"
 
 #define STOA__RUN_MAGIC 0x4e525453u /* "STRN" */
-#define STOA__RUN_VERSION 4u
+#define STOA__RUN_VERSION 5u
+#define STOA__RUN_VERSION_FLAT 4u /* without buckets below: as good to read */
 #define STOA__RUN_HEAD 64 /* bytes before the groups covered */
 
 enum { STOA__RUN_SLOT_HEAD = 1, STOA__RUN_SLOT_PARTS = 2 };

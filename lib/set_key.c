@@ -349,6 +349,49 @@ static bool page_changed(const struct stoa__set_walk *walk, const struct stoa__g
 	return false;
 }
 
+/* The first row of @g, at position @n at most, whose rowid is @rowid or above. */
+static int row_from(const struct stoa__group *g, uint64_t rowid, uint32_t n, uint32_t *row,
+		    struct stoa_error *err)
+{
+	uint64_t first = g->tail ? g->first : g->base->first;
+	uint32_t lo = 0;
+
+	if (g->tail || stoa__base_is_dense(g->base)) {
+		*row = rowid <= first ? 0 : rowid - first < n ? (uint32_t)(rowid - first) : n;
+		return STOA_OK;
+	}
+	while (lo < n) {
+		uint32_t half = lo + (n - lo) / 2;
+		uint64_t there;
+
+		STOA_TRY(stoa__group_rowids(g, half, 1, &there, err));
+		if (there < rowid)
+			lo = half + 1;
+		else
+			n = half;
+	}
+	*row = lo;
+	return STOA_OK;
+}
+
+/* The rows [*from, *to) of @g that the walk is to give, widened to pages. */
+static int rows_within(const struct stoa__set_walk *walk, const struct stoa__group *g,
+		       uint32_t *from, uint32_t *to, struct stoa_error *err)
+{
+	uint32_t n = stoa__group_rows(walk->t, g);
+
+	*from = 0;
+	*to = n;
+	if (!walk->last)
+		return STOA_OK;
+	STOA_TRY(row_from(g, walk->first, n, from, err));
+	STOA_TRY(row_from(g, walk->last + 1, n, to, err));
+	*from -= *from % STOA__PAGE_ROWS;
+	*to += (STOA__PAGE_ROWS - *to % STOA__PAGE_ROWS) % STOA__PAGE_ROWS;
+	*to = *to < n ? *to : n;
+	return STOA_OK;
+}
+
 /*
  * Calls @each with the first row and the number of rows of every page of @g that the walk is to
  * give.
@@ -358,15 +401,19 @@ static int for_pages(const struct stoa__set_walk *walk, const struct stoa__group
 		     void *ctx, struct stoa_error *err)
 {
 	enum stoa__set_extent extent = walk->extent ? walk->extent(walk->ctx, g) : STOA__ROWS_ALL;
-	uint32_t rows = stoa__group_rows(walk->t, g);
+	uint32_t from, to;
 
 	if (extent == STOA__ROWS_NONE || (extent == STOA__ROWS_CHANGED && !g->overlay))
 		return STOA_OK;
-	for (uint32_t from = 0; from < rows; from += STOA__PAGE_ROWS) {
-		uint32_t n = rows - from < STOA__PAGE_ROWS ? rows - from : STOA__PAGE_ROWS;
+	STOA_TRY(rows_within(walk, g, &from, &to, err));
+	for (; from < to; from += STOA__PAGE_ROWS) {
+		uint32_t n = to - from < STOA__PAGE_ROWS ? to - from : STOA__PAGE_ROWS;
+		int rc = STOA_OK;
 
 		if (extent == STOA__ROWS_ALL || page_changed(walk, g, from / STOA__PAGE_ROWS))
-			STOA_TRY(each(ctx, from, n, err));
+			rc = each(ctx, from, n, err);
+		if (rc)
+			return rc;
 	}
 	return STOA_OK;
 }
@@ -408,10 +455,31 @@ static int each_group(void *ctx, uint64_t first, void *value)
 	return rc;
 }
 
+/* The groups that may have rows of the walk's range. */
+static int for_groups_within(struct groups *gs)
+{
+	const struct stoa__table *t = gs->walk->t;
+	uint64_t at = gs->walk->first;
+	struct stoa__group *g = stoa__tree_floor(t->groups, at);
+	int rc = STOA_OK;
+
+	if (!g)
+		g = stoa__tree_next(t->groups, at, true, &at);
+	for (; g && g->first <= gs->walk->last && !rc; g = stoa__tree_next(t->groups, at, false, &at)) {
+		at = g->first;
+		rc = each_group(gs, at, g);
+	}
+	if (!rc && t->tail && t->tail->first <= gs->walk->last)
+		rc = each_group(gs, 0, t->tail);
+	return rc;
+}
+
 static int for_groups(struct groups *gs)
 {
 	const struct stoa__table *t = gs->walk->t;
 
+	if (gs->walk->last)
+		return for_groups_within(gs);
 	STOA_TRY(stoa__tree_walk(t->groups, 0, each_group, gs));
 	return t->tail ? each_group(gs, 0, t->tail) : STOA_OK;
 }

@@ -99,7 +99,7 @@ static inline int match_in(const struct stoa__set_view *view, struct lot *lot, s
 	m = stoa__hints_match(group, stoa__hints_tag(hash));
 	word = stoa__hints_word(group, (unsigned)__builtin_ctz(m | 1u << (STOA__HINTS_WIDTH - 1)));
 	mark = stoa__hints_mark(h, word, hash);
-	is_first = (m != 0) & (mark < 4) & !lot->rowid[k];
+	is_first = (m != 0) & stoa__hints_is_of(mark, false) & !lot->rowid[k];
 	is_sure = stoa__hints_is_sure(h, mark, step);
 	lot->rowid[k] = is_first ? stoa__hints_rowid(h, word) : lot->rowid[k];
 	lot->owner[k] = is_first ? is_sure ? (uint16_t)(j + 1) : OWNER_NONE : lot->owner[k];
@@ -326,7 +326,7 @@ static bool is_all(const struct stoa__set_view *view)
 	const struct stoa__hints *h = view->tables.hints[0];
 
 	return view->owns_all && h->groups && stoa__hints_used(h) == view->n_owned &&
-	       !stoa__hints_is_stale(h);
+	       !stoa__hints_is_stale(h) && !stoa__hints_is_blurred(h);
 }
 
 int stoa__set_view_find_many(struct stoa__set_view *view, const struct stoa_array *columns, size_t n,

@@ -9,6 +9,7 @@
 #include "core/bitmap.h"
 #include "db.h"
 #include "set_file.h"
+#include "set_thin.h"
 
 #define RUN_RATIO 3		/* a run is at least so much larger than all younger ones */
 
@@ -176,13 +177,17 @@ static int read_head(struct stoa__segment *s, struct stoa__hints *h, uint64_t *n
 		     const uint8_t **list, struct stoa_error *err)
 {
 	const uint8_t *p;
+	uint32_t version;
 	size_t len;
 	int rc = stoa__segment_chunk(s, 0, STOA__RUN_SLOT_HEAD, &p, &len, err);
 
 	if (rc == STOA_ENOTFOUND)
 		return malformed(s, err);
 	STOA_TRY(rc);
-	if (len < STOA__RUN_HEAD || stoa__load_u32(p) != STOA__RUN_MAGIC || stoa__load_u32(p + 4) != STOA__RUN_VERSION)
+	if (len < STOA__RUN_HEAD || stoa__load_u32(p) != STOA__RUN_MAGIC)
+		return malformed(s, err);
+	version = stoa__load_u32(p + 4);
+	if (version != STOA__RUN_VERSION && version != STOA__RUN_VERSION_FLAT)
 		return malformed(s, err);
 	h->n_groups = stoa__load_u64(p + 8);
 	atomic_init(&h->n, stoa__load_u64(p + 16));
@@ -383,7 +388,7 @@ static enum stoa__set_extent extent(void *ctx, const struct stoa__group *g)
 
 static int build(struct writing *wr)
 {
-	struct stoa__set_walk walk = { wr->t, &wr->t->schema->indexes[wr->i], extent, NULL, wr };
+	struct stoa__set_walk walk = { wr->t, &wr->t->schema->indexes[wr->i], extent, NULL, wr, 0, 0 };
 	struct stoa__hints hints;
 	struct stoa__set_build build = { .walk = &walk, .into = &hints, .n_threads = 1,
 					 .hands = &wr->db->hands };
@@ -397,6 +402,7 @@ static int build(struct writing *wr)
 	qsort(wr->covered, wr->n_covered, sizeof *wr->covered, by_file);
 	STOA_TRY(new_plan(wr));
 	shape = stoa__set_shape(&walk);
+	STOA_TRY(stoa__set_thin_shape(&walk, &shape, wr->err));
 	stoa__hints_plan(&hints, &shape);
 	STOA_TRY(stoa__set_file_create(&file, wr->db, false, wr->err));
 	rc = stoa__set_file_build(&file, &build, wr->err);

@@ -5,7 +5,7 @@
  *     a segment of one group; slot 1: what the run is, slots 2, 3, ...: its groups of hints, 256 KiB each
  *
  *     slot 1    0   "STRN"        magic
- *               4   u32           4, the version
+ *               4   u32           5, the version; 4 is one without buckets below (hints_deep.h)
  *               8   u64           groups of hints
  *              16   u64           hints in them
  *              24   u64           n, row groups covered

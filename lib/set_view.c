@@ -142,6 +142,7 @@ static inline int candidate(void *ctx, uint64_t rowid, struct stoa_error *err)
 static int look(struct search *search, uint64_t hash, struct stoa_error *err)
 {
 	const struct stoa__set_view *view = search->view;
+	struct stoa__set_reach reach = { .last = search->below - 1 };
 	int rc = 1;
 
 	if (view->fades)
@@ -151,7 +152,7 @@ static int look(struct search *search, uint64_t hash, struct stoa_error *err)
 	rc = 0;
 	for (uint32_t j = 0; j < view->tables.n && !rc; j++)
 		rc = stoa__set_probe(view->tables.hints[j], view->tables.run[j], hash, candidate,
-				     search, err);
+				     &reach, search, err);
 	return rc;
 }
 
@@ -179,7 +180,7 @@ static int find_word(const struct stoa__set_view *view, uint32_t j, uint64_t has
 {
 	const struct stoa__hints *h = view->tables.hints[j];
 	uint64_t g = stoa__hints_home(h, hash);
-	unsigned tag = stoa__hints_tag(hash);
+	unsigned tag = stoa__hints_tag(hash), n = 0;
 
 	for (uint64_t step = 0; step < stoa__hints_steps(h); step++) {
 		const struct stoa__hints_group *group = stoa__hints_group(h, g);
@@ -191,8 +192,11 @@ static int find_word(const struct stoa__set_view *view, uint32_t j, uint64_t has
 			uint64_t mark = stoa__hints_mark(h, w, hash);
 			const struct stoa__spot *s;
 
+			if (!stoa__hints_is_of(mark, false))
+				continue;
 			*rowid = stoa__hints_rowid(h, w);
-			s = mark < 4 ? stoa__places_find(&view->places, *rowid) : NULL;
+			n++;
+			s = stoa__places_find(&view->places, *rowid);
 			if (!s)
 				continue;
 			if (s->owner == j + 1 && stoa__hints_is_sure(h, mark, step))
@@ -203,10 +207,10 @@ static int find_word(const struct stoa__set_view *view, uint32_t j, uint64_t has
 				return 1;
 		}
 		if (!stoa__hints_went_on(group, hash))
-			return 0;
+			break;
 		g = stoa__hints_next(h, hash, g, step);
 	}
-	return 0;
+	return n < STOA__HINTS_BUCKET ? 0 : -1;
 }
 
 int stoa__set_view_word(const struct stoa__set_view *view, uint64_t hash, uint64_t word,

@@ -83,8 +83,8 @@ int stoa__set_view_find_words(const struct stoa__set_view *view, const struct st
 			      size_t n, uint64_t *found, stoa_rowid *rows, struct stoa_error *err);
 
 /*
- * A row with a key of one number, as long as all candidates are in plain spots or surely right, and
- * all parts are open: 1, 0, or -1 where there is more to do.
+ * A row with a key of one number, as long as all candidates are in plain spots or surely right, no
+ * bucket is full, and all parts are open: 1, 0, or -1 where there is more to do.
  */
 int stoa__set_view_word(const struct stoa__set_view *view, uint64_t hash, uint64_t word,
 			uint64_t *rowid);

@@ -85,6 +85,7 @@ cmocka_tests += \
 	%D%/session_test \
 	%D%/spill_test \
 	%D%/set_build_test \
+	%D%/set_few_test \
 	%D%/set_test \
 	%D%/settle_test \
 	%D%/sql_test \
