@@ -504,6 +504,13 @@ int stoa__checkpoint_working(struct stoa_db *db, struct stoa__version *w, uint64
 	return rc;
 }
 
+/* The log's next file, so that no writer has to make it; before the last checkpoint none is wanted. */
+static void make_log_file(struct stoa_db *db)
+{
+	if (db->n_background)
+		stoa__log_make_file(db->log);
+}
+
 /* A checkpoint of the head, when it is its turn. */
 static int checkpoint_head(struct stoa_db *db, struct stoa_error *err)
 {
@@ -512,6 +519,7 @@ static int checkpoint_head(struct stoa_db *db, struct stoa_error *err)
 	int rc;
 
 	/* Who gets the writer's lock has little left to write; what fails here does so again there. */
+	make_log_file(db);
 	(void)stoa__log_flush(db->log, UINT64_MAX, true, NULL);
 	stoa__writer_lock(db);
 	pthread_mutex_lock(&db->checkpoint);
@@ -536,6 +544,7 @@ static int checkpoint_head(struct stoa_db *db, struct stoa_error *err)
 		stoa__writer_unlock(db);
 	}
 	pthread_mutex_unlock(&db->checkpoint);
+	make_log_file(db);
 	return rc;
 }
 

@@ -12,29 +12,36 @@
  * next leader together with all others that waited: nobody has to hope for company, and a single
  * committer pays one pwrite and one fdatasync.
  *
- * A file is zeros before records go over them (log_file.c). When it is half full somebody in the
- * background makes the next one *ahead*: zeros take as long as the records that go over them, and a
- * committer waited for up to 16 MiB of them at a time before (a fifth of all the time of large
- * commits). It has its header and its name, too, so that a committer who is on the disk with all
- * that is before goes on in it without a word to the disk: a header, a name and a folder that were synced
- * then took as long as five commits. For a large record the current file grows instead.
+ * A file is zeros before records go over them (log_file.c). Somebody in the background makes the next
+ * one *ahead*, when the first is half full, the others as soon as they are begun: zeros take as long as the
+ * records that go over them, and a committer waited for up to 16 MiB of them at a time before (a fifth
+ * of all the time of large commits). It has its header and its name, too, so that going on in it takes
+ * no word to the disk: a header, a name and a folder that were synced then took as long as five commits.
+ * For a large record the current file grows instead.
  *
  * Room comes first: a record is appended once the zeros that it goes over are in the file, so that
- * a full disk is found while nothing has been promised, and the transaction can still be aborted.
- * Whoever appends makes room, as a leader, if nothing was made ahead; it has written all that is
- * pending by then, so that a file ends where a new one is begun.
+ * a full disk is found while nothing has been promised, and the transaction can still be aborted. With
+ * a file made ahead that is a matter of memory: the log *turns* to it, and who leads next finds in
+ * `pending` the end of the one file and the beginning of the other, and syncs the one before it writes
+ * the other. Lazy commits that turned with a sync of their own held up all writers for as long
+ * as the disk took, 4 ms or 300. If nothing was made ahead, or the turn before is not done, whoever
+ * appends makes room as a leader.
+ *
+ *     pending   [ records of fd ... | turned_len ... records of next ]
  *
  * (1) durable <= written <= appended. `busy` is set while there is a leader.
- * (2) `writing`, fd, name, number, salt, offset, size, span and harmless belong to the leader; all
- *     else to the mutex, but for what is being made ahead: that is its maker's.
+ * (2) `writing`, fd, name, number, salt, offset, size and harmless belong to the leader, as `next` and
+ *     turned_* once `turning` is set; span to who appends; all else to the mutex, but for what is being
+ *     made ahead: that is its maker's.
  * (3) fd is -1 when the next record begins a new file, which will have `number`. All of the file before
- *     it is on the disk, so all that is not durable is in the current file.
+ *     it is on the disk, so all that is not durable is in the current file, or pending for the next.
  * (4) Once something failed nothing is written any more: after a failed sync nobody knows what is
  *     on the disk.
- * (5) All that is pending has room in the current file: it goes from offset to tail, which is at
- *     most room.
+ * (5) All that is pending has room: in the current file from offset on and, after a turn, in the next
+ *     from its header on. It goes to tail, which is at most room.
  * (6) A record's seal names `durable` as of its write. It is exact, as there is one leader.
  * (7) What was made ahead is the file after the current one, or the one that comes if there is none.
+ *     While there is a turn to be done nothing is: of all files only the last may be blank.
  */
 #include "log_format.h"
 
@@ -46,7 +53,8 @@
 
 #include "../lib/core/alloc.h"
 
-#define PENDING_MAX ((size_t)8 << 20)	/* more than that is written without being asked */
+#define PENDING_MAX ((size_t)16 << 20)	/* more than that is written without being asked, */
+#define PENDING_MANY ((size_t)1 << 20)	/* more than that in the background */
 #define YIELDS_MAX 16
 #define KEEP_MAX ((size_t)16 << 20)	/* a larger buffer is given back after use */
 
@@ -61,6 +69,10 @@ struct stoa__log {
 	uint64_t tail;			/* where the next record is to lie, in the current file */
 	uint64_t room;			/* zeros are there up to here; 0: there is no file */
 	struct stoa__buf pending;
+	bool turning;			/* from the current file to `next`: */
+	struct stoa__log_blank next;	/* what is pending for it follows on */
+	size_t turned_len;		/* bytes of pending for the file before, and on */
+	uint64_t turned_seq;		/* its last record */
 	uint64_t n_pending;		/* records in it */
 	uint64_t crowd;			/* committers that were seen during the last flush */
 	uint64_t appended;
@@ -72,8 +84,9 @@ struct stoa__log {
 
 	struct stoa__log_blank ahead;	/* the next file; what it is to be, while there is none */
 	bool ahead_busy;		/* its maker, or the leader, is at it, without the mutex */
+	atomic_bool ahead_hurry;	/* somebody waits for it: a shorter one will do */
 	bool ahead_failed;		/* not to be tried again for this number */
-	atomic_bool wants_file;		/* somebody should make it */
+	atomic_bool wants_file;		/* somebody should make it, or write what is pending */
 
 	struct stoa__buf writing;
 	int fd;
@@ -90,12 +103,12 @@ struct stoa__log {
 
 /* ---- files; the leader's ---- */
 
-/* Ends the current file: all of it is on the disk, and the next record begins another. */
-static int end_file(struct stoa__log *log, struct stoa_error *err)
+/* Ends the current file: all of it is on the disk, @synced by now, and the next record begins another. */
+static int end_file(struct stoa__log *log, bool synced, struct stoa_error *err)
 {
 	if (log->fd < 0)
 		return STOA_OK;
-	if (log->durable < log->written)
+	if (!synced)
 		STOA_TRY(stoa__file_sync_data(log->fd, log->name, err));
 	stoa__file_close(log->fd);
 	log->fd = -1;
@@ -127,7 +140,7 @@ static int need_ahead(struct stoa__log *log, uint64_t need, struct stoa_error *e
 	need += sizeof(struct log_header);
 	if (log->ahead.fd < 0) {
 		log->ahead.size = need > LOG_LARGE ? LOG_GROW_BYTES : stoa__log_size_for(log->span);
-		rc = stoa__log_make_blank(log->dir, &log->ahead, false, err);
+		rc = stoa__log_make_blank(log->dir, &log->ahead, NULL, err);
 		log->harmless = rc == STOA_EFULL;
 		if (rc < 0)
 			return rc;
@@ -145,7 +158,6 @@ static void begin_file(struct stoa__log *log, const struct stoa__log_blank *b)
 	log->size = b->size;
 	log->salt = b->salt;
 	log->offset = sizeof(struct log_header);
-	log->span += b->size;
 	stoa__log_name(b->number, "log", log->name);
 }
 
@@ -161,14 +173,16 @@ static void seal(struct stoa__log *log, uint8_t *p, uint64_t durable, uint64_t o
 	memcpy(p, &rec, sizeof rec);
 }
 
-/* Seals and writes all of log->writing, for which there is room. */
-static int write_records(struct stoa__log *log, uint64_t durable, struct stoa_error *err)
+/* Seals and writes bytes [from, end) of log->writing, for which there is room in the current file. */
+static int write_records(struct stoa__log *log, size_t from, size_t end, uint64_t durable,
+			 struct stoa_error *err)
 {
-	uint8_t *p = log->writing.p;
-	size_t len = log->writing.len;
+	size_t len = end - from;
+	uint8_t *p;
 
 	if (!len)
 		return STOA_OK;	/* there may be no buffer yet */
+	p = log->writing.p + from;
 	for (size_t at = 0; at < len;) {
 		uint32_t payload = stoa__load_u32(p + at + offsetof(struct log_record, len));
 
@@ -192,10 +206,21 @@ static int prepare(struct stoa__log *log, uint64_t size, struct stoa_error *err)
 		return STOA_OK;
 	}
 	STOA_TRY(need_ahead(log, size, err));
-	STOA_TRY(end_file(log, err));
+	STOA_TRY(end_file(log, log->durable >= log->written, err));
 	begin_file(log, &log->ahead);
+	log->span += log->ahead.size;
 	log->ahead.fd = -1;
 	return STOA_OK;
+}
+
+/* What log->writing has for the current file, then what it has for the next one. */
+static int write_turn(struct stoa__log *log, uint64_t durable, struct stoa_error *err)
+{
+	STOA_TRY(write_records(log, 0, log->turned_len, durable, err));
+	STOA_TRY(end_file(log, durable >= log->turned_seq, err));
+	begin_file(log, &log->next);
+	log->next.fd = -1;
+	return write_records(log, log->turned_len, log->writing.len, log->turned_seq, err);
 }
 
 /* ---- group commit ---- */
@@ -255,13 +280,15 @@ static int lead(struct stoa__log *log, bool sync, struct stoa_error *err)
 	uint64_t target = log->appended;
 	uint64_t durable = log->durable;
 	uint64_t n = log->n_pending;
+	bool turning = log->turning;
 	int rc;
 
 	log->pending = log->writing;
 	log->n_pending = 0;
 	log->writing = taken;
 	pthread_mutex_unlock(&log->mutex);
-	rc = write_records(log, durable, &e);
+	rc = turning ? write_turn(log, durable, &e) :
+		       write_records(log, 0, log->writing.len, durable, &e);
 	if (rc == STOA_OK && sync && log->fd >= 0)
 		rc = stoa__file_sync_data(log->fd, log->name, &e);
 	stoa__buf_reset(&log->writing);
@@ -272,6 +299,10 @@ static int lead(struct stoa__log *log, bool sync, struct stoa_error *err)
 	if (rc < 0)
 		return fail_for_good(log, rc, &e, err);
 	log->written = target;
+	if (turning && log->durable < log->turned_seq)
+		log->durable = log->turned_seq;
+	if (turning)
+		log->turning = false;
 	if (sync)
 		log->durable = target;
 	return STOA_OK;
@@ -312,8 +343,10 @@ static void aim_ahead(struct stoa__log *log)
 /* Waits until nobody makes a file, so that we may. The mutex is held, here and below. */
 static void take_ahead_lead(struct stoa__log *log)
 {
-	while (log->ahead_busy)
+	while (log->ahead_busy) {
+		atomic_store_explicit(&log->ahead_hurry, true, memory_order_relaxed);
 		pthread_cond_wait(&log->cond, &log->mutex);
+	}
 	log->ahead_busy = true;
 }
 
@@ -321,6 +354,29 @@ static void give_ahead_lead(struct stoa__log *log)
 {
 	log->ahead_busy = false;
 	pthread_cond_broadcast(&log->cond);
+}
+
+/*
+ * Goes on in the file that was made ahead, if there is one: who leads next ends the current file. The
+ * mutex is held.
+ */
+static bool turn(struct stoa__log *log, uint64_t size)
+{
+	if (log->ahead_busy || log->ahead.fd < 0 || log->turning || size > LOG_LARGE)
+		return false;
+	log->turning = true;
+	log->next = log->ahead;
+	log->turned_len = log->pending.len;
+	log->turned_seq = log->appended;
+	log->tail = sizeof(struct log_header);
+	log->room = log->next.size;
+	log->span += log->next.size;
+	log->ahead = (struct stoa__log_blank){ .fd = -1,
+					       .number = log->next.number + 1,
+					       .size = stoa__log_size_for(log->span) };
+	log->ahead_failed = false;
+	atomic_store_explicit(&log->wants_file, true, memory_order_relaxed);
+	return true;
 }
 
 /*
@@ -332,7 +388,7 @@ static int make_room(struct stoa__log *log, uint64_t size, struct stoa_error *er
 	struct stoa_error e = { 0 };
 	int rc;
 
-	if (log->tail + size <= log->room)
+	if (log->tail + size <= log->room || turn(log, size))
 		return STOA_OK;
 	take_lead(log);
 	rc = log->failed < 0 ? fail_again(log, err) : lead(log, false, err);
@@ -374,16 +430,26 @@ static int put_record(struct stoa__log *log, uint64_t seq, const void *payload, 
 	return STOA_OK;
 }
 
-/*
- * After a record of @size bytes: is it time to make the next file? Large records do without. The
- * mutex is held.
- */
-static void want_ahead(struct stoa__log *log, uint64_t size)
+/* Is it time to make the next file, after a record of @size bytes? Large ones do without. */
+static bool is_file_due(const struct stoa__log *log, uint64_t size)
 {
 	uint64_t left = log->room - log->tail;
 
-	if (!log->ahead_busy && log->ahead.fd < 0 && !log->ahead_failed &&
-	    size <= LOG_LARGE && (left < log->room / 2 || left < 4 * size))
+	return !log->turning && !log->ahead_busy && log->ahead.fd < 0 && !log->ahead_failed &&
+	       size <= LOG_LARGE && (left < log->room / 2 || left < 4 * size);
+}
+
+/* Is there much to write, since the record of @size bytes that came last? Large ones are waited for. */
+static bool is_much_pending(const struct stoa__log *log, uint64_t size)
+{
+	return size <= LOG_LARGE && log->pending.len > PENDING_MANY &&
+	       log->pending.len - size <= PENDING_MANY;
+}
+
+/* After a record of @size bytes: has the background something to do? The mutex is held. */
+static void want_ahead(struct stoa__log *log, uint64_t size)
+{
+	if (is_file_due(log, size) || is_much_pending(log, size))
 		atomic_store_explicit(&log->wants_file, true, memory_order_relaxed);
 }
 
@@ -474,14 +540,17 @@ void stoa__log_make_file(struct stoa__log *log)
 
 	pthread_mutex_lock(&log->mutex);
 	atomic_store_explicit(&log->wants_file, false, memory_order_relaxed);
-	if (log->ahead_busy || log->ahead.fd >= 0 || log->failed < 0) {
+	if (log->turning || log->pending.len > PENDING_MANY)
+		(void)reach(log, log->appended, false, NULL);	/* whoever appends hears of it */
+	if (log->turning || log->ahead_busy || log->ahead.fd >= 0 || log->failed < 0) {
 		pthread_mutex_unlock(&log->mutex);
 		return;
 	}
 	log->ahead_busy = true;
+	atomic_store_explicit(&log->ahead_hurry, false, memory_order_relaxed);
 	b = log->ahead;
 	pthread_mutex_unlock(&log->mutex);
-	rc = stoa__log_make_blank(log->dir, &b, true, NULL);
+	rc = stoa__log_make_blank(log->dir, &b, &log->ahead_hurry, NULL);
 	if (rc == STOA_OK)
 		atomic_fetch_add(&log->disk_bytes, b.size);
 	pthread_mutex_lock(&log->mutex);
@@ -503,7 +572,8 @@ static void drop_ahead(struct stoa__log *log)
 static void drop_idle(struct stoa__log *log)
 {
 	pthread_mutex_lock(&log->mutex);
-	if (!log->ahead_busy && log->ahead.fd >= 0 && log->record_bytes < log->ahead.size / 2) {
+	if (!log->ahead_busy && log->ahead.fd >= 0 && log->ahead.size > LOG_FILE_MIN &&
+	    log->record_bytes < log->ahead.size / 2) {
 		log->ahead_busy = true;
 		pthread_mutex_unlock(&log->mutex);
 		drop_ahead(log);
@@ -550,6 +620,8 @@ int stoa__log_drop_before(struct stoa__log *log, uint64_t file, struct stoa_erro
 static void log_free(struct stoa__log *log)
 {
 	stoa__file_close(log->fd);
+	if (log->turning)
+		stoa__file_close(log->next.fd);
 	pthread_mutex_destroy(&log->mutex);
 	pthread_cond_destroy(&log->cond);
 	stoa__buf_release(&log->pending);
@@ -577,7 +649,7 @@ static int go_on(struct stoa__log *log, const struct stoa__log_walk *w, struct s
 	STOA_TRY(stoa__file_sync(log->fd, log->name, err));
 	/* The catalog may cover more than the log has: those numbers are gone. */
 	if (w->next <= w->from.seq)
-		return end_file(log, err);
+		return end_file(log, true, err);
 	return STOA_OK;
 }
 

@@ -55,16 +55,17 @@ int stoa__log_open(const struct stoa__dir *dir, bool read_only, struct stoa__log
 void stoa__log_close(struct stoa__log *log, bool clean);
 /*
  * The next record. @seq must be the last one + 1, or larger if a file begins with it (after
- * rotate). Only memory is touched, unless more than 8 MiB wait, which are then written (not
- * synced), or the file has no room for the record: that is made first. STOA_EFULL: the disk has
- * none; nothing has changed, and the record may be tried again.
+ * rotate). Only memory is touched, unless more than 16 MiB wait, which are then written (not
+ * synced), or the file has no room for the record and the next one was not made ahead: it is made
+ * first. STOA_EFULL: the disk has none; nothing has changed, and the record may be tried again.
  */
 int stoa__log_append(struct stoa__log *log, uint64_t seq, const void *payload, size_t len,
 		     struct stoa_error *err);
 /*
- * Should the next file be made, so that who appends need not? Asked after an append; a look at a flag.
- * stoa__log_make_file() does that, for as long as megabytes of zeros take, beside appends and flushes;
- * if it cannot, who appends does it, or hears why not. Who finds it made goes on in it without a sync.
+ * Should the next file be made, or megabytes that wait be written, so that who appends need not? Asked
+ * after an append; a look at a flag. stoa__log_make_file() does both, for as long as a disk takes for
+ * megabytes, beside appends and flushes, and the file also where nobody asked; if it cannot, who appends
+ * does it, or hears why not. Who finds the file made goes on in it without a word to the disk.
  */
 bool stoa__log_wants_file(const struct stoa__log *log);
 void stoa__log_make_file(struct stoa__log *log);

@@ -26,6 +26,8 @@
 #ifndef STOA__LOG_FORMAT_H
 #define STOA__LOG_FORMAT_H
 
+#include <stdatomic.h>
+
 #include "../lib/core/buf.h"
 #include "../lib/core/hash.h"
 #include "log.h"
@@ -111,11 +113,11 @@ uint64_t stoa__log_size_for(uint64_t span);
 int stoa__log_extend(int fd, const char *name, uint64_t *size, uint64_t end, struct stoa_error *err);
 /*
  * Makes file b->number of b->size bytes, on the disk and under its name, in the place of a blank one that
- * may have that. b->fd is -1 and nothing left of it when that fails. @slowly: by pieces that are waited
- * for, so that flushes of others come in between.
+ * may have that. b->fd is -1 and nothing left of it when that fails. With @hurry it is made by pieces that
+ * are waited for, so that flushes of others come in between, and as short as may be once that is set.
  */
-int stoa__log_make_blank(const struct stoa__dir *dir, struct stoa__log_blank *b, bool slowly,
-			 struct stoa_error *err);
+int stoa__log_make_blank(const struct stoa__dir *dir, struct stoa__log_blank *b,
+			 const atomic_bool *hurry, struct stoa_error *err);
 /* Closes and removes one, if there is one. */
 void stoa__log_drop_blank(const struct stoa__dir *dir, struct stoa__log_blank *b);
 

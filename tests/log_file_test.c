@@ -87,24 +87,76 @@ static void what_was_made_ahead_outlives_a_rotation_but_not_rest(void **state)
 	struct place *p = *state;
 	struct stoa__log_position at;
 	struct stoa__log *log;
+	uint64_t seq = 1;
+
+	assert_int_equal(records_open(p, false, records_begin, NULL, &log), STOA_OK);
+	for (int i = 0; i < 3; i++) {
+		seq = fill(p, log, seq);
+		stoa__log_make_file(log);
+	}
+	assert_true(is_begun(p, "log/00000003.log"));
+	assert_true(has_file(p, "log/00000004.log"));
+	assert_int_equal(stoa__log_rotate(log, &at, &p->err), STOA_OK);
+	assert_int_equal(at.file, 4);
+	record_append(p, log, seq);
+	assert_false(has_file(p, "log/00000005.log"));
+	/* Of the least size it stays: the next record need not wait for another. */
+	assert_int_equal(stoa__log_rotate(log, &at, &p->err), STOA_OK);
+	assert_int_equal(at.file, 5);
+	stoa__log_make_file(log);
+	assert_int_equal(stoa__log_drop_before(log, at.file, &p->err), STOA_OK);
+	assert_int_equal(stoa__log_disk_bytes(log), 256 << 10);
+	assert_true(has_file(p, "log/00000005.log"));
+	stoa__log_close(log, true);
+	assert_false(has_file(p, "log/00000005.log"));
+}
+
+/* Lazy records go on in the next file before anything of them, or of the end of this one, is written. */
+static void a_turn_to_the_next_file_waits_for_no_disk(void **state)
+{
+	struct place *p = *state;
+	struct replayed seen = { 0 };
+	struct stoa__log *log;
 	uint64_t seq;
 
 	assert_int_equal(records_open(p, false, records_begin, NULL, &log), STOA_OK);
 	seq = fill(p, log, 1);
 	stoa__log_make_file(log);
-	assert_int_equal(stoa__log_rotate(log, &at, &p->err), STOA_OK);
-	assert_int_equal(at.file, 2);
-	record_append(p, log, seq);
-	assert_true(has_file(p, "log/00000002.log"));
+	assert_false(stoa__log_wants_file(log));
+	seq = fill(p, log, seq);	/* the turn */
+	assert_false(is_begun(p, "log/00000001.log"));
+	assert_false(is_begun(p, "log/00000002.log"));
 	assert_false(has_file(p, "log/00000003.log"));
-	seq = fill(p, log, seq + 1);
 	stoa__log_make_file(log);
-	assert_int_equal(stoa__log_rotate(log, &at, &p->err), STOA_OK);
-	assert_int_equal(at.file, 3);
-	assert_int_equal(stoa__log_drop_before(log, at.file, &p->err), STOA_OK);
-	assert_int_equal(stoa__log_disk_bytes(log), 0);
-	assert_false(has_file(p, "log/00000003.log"));
-	stoa__log_close(log, true);
+	assert_true(is_begun(p, "log/00000001.log"));
+	assert_true(is_begun(p, "log/00000002.log"));
+	assert_false(is_begun(p, "log/00000003.log"));
+	assert_int_equal(stoa__log_flush(log, seq - 1, true, &p->err), STOA_OK);
+	stoa__log_close(log, false);
+	assert_int_equal(records_open(p, true, records_begin, &seen, &log), STOA_OK);
+	assert_int_equal(seen.n, seq - 1);
+	stoa__log_close(log, false);
+}
+
+static void a_turn_that_was_never_written_leaves_a_blank_file(void **state)
+{
+	struct place *p = *state;
+	struct replayed seen = { 0 };
+	struct stoa__log *log;
+	uint64_t seq;
+
+	assert_int_equal(records_open(p, false, records_begin, NULL, &log), STOA_OK);
+	seq = append_durably(p, log, 1);
+	seq = fill(p, log, seq);
+	stoa__log_make_file(log);
+	(void)fill(p, log, seq);
+	stoa__log_close(log, false);
+	assert_true(has_file(p, "log/00000002.log"));
+	assert_int_equal(records_open(p, false, records_begin, &seen, &log), STOA_OK);
+	assert_int_equal(seen.n, 1);
+	assert_false(has_file(p, "log/00000002.log"));
+	(void)append_durably(p, log, 2);
+	stoa__log_close(log, false);
 }
 
 static bool has_news(struct place *p, const struct stoa__log *log)
@@ -309,9 +361,11 @@ static void files_are_made_beside_a_writer(void **state)
 	while (stoa__log_bytes(log) < 4 << 20) {
 		assert_int_equal(stoa__log_append(log, ++seq, payload, sizeof payload, &p->err),
 				 STOA_OK);
-		assert_int_equal(stoa__log_flush(log, seq, true, &p->err), STOA_OK);
+		if (seq % 7 == 0)	/* so that most turns have something to write before them */
+			assert_int_equal(stoa__log_flush(log, seq, true, &p->err), STOA_OK);
 	}
 	pthread_join(maker, NULL);
+	assert_int_equal(stoa__log_flush(log, seq, true, &p->err), STOA_OK);
 	stoa__log_close(log, false);
 	assert_int_equal(stoa__log_check(&p->dir, records_begin, false, NULL, NULL, &p->err), STOA_OK);
 }
@@ -469,6 +523,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_next_file_is_made_ahead_and_taken),
 		TEST(what_was_made_ahead_outlives_a_rotation_but_not_rest),
+		TEST(a_turn_to_the_next_file_waits_for_no_disk),
+		TEST(a_turn_that_was_never_written_leaves_a_blank_file),
 		TEST(a_blank_file_is_no_news_to_a_reader),
 		TEST(a_blank_file_is_no_part_of_the_log),
 		TEST(a_file_that_cannot_be_made_ahead_is_made_when_it_is_needed),
