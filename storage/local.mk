@@ -21,6 +21,8 @@ libstoa_all_la_SOURCES += \
 	%D%/log.h \
 	%D%/log_format.h \
 	%D%/log_file.c \
+	%D%/log_look.c \
+	%D%/log_own.h \
 	%D%/log_read.c \
 	%D%/segment.h \
 	%D%/segment_format.h \

@@ -43,7 +43,7 @@
  * (7) What was made ahead is the file after the current one, or the one that comes if there is none.
  *     While there is a turn to be done nothing is: of all files only the last may be blank.
  */
-#include "log_format.h"
+#include "log_own.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -57,49 +57,6 @@
 #define PENDING_MANY ((size_t)1 << 20)	/* more than that in the background */
 #define YIELDS_MAX 16
 #define KEEP_MAX ((size_t)16 << 20)	/* a larger buffer is given back after use */
-
-struct stoa__log {
-	const struct stoa__dir *dir;
-	bool read_only;
-
-	pthread_mutex_t mutex;
-	pthread_cond_t cond;		/* the leader is done */
-	bool busy;
-	bool fresh;			/* the next record begins a file */
-	uint64_t tail;			/* where the next record is to lie, in the current file */
-	uint64_t room;			/* zeros are there up to here; 0: there is no file */
-	struct stoa__buf pending;
-	bool turning;			/* from the current file to `next`: */
-	struct stoa__log_blank next;	/* what is pending for it follows on */
-	size_t turned_len;		/* bytes of pending for the file before, and on */
-	uint64_t turned_seq;		/* its last record */
-	uint64_t n_pending;		/* records in it */
-	uint64_t crowd;			/* committers that were seen during the last flush */
-	uint64_t appended;
-	uint64_t written;
-	uint64_t durable;
-	uint64_t record_bytes;		/* since the last rotate */
-	int failed;
-	struct stoa_error failure;	/* its words */
-
-	struct stoa__log_blank ahead;	/* the next file; what it is to be, while there is none */
-	bool ahead_busy;		/* its maker, or the leader, is at it, without the mutex */
-	atomic_bool ahead_hurry;	/* somebody waits for it: a shorter one will do */
-	bool ahead_failed;		/* not to be tried again for this number */
-	atomic_bool wants_file;		/* somebody should make it, or write what is pending */
-
-	struct stoa__buf writing;
-	int fd;
-	char name[LOG_NAME_SIZE];
-	uint64_t number;
-	uint64_t salt;
-	uint64_t offset;		/* of the next record */
-	uint64_t size;			/* zeros are there up to here */
-	uint64_t span;			/* of all files since the last rotation, this one included */
-	bool harmless;			/* what failed was making room, and nothing has changed */
-
-	_Atomic uint64_t disk_bytes;
-};
 
 /* ---- files; the leader's ---- */
 
@@ -706,46 +663,6 @@ int stoa__log_open(const struct stoa__dir *dir, bool read_only, struct stoa__log
 	return STOA_OK;
 }
 
-/* Is there the first word of a record at @offset of @name? */
-static int has_record(const struct stoa__log *log, const char *name, uint64_t offset, bool *has,
-		      struct stoa_error *err)
-{
-	uint8_t bytes[4] = { 0 };
-	size_t got;
-	int fd;
-	int rc;
-
-	STOA_TRY(stoa__file_open(log->dir, name, O_RDONLY, &fd, err));
-	rc = stoa__file_read_some(fd, name, offset, bytes, sizeof bytes, &got, err);
-	stoa__file_close(fd);
-	*has = stoa__load_u32(bytes) == LOG_RECORD_MAGIC;
-	return rc;
-}
-
-int stoa__log_has_news(const struct stoa__log *log, bool *news, struct stoa_error *err)
-{
-	char next[LOG_NAME_SIZE];
-	struct stoa_error e = { 0 };
-	int rc = STOA_OK;
-
-	*news = false;
-	if (log->offset)
-		rc = has_record(log, log->name, log->offset, news, &e);
-	if (rc == STOA_ENOTFOUND)
-		*news = true;
-	if (*news)
-		return STOA_OK;
-	stoa__log_name(log->number, "log", next);
-	if (rc == STOA_OK)
-		rc = has_record(log, next, sizeof(struct log_header), news, &e);
-	if (rc < 0 && rc != STOA_ENOTFOUND) {
-		if (err)
-			*err = e;
-		return rc;
-	}
-	return STOA_OK;
-}
-
 void stoa__log_close(struct stoa__log *log, bool clean)
 {
 	if (!log)
@@ -757,53 +674,4 @@ void stoa__log_close(struct stoa__log *log, bool clean)
 		(void)stoa__log_list(log->dir, remove_file, &r, NULL);
 	}
 	log_free(log);
-}
-
-/* ---- figures ---- */
-
-bool stoa__log_has_failed(struct stoa__log *log)
-{
-	bool failed;
-
-	pthread_mutex_lock(&log->mutex);
-	failed = log->failed < 0;
-	pthread_mutex_unlock(&log->mutex);
-	return failed;
-}
-
-uint64_t stoa__log_durable_seq(struct stoa__log *log)
-{
-	uint64_t seq;
-
-	pthread_mutex_lock(&log->mutex);
-	seq = log->durable;
-	pthread_mutex_unlock(&log->mutex);
-	return seq;
-}
-
-uint64_t stoa__log_bytes(struct stoa__log *log)
-{
-	uint64_t n;
-
-	pthread_mutex_lock(&log->mutex);
-	n = log->record_bytes;
-	pthread_mutex_unlock(&log->mutex);
-	return n;
-}
-
-uint64_t stoa__log_disk_bytes(struct stoa__log *log)
-{
-	return atomic_load(&log->disk_bytes);
-}
-
-uint64_t stoa__log_heap(struct stoa__log *log)
-{
-	uint64_t bytes;
-
-	pthread_mutex_lock(&log->mutex);
-	bytes = stoa__alloc_size(log) + stoa__alloc_size(log->pending.p);
-	if (!log->busy)
-		bytes += stoa__alloc_size(log->writing.p);
-	pthread_mutex_unlock(&log->mutex);
-	return bytes;
 }
