@@ -2,6 +2,7 @@
 /* schema.c - see schema.h */
 #include "schema.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "core/alloc.h"
@@ -140,6 +141,8 @@ static int fill_slot(struct stoa__schema *s, size_t i, const struct stoa_slot *d
 	return STOA_OK;
 }
 
+static _Atomic uint64_t serials;	/* given out */
+
 int stoa__schema_new(struct stoa__version *w, const char *name, const struct stoa_slot *slots,
 		     const uint32_t *ids, const struct stoa_value *absents, size_t n_slots,
 		     uint32_t next_slot, struct stoa__schema **out, struct stoa_error *err)
@@ -158,6 +161,7 @@ int stoa__schema_new(struct stoa__version *w, const char *name, const struct sto
 	s = stoa__block_new(w, STOA__KIND_SCHEMA, sizeof *s);
 	if (!s)
 		return stoa__fail_memory(err);
+	s->serial = atomic_fetch_add_explicit(&serials, 1, memory_order_relaxed) + 1;
 	if (alloc_arrays(s, name, slots, absents, n_slots) < 0) {
 		rc = stoa__fail_memory(err);
 		goto fail;

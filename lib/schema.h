@@ -41,6 +41,7 @@ struct stoa__index_def {
 
 struct stoa__schema {
 	struct stoa__block block;
+	uint64_t serial;	/* no other schema of this process has it, at whatever address */
 	char *name;
 	struct stoa__slot *slots;
 	struct stoa_slot *defs;		/* the same definitions in a row, for stoa_table_info() */

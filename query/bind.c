@@ -56,14 +56,12 @@ static struct stoa__bound *bind_string(struct stoa__binder *bn, const struct sto
 static struct stoa__bound *bind_value(struct stoa__binder *bn, const struct stoa__token *at,
 				      struct stoa_value v)
 {
-	struct stoa__type type = { v.type, v.type == STOA_DECIMAL ? STOA_DECIMAL_PRECISION_MAX : 0,
-				   v.type == STOA_DECIMAL ? v.scale : 0, 0 };
+	struct stoa__type type = stoa__type_of_value(&v);
 
 	if (stoa__type_is_int(v.type) && v.type >= STOA_U8)
 		v.i = (int64_t)v.u;
 	if (stoa__type_is_int(v.type))
 		v.type = STOA_I64;
-	type = stoa__type_normal(type);
 	if (v.type == STOA_STRING)
 		v.type = STOA_TEXT;
 	if (v.type == STOA_F32)
@@ -76,7 +74,17 @@ static struct stoa__bound *bind_value(struct stoa__binder *bn, const struct stoa
 
 static struct stoa__bound *bind_param(struct stoa__binder *bn, const struct stoa__ast *a)
 {
-	return bind_value(bn, &a->at, bn->params ? bn->params[a->op - 1] : stoa_null());
+	struct stoa_value v = bn->params ? bn->params[a->op - 1] : stoa_null();
+	struct stoa__bound *b;
+
+	if (bn->params_read)
+		bn->params_read[a->op - 1] = true;
+	if (!bn->params_read || v.type == STOA_NULL)
+		return bind_value(bn, &a->at, v);
+	b = stoa__bound_new(bn, STOA__BOUND_COLUMN, &a->at, stoa__type_of_value(&v), 0);
+	if (b)
+		b->index = bn->first_param + a->op - 1;
+	return b;
 }
 
 static struct stoa__bound *bind_interval(struct stoa__binder *bn, const struct stoa__ast *a)

@@ -159,6 +159,12 @@ struct stoa__binder {
 	struct stoa__tables *tables;
 	const struct stoa_value *params;	/* NULL while preparing: all unknown */
 	uint32_t n_params;
+	/*
+	 * Parameters, but for NULLs, are columns from variable @first_param on, of the types of
+	 * @params; read[k]: number k is (point.h). NULL: they are constants.
+	 */
+	bool *params_read;
+	uint32_t first_param;
 	const char *no_aggregates;	/* where we are, if aggregates may not be here: "WHERE" */
 	struct stoa__agg *aggs;
 	size_t n_aggs;

@@ -134,6 +134,8 @@ bool stoa__type_common(struct stoa__type a, struct stoa__type b, struct stoa__ty
  * table.
  */
 struct stoa__type stoa__type_of_slot(const struct stoa_slot *slot);
+/* What a parameter, or a slot's default, is in expressions. */
+struct stoa__type stoa__type_of_value(const struct stoa_value *v);
 /* A type's name in SQL ("bigint", "double", our own too), with its arguments; false if unknown. */
 bool stoa__type_named(const char *p, size_t len, int n_args, const uint32_t *args,
 		      struct stoa__type *out);

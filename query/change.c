@@ -25,8 +25,8 @@
 #include "../lib/core/error.h"
 #include "../lib/core/type.h"
 #include "change_state.h"
-#include "direct.h"
 #include "explain.h"
+#include "point.h"
 #include "upsert.h"
 
 /* ---- checking ----------------------------------------------------------------------------- */
@@ -289,76 +289,24 @@ static int change(struct stoa__change *c, struct stoa__query_cursor *out)
 	}
 }
 
-/* One call that is all or nothing by itself needs no savepoint. */
+/*
+ * One call that is all or nothing by itself needs no savepoint, which would have each page copied
+ * before it is changed. ON CONFLICT makes one, too, whatever it comes to.
+ */
 static bool is_single(const struct stoa__statement *s)
 {
 	const struct stoa__ast_list *rows = stoa__change_value_rows(s);
 
-	return s->kind == STOA__STATEMENT_INSERT && !s->returning && !s->conflict &&
+	return s->kind == STOA__STATEMENT_INSERT && !s->returning &&
 	       (!s->query || (rows && rows->n == 1));
 }
 
-/* ---- without a plan --------------------------------------------------------------------- */
-
-static int insert_direct(struct stoa__change *c, const struct stoa_value *params)
+/* A change of one row: true if it is done. */
+static bool change_point(struct stoa__change *c, const struct stoa_value *params)
 {
-	const struct stoa__ast_list *rows = stoa__change_value_rows(c->s);
-	const struct stoa__ast *row = rows ? rows->items[0] : NULL;
-	struct stoa_value *values;
-	stoa_rowid id;
+	struct stoa__point_change p = stoa__change_point(c, params);
 
-	if (!is_single(c->s) || (row && row->list->n != c->n_slots))
-		return STOA_END;
-	values = stoa__arena_array(c->arena, c->info.n_slots, sizeof *values);
-	for (size_t i = 0; values && i < c->info.n_slots; i++)
-		values[i] = stoa_default();
-	for (uint32_t i = 0; values && row && i < row->list->n; i++)
-		if (!stoa__direct_value(row->list->items[i], params, &c->info.slots[c->slots[i]],
-					&values[c->slots[i]]))
-			return STOA_END;
-	if (!values || stoa_insert(c->txn, c->table, values, c->info.n_slots, &id, NULL) < 0)
-		return STOA_END;
-	c->n = 1;
-	return STOA_ROW;
-}
-
-static int lead_direct(struct stoa__change *c, const struct stoa_value *params)
-{
-	const struct stoa__assignment *a = c->s->sets;
-	struct stoa_value *values;
-	stoa_rowid row;
-	int rc;
-
-	if (c->s->from || c->s->with || c->s->returning)
-		return STOA_END;
-	values = stoa__arena_array(c->arena, c->n_slots + 1, sizeof *values);
-	for (size_t i = 0; values && a; a = a->next, i++)
-		if (!stoa__direct_value(a->expr, params, &c->info.slots[c->slots[i]], &values[i]))
-			return STOA_END;
-	rc = values ? stoa__direct_row(c->txn, c->table, &c->info, c->s, params, &row) :
-		      STOA_ENOMEM;
-	if (rc == STOA_END)
-		return STOA_ROW;
-	if (rc == STOA_ROW)
-		rc = c->s->kind == STOA__STATEMENT_DELETE ?
-			     stoa_delete(c->txn, c->table, row, NULL) :
-			     stoa_update(c->txn, c->table, row, c->slots, values, c->n_slots, NULL);
-	if (rc < 0)
-		return STOA_END;
-	c->n = 1;
-	return STOA_ROW;
-}
-
-/*
- * One row, in constants: STOA_ROW if that is all, and done; STOA_END: nothing has been done
- * (direct.h).
- */
-static int change_direct(struct stoa__change *c, const struct stoa_value *params)
-{
-	if (c->explain || c->s->queue || (c->stmt->n_params && !params))
-		return STOA_END;
-	return c->s->kind == STOA__STATEMENT_INSERT ? insert_direct(c, params) :
-						      lead_direct(c, params);
+	return !c->s->queue && stoa__point_change(&p, &c->n) == STOA_ROW;
 }
 
 static int change_all(struct stoa__change *c, struct stoa__query_cursor *out)
@@ -369,7 +317,7 @@ static int change_all(struct stoa__change *c, struct stoa__query_cursor *out)
 	STOA_TRY(stoa__change_name_slots(c));
 	if (c->s->queue)
 		STOA_TRY(stoa__change_find_deque(c));
-	if (change_direct(c, out->params) == STOA_ROW)
+	if (change_point(c, out->params))
 		return STOA_OK;
 	if (!is_single(c->s))
 		STOA_TRY(stoa_savepoint(c->txn, &mark, c->err));

@@ -43,12 +43,15 @@ static int insert_computed(struct stoa__change *c, const struct stoa__query *que
 static int insert_values_row(struct stoa__change *c, struct stoa__arena *arena,
 			     const struct stoa__ast *row, const struct stoa_value *params)
 {
+	struct stoa__point_change point = stoa__change_point(c, params);
 	struct stoa__query *query;
 	struct stoa__plan *plan;
 	struct stoa_value *values = stoa__arena_array(arena, c->info.n_slots, sizeof *values);
 
 	if (!values)
 		return stoa__fail_memory(c->err);
+	if (c->upsert && stoa__point_values(&point, values) == STOA_ROW)
+		return insert_row(c, values);
 	STOA_TRY(stoa__change_row(c, arena, row, &query));
 	STOA_TRY(stoa__plan_query(query, c->tables, params, c->stmt->n_params, arena, &plan,
 				  c->err));

@@ -11,6 +11,7 @@
 #define STOA__CHANGE_STATE_H
 
 #include "lease_table.h"
+#include "point.h"
 #include "stmt.h"
 
 struct stoa__change {
@@ -77,6 +78,17 @@ int stoa__change_check_queue(struct stoa__change *c);
 bool stoa__change_explain_take(struct stoa__change *c);
 /* Does what the statement says; c->jobs are then the rows for RETURNING. */
 int stoa__change_queue(struct stoa__change *c);
+
+/* What a point is asked for. */
+static inline struct stoa__point_change stoa__change_point(const struct stoa__change *c,
+							   const struct stoa_value *params)
+{
+	return (struct stoa__point_change){
+		.stmt = c->stmt, .txn = c->txn, .tables = c->tables, .table = c->table,
+		.slots = c->slots, .n_slots = c->n_slots,
+		.rows = stoa__change_value_rows(c->s), .params = params,
+	};
+}
 
 /* ---- change.c ------------------------------------------------------------------------------ */
 

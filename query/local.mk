@@ -47,8 +47,6 @@ libstoa_all_la_SOURCES += \
 	%D%/row_table.h \
 	%D%/dict.c \
 	%D%/engine.h \
-	%D%/direct.c \
-	%D%/direct.h \
 	%D%/estimate.c \
 	%D%/explain.c \
 	%D%/explain.h \
@@ -114,6 +112,8 @@ libstoa_all_la_SOURCES += \
 	%D%/parse.h \
 	%D%/plan.c \
 	%D%/plan_window.c \
+	%D%/point.c \
+	%D%/point.h \
 	%D%/positional.c \
 	%D%/plan.h \
 	%D%/prog.h \

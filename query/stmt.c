@@ -5,7 +5,7 @@
  * A statement is its text, the syntax tree and the values of its parameters. It is bound anew at
  * each execution, which costs some microseconds: so parameters are constants to the planner, with
  * types, and skip row groups like any other; and a schema that has changed meanwhile is the one
- * that counts.
+ * that counts. One about a single row is not: what was compiled for it stays (point.h).
  *
  *     stoa_stmt -> text, tree             counted: the handle is one user, each cursor another
  *     cursor    -> plan, operators, a copy of the parameters, room for the arrays of a batch
@@ -26,6 +26,7 @@
 #include "engine.h"
 #include "explain.h"
 #include "parse.h"
+#include "point.h"
 
 static void stmt_release(stoa_stmt *stmt)
 {
@@ -39,6 +40,8 @@ static void stmt_release(stoa_stmt *stmt)
 		    stoa__type_family(stmt->params[i].type) == STOA__BYTES)
 			stoa__free((void *)stmt->params[i].p);
 	stoa__free(stmt->params);
+	stoa__point_free(stmt->point);
+	stoa__point_free(stmt->upsert);
 	stoa__arena_release(&stmt->arena);
 	stoa__free(stmt);
 }
@@ -474,11 +477,31 @@ bool stoa_stmt_writes(const stoa_stmt *stmt)
 	return stoa__statement_writes(stmt->tree);
 }
 
+/* The row of a statement about one; false: it is none, or there is more to be said. */
+static bool execute_point(stoa_stmt *stmt, stoa_txn *txn, struct stoa__tables *tables,
+			  stoa_cursor **out)
+{
+	struct stoa__query_cursor *q;
+
+	if (!stoa__point_may_select(stmt) || stoa__query_cursor_new(stmt, &q, NULL) < 0)
+		return false;
+	if (stoa__point_select(q, txn, tables) < 0) {
+		stoa_cursor_close(&q->cursor);
+		return false;
+	}
+	*out = &q->cursor;
+	return true;
+}
+
 static int execute_query(stoa_stmt *stmt, stoa_txn *txn, stoa_cursor **out, struct stoa_error *err)
 {
 	struct stoa__txn_tables t;
 
 	stoa__txn_tables_init(&t, txn);
+	if (execute_point(stmt, txn, &t.tables, out)) {
+		stoa__txn_tables_release(&t);
+		return STOA_OK;
+	}
 	int rc = stoa__engine_execute(stmt, &t.tables, out, err);
 	if (rc == STOA_OK)
 		stoa__query_cursor_keep(of(*out), &t);

@@ -21,6 +21,8 @@ struct stoa_stmt {
 	struct stoa__statement *tree;
 	struct stoa_value *params;	/* bytes are heap copies of ours */
 	uint32_t n_params;
+	struct stoa__point *point;	/* if it is about one row (point.h): what was compiled last */
+	struct stoa__point *upsert;	/* of ON CONFLICT DO UPDATE */
 	/* Hears how far the queries within a change are, and may cancel them; NULL: nobody asks. */
 	stoa_progress_fn *progress;
 	void *progress_ctx;

@@ -132,6 +132,12 @@ struct stoa__type stoa__type_of_slot(const struct stoa_slot *slot)
 	return (struct stoa__type){ slot->type, slot->precision, slot->scale, 0 };
 }
 
+struct stoa__type stoa__type_of_value(const struct stoa_value *v)
+{
+	return stoa__type_normal(v->type == STOA_DECIMAL ? stoa__type_decimal(v->scale) :
+							   stoa__type_plain(v->type));
+}
+
 const char *stoa__type_hint(const char *p, size_t len, int n_args)
 {
 	struct stoa__type type;

@@ -19,6 +19,7 @@
 #include <strings.h>
 
 #include "../lib/core/error.h"
+#include "point.h"
 
 /* A unique set, and where its key is among the slots. */
 struct target {
@@ -34,8 +35,8 @@ struct stoa__upsert {
 	stoa_txn *txn;
 	stoa_table table;
 	const struct stoa_table_info *info;
-	struct target targets[STOA_INDEXES_MAX];
-	size_t n_targets;
+	struct target *targets;
+	size_t n_targets, cap_targets;
 	uint32_t *slots;		/* that SET names */
 	uint32_t *sources;		/* by them: the column of excluded that it is given */
 	size_t n_slots;
@@ -71,8 +72,25 @@ static bool is_meant(const uint32_t *wanted, size_t n_wanted, const uint32_t *sl
 	return found == n && n == n_wanted;
 }
 
+static int room_for_target(struct stoa__upsert *u, struct stoa__arena *arena, struct stoa_error *err)
+{
+	size_t cap = u->cap_targets ? 2 * u->cap_targets : 1;
+	struct target *targets;
+
+	if (u->n_targets < u->cap_targets)
+		return STOA_OK;
+	targets = stoa__arena_array(arena, cap, sizeof *targets);
+	if (!targets)
+		return stoa__fail_memory(err);
+	if (u->n_targets)
+		memcpy(targets, u->targets, u->n_targets * sizeof *targets);
+	u->targets = targets;
+	u->cap_targets = cap;
+	return STOA_OK;
+}
+
 static int find_targets(struct stoa__upsert *u, const uint32_t *wanted, size_t n_wanted,
-			struct stoa_error *err)
+			struct stoa__arena *arena, struct stoa_error *err)
 {
 	const struct stoa__conflict *c = u->s->conflict;
 	struct stoa_index_info info;
@@ -85,6 +103,7 @@ static int find_targets(struct stoa__upsert *u, const uint32_t *wanted, size_t n
 		    !(info.flags & (STOA_INDEX_UNIQUE | STOA_INDEX_PRIMARY)) ||
 		    (c->columns && !is_meant(wanted, n_wanted, info.slots, info.n_slots)))
 			continue;
+		STOA_TRY(room_for_target(u, arena, err));
 		struct target *t = &u->targets[u->n_targets++];
 		t->index = at;
 		t->n = info.n_slots;
@@ -112,7 +131,7 @@ static int choose_targets(struct stoa__upsert *u, struct stoa__arena *arena, str
 	if (c->sets && !n)
 		return stoa__fail_at(err, STOA_EINVAL, c->at.line, c->at.column,
 				     "DO UPDATE wants columns: ON CONFLICT (key) DO UPDATE ...");
-	return u->txn ? find_targets(u, wanted, n, err) : STOA_OK;
+	return u->txn ? find_targets(u, wanted, n, arena, err) : STOA_OK;
 }
 
 /* ---- the query for new values ---------------------------------------------------------------- */
@@ -290,14 +309,24 @@ static int find_row(struct stoa__upsert *u, stoa_rowid *row, struct stoa_error *
 	return STOA_END;
 }
 
-static int update_plainly(struct stoa__upsert *u, stoa_rowid row, struct stoa_error *err)
+static int change_row(struct stoa__upsert *u, stoa_rowid row, const struct stoa_value *values,
+		      stoa_rowid *changed, struct stoa_error *err)
+{
+	*changed = row;
+	return stoa_update(u->txn, u->table, row, u->slots, values, u->n_slots, err);
+}
+
+static int update_plainly(struct stoa__upsert *u, stoa_rowid row, stoa_rowid *changed,
+			  struct stoa_error *err)
 {
 	for (size_t i = 0; i < u->n_slots; i++)
 		u->changes[i] = u->row[u->sources[i]];
-	return stoa_update(u->txn, u->table, row, u->slots, u->changes, u->n_slots, err);
+	return change_row(u, row, u->changes, changed, err);
 }
 
-/* By a query; *@changed stays 0 where its WHERE is not true. */
+/*
+ * By what is compiled for one row (point.h), or by a query; *@changed stays 0 where WHERE is not true.
+ */
 static int update(struct stoa__upsert *u, stoa_rowid row, stoa_rowid *changed,
 		  struct stoa_error *err)
 {
@@ -305,19 +334,26 @@ static int update(struct stoa__upsert *u, stoa_rowid row, stoa_rowid *changed,
 	struct stoa__query_cursor *q;
 	const struct stoa_value *values;
 	struct stoa__query *query;
+	struct stoa__point_change p = {
+		.stmt = u->stmt, .txn = u->txn, .tables = u->tables, .table = u->table,
+		.slots = u->slots, .n_slots = u->n_slots, .params = u->stmt->params,
+	};
+	int rc = stoa__point_upsert(&p, row, u->row, u->changes);
 
+	if (rc == STOA_ROW)
+		return change_row(u, row, u->changes, changed, err);
+	if (rc == STOA_END)
+		return STOA_OK;
 	stoa__arena_reset(&u->scratch);
 	STOA_TRY(make_query(u, &u->scratch, &only, &query, err));
 	STOA_TRY(stoa__query_cursor_new(u->stmt, &q, err));
-	int rc = stoa__query_cursor_plan(q, query, u->tables, err);
+	rc = stoa__query_cursor_plan(q, query, u->tables, err);
 	if (rc == STOA_OK)
 		rc = stoa__query_cursor_start(q, u->tables, NULL, err);
 	if (rc == STOA_OK)
 		rc = stoa_next(&q->cursor, &values, err);
-	if (rc == STOA_ROW) {
-		rc = stoa_update(u->txn, u->table, row, u->slots, values, u->n_slots, err);
-		*changed = row;
-	}
+	if (rc == STOA_ROW)
+		rc = change_row(u, row, values, changed, err);
 	stoa_cursor_close(&q->cursor);
 	return rc < 0 ? rc : STOA_OK;
 }
@@ -336,8 +372,7 @@ int stoa__upsert_row(struct stoa__upsert *u, const struct stoa_value *values, st
 	if (!u->n_slots)	/* DO NOTHING */
 		return STOA_ROW;
 	if (u->plain) {
-		STOA_TRY(update_plainly(u, row, err));
-		*changed = row;
+		STOA_TRY(update_plainly(u, row, changed, err));
 		return STOA_ROW;
 	}
 	STOA_TRY(update(u, row, changed, err));

@@ -37,7 +37,7 @@ cmocka_tests += \
 	%D%/deque_test \
 	%D%/deref_test \
 	%D%/dialect_test \
-	%D%/direct_test \
+	%D%/point_test \
 	%D%/explain_test \
 	%D%/export_test \
 	%D%/discard_test \
