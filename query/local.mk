@@ -114,6 +114,9 @@ libstoa_all_la_SOURCES += \
 	%D%/plan_window.c \
 	%D%/point.c \
 	%D%/point.h \
+	%D%/point_make.c \
+	%D%/point_own.h \
+	%D%/point_select.c \
 	%D%/positional.c \
 	%D%/plan.h \
 	%D%/prog.h \

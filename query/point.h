@@ -10,16 +10,16 @@
  *
  * A condition names the row, by rowid or by all slots of a unique set; what is left to do is to
  * compute some expressions over it. To a plan's expressions parameters are constants; to these they
- * are columns, as those of the row are, so that a program lasts for as long as the table's schema and
- * the types of the parameters in it stay the same. A *point* is such programs, and the machines that
- * run them over a batch of one row. A statement keeps the one it had last.
+ * are columns, as those of the row are, so that a program lasts for as long as the table's schema
+ * and the types of the parameters in it stay the same. A *point* is such programs, and the machines
+ * that run them over a batch of one row. A statement keeps the one it had last.
  *
  *     columns    slots of the row | its rowid | slots of the row that came (excluded) | parameters
  *
  * This is a short cut, and knows when it is none: where the statement asks for more (a subquery, a
  * join, a sort), a value would have to be converted by SQL's rules on its way in, or anything goes
- * wrong, nothing has been changed, and the statement goes the way of all others, which has the words
- * for errors.
+ * wrong, nothing has been changed, and the statement goes the way of all others, which has the
+ * words for errors.
  *
  * (1) Whatever a point gives, a plan would give.
  * (2) It holds no value of a parameter and borrows from nothing but the statement's tree and the
@@ -51,7 +51,10 @@ struct stoa__point_change {
  * nothing has been done.
  */
 int stoa__point_change(const struct stoa__point_change *c, uint64_t *n);
-/* The values of an INSERT of one row, as slots store them: STOA_ROW, or STOA_END where nobody knows. */
+/*
+ * The values of an INSERT of one row, as slots store them: STOA_ROW, or STOA_END where nobody
+ * knows.
+ */
 int stoa__point_values(const struct stoa__point_change *c, struct stoa_value *values);
 /*
  * What SET of ON CONFLICT gives row @row for which @came, a value for each slot, has come: into
