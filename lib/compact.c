@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "../storage/stream.h"
 #include "core/alloc.h"
 #include "follow.h"
 
@@ -48,6 +49,7 @@ struct stoa__rewrite {
 	size_t n_runs;
 	uint64_t bytes;
 	/* the file, of a database that has some */
+	struct stoa__stream *stream;
 	struct stoa__segment_writer *writer;
 	uint64_t file;
 	bool has_file;
@@ -98,6 +100,7 @@ void stoa__rewrite_free(struct stoa__rewrite *r)
 		run_release(&r->runs[i]);
 	stoa__free(r->runs);
 	stoa__segment_discard(r->writer);
+	stoa__stream_free(r->stream);
 	stoa__segment_unref(r->segment);
 	if (r->has_file && !r->stamp)
 		(void)stoa__segment_unlink(&r->db->dir, r->file, NULL);
@@ -250,8 +253,12 @@ static int open_writer(struct stoa__rewrite *r, struct stoa_error *err)
 	if (stoa__gc_note_file(db, r->file) < 0)
 		return stoa__fail_memory(err);
 	r->has_file = true;
-	STOA_TRY(stoa__segment_create(&db->dir, r->file, stoa__catalog_uuid(db->catalog),
-				      &r->writer, err));
+	r->stream = stoa__stream_new(0);
+	if (!r->stream)
+		return stoa__fail_memory(err);
+	STOA_TRY(stoa__segment_create_streamed(&db->dir, r->file,
+					       stoa__catalog_uuid(db->catalog), r->stream,
+					       &r->writer, err));
 	stoa__segment_unhurry(r->writer);
 	return STOA_OK;
 }
@@ -397,11 +404,16 @@ int stoa__rewrite_finish(struct stoa__rewrite *r, struct stoa_error *err)
 	struct stoa__segment_writer *writer = r->writer;
 	struct stoa_db *db = r->db;
 	uint64_t len, root;
+	int rc;
 
 	if (!writer)
 		return STOA_OK;
 	r->writer = NULL;
-	STOA_TRY(stoa__segment_finish(writer, &len, &root, err));
+	rc = stoa__segment_finish(writer, &len, &root, err);
+	stoa__stream_free(r->stream);
+	r->stream = NULL;
+	if (rc < 0)
+		return rc;
 	return stoa__segment_open(&db->dir, r->file, stoa__catalog_uuid(db->catalog), len, root,
 				  &r->segment, err);
 }

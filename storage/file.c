@@ -574,6 +574,27 @@ int stoa__file_await(int fd, const char *name, uint64_t offset, uint64_t len,
 	return STOA_OK;
 }
 
+#define TRICKLE_BYTES ((size_t)64 << 10)
+
+int stoa__file_trickle(int fd, const char *name, uint64_t offset, const void *p, size_t len,
+		       struct stoa_error *err)
+{
+	const uint8_t *from = p;
+
+	while (len) {
+		size_t room = TRICKLE_BYTES - (size_t)(offset % TRICKLE_BYTES);
+		size_t n = len < room ? len : room;
+
+		STOA_TRY(stoa__file_write(fd, name, offset, from, n, err));
+		stoa__file_writeback(fd, offset, n);
+		STOA_TRY(stoa__file_await(fd, name, offset, n, err));
+		offset += n;
+		from += n;
+		len -= n;
+	}
+	return STOA_OK;
+}
+
 int stoa__file_truncate(int fd, const char *name, uint64_t size, struct stoa_error *err)
 {
 	if (fault())

@@ -94,6 +94,12 @@ void stoa__file_warm(int fd, uint64_t offset);
 /* Waits until the kernel is done with what it was asked so, which promises nothing either. */
 int stoa__file_await(int fd, const char *name, uint64_t offset, uint64_t len,
 		     struct stoa_error *err);
+/*
+ * Writes by small pieces, each of which the disk has before it is given the next: for who is in no
+ * hurry, beside those that commit. Promises no more than stoa__file_write().
+ */
+int stoa__file_trickle(int fd, const char *name, uint64_t offset, const void *p, size_t len,
+		       struct stoa_error *err);
 /* Room for bytes [@from, @from + @len), which read as zeros; STOA_EUNSUPPORTED: not in this file system. */
 int stoa__file_allocate(int fd, const char *name, uint64_t from, uint64_t len,
 			struct stoa_error *err);

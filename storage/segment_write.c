@@ -14,7 +14,7 @@
  * ms of it. Beside 400 MB/s written so, p99 of a commit was 3.8 ms, and 0.39 by small pieces (0.2
  * idle); two pieces on their way were somewhat worse. Of a collection of 6 million records p99 was
  * 1.6 to 1.7 times idle, 2.2 to 2.9 by 128 KiB, for a seventh of its rate. Its files have small
- * pages.
+ * pages. A collection has a stream as well, whose thread does the waiting.
  *
  * (1) offset = what is in the file + buffer.len: where the next chunk goes.
  * (2) After a failed call the writer is only good for stoa__segment_discard(); further calls fail
@@ -33,7 +33,6 @@
 
 #define BUFFER_BYTES ((size_t)2 << 20)	/* a huge page */
 #define WRITEBACK_BYTES ((uint64_t)8 << 20)
-#define PIECE_BYTES ((size_t)64 << 10)	/* both, for who is in no hurry */
 
 struct stoa__segment_writer {
 	const struct stoa__dir *dir;
@@ -80,9 +79,7 @@ static int new_buffer(struct stoa__segment_writer *w)
 /* Writes end at multiples of it. */
 static size_t step_of(const struct stoa__segment_writer *w)
 {
-	if (w->stream)
-		return STOA__STREAM_BYTES;
-	return w->unhurried ? PIECE_BYTES : BUFFER_BYTES;
+	return w->stream ? STOA__STREAM_BYTES : BUFFER_BYTES;
 }
 
 /* Makes an empty file, and the folder where that is what was missing. */
@@ -173,20 +170,17 @@ int stoa__segment_add_group(struct stoa__segment_writer *w, uint32_t n_rows, uin
 void stoa__segment_unhurry(struct stoa__segment_writer *w)
 {
 	w->unhurried = true;
+	if (w->stream)
+		stoa__stream_unhurry(w->stream);
 }
 
 /* Asks the kernel to begin with what it has; all up to w->offset was given to it. */
-static int push(struct stoa__segment_writer *w, struct stoa_error *err)
+static void push(struct stoa__segment_writer *w)
 {
-	uint64_t from = w->pushed;
-
-	if (!w->unhurried && w->offset - from < WRITEBACK_BYTES)
-		return STOA_OK;
-	stoa__file_writeback(w->fd, from, w->offset - from);
+	if (w->offset - w->pushed < WRITEBACK_BYTES)
+		return;
+	stoa__file_writeback(w->fd, w->pushed, w->offset - w->pushed);
 	w->pushed = w->offset;
-	if (!w->unhurried)
-		return STOA_OK;
-	return broken(w, stoa__file_await(w->fd, w->name, from, w->offset - from, err));
 }
 
 /* Writes what the buffer holds; it ends at w->offset. */
@@ -199,14 +193,17 @@ static int flush_buffer(struct stoa__segment_writer *w, struct stoa_error *err)
 		return STOA_OK;
 	if (w->stream)
 		rc = stoa__stream_write(w->stream, w->fd, w->name, at, w->buffer.len, err);
+	else if (w->unhurried)
+		rc = stoa__file_trickle(w->fd, w->name, at, w->buffer.p, w->buffer.len, err);
 	else
 		rc = stoa__file_write(w->fd, w->name, at, w->buffer.p, w->buffer.len, err);
 	if (rc < 0)
 		return broken(w, rc);
 	stoa__buf_reset(&w->buffer);
-	if (!w->stream)
-		return push(w, err);
-	return new_buffer(w);
+	if (w->stream)
+		return new_buffer(w);
+	push(w);
+	return STOA_OK;
 }
 
 /* Appends bytes to the file. */

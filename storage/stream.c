@@ -29,6 +29,7 @@ struct stoa__stream {
 	struct stoa__task task;
 	bool started;		/* the task, which is not awaited yet: the owner's, as the next is */
 	bool is_long;		/* a room was full: a thread is worth it */
+	bool unhurried;		/* since before the first write */
 	uint64_t kept;		/* bytes that may still be brought back */
 
 	pthread_mutex_t mutex;	/* of what follows */
@@ -62,6 +63,11 @@ struct stoa__stream *stoa__stream_new(uint64_t kept)
 	return s;
 }
 
+void stoa__stream_unhurry(struct stoa__stream *s)
+{
+	s->unhurried = true;
+}
+
 uint8_t *stoa__stream_room(struct stoa__stream *s)
 {
 	return s->rooms + s->n_filled % ROOMS * STOA__STREAM_BYTES;
@@ -82,10 +88,12 @@ static int write_pages(const struct piece *p, size_t len, struct stoa_error *err
 	return rc;
 }
 
-static int write_piece(const struct piece *p, struct stoa_error *err)
+static int write_piece(const struct stoa__stream *s, const struct piece *p, struct stoa_error *err)
 {
 	size_t pages = p->len - p->len % PAGE;
 
+	if (s->unhurried)
+		return stoa__file_trickle(p->fd, p->name, p->offset, p->room, p->len, err);
 	if (pages)
 		STOA_TRY(write_pages(p, pages, err));
 	if (pages < p->len)
@@ -107,7 +115,7 @@ static void write_next(struct stoa__stream *s)
 		struct stoa_error error;
 
 		pthread_mutex_unlock(&s->mutex);
-		rc = write_piece(p, &error);
+		rc = write_piece(s, p, &error);
 		pthread_mutex_lock(&s->mutex);
 		if (rc < 0) {
 			s->failed = rc;

@@ -34,6 +34,12 @@ struct stoa__stream;
 
 /* NULL when memory is out. The first @kept bytes that are written may be brought back. */
 struct stoa__stream *stoa__stream_new(uint64_t kept);
+/*
+ * From now on, before the first write, it goes by stoa__file_trickle() instead, and what it wrote
+ * stays in the page cache. The owner goes on meanwhile: collecting half of lineitem, a quarter of
+ * the time was spent waiting for pieces of 64 KiB.
+ */
+void stoa__stream_unhurry(struct stoa__stream *s);
 /* The room that is to be filled next. Changes with each write. */
 uint8_t *stoa__stream_room(struct stoa__stream *s);
 /*
