@@ -3,7 +3,9 @@
  * background.c - threads of a database that is open for writing
  *
  *     flusher        lazy commits to the disk, lazy_ms after the first that waits
- *     checkpointer   a checkpoint when the log has grown past log_max_bytes
+ *     checkpointer   a checkpoint when another record like the last would take the log past
+ *                    log_max_bytes: one of 0.9 of it was followed by another before, and both stayed
+ *                    until the checkpoint had ended
  *     collector      a pass over row groups with garbage (gc.h); started with the first, in memory too
  *     log maker      the next file of a log that grows; started with the first
  *
@@ -87,7 +89,7 @@ static void *run_checkpointer(void *arg)
 		pthread_mutex_unlock(&db->mutex);
 		/* One that fails is tried again when the log has grown further. */
 		if (!atomic_load(&db->failed) &&
-		    stoa__log_bytes(db->log) > db->options.log_max_bytes)
+		    stoa__log_would_pass(db->log, db->options.log_max_bytes))
 			(void)stoa__checkpoint(db, NULL);
 		pthread_mutex_lock(&db->mutex);
 		db->checkpoint_due = false;
@@ -218,14 +220,14 @@ void stoa__background_stop(struct stoa_db *db)
 /* What runs is too slow for what writers do. The mutex is held. */
 static bool is_behind(struct stoa_db *db)
 {
-	uint64_t log_bytes = db->log ? stoa__log_bytes(db->log) : 0;
-	uint64_t due = db->options.log_max_bytes;
+	uint64_t max = db->options.log_max_bytes;
 
 	if (db->stop || atomic_load(&db->failed))
 		return false;
 	/* The log since the checkpoint that runs; that before it is there, too. Or one has not begun. */
-	return (db->checkpointing && log_bytes > due / 2) ||
-	       ((db->want_checkpoint || db->checkpoint_due) && log_bytes > due + due / 8) ||
+	return (db->log && db->checkpointing && stoa__log_bytes(db->log) > max / 2) ||
+	       (db->log && (db->want_checkpoint || db->checkpoint_due) &&
+		stoa__log_would_pass(db->log, max + max / 8)) ||
 	       (db->collecting && stoa__gc_is_outrun(db) &&
 		!pthread_equal(db->collector, pthread_self()));
 }

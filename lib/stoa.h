@@ -357,8 +357,9 @@ enum stoa_durability {
  * @durability:    the default of its transactions
  * @lazy_ms:       longest time a STOA_LAZY commit may wait for the disk; 0 means 100
  * @busy_ms:       how long to wait for another process's writer lock: 0 not at all, -1 for ever
- * @log_max_bytes: redo log that starts a background checkpoint; 0 means 64 MiB. Writers that fill
- *                 half as much again while it runs wait for it, a second at most each
+ * @log_max_bytes: redo log that starts a background checkpoint, when it has so much or would with
+ *                 one more transaction like the last; 0 means 64 MiB. Writers that fill half as
+ *                 much again while it runs wait for it, a second at most each
  * @map_bytes:     address space reserved for the catalog; 0 means 16 GiB
  * @memory_limit:  bytes that the database and its queries may hold in memory; 0 means no limit.
  *                 Writes that would pass it are STOA_ENOMEM; a query that sorts, groups or joins

@@ -512,13 +512,11 @@ static int commit_logged(struct stoa_txn *txn, uint64_t commit, bool *long_log,
 			 struct stoa_error *err)
 {
 	struct stoa_db *db = txn->db;
-	uint64_t log_bytes;
 
 	STOA_TRY(append(txn, commit, txn->redo.p, txn->redo.len, err));
 	become_head(txn, commit, txn->durability != STOA_FULL);
-	log_bytes = stoa__log_bytes(db->log);
-	*long_log = log_bytes > db->options.log_max_bytes / 2;
-	if (log_bytes > db->options.log_max_bytes)
+	*long_log = stoa__log_bytes(db->log) > db->options.log_max_bytes / 2;
+	if (stoa__log_would_pass(db->log, db->options.log_max_bytes))
 		stoa__background_wake(db, false, true);
 	if (stoa__log_wants_file(db->log) && db->n_background)
 		stoa__background_make_log_file(db);

@@ -432,10 +432,11 @@ int stoa__log_append(struct stoa__log *log, uint64_t seq, const void *payload, s
 		rc = put_record(log, seq, payload, len, err);
 	if (rc == STOA_OK) {
 		log->appended = seq;
-		log->tail += log_record_size((uint32_t)len);
+		log->last_bytes = log_record_size((uint32_t)len);
+		log->tail += log->last_bytes;
 		log->fresh = false;
-		log->record_bytes += log_record_size((uint32_t)len);
-		want_ahead(log, log_record_size((uint32_t)len));
+		log->record_bytes += log->last_bytes;
+		want_ahead(log, log->last_bytes);
 		if (log->pending.len > PENDING_MAX)
 			rc = reach(log, seq, false, err);
 	}
@@ -472,7 +473,7 @@ int stoa__log_rotate(struct stoa__log *log, struct stoa__log_position *out, stru
 		log->tail = log->room = 0;
 		log->fresh = true;
 		log->span = 0;
-		log->record_bytes = 0;
+		log->record_bytes = log->last_bytes = 0;
 		if (!log->ahead_busy && log->ahead.fd < 0)
 			aim_ahead(log);
 		out->file = log->number;

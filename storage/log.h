@@ -84,6 +84,8 @@ int stoa__log_rotate(struct stoa__log *log, struct stoa__log_position *out, stru
 /* Removes files before @file (after the catalog commit that made them needless). */
 int stoa__log_drop_before(struct stoa__log *log, uint64_t file, struct stoa_error *err);
 uint64_t stoa__log_bytes(struct stoa__log *log);	/* record bytes since the last rotate */
+/* Would they be more than @max with another record like the last one? */
+bool stoa__log_would_pass(struct stoa__log *log, uint64_t max);
 uint64_t stoa__log_disk_bytes(struct stoa__log *log);
 uint64_t stoa__log_heap(struct stoa__log *log);	/* memory that it holds; without a buffer that is being written */
 /*

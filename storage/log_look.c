@@ -84,6 +84,16 @@ uint64_t stoa__log_bytes(struct stoa__log *log)
 	return n;
 }
 
+bool stoa__log_would_pass(struct stoa__log *log, uint64_t max)
+{
+	bool would;
+
+	pthread_mutex_lock(&log->mutex);
+	would = log->record_bytes + log->last_bytes > max;
+	pthread_mutex_unlock(&log->mutex);
+	return would;
+}
+
 uint64_t stoa__log_disk_bytes(struct stoa__log *log)
 {
 	return atomic_load(&log->disk_bytes);

@@ -29,6 +29,7 @@ struct stoa__log {
 	uint64_t written;
 	uint64_t durable;
 	uint64_t record_bytes;		/* since the last rotate */
+	uint64_t last_bytes;		/* of the last of them */
 	int failed;
 	struct stoa_error failure;	/* its words */
 

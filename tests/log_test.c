@@ -105,6 +105,26 @@ static void a_record_out_of_order_is_refused(void **state)
 	stoa__log_close(log, false);
 }
 
+static void a_record_like_the_last_is_counted_before_it_comes(void **state)
+{
+	struct place *p = *state;
+	struct stoa__log_position at;
+	struct stoa__log *log;
+	uint64_t before, last;
+
+	records_make(p, 3);
+	assert_int_equal(records_open(p, false, records_begin, NULL, &log), STOA_OK);
+	before = stoa__log_bytes(log);
+	record_append(p, log, 4);
+	last = stoa__log_bytes(log) - before;
+	assert_true(stoa__log_would_pass(log, before + last));
+	assert_true(stoa__log_would_pass(log, before + 2 * last - 1));
+	assert_false(stoa__log_would_pass(log, before + 2 * last));
+	assert_int_equal(stoa__log_rotate(log, &at, &p->err), STOA_OK);
+	assert_false(stoa__log_would_pass(log, 0));	/* there is nothing that a checkpoint would drop */
+	stoa__log_close(log, false);
+}
+
 static void rotation_begins_a_file_and_old_ones_are_dropped(void **state)
 {
 	struct place *p = *state;
@@ -587,6 +607,7 @@ int main(void)
 		TEST(what_was_flushed_is_replayed),
 		TEST(no_log_at_all_is_an_empty_one),
 		TEST(a_record_out_of_order_is_refused),
+		TEST(a_record_like_the_last_is_counted_before_it_comes),
 		TEST(rotation_begins_a_file_and_old_ones_are_dropped),
 		TEST(numbers_may_be_left_out_where_the_catalog_covers_them),
 		TEST(a_file_grows_by_what_a_huge_record_needs),
