@@ -23,7 +23,7 @@ static const struct bench_case *const lists[] = {
 	bench_like_cases,
 	bench_cursor_cases, bench_tpch_cases, bench_statement_cases,
 	bench_gc_cases, bench_churn_cases, bench_refs_cases, bench_queue_cases, bench_set_cases,
-	bench_arrow_cases,
+	bench_few_cases,   bench_arrow_cases,
 };
 
 #define CASES_MAX 64

@@ -97,6 +97,7 @@ extern const struct bench_case bench_query_cases[];
 extern const struct bench_case bench_like_cases[];
 extern const struct bench_case bench_cursor_cases[];
 extern const struct bench_case bench_set_cases[];
+extern const struct bench_case bench_few_cases[];
 extern const struct bench_case bench_tpch_cases[];
 extern const struct bench_case bench_gc_cases[];
 extern const struct bench_case bench_churn_cases[];

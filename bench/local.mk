@@ -44,6 +44,7 @@ bench_stoa_bench_SOURCES = \
 	%D%/case_queue.c \
 	%D%/case_refs.c \
 	%D%/case_tpch.c \
+	%D%/case_few.c \
 	%D%/case_set.c \
 	%D%/case_statement.c \
 	%D%/case_txn.c \

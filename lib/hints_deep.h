@@ -3,10 +3,10 @@
  * hints_deep.h - hints at the rows of a key that many rows have
  *
  *     bucket    hints under one hash: 8 of them at most, then it is *full*
- *     block     2^10 rowids that follow each other; a bucket of the lowest level is for one
+ *     block     2^9 rowids that follow each other; a bucket of the lowest level is for one
  *
  *     level     0              1                    2                  3
- *     for       all rowids     32 times 2^20        32 times 2^15      32 times 2^10, blocks
+ *     for       all rowids     32 times 2^19        32 times 2^14      32 times 2^9, blocks
  *     hash      the key's      f (hash above, which of the 32)  ...
  *
  * A status, a boolean, a foreign key: hundreds, or millions, of rows have one key. If all their
@@ -18,9 +18,9 @@
  * A row has one hint at most, and a rare key has what it had: its bucket, which is not full. Who
  * puts a row passes buckets of one path, some three or four. Who looks for all rows of a key goes
  * through a bucket, and if it is full through the 32 below: 4 buckets a row at worst, as only a full
- * one has others below. A block is read where it has more than 8 rows: 128 at worst for one that is
- * found, which as a column costs what one costs that is looked at by itself. Ten million rows of
- * three keys have 240,000 hints.
+ * one has others below. A block is read where it has 8 rows or more: 64 at worst for one that is
+ * found, which in a column take 160 ns, twice what one takes that is looked at by itself. Ten million
+ * rows of three keys have 470,000 hints.
  *
  * What is below depends on what is above and on the row alone, not on the order in which others
  * came: nothing is moved when a bucket gets full. Shapes like it: the levels of a trie whose nodes
@@ -39,10 +39,11 @@
 
 #include "hints.h"
 
+/* These are part of what a run in a file is. */
 #define STOA__HINTS_BUCKET 8 /* hints, then it is full */
 #define STOA__HINTS_FAN_BITS 5
 #define STOA__HINTS_FAN (1u << STOA__HINTS_FAN_BITS)
-#define STOA__HINTS_BLOCK_BITS 10
+#define STOA__HINTS_BLOCK_BITS 9
 
 /* The lowest level. */
 static inline unsigned stoa__hints_depth(const struct stoa__hints *h)

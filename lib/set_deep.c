@@ -6,7 +6,8 @@
  * homes are asked for before the first is looked at. They are gone through in the order of rowids,
  * and those that no wanted row is in are passed over. Blocks that are next to each other are put
  * together, as reading rows has a price for each time that it is begun; up to a point, as who wants
- * a few rows ends it soon.
+ * a few rows ends it soon. The hints of a block's own bucket are told of only if it is not full: else
+ * their rows are among those that are read.
  */
 #include "core/alloc.h"
 #include "core/error.h"
@@ -59,6 +60,49 @@ static int add_block(struct descent *d, uint64_t first, uint64_t last, struct st
 	return rc;
 }
 
+/* The hints of a block's bucket, as far as it is not full. */
+struct few {
+	uint64_t rowid[STOA__HINTS_BUCKET];
+	unsigned n;
+};
+
+static int keep(void *ctx, uint64_t rowid, struct stoa_error *err)
+{
+	struct few *few = ctx;
+
+	(void)err;
+	few->rowid[few->n++] = rowid;
+	return few->n == STOA__HINTS_BUCKET;
+}
+
+/* What the bucket of a block has: its rows, or all of the block. */
+static int look_into_block(struct descent *d, uint64_t hash, uint64_t first, uint64_t last,
+			   struct stoa_error *err)
+{
+	struct few few = { .n = 0 };
+	unsigned n = 0;
+	int rc = stoa__set_probe_bucket(d->h, d->run, hash, true, keep, &few, &n, err);
+
+	if (rc)
+		return rc < 0 ? rc : add_block(d, first, last, err);
+	for (unsigned k = 0; k < few.n && !rc; k++)
+		rc = d->each(d->ctx, few.rowid[k], err);
+	return rc;
+}
+
+static int descend(struct descent *d, uint64_t hash, unsigned level, uint64_t base,
+		   struct stoa_error *err);
+
+/* What a bucket of @level has, above those of blocks, and if it is full those below it. */
+static int look_into(struct descent *d, uint64_t hash, unsigned level, uint64_t first,
+		     struct stoa_error *err)
+{
+	unsigned n = 0;
+	int rc = stoa__set_probe_bucket(d->h, d->run, hash, true, d->each, d->ctx, &n, err);
+
+	return rc || n < STOA__HINTS_BUCKET ? rc : descend(d, hash, level + 1, first, err);
+}
+
 /* What the 32 buckets of @level below the one with @hash have; the first is for rowids from @base on. */
 static int descend(struct descent *d, uint64_t hash, unsigned level, uint64_t base,
 		   struct stoa_error *err)
@@ -77,16 +121,10 @@ static int descend(struct descent *d, uint64_t hash, unsigned level, uint64_t ba
 			h, stoa__hints_home(h, stoa__hints_below(hash, k))));
 	for (unsigned k = from; k < STOA__HINTS_FAN && base + k * span <= d->reach.last; k++) {
 		uint64_t below = stoa__hints_below(hash, k), first = base + k * span;
-		unsigned n = 0;
-		int rc = stoa__set_probe_bucket(h, d->run, below, true, d->each, d->ctx, &n, err);
+		int rc = level == stoa__hints_depth(h) ?
+				 look_into_block(d, below, first, first + span - 1, err) :
+				 look_into(d, below, level, first, err);
 
-		if (rc)
-			return rc;
-		if (n < STOA__HINTS_BUCKET)
-			continue;
-		rc = level == stoa__hints_depth(h) ?
-			     add_block(d, first, first + span - 1, err) :
-			     descend(d, below, level + 1, first, err);
 		if (rc)
 			return rc;
 	}

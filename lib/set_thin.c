@@ -2,16 +2,24 @@
 /* set_thin.c - see set_thin.h */
 #include "set_thin.h"
 
+#include <string.h>
+
 #include "core/alloc.h"
 #include "core/error.h"
 #include "set_seats.h"
 
 #define SEATS (4u << STOA__HINTS_BLOCK_BITS) /* of which half are never taken */
+#define ROUGH 2048
 #define ROWS_MIN 4096 /* that are worth being counted */
 
+/*
+ * Rows are first counted by some bits of the hash, in two kilobytes; a key is counted by itself when
+ * many have the same. Mostly none have.
+ */
 struct stoa__set_thin {
 	uint64_t block;           /* that is being counted */
-	struct stoa__seats seats; /* rows of it, by key */
+	uint8_t rough[ROUGH];     /* its rows, by hash modulo ROUGH, up to STOA__HINTS_BUCKET */
+	struct stoa__seats seats; /* more rows, by key */
 };
 
 struct stoa__set_thin *stoa__set_thin_new(void)
@@ -36,20 +44,39 @@ void stoa__set_thin_group(struct stoa__set_thin *thin)
 	thin->block = UINT64_MAX;
 }
 
+static void next_block(struct stoa__set_thin *thin, uint64_t block)
+{
+	thin->block = block;
+	memset(thin->rough, 0, sizeof thin->rough);
+	stoa__seats_clear(&thin->seats);
+}
+
+/* One more row of the block has the key: may it need a hint? */
+static bool may_need(struct stoa__set_thin *thin, uint64_t hash, uint32_t max)
+{
+	uint8_t *rough = &thin->rough[hash % ROUGH];
+	uint32_t *rows;
+
+	if (*rough < STOA__HINTS_BUCKET) {
+		++*rough;
+		return true;
+	}
+	rows = stoa__seats_count(&thin->seats, hash);
+	return !rows || (*rows)++ < max; /* NULL: seats are never too few */
+}
+
 uint32_t stoa__set_thin(struct stoa__set_thin *thin, const struct stoa__hints *h,
 			const struct stoa__set_batch *batch, struct stoa__hint *out)
 {
-	uint32_t n = 0, max = stoa__hints_path_max(h), *rows;
+	uint32_t n = 0, max = stoa__hints_path_max(h);
 
 	for (uint32_t k = 0; k < batch->n; k++) {
 		uint64_t of = (batch->rowid[k] - h->first) >> STOA__HINTS_BLOCK_BITS;
 
 		if (of != thin->block)
-			stoa__seats_clear(&thin->seats);
-		thin->block = of;
-		rows = stoa__seats_count(&thin->seats, batch->hash[k]);
+			next_block(thin, of);
 		out[n] = (struct stoa__hint){ batch->hash[k], batch->rowid[k] };
-		n += !rows || (*rows)++ < max; /* NULL: the seats are never too few */
+		n += may_need(thin, batch->hash[k], max);
 	}
 	return n;
 }
