@@ -132,6 +132,12 @@ static unsigned scale_of(const struct stoa__table *t, uint32_t slot_id)
 	return 0;
 }
 
+/*
+ * A page is stored whole, however few of its rows were changed: an i32 of one row takes 430 bytes of
+ * the catalog, its leaves' free space included. So 5,000 such updates beside the collection of 6
+ * million narrow records are 2 MB, 0.02 to 0.04 of what the table was. The changed row alone would be
+ * a tenth of that, but then opening a database would have to read the base of every page.
+ */
 static int store_overlay(struct stoa__saving *c, uint64_t first, const struct stoa__overlay *o)
 {
 	for (uint32_t i = 0; o && i < o->n; i++) {
