@@ -2,7 +2,7 @@
 /*
  * point.h - statements about one row: compiled once, and run without a plan
  *
- *     SELECT a, b + ?2 FROM t WHERE id = ?1 AND c > 0
+ *     SELECT a, b + ?2 FROM t WHERE id = ?1 AND c > 0 LIMIT 1
  *     UPDATE t SET n = n + 1 WHERE id = ?
  *     DELETE FROM t WHERE rowid = ? AND n = 0
  *     INSERT INTO t VALUES (?, lower(?), DEFAULT)

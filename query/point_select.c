@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../lib/core/alloc.h"
+#include "../lib/core/text.h"
 #include "point_own.h"
 
 /* An operator of one row, which is there already. */
@@ -108,15 +109,27 @@ static int put_columns(struct stoa__query_cursor *q, const struct stoa__point *p
 	return STOA_OK;
 }
 
+/* Of one row at most, what is so sorted and limited is the same. */
+static bool changes_nothing(const struct stoa__ast_items *order, const struct stoa__ast *limit)
+{
+	int64_t n = 1;
+
+	for (const struct stoa__ast_item *i = order ? order->first : NULL; i; i = i->next)
+		if (i->expr->kind != STOA__AST_NAME && i->expr->kind != STOA__AST_NUMBER)
+			return false;	/* it may fail */
+	return !limit || (limit->kind == STOA__AST_NUMBER &&
+			  stoa__parse_i64(limit->text.p, limit->text.len, &n) == STOA_OK && n > 0);
+}
+
 /* Is it a SELECT of expressions FROM one table WHERE something? */
 bool stoa__point_may_select(const stoa_stmt *stmt)
 {
 	const struct stoa__query *q = stmt->tree->query;
 
 	return q && q->from && q->from->kind == STOA__FROM_TABLE && !q->from->only &&
-	       !q->from->columns && q->items && q->where && !q->distinct && !q->distinct_on &&
-	       !q->values && !q->group_by && !q->having && !q->windows &&
-	       q->set_op == STOA__SET_NONE && !q->with && !q->order_by && !q->limit && !q->offset;
+	       !q->from->columns && q->items && q->where && !q->distinct_on && !q->values &&
+	       !q->group_by && !q->having && !q->windows && q->set_op == STOA__SET_NONE &&
+	       !q->with && !q->offset && changes_nothing(q->order_by, q->limit);
 }
 
 static int find_table(const struct stoa__from *f, stoa_txn *txn, stoa_table *table,
