@@ -732,6 +732,17 @@ uint64_t stoa__history_pinned(struct stoa__history *h,
 	return commit;
 }
 
+bool stoa__snapshots_need(const struct stoa__version *v, const struct stoa__block *b)
+{
+	for (; v && b->born <= v->stamp; v = v->older) {
+		uint32_t n = stoa__version_n_snapshots(v);
+
+		if (n && (n > v->n_visitors || stoa__visitors_need(v, b)))
+			return true;
+	}
+	return false;
+}
+
 uint64_t stoa__history_heap(struct stoa__history *h)
 {
 	uint64_t sum = 0;

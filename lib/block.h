@@ -175,6 +175,8 @@ uint64_t stoa__history_pinned(struct stoa__history *h,
 			      void (*each)(void *ctx, const struct stoa__version *v,
 					   const struct stoa__block *b),
 			      void *ctx);
+/* Of such a block, on the list of @v: does a snapshot need it, or only what works in the background? */
+bool stoa__snapshots_need(const struct stoa__version *v, const struct stoa__block *b);
 /*
  * What of a version's holds are snapshots: not the history's own, nor those of background work.
  * Under the mutex.

@@ -90,7 +90,8 @@ static void pin(void *ctx, const struct stoa__version *v, const struct stoa__blo
 	uint64_t number;
 	size_t i = p->n_files;
 
-	(void)v;
+	if (!stoa__snapshots_need(v, b))
+		return;
 	p->bytes += stoa__block_bytes(b);
 	p->n_groups += b->kind == STOA__KIND_BASE || b->kind == STOA__KIND_TAIL;
 	if (b->kind != STOA__KIND_BASE || !base->segment)

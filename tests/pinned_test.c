@@ -195,6 +195,26 @@ static void a_cursor_pins_the_row_groups_that_it_has_to_visit(void **state)
 	assert_int_equal(pinned_bytes(f), 0);
 }
 
+/* A collection or a checkpoint at work holds a version, too, and will let go of it soon. */
+static void what_works_in_the_background_pins_nothing(void **state)
+{
+	static const struct stoa_slot slot = { .name = "n", .type = STOA_I64 };
+	struct fixture *f = *state;
+	stoa_cursor *cur = scan(f, f->db);
+	struct stoa__version *v;
+	stoa_txn *txn = begin(f, STOA_WRITE);
+	stoa_table other;
+
+	ok(f, stoa_table_create(txn, "other", &slot, 1, &other, &f->err));
+	ok(f, stoa_commit(txn, &f->err));
+	v = stoa__history_snapshot_quietly(&f->db->history);
+	remove_table(f);
+	assert_true(pinned_bytes(f) >= GROUPS * GROUP_BYTES);
+	stoa_cursor_close(cur);
+	assert_int_equal(pinned_bytes(f), 0);
+	stoa__version_drop_quietly(v);
+}
+
 /* Of two the one that is behind. */
 static void every_cursor_reads_what_it_has_to_visit(void **state)
 {
@@ -281,6 +301,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_cursor_pins_the_row_groups_that_it_has_to_visit, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(what_works_in_the_background_pins_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(every_cursor_reads_what_it_has_to_visit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_snapshot_keeps_all, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_others_may_read_stays, set_up, tear_down),
