@@ -86,8 +86,10 @@ static int begin(struct line *line, struct lot *lot, struct stoa_error *err)
  * Looks for a candidate for key @k in group @g of table @j, number @step of its way. No step depends
  * on what is found: all are taken. The group behind it is asked for if the class went on: *@on.
  */
-static inline int match_in(const struct stoa__set_view *view, struct lot *lot, size_t k, uint32_t j,
-			   uint64_t g, unsigned step, unsigned *on, struct stoa_error *err)
+static inline __attribute__((always_inline)) int match_in(const struct stoa__set_view *view,
+							  struct lot *lot, size_t k, uint32_t j,
+							  uint64_t g, unsigned step, unsigned *on,
+							  struct stoa_error *err)
 {
 	const struct stoa__hints *h = view->tables.hints[j];
 	const struct stoa__hints_group *group;
