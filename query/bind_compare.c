@@ -6,6 +6,7 @@
  * rows are compared as they lie, and zone maps and sets can answer.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "../lib/core/error.h"
 #include "../lib/core/type.h"
@@ -207,15 +208,28 @@ static uint32_t fit_constants(struct stoa__binder *bn, const struct stoa__token 
 	return k;
 }
 
+/*
+ * Did all constants become constants of the common type? One that is too large for it, as 10^18 is
+ * for two digits after the point, stays with its own, and is compared by itself.
+ */
+static bool are_constant(struct stoa__bound *const *args, uint32_t n)
+{
+	for (uint32_t i = 1; i < n; i++)
+		if (args[i]->kind != STOA__BOUND_CONST)
+			return false;
+	return true;
+}
+
 struct stoa__bound *stoa__bind_in(struct stoa__binder *bn, const struct stoa__ast *n)
 {
 	uint32_t n_args = n->list->n + 1;
 	struct stoa__bound **args = stoa__bind_array(bn, n_args, sizeof(*args));
+	struct stoa__bound **own = stoa__bind_array(bn, n_args, sizeof(*own));
 	struct stoa__bound *r = NULL;
 	struct stoa__type t;
 	bool all_const, any_null = false;
 
-	if (!args)
+	if (!args || !own)
 		return NULL;
 	args[0] = stoa__bind(bn, n->a);
 	for (uint32_t i = 1; i < n_args; i++) {
@@ -225,8 +239,14 @@ struct stoa__bound *stoa__bind_in(struct stoa__binder *bn, const struct stoa__as
 	if (bn->rc < 0)
 		return NULL;
 	n_args = fit_constants(bn, &n->at, args, n_args, &all_const);
+	if (n_args)
+		memcpy(own, args, n_args * sizeof(*own));
 	if (!n_args || !stoa__unify(bn, &n->at, args, n_args, &t))
 		return NULL;
+	if (all_const && !are_constant(args, n_args)) {
+		all_const = false;
+		args = own;
+	}
 	r = all_const && t.type != STOA_BOOL ? in_set(bn, &n->at, args, n_args) :
 	    n_args > 1                       ? in_any(bn, &n->at, args, n_args) :
 					       in_set(bn, &n->at, args, n_args);

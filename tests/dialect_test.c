@@ -99,6 +99,10 @@ static void rows_are_compared_value_by_value(void **state)
 		OK("SELECT id FROM t WHERE (n, id) >= (5, 4) ORDER BY 1", "3\n4\n"),
 		OK("SELECT id FROM t WHERE (id, n) IN ((1, 5), (2, 5), (3, 7)) ORDER BY 1", "1\n3\n"),
 		OK("SELECT id FROM t WHERE (id, n) NOT IN ((1, 5), (2, 5), (3, 7)) ORDER BY 1", "4\n"),
+		/* What no decimal of two digits holds is equal to none of them. */
+		OK("SELECT id - 3 IN (1, 9000000000000000000, 38.64), id NOT IN (9000000000000000000, 2.00), "
+		   "id IN (9000000000000000000, 3.00, NULL) FROM t ORDER BY id",
+		   "false|true|~\nfalse|false|~\nfalse|true|true\ntrue|true|~\n"),
 		OK("SELECT (1, NULL) = (2, 3), (1, NULL) = (1, 3), (1, 2, 3) < (1, 2, 4)", "false|~|true\n"),
 		WRONG("SELECT (1, 2) = (1, 2, 3)", STOA_EINVAL, 15),
 		WRONG("SELECT (1, 2) = 3", STOA_EUNSUPPORTED, 8),
