@@ -71,21 +71,25 @@ int stoa__no_row(const struct stoa_slot *def, const struct stoa__table *target, 
 			  target ? target->schema->name : "(dropped)");
 }
 
+int stoa__ref_resolve(const struct stoa__version *v, const struct stoa_slot *def,
+		      struct stoa_value *value, struct stoa_error *err)
+{
+	int rc;
+
+	if (value->type != STOA_WEAK_REF)
+		return STOA_OK;
+	rc = stoa__row_exists(stoa__table_find(v, def->target), value->u, err);
+	if (rc != STOA_ENOTFOUND)
+		return rc;
+	*value = stoa_null();
+	return STOA_OK;
+}
+
 int stoa__refs_resolve(const struct stoa__version *v, const struct stoa__schema *schema,
 		       struct stoa_value *values, struct stoa_error *err)
 {
-	for (uint32_t i = 0; i < schema->n_slots && schema->n_weak; i++) {
-		const struct stoa_slot *def = &schema->slots[i].def;
-		int rc;
-
-		if (values[i].type != STOA_WEAK_REF)
-			continue;
-		rc = stoa__row_exists(stoa__table_find(v, def->target), values[i].u, err);
-		if (rc == STOA_ENOTFOUND)
-			values[i] = stoa_null();
-		else
-			STOA_TRY(rc);
-	}
+	for (uint32_t i = 0; i < schema->n_slots && schema->n_weak; i++)
+		STOA_TRY(stoa__ref_resolve(v, &schema->slots[i].def, &values[i], err));
 	return STOA_OK;
 }
 

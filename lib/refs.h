@@ -101,7 +101,9 @@ int stoa__refs_die(struct stoa__version *w, struct stoa__loose *loose, struct st
 int stoa__loose_note(struct stoa__loose *loose, const struct stoa__table *t, uint64_t row,
 		     uint32_t n, struct stoa_error *err);
 
-/* Weak references of a row to rows that do not exist become NULL. */
+/* A weak reference to a row that does not exist becomes NULL; and all those of a row. */
+int stoa__ref_resolve(const struct stoa__version *v, const struct stoa_slot *def,
+		      struct stoa_value *value, struct stoa_error *err);
 int stoa__refs_resolve(const struct stoa__version *v, const struct stoa__schema *schema,
 		       struct stoa_value *values, struct stoa_error *err);
 

@@ -252,12 +252,7 @@ static int step_blend(struct stoa__machine *m, const struct stoa__step *s)
 
 static void put_datum(struct stoa__vec *v, size_t i, union stoa__datum d)
 {
-	char *values = (char *)v->values;
-
-	if (v->phys == STOA__PHYS_BOOL)
-		values[i] = (char)(d.i != 0);
-	else
-		memcpy(values + i * stoa__phys_width(v->phys), &d, stoa__phys_width(v->phys));
+	stoa__vec_put_datum((void *)(uintptr_t)v->values, i, v->phys, d);	/* a buffer of ours */
 }
 
 /* Makes row @i of a result NULL; its validity may not be there yet. */

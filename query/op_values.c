@@ -83,21 +83,9 @@ static int compute(struct values *v, struct stoa__bound *cell, struct stoa_value
 
 static void put(struct cells *c, size_t i, const struct stoa_value *x)
 {
-	union stoa__datum d = { .s = { "", 0 } };
-	unsigned phys = stoa__prog_phys(c->type.type);
-
-	if (x->type != STOA_NULL) {
-		d = stoa__value_datum(x);
+	if (x->type != STOA_NULL)
 		stoa__bit_set(c->valid, i);
-	} else if (phys != STOA__PHYS_BYTES) {
-		d.i = 0;
-	}
-	if (phys == STOA__PHYS_BOOL)
-		((uint8_t *)c->values)[i] = d.i != 0;
-	else if (phys == STOA__PHYS_BYTES)
-		((struct stoa_bytes *)c->values)[i] = d.s;
-	else
-		((uint64_t *)c->values)[i] = d.u;
+	stoa__vec_put_value(c->values, i, stoa__prog_phys(c->type.type), x);
 }
 
 static int make_column(struct values *v, size_t i, struct stoa_error *err)

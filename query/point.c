@@ -10,34 +10,13 @@
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-/* A slot of the row; a weak reference to what does not live is NULL. */
 static int read_slot(struct stoa__point *p, uint32_t i, struct stoa_error *err)
 {
 	const struct stoa__slot *slot = &p->t->schema->slots[i];
 	struct stoa_value *v = &p->values[i];
-	int rc;
 
 	STOA_TRY(stoa__group_value(p->at.group, slot, i, p->at.row, &p->scratch, v, err));
-	if (v->type != STOA_WEAK_REF)
-		return STOA_OK;
-	rc = stoa__row_exists(stoa__table_find(p->txn->version, slot->def.target), v->u, err);
-	if (rc == STOA_ENOTFOUND)
-		*v = stoa_null();
-	return rc == STOA_ENOTFOUND ? STOA_OK : rc;
-}
-
-static void put(uint8_t *cell, unsigned phys, const struct stoa_value *v)
-{
-	union stoa__datum d = { .s = { "", 0 } };
-
-	if (v->type != STOA_NULL)
-		d = stoa__value_datum(v);
-	else if (phys != STOA__PHYS_BYTES)
-		d.i = 0;
-	if (phys == STOA__PHYS_BOOL)
-		*cell = d.i != 0;
-	else
-		memcpy(cell, &d, phys == STOA__PHYS_BYTES ? sizeof d.s : sizeof d.u);
+	return stoa__ref_resolve(p->txn->version, &slot->def, v, err);
 }
 
 static int point_column(struct stoa__input *in, size_t i, struct stoa__vec *out,
@@ -51,7 +30,7 @@ static int point_column(struct stoa__input *in, size_t i, struct stoa__vec *out,
 	if (!p->ready[i]) {
 		if (i < p->n_row)
 			STOA_TRY(read_slot(p, (uint32_t)i, err));
-		put(cell, phys, &p->values[i]);
+		stoa__vec_put_value(cell, 0, phys, &p->values[i]);
 		p->ready[i] = true;
 	}
 	memset(out, 0, sizeof *out);
@@ -151,8 +130,9 @@ static struct stoa__point_ask ask_of(const struct stoa__point_change *c,
 	const struct stoa__statement *s = stoa__stmt_about(c->stmt);
 	struct stoa_bytes own = { s->table.p, s->table.len };
 
-	return (struct stoa__point_ask){ .stmt = c->stmt, .tables = c->tables, .t = t, .params = c->params,
-			     .name = s->alias.p ? s->alias : own, .slots = c->slots };
+	return (struct stoa__point_ask){ .stmt = c->stmt, .tables = c->tables, .t = t,
+					 .params = c->params, .slots = c->slots,
+					 .name = s->alias.p ? s->alias : own };
 }
 
 /* Adds a row: STOA_OK or an error. */

@@ -56,9 +56,7 @@ static bool keep(struct stoa__arena *arena, const struct stoa__vec *v, struct st
 	out->values = &own->d;
 	out->validity = &own->validity;
 	own->validity = stoa__bit_get(v->validity, 0);
-	own->d = stoa__vec_datum(v, 0);
-	if (v->phys == STOA__PHYS_BOOL)
-		*(uint8_t *)&own->d = own->d.i != 0;
+	stoa__vec_put_datum(&own->d, 0, v->phys, stoa__vec_datum(v, 0));
 	if (v->phys == STOA__PHYS_BYTES) {
 		own->d.s.p = stoa__arena_copy(arena, own->d.s.p, own->validity ? own->d.s.len : 0);
 		return own->d.s.p != NULL;
@@ -148,8 +146,8 @@ static int find_table(const struct stoa__from *f, stoa_txn *txn, stoa_table *tab
 int stoa__point_select(struct stoa__query_cursor *c, stoa_txn *txn, struct stoa__tables *tables)
 {
 	const struct stoa__query *query = c->stmt->tree->query;
-	struct stoa__point_ask q = { .stmt = c->stmt, .tables = tables, .params = c->params, .keyed = true,
-			 .query = query, .where = query->where };
+	struct stoa__point_ask q = { .stmt = c->stmt, .tables = tables, .params = c->params,
+				     .keyed = true, .query = query, .where = query->where };
 	struct stoa__table *t;
 	struct stoa__point *p;
 	stoa_table table;

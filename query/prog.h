@@ -137,6 +137,9 @@ struct stoa_value stoa__vec_value(const struct stoa__vec *v, size_t i);
 const void *stoa__vec_flat(const struct stoa__vec *v, void *room);
 /* Bytes of an element of a physical kind. */
 size_t stoa__phys_width(unsigned phys);
+/* Puts @d, or @v (of NULL a zero, or no bytes), at element @i of an array of that kind. */
+void stoa__vec_put_datum(void *values, size_t i, unsigned phys, union stoa__datum d);
+void stoa__vec_put_value(void *values, size_t i, unsigned phys, const struct stoa_value *v);
 /*
  * A source's vector as the engine has it: integers up to u32 are int64_t, booleans bytes, which are
  * put in @bools.

@@ -23,6 +23,7 @@
 
 /* A unique set, and where its key is among the slots. */
 struct target {
+	struct target *next;
 	stoa_index index;
 	uint32_t slots[STOA_INDEX_SLOTS_MAX];
 	size_t n;
@@ -35,8 +36,7 @@ struct stoa__upsert {
 	stoa_txn *txn;
 	stoa_table table;
 	const struct stoa_table_info *info;
-	struct target *targets;
-	size_t n_targets, cap_targets;
+	struct target *targets;		/* in the order of the indexes */
 	uint32_t *slots;		/* that SET names */
 	uint32_t *sources;		/* by them: the column of excluded that it is given */
 	size_t n_slots;
@@ -72,28 +72,12 @@ static bool is_meant(const uint32_t *wanted, size_t n_wanted, const uint32_t *sl
 	return found == n && n == n_wanted;
 }
 
-static int room_for_target(struct stoa__upsert *u, struct stoa__arena *arena, struct stoa_error *err)
-{
-	size_t cap = u->cap_targets ? 2 * u->cap_targets : 1;
-	struct target *targets;
-
-	if (u->n_targets < u->cap_targets)
-		return STOA_OK;
-	targets = stoa__arena_array(arena, cap, sizeof *targets);
-	if (!targets)
-		return stoa__fail_memory(err);
-	if (u->n_targets)
-		memcpy(targets, u->targets, u->n_targets * sizeof *targets);
-	u->targets = targets;
-	u->cap_targets = cap;
-	return STOA_OK;
-}
-
 static int find_targets(struct stoa__upsert *u, const uint32_t *wanted, size_t n_wanted,
 			struct stoa__arena *arena, struct stoa_error *err)
 {
 	const struct stoa__conflict *c = u->s->conflict;
 	struct stoa_index_info info;
+	struct target **end = &u->targets;
 	stoa_index at = 0;
 	int rc;
 
@@ -103,14 +87,17 @@ static int find_targets(struct stoa__upsert *u, const uint32_t *wanted, size_t n
 		    !(info.flags & (STOA_INDEX_UNIQUE | STOA_INDEX_PRIMARY)) ||
 		    (c->columns && !is_meant(wanted, n_wanted, info.slots, info.n_slots)))
 			continue;
-		STOA_TRY(room_for_target(u, arena, err));
-		struct target *t = &u->targets[u->n_targets++];
+		struct target *t = stoa__arena_zalloc(arena, sizeof *t);
+		if (!t)
+			return stoa__fail_memory(err);
+		*end = t;
+		end = &t->next;
 		t->index = at;
 		t->n = info.n_slots;
 		memcpy(t->slots, info.slots, info.n_slots * sizeof *info.slots);
 	}
 	STOA_TRY(rc);
-	if (c->columns && !u->n_targets)
+	if (c->columns && !u->targets)
 		return stoa__fail_at(err, STOA_EINVAL, c->at.line, c->at.column,
 				     "no unique index and no primary key is on just these columns");
 	return STOA_OK;
@@ -298,8 +285,7 @@ static int find_row(struct stoa__upsert *u, stoa_rowid *row, struct stoa_error *
 {
 	struct stoa_value key[STOA_INDEX_SLOTS_MAX];
 
-	for (size_t i = 0; i < u->n_targets; i++) {
-		const struct target *t = &u->targets[i];
+	for (const struct target *t = u->targets; t; t = t->next) {
 		for (size_t k = 0; k < t->n; k++)
 			key[k] = u->row[t->slots[k]];
 		int rc = stoa_set_find(u->txn, u->table, t->index, key, t->n, row, err);

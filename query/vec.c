@@ -56,6 +56,27 @@ void stoa__vec_from_source(struct stoa__vec *v, uint8_t *bools)
 		v->phys = STOA__PHYS_I64;
 }
 
+void stoa__vec_put_datum(void *values, size_t i, unsigned phys, union stoa__datum d)
+{
+	size_t width = stoa__phys_width(phys);
+
+	if (phys == STOA__PHYS_BOOL)
+		((uint8_t *)values)[i] = d.i != 0;
+	else
+		memcpy((char *)values + i * width, &d, width);
+}
+
+void stoa__vec_put_value(void *values, size_t i, unsigned phys, const struct stoa_value *v)
+{
+	union stoa__datum d = { .s = { "", 0 } };
+
+	if (v->type != STOA_NULL)
+		d = stoa__value_datum(v);
+	else if (phys != STOA__PHYS_BYTES)
+		d.i = 0;
+	stoa__vec_put_datum(values, i, phys, d);
+}
+
 struct stoa_value stoa__vec_value(const struct stoa__vec *v, size_t i)
 {
 	struct stoa__type t = { v->type, 0, v->scale, 0 };
